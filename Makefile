@@ -1,0 +1,43 @@
+# Everything runs with $(PYTHON), so use it inside a virtual environment: python3 -m venv .venv && . .venv/bin/activate
+PYTHON ?= python3
+SEED ?= 0
+EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
+RULES = tests/test_layering.py tests/test_source_rules.py tests/test_stub.py
+CODE = setup.py src tests $(wildcard benchmarks examples)
+
+.PHONY: build test bench lint docs debug stress annotate clean
+
+build:
+	$(PYTHON) -m pip install 'setuptools>=77.0.3' 'cython>=3.1,<4'
+	$(EDITABLE)
+
+test:
+	$(PYTHON) -m pytest
+
+bench:
+	$(PYTHON) -m pytest benchmarks --benchmark-only
+
+lint:
+	$(PYTHON) -m ruff check $(CODE)
+	$(PYTHON) -m ruff format --check $(CODE)
+	PATH="$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))'):$$PATH" cython-lint src
+	$(PYTHON) -m mypy src/buddycap
+	$(PYTHON) -m pytest -q $(RULES)
+
+docs:
+	$(PYTHON) -m pytest -q --doctest-modules --doctest-glob='*.md' --pyargs buddycap README.md $(wildcard docs)
+
+debug:
+	BUDDYCAP_DEBUG=1 $(EDITABLE)
+
+stress:
+	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/test_stateful.py --hypothesis-seed=$(SEED)
+
+annotate:
+	BUDDYCAP_ANNOTATE=1 $(PYTHON) setup.py -q build_ext
+	@ls build/annotate/cython/src/buddycap/*.html
+
+clean:
+	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find src -name '*.so' -delete
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,229 @@
+"""The races of peers.py: which workloads, from which state of the zone, and what we want to reach.
+
+A *record* is one line of the result: a workload at a size, one contender, its ratio to a baseline of the same
+repetition, its time per operation, the goal if there is one, and where it was measured.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cbuild
+import contenders
+import numpy as np
+import workloads
+from harness import Race, Spread, provenance, timed
+
+BASELINE = contenders.KernelStyle.name
+SINGLES, RUN, BULK = (c.name for c in (contenders.BuddycapSingles, contenders.BuddycapRun, contenders.BuddycapBulk))
+DICT = contenders.Dict.name
+PAIR_BASELINE, BYTES_BASELINE = "two empty calls", "one byte"
+LOWER_IS_BETTER = {PAIR_BASELINE, BYTES_BASELINE}
+CAPTURE_LIMIT = 262144
+PAIRS = 200_000
+
+
+# --- workloads ----------------------------------------------------------------------------------------------------
+# Each takes a contender, its fresh zone and the zone's pages; gives a job, or None if the contender cannot do it.
+
+
+def _filled(contender: Any, zone: Any, pages: int) -> np.ndarray:
+    """Allocate every page; the pages in the order they came."""
+    return np.asarray(contender.alloc_job(zone, pages)(), np.int64)
+
+
+def _alloc_merged(contender, zone, pages):
+    return contender.alloc_job(zone, pages)
+
+
+def _alloc_fragmented(contender, zone, pages):
+    _filled(contender, zone, pages)
+    contender.free_job(zone, workloads.random_half(pages))()
+    return contender.alloc_job(zone, pages // 2)
+
+
+def _free_in_order(contender, zone, pages):
+    return contender.free_job(zone, _filled(contender, zone, pages).copy())
+
+
+def _free_random(contender, zone, pages):
+    _filled(contender, zone, pages)
+    return contender.free_job(zone, workloads.random_pfns(pages))
+
+
+def _free_half(contender, zone, pages):
+    _filled(contender, zone, pages)
+    return contender.free_job(zone, workloads.random_half(pages))
+
+
+def _free_two_batches(contender, zone, pages):
+    _filled(contender, zone, pages)
+    pfns = workloads.random_pfns(pages)
+    first, second = (contender.free_job(zone, half) for half in (pfns[: pages // 2], pfns[pages // 2 :]))
+
+    def job():
+        first()
+        second()
+
+    return job
+
+
+def _capture(contender, zone, pages):
+    _filled(contender, zone, pages)
+    return contender.capture_job(zone, workloads.random_pfns(pages)[:CAPTURE_LIMIT])
+
+
+def _pingpong(order: int, nested: bool) -> Callable:
+    return lambda pages, ops: workloads.pingpong_ops(ops // 10, order, nested=nested)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One race: either `prepare` makes the job, or `stream` makes the operations of a stream.
+
+    `operations` counts them for a zone of so many pages and a stream of so many wished operations.
+    """
+
+    key: str
+    title: str
+    operations: Callable[[int, int], int]
+    prepare: Callable | None = None
+    stream: Callable[[int, int], np.ndarray] | None = None
+
+
+def _whole(pages, ops):
+    return pages
+
+
+def _half(pages, ops):
+    return pages // 2
+
+
+WORKLOADS = (
+    Workload("free_random", "free a whole zone in random order", _whole, _free_random),
+    Workload("free_in_order", "free a whole zone in the order of allocation", _whole, _free_in_order),
+    Workload("free_half", "free a random half", _half, _free_half),
+    Workload("free_two_batches", "free a whole zone in two random batches", _whole, _free_two_batches),
+    Workload("alloc_merged", "allocate a whole merged zone", _whole, _alloc_merged),
+    Workload("alloc_fragmented", "allocate from the fragmented half", _half, _alloc_fragmented),
+    Workload("mixed", "mixed orders at 70 %, one stream", lambda pages, ops: ops, stream=workloads.mixed_ops),
+    Workload(
+        "capture", "capture stream: collect, merge, walk, carve", lambda pages, ops: min(pages, CAPTURE_LIMIT), _capture
+    ),
+    *(
+        Workload(
+            f"pingpong_{order}_{'nested' if nested else 'split'}",
+            f"order-{order} pairs, {'nothing split' if nested else 'split and merged'}",
+            lambda pages, ops: ops // 10,
+            stream=_pingpong(order, nested),
+        )
+        for order in (0, 9)
+        for nested in (True, False)
+    ),
+)
+
+#: (workload, contender, baseline) -> {size: ratio}; None stands for every size.
+GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
+    ("free_random", BULK, BASELINE): {"1GiB": 40, "16GiB": 40},
+    ("alloc_merged", BULK, BASELINE): {"1GiB": 80, "16GiB": 60},
+    ("free_half", BULK, BASELINE): {"1GiB": 3, "16GiB": 2},
+    ("alloc_fragmented", BULK, BASELINE): {"1GiB": 5, "16GiB": 1.2},
+    ("mixed", RUN, BASELINE): {"1GiB": 1.0, "16GiB": 2.0},
+    ("mixed", RUN, DICT): {None: 25},
+    ("capture", BULK, BASELINE): {"1GiB": 40},
+    ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.3},
+    ("call_bulk_of_one", BULK, PAIR_BASELINE): {None: 2.2},
+    ("memory", SINGLES, BYTES_BASELINE): {None: 16},
+}
+
+#: What a throw-away C prototype with the same kind of lists reached: an idea of what is possible.
+PROTOTYPE: dict[str, dict[str, float]] = {
+    "free_random": {"1GiB": 73, "16GiB": 67},
+    "alloc_merged": {"1GiB": 166, "16GiB": 112},
+    "free_half": {"1GiB": 3.4, "16GiB": 2.1},
+    "alloc_fragmented": {"1GiB": 11.8, "16GiB": 1.3},
+    "mixed": {"1GiB": 1.06, "16GiB": 3.35},
+    "capture": {"1GiB": 76},
+}
+
+
+def goal_of(workload: str, contender: str, baseline: str, size: str) -> float | None:
+    """The ratio wanted, if any."""
+    goals = GOALS.get((workload, contender, baseline), {})
+    return goals.get(size, goals.get(None))
+
+
+# --- records ------------------------------------------------------------------------------------------------------
+
+
+def record(key: str, title: str, pages: int, duel: tuple[str, str], ratio: Spread, **more: Any) -> dict[str, Any]:
+    """One line of the result; `duel` is the contender and the baseline."""
+    contender, baseline = duel
+    size, lower = workloads.format_size(pages), baseline in LOWER_IS_BETTER
+    goal = goal_of(key, contender, baseline, size)
+    reached = None if goal is None else ratio.median <= goal if lower else ratio.median >= goal
+    return {
+        "workload": key, "title": title, "size": size, "pages": pages,
+        "contender": contender, "baseline": baseline, "ratio": vars(ratio), "lower_is_better": lower,
+        "goal": goal, "reached": reached, "ns": None, **more, "machine": provenance(),
+    }  # fmt: skip
+
+
+def race(workload: Workload, pages: int, field: list, repetitions: int, ops: int) -> Iterator[dict[str, Any]]:
+    """Run one workload at one size and yield the records of all contenders that can do it."""
+    stream = workload.stream(pages, ops) if workload.stream else None
+
+    def prepare(contender):
+        zone = contender.zone(pages)
+        job = workload.prepare(contender, zone, pages) if stream is None else contender.run_job(zone, stream)
+        return None if job is None else (zone, job)
+
+    heat = Race(field, prepare, lambda pfns: pfns if stream is None else workloads.blocks_of(pfns, stream))
+    heat.run(repetitions)
+    operations = workload.operations(pages, ops)
+    common = {"operations": operations, "repetitions": repetitions, "pfn_stream": heat.stream}
+    duels = [(name, BASELINE) for name in heat.seconds]
+    duels += [(RUN, DICT)] if (workload.key, RUN, DICT) in GOALS and {RUN, DICT} <= heat.seconds.keys() else []
+    for name, baseline in duels:
+        cost = vars(heat.nanoseconds(name, operations))
+        yield record(
+            workload.key, workload.title, pages, (name, baseline), heat.ratios(name, baseline), ns=cost, **common
+        )
+
+
+# --- calls from Python --------------------------------------------------------------------------------------------
+
+
+def call_pairs(zone: Any, n: int) -> None:
+    """Allocate and free a page, `n` times."""
+    rmqueue, free_one_page = zone.rmqueue, zone.free_one_page
+    for _ in range(n):
+        free_one_page(rmqueue(0, 2), 0)
+
+
+def bulk_call_pairs(zone: Any, n: int, pages_per_call: int = 1) -> None:
+    """The same with arrays of so many pages."""
+    alloc_many, free_many, out = zone.alloc_many, zone.free_many, np.empty(pages_per_call, np.int64)
+    for _ in range(n):
+        free_many(alloc_many(pages_per_call, out=out))
+
+
+def call_costs(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
+    """What a checked pair of calls costs from Python, in pairs of empty Cython calls with the same arguments."""
+    empty = cbuild.cython_module("empty_calls").EmptyZone()
+    nested, split = (contenders.BuddycapSingles().zone(pages) for _ in range(2))
+    nested.rmqueue(0, 2)
+    calls = (
+        ("empty", "two empty calls", PAIR_BASELINE, lambda: call_pairs(empty, PAIRS)),
+        ("call_pair", "alloc + free from Python, nothing split", SINGLES, lambda: call_pairs(nested, PAIRS)),
+        ("call_pair_split", "alloc + free from Python, split and merged", SINGLES, lambda: call_pairs(split, PAIRS)),
+        ("call_bulk_of_one", "alloc_many + free_many of one page", BULK, lambda: bulk_call_pairs(nested, PAIRS)),
+    )
+    seconds: dict[str, list[float]] = {key: [] for key, *_ in calls}
+    for _ in range(repetitions):
+        for key, _, _, job in calls:
+            seconds[key].append(timed(job)[0])
+    for key, title, contender, _ in calls:
+        ratio = Spread.of(mine / floor for mine, floor in zip(seconds[key], seconds["empty"], strict=True))
+        cost = vars(Spread.of(time / PAIRS * 1e9 for time in seconds[key]))
+        yield record(key, title, pages, (contender, PAIR_BASELINE), ratio, ns=cost, repetitions=repetitions)

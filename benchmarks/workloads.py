@@ -1,0 +1,151 @@
+"""Deterministic workloads: the same arrays on every machine, whatever the version of numpy.
+
+Only raw 64-bit words of PCG64 and integer arithmetic decide what happens, and never an allocator's answer, so every
+contender gets the same workload.
+"""
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+
+#: One operation of ``Zone.run``: op 1 allocates, 2 frees what operation `arg` got (or `pfn`, if `arg` is -1).
+OP = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"), ("pfn", "<i8")])
+ALLOC, FREE = 1, 2
+MOVABLE = 2
+MAX_PAGE_ORDER = 10
+START_PFN = 0x100000
+SEED = 20080905
+
+PAGE_SIZE = 4096
+_UNITS = {"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
+
+
+def parse_size(text: str) -> int:
+    """Pages of a size such as ``16GiB``.
+
+    >>> parse_size("1GiB")
+    262144
+    """
+    for unit, shift in _UNITS.items():
+        if text.endswith(unit) and text[: -len(unit)].isdigit():
+            pages = (int(text[: -len(unit)]) << shift) // PAGE_SIZE
+            if pages and pages % (1 << MAX_PAGE_ORDER) == 0:
+                return pages
+    raise ValueError(f"size must be a number and one of {', '.join(_UNITS)}, a multiple of 4MiB: {text!r}")
+
+
+def format_size(pages: int) -> str:
+    """A size in the largest unit that divides it.
+
+    >>> format_size(262144)
+    '1GiB'
+    """
+    size = pages * PAGE_SIZE
+    unit, shift = next((u, s) for u, s in reversed(_UNITS.items()) if size % (1 << s) == 0)
+    return f"{size >> shift}{unit}"
+
+
+def _words(n: int, stream: int) -> np.ndarray:
+    return np.random.PCG64([SEED, stream]).random_raw(n)
+
+
+@lru_cache(maxsize=4)
+def shuffle(n: int, stream: int = 0) -> np.ndarray:
+    """A random permutation of 0 .. n-1."""
+    permutation = np.argsort(_words(n, stream), kind="stable")
+    permutation.setflags(write=False)
+    return permutation
+
+
+def all_pfns(pages: int) -> np.ndarray:
+    """Every page of the zone, ascending."""
+    return np.arange(START_PFN, START_PFN + pages, dtype=np.int64)
+
+
+def random_pfns(pages: int) -> np.ndarray:
+    """Every page of the zone in random order."""
+    return shuffle(pages) + np.int64(START_PFN)
+
+
+def random_half(pages: int) -> np.ndarray:
+    """A random half of the pages in random order: what stays allocated keeps the zone fragmented."""
+    return random_pfns(pages)[: pages // 2]
+
+
+def alloc_ops(n: int, order: int = 0) -> np.ndarray:
+    """`n` allocations as a stream."""
+    ops = np.zeros(n, OP)
+    ops["op"], ops["order"], ops["migratetype"], ops["arg"] = ALLOC, order, MOVABLE, -1
+    return ops
+
+
+def free_ops(pfns: np.ndarray, order: int = 0) -> np.ndarray:
+    """Frees of known pages as a stream."""
+    ops = np.zeros(len(pfns), OP)
+    ops["op"], ops["order"], ops["migratetype"], ops["arg"], ops["pfn"] = FREE, order, MOVABLE, -1, pfns
+    return ops
+
+
+def pingpong_ops(n: int, order: int, *, nested: bool) -> np.ndarray:
+    """`n` pairs of an allocation and its free in a merged zone.
+
+    Every pair splits a block of the highest order and merges it again; with `nested` a lone free block of the order
+    lies ready (its buddy stays allocated), so that nothing is split.
+    """
+    ops = alloc_ops(2 * n, order)
+    ops["op"][1::2] = FREE
+    ops["arg"][1::2] = np.arange(0, 2 * n, 2)
+    if not nested:
+        return ops
+    prefix = alloc_ops(3, order)
+    prefix["op"][2], prefix["arg"][2] = FREE, 1
+    ops["arg"][1::2] += len(prefix)
+    return np.concatenate([prefix, ops])
+
+
+def _lifetimes(words: np.ndarray, mean: int) -> np.ndarray:
+    """Exponential lifetimes of about the given mean, as integers from a table of 4096 quantiles."""
+    quantiles = np.ceil(-mean * np.log((np.arange(4096) + 0.5) / 4096)).astype(np.int64)
+    return quantiles[words & np.uint64(4095)]
+
+
+@lru_cache(maxsize=4)
+def mixed_ops(pages: int, n: int, occupancy: float = 0.7, max_order: int = 9) -> np.ndarray:
+    """A stream of `n` operations of mixed orders that fills an empty zone to `occupancy` and holds it there.
+
+    Orders are geometric: half of the allocations are of order 0, a quarter of order 1, and so on. A block's life is
+    exponential, so the victims of the frees are random blocks and the population is steady from the start on. An
+    allocation that fails is not repeated.
+    """
+    mean_pages = (max_order + 2) / 2
+    live = int(occupancy * pages / mean_pages)
+    allocs = live + n // 2 + 4 * int(n**0.5)
+    words = _words(allocs, stream=1)
+    birth = np.maximum(np.arange(allocs) - live, -1)
+    death = birth + _lifetimes(words, live)
+    top_bits = (words >> np.uint64(32)).astype(np.int64) | 1 << max_order
+    orders = np.bitwise_count((top_bits & -top_bits) - 1)
+
+    event = np.argsort(np.concatenate([birth, death]), kind="stable")[:n]
+    is_free = event >= allocs
+    block = np.where(is_free, event - allocs, event)
+    position = np.empty(allocs, np.int32)
+    position[block[~is_free]] = np.flatnonzero(~is_free)
+
+    ops = alloc_ops(len(event))
+    ops["op"] = np.where(is_free, FREE, ALLOC)
+    ops["order"] = orders[block]
+    ops["arg"] = np.where(is_free, position[block], -1)
+    ops.setflags(write=False)
+    return ops
+
+
+def blocks_of(result: np.ndarray, ops: np.ndarray) -> np.ndarray:
+    """What the allocations of a stream got: the PFN stream that must be equal for all contenders."""
+    return np.asarray(result)[ops["op"] == ALLOC]
+
+
+def fingerprint(pfns: np.ndarray) -> str:
+    """Hash of a PFN stream."""
+    return hashlib.sha256(np.ascontiguousarray(pfns, dtype="<i8")).hexdigest()[:16]

@@ -1,0 +1,516 @@
+"""The nouns of the core: constants, structs and the functions other modules may cimport.
+
+One zone is one block of memory: a `zone_t` followed by flat arrays, found by byte offsets from the struct's own
+address.  There are no pointers inside, so a zone can be copied, saved, mapped and hashed as bytes.
+
+    zone_t | pcp | pageblock | order | flags | owner | link
+                                                       ^ last: the slots behind the page links grow upward
+
+A page frame is named by its *index*: pfn - base_pfn, where base_pfn is the zone's start rounded down to a whole
+largest block.  So the buddy of index i at order o is i ^ (1 << o), just as with absolute PFNs, and every buddy of
+a page of the zone has a cell in the arrays (cells outside the zone read PG_HOLE).
+"""
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+
+cdef enum:
+    MAX_ORDERS = 15             # orders 0..14
+    MIGRATE_TYPES = 5
+    MAX_NR_ZONES = 4
+    NR_LRU_LISTS = 5
+    NR_SLOTS_MAX = 65535        # private lists that can be open at once in one zone
+    SLOT_LINKS = 4              # a slot takes the room of four page links
+    ZONE_VERSION = 1
+
+cdef enum:                      # migratetypes, 2.6.27 numbering
+    MT_UNMOVABLE = 0
+    MT_RECLAIMABLE = 1
+    MT_MOVABLE = 2
+    MT_RESERVE = 3
+    MT_ISOLATE = 4
+
+# The order byte of a page: the state in the high nibble, the order (or the pcp tag) in the low one.
+# Free and captured heads differ in one bit only, because buddies of both kinds can be merged.
+cdef enum:
+    PG_FREE = 0x00              # head of a free block, on free list (order, migratetype)
+    PG_CAPTURED = 0x10          # head of a captured block; flags[] holds the number of its capture list
+    PG_USED = 0x20              # head of an allocated block whose page flags are all clear
+    PG_PCP = 0x30               # on a per-CPU list; low nibble: the migratetype it is tagged with
+    PG_MARKED = 0x40            # head of an allocated block with page flags set
+    PG_STATE = 0xF0
+    PG_SEEN = 0x80              # laid over a head while a batch is being checked; never seen between calls
+    PG_HOLE = 0xFE              # not present, or outside the zone
+    PG_TAIL = 0xFF              # inside a block
+
+cdef enum:                      # allocation flags, 2.6.27
+    ALLOC_NO_WATERMARKS = 0x01
+    ALLOC_WMARK_MIN = 0x02
+    ALLOC_WMARK_LOW = 0x04
+    ALLOC_WMARK_HIGH = 0x08
+    ALLOC_HARDER = 0x10
+    ALLOC_HIGH = 0x20
+    ALLOC_CPUSET = 0x40
+
+cdef enum:                      # page flags; numbers of /proc/kpageflags, own ones from bit 27
+    PF_LOCKED = 1 << 0
+    PF_REFERENCED = 1 << 2
+    PF_DIRTY = 1 << 4
+    PF_LRU = 1 << 5
+    PF_ACTIVE = 1 << 6
+    PF_SLAB = 1 << 7
+    PF_WRITEBACK = 1 << 8
+    PF_RECLAIM = 1 << 9
+    PF_MMAP = 1 << 11           # mapped by a process
+    PF_ANON = 1 << 12
+    PF_SWAPCACHE = 1 << 13
+    PF_SWAPBACKED = 1 << 14
+    PF_UNEVICTABLE = 1 << 18
+    PF_YOUNG = 1 << 27          # the accessed bit of a pte that maps the page
+    PF_ISOLATED = 1 << 28       # off the LRU, in the hands of one reclaimer
+    PF_PINNED = 1 << 29         # an extra reference: cannot be freed, may be isolated
+    PF_MLOCKED = 1 << 30
+
+cdef enum:                      # LRU lists of 2.6.28; the slab list stands for the shrinkers' objects
+    LRU_INACTIVE_ANON = 0
+    LRU_ACTIVE_ANON = 1
+    LRU_INACTIVE_FILE = 2
+    LRU_ACTIVE_FILE = 3
+    LRU_UNEVICTABLE = 4
+    LRU_SLAB = 5
+    NR_PAGE_LISTS = 6
+
+cdef enum:                      # event counters, named as in /proc/vmstat; the last ones are buddycap's own
+    VM_PGALLOC
+    VM_PGFREE
+    VM_PGACTIVATE
+    VM_PGDEACTIVATE
+    VM_PGREFILL
+    VM_PGSTEAL
+    VM_PGSCAN_KSWAPD
+    VM_PGSCAN_DIRECT
+    VM_KSWAPD_STEAL
+    VM_PAGEOUTRUN
+    VM_ALLOCSTALL
+    VM_PGROTATED
+    VM_SLABS_SCANNED
+    VM_UNEVICTABLE_PGCULLED
+    VM_UNEVICTABLE_PGRESCUED
+    VM_NR_VMSCAN_WRITE
+    VM_BUDDY_SPLIT              # halvings of a block
+    VM_BUDDY_MERGE              # unions of two buddies
+    VM_CAPTURE_OWN              # pages put on a capture list by its owner
+    VM_CAPTURE_MERGED           # free pages swallowed by captured blocks
+    VM_CAPTURE_FOREIGN          # pages freed by others that joined a capture list
+    VM_CAPTURE_TAKEN            # blocks handed out from a capture list
+    VM_CAPTURE_GIVEBACK         # blocks found but given back for the watermark
+    NR_VM_EVENTS
+
+cdef enum:                      # why an argument is refused; the facade turns each into its message
+    ST_OK = 0
+    ST_PFN_RANGE
+    ST_PFN_HOLE
+    ST_ORDER_RANGE
+    ST_TYPE_RANGE
+    ST_UNALIGNED
+    ST_PAGE_FREE
+    ST_PAGE_CAPTURED
+    ST_PAGE_ON_PCP
+    ST_PAGE_INSIDE
+    ST_WRONG_ORDER
+    ST_PAGE_IN_USE_BY_RECLAIM
+    ST_LIST_CLOSED
+    ST_TOO_MANY_LISTS
+    ST_CPU_RANGE
+    ST_OP_UNKNOWN
+    ST_OP_ARG
+    ST_DUPLICATE
+    NR_STATUS
+
+cdef enum:
+    SLOT_UNUSED = 0
+    SLOT_CAPTURE = 1            # a capture list
+    SLOT_PAGES = 2              # pages that a reclaimer has isolated
+
+ctypedef struct link_t:         # page->lru: one node of a circular list; negative indices are list heads
+    int32_t next
+    int32_t prev
+
+ctypedef struct slot_t:         # a private list: four link_t in size, living behind the page links
+    link_t head
+    uint32_t own                # pages captured by the list's owner since it was opened
+    uint32_t merged             # free pages swallowed by its blocks
+    uint32_t foreign            # pages freed by others that joined it
+    uint32_t seq                # order of creation
+    uint8_t kind                # SLOT_*
+    uint8_t largest             # largest order that ever stood on the list
+    uint16_t reserved
+    uint32_t reserved2
+
+ctypedef struct pcp_t:          # per_cpu_pages of one CPU
+    int32_t count
+    int32_t high
+    int32_t batch
+    int32_t reserved
+
+ctypedef struct zone_t:
+    # identity of the image
+    uint64_t magic
+    uint32_t version
+    uint32_t header_bytes
+    uint64_t bytes              # size of the block with every slot it may ever use
+    uint64_t image_bytes        # saved images: bytes that follow from the start; 0 in a live zone
+    uint64_t image_hash[2]      # saved images: hash of those bytes with this field zero; 0 in a live zone
+    # geometry
+    int64_t base_pfn            # PFN of index 0
+    int64_t start_pfn
+    int64_t spanned_pages
+    int64_t present_pages
+    int32_t nr_index            # cells in the page arrays: a multiple of the largest block
+    int32_t first               # index of start_pfn
+    int32_t end                 # index after the last page of the span
+    int32_t max_page_order
+    int32_t pageblock_order
+    int32_t nr_pageblocks
+    int32_t pageblock_origin    # index from which pageblocks are counted: 0, or `first` if zone-relative
+    int32_t grouping            # 0: mobility grouping switched off, every block reads UNMOVABLE
+    int32_t zone_idx
+    int32_t cpus
+    int32_t pcp_bulk_cold       # 1: later stable series, a refill for a cold request goes to the tail
+    # offsets of the arrays from this struct
+    uint64_t off_pcp
+    uint64_t off_pageblock
+    uint64_t off_order
+    uint64_t off_flags
+    uint64_t off_owner          # 0: no owner cookies
+    uint64_t off_link           # of the link of index 0: list heads lie in front of it
+    uint64_t off_heads          # of the first list head
+    # free_area and counters
+    int64_t nr_free_pages
+    int64_t nr_free[MAX_ORDERS]
+    int64_t pages_min
+    int64_t pages_low
+    int64_t pages_high
+    int64_t lowmem_reserve[MAX_NR_ZONES]
+    int64_t node_present[MAX_NR_ZONES]
+    int64_t min_free_kbytes
+    int32_t lowmem_reserve_ratio[MAX_NR_ZONES]
+    uint32_t node_highmem       # bit i: zone i of the node is a highmem zone
+    int32_t cpuset_allowed      # zone_cpuset_permits
+    int32_t all_unreclaimable
+    # reclaim
+    int64_t nr_lru[NR_PAGE_LISTS]
+    int64_t nr_scan[NR_LRU_LISTS]
+    int64_t recent_scanned[2]   # anon, file
+    int64_t recent_rotated[2]
+    int64_t pages_scanned
+    int32_t prev_priority
+    int32_t inactive_ratio
+    # private lists
+    int32_t slot_limit
+    int32_t slots_used          # highest slot in use + 1
+    uint32_t slot_seq           # private lists opened so far: tells a handle of an earlier use of a slot
+    uint32_t reserved
+    # statistics and random numbers
+    uint64_t vm[NR_VM_EVENTS]
+    uint64_t random[4]
+
+ctypedef struct zone_config_t:
+    int64_t start_pfn
+    int64_t spanned_pages
+    int32_t max_page_order
+    int32_t pageblock_order
+    int32_t zone_idx
+    int32_t cpus
+    int32_t pcp_batch           # -1: from the size of the zone
+    int32_t pcp_high            # -1: six batches
+    int32_t pageblock_relative
+    int32_t pcp_bulk_cold
+    int32_t grouping
+    int32_t owners
+    int32_t slot_limit
+    int64_t min_free_kbytes     # -1: from the size of the node
+    int64_t node_present[MAX_NR_ZONES]
+    int32_t lowmem_reserve_ratio[MAX_NR_ZONES]
+    uint32_t node_highmem
+    uint64_t seed
+
+ctypedef struct op_t:           # one operation of a stream, 16 bytes; see Zone.run
+    uint8_t op
+    uint8_t order
+    uint8_t migratetype
+    uint8_t flags
+    int32_t arg
+    int64_t pfn
+
+cdef enum:
+    OP_ALLOC = 1
+    OP_FREE = 2
+    OP_PCP = 0x01               # flags: through the list of CPU 0
+    OP_COLD = 0x02
+
+ctypedef struct violation_t:    # what zone_check found first
+    int32_t invariant           # 0: nothing
+    int64_t pfn                 # -1: not about one page
+    int64_t expected
+    int64_t found
+
+
+# The signatures that a part above its definition needs, and that other modules may cimport.
+cdef void free_one_page(zone_t *z, int32_t i, int order) noexcept nogil
+cdef int32_t rmqueue(zone_t *z, int order, int mt) noexcept nogil
+cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noexcept nogil
+cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil
+cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int alloc_flags) noexcept nogil
+cdef int zone_cpuset_permits(zone_t *z, int alloc_flags) noexcept nogil
+
+
+# --- the machine: zones of one node, the LRU, reclaim and the slow path (lru, reclaim, kswapd, slowpath.pxi) ------
+
+cdef enum:
+    PF_ORPHAN = 1 << 10         # number of BUDDY, which no allocated page has: the owner let go, the last user frees
+    DEF_PRIORITY = 12
+    SWAP_CLUSTER_MAX = 32
+    PAGE_ALLOC_COSTLY_ORDER = 3
+    PAGEVEC_SIZE = 14
+    SHRINK_BATCH = 128
+    NR_EVENTS = 1024            # places in the event ring, a power of two
+    NR_GFP_ZONES = 16
+
+cdef enum:                      # GFP bits, 2.6.27
+    GFP_DMA = 0x01
+    GFP_HIGHMEM = 0x02
+    GFP_DMA32 = 0x04
+    GFP_WAIT = 0x10
+    GFP_HIGH = 0x20
+    GFP_IO = 0x40
+    GFP_FS = 0x80
+    GFP_COLD = 0x100
+    GFP_REPEAT = 0x400
+    GFP_NOFAIL = 0x800
+    GFP_NORETRY = 0x1000
+    GFP_NOMEMALLOC = 0x10000
+    GFP_RECLAIMABLE = 0x80000
+    GFP_MOVABLE = 0x100000
+    GFP_KERNEL = 0xD0           # WAIT | IO | FS
+
+cdef enum:                      # what the task of a request is
+    TASK_MEMALLOC = 1           # PF_MEMALLOC, or TIF_MEMDIE: may use everything and must not reclaim
+    TASK_REALTIME = 2           # rt_task() outside interrupts
+
+cdef enum:                      # what a step ended with; only WAIT_DONE is final
+    WAIT_NONE = 0               # the budget is used up: step again at once or after others
+    WAIT_CONGESTION             # congestion_wait(WRITE, wait_ms): the driver lets up to that time pass
+    WAIT_WRITEBACK              # wait_on_page_writeback(zone, page): step again when it has ended
+    WAIT_EVENTS                 # the event ring is nearly full: drain it first
+    WAIT_LISTS                  # every private list of the zone is in use: step again after others
+    WAIT_SLEEP                  # kswapd only: asleep until wakeup_kswapd
+    WAIT_DONE                   # finished: the result stands in the request
+
+cdef enum:                      # how a request ended
+    PATH_NONE = 0
+    PATH_FAST                   # S1: low watermark
+    PATH_SECOND                 # S5: min watermark, kswapd woken
+    PATH_MEMALLOC               # S6a: no watermarks
+    PATH_CAPTURED               # S6c: from a capture list
+    PATH_RECLAIM                # S6e: from the free lists after direct reclaim
+    PATH_LAST_TRY               # S6f: high watermark, before the OOM killer would come
+    PATH_FAILED
+
+cdef enum:                      # records of the event ring
+    EV_RECLAIMED = 1            # the page was taken from its owner (freed or captured)
+    EV_UNMAPPED                 # page table entries removed; the page is still there
+    EV_SWAPPED                  # entered the swap cache: one slot taken, page dirty
+    EV_UNSWAPPED                # left the swap cache again: slot given back, page dirty
+    EV_PAGEOUT                  # write submitted: the page is WRITEBACK until end_page_writeback
+    EV_WAKE_PDFLUSH             # background writeback wanted for `page` pages (0: for all)
+    EV_WAKE_KSWAPD              # kswapd was asleep and has work now
+
+ctypedef struct event_t:
+    int64_t page                # index in the zone (pfn - base_pfn)
+    uint64_t owner              # owner cookie of the page, 0 in a zone without owners
+    int32_t kind                # EV_*
+    int32_t zone                # position in machine_t.zone
+
+ctypedef struct policy_t:       # a capture policy, read by the one mechanism
+    int32_t capture             # 1: reclaimed pages coalesce on a capture list, 0: they go through the per-CPU list
+    int32_t capture_min_order   # smallest order that captures: 4 in the series
+    int32_t check_real_order    # 1: the watermark of a captured block is checked with its own order (v1), 0: order 0
+    int32_t batch               # pages collected before they go on the capture list: 1, or up to PAGEVEC_SIZE (v4)
+    int32_t batch_forward       # 1: a batch is emptied from its first page, 0: from its last
+    int32_t reserved[11]        # 0; rules to come
+
+ctypedef struct cost_t:         # work done, in the units a driver puts a price on
+    int64_t scanned             # pages decided on by shrink_page_list
+    int64_t looked              # pfns looked at by isolation, tags included
+    int64_t isolated            # pages taken off the LRU
+    int64_t active              # pages moved from active to inactive lists
+    int64_t freed               # pages given to the free lists (through the per-CPU list)
+    int64_t captured            # pages put on a capture list
+    int64_t activated
+    int64_t unmapped
+    int64_t swapped             # pages that entered the swap cache
+    int64_t pageouts            # writes submitted
+    int64_t slab_scanned        # slab objects asked for
+    int64_t slab_freed          # slab pages freed
+
+ctypedef struct step_t:         # what one step did and what must happen before the next
+    int32_t wait                # WAIT_*
+    int32_t wait_ms             # WAIT_CONGESTION: at most so long
+    int64_t page                # WAIT_WRITEBACK: index of the page
+    int32_t zone                # WAIT_WRITEBACK, WAIT_LISTS: position in machine_t.zone
+    int32_t reserved
+    cost_t cost                 # of this step alone
+
+ctypedef struct scan_t:         # scan_control, and where shrink_zone and the functions below it stand
+    # scan_control
+    uint32_t gfp
+    int32_t order
+    int32_t alloc_flags
+    int32_t classzone_idx
+    int32_t may_writepage
+    int32_t kswapd              # current_is_kswapd()
+    int32_t cpu                 # where the task runs; the driver may change it between steps
+    int32_t got_zone            # scan_control.capture: zone of the block,
+    int32_t got                 # and its index, or -1
+    int64_t nr_scanned
+    policy_t policy
+    # shrink_zone
+    int32_t zone
+    int32_t priority
+    int32_t zone_state
+    int32_t lru                 # list whose turn it is
+    int64_t nr[4]
+    int64_t nr_reclaimed        # by this shrink_zone
+    int32_t capture_slot        # capture list, or -1
+    int32_t result              # block found by this shrink_zone, or -1
+    # shrink_inactive_list
+    int32_t list_state
+    int32_t file
+    int64_t max_scan
+    int64_t list_scanned
+    int64_t nr_scan             # of one round
+    int64_t nr_taken
+    int64_t nr_freed
+    int32_t page_slot           # private list of isolated pages, or -1
+    # shrink_page_list
+    int32_t page_left           # isolated pages not yet decided on
+    int32_t page_state
+    int32_t sync
+    int32_t pvec_count
+    int32_t pvec[PAGEVEC_SIZE]
+    # shrink_slab
+    int64_t slab_scan           # objects still to be scanned
+    int64_t slab_pages          # reclaim_state.reclaimed_slab
+    # statistics since scan_init
+    int64_t capture_own
+    int64_t capture_merged
+    int64_t capture_foreign
+    int32_t capture_largest     # largest order that stood on a capture list, -1: none was used
+    int32_t givebacks
+    int32_t sync_passes
+    int32_t writeback_waits
+    int32_t congestion_waits
+    int32_t reserved
+
+ctypedef struct request_t:      # an allocation on its way; also keeps what it has cost so far
+    int32_t order
+    uint32_t gfp
+    int32_t cpu
+    int32_t task                # TASK_*
+    policy_t policy
+    int32_t state
+    int32_t path                # PATH_*
+    int32_t zone                # result: position in machine_t.zone,
+    int32_t page                # and index, or -1
+    int32_t high_zoneidx
+    int32_t classzone_idx
+    int32_t alloc_flags
+    int32_t oom_rounds          # rounds without any progress so far
+    int64_t pages_reclaimed     # S7
+    int32_t reclaims            # calls of try_to_free_pages
+    # do_try_to_free_pages
+    int32_t reclaim_state
+    int32_t all_unreclaimable
+    int32_t zone_at
+    int64_t lru_pages
+    int64_t total_scanned
+    int64_t nr_reclaimed
+    int64_t progress            # did_some_progress
+    scan_t scan
+    cost_t total
+
+ctypedef struct kswapd_t:
+    int32_t state
+    int32_t asleep
+    int32_t order               # order it balances for
+    int32_t max_order           # kswapd_max_order: largest order asked for since it last looked
+    int32_t zone_at
+    int32_t end_zone
+    int32_t all_zones_ok
+    int32_t reserved
+    int32_t temp_priority[MAX_NR_ZONES]
+    int64_t lru_pages
+    int64_t total_scanned
+    int64_t nr_reclaimed
+    scan_t scan
+    cost_t total
+
+ctypedef struct machine_t:
+    zone_t *zone[MAX_NR_ZONES]  # zonelist: highest zone first.  Attached again after a zone has moved
+    int32_t nr_zones
+    int32_t oom_rounds          # parameter: rounds without progress after which a request gives up, at least 1
+    int8_t gfp_zone[NR_GFP_ZONES]       # highest zone index by (gfp & 7) | (MOVABLE ? 8 : 0)
+    # swap and writeback
+    int64_t swap_total          # slots
+    int64_t swap_free           # nr_swap_pages
+    int64_t nr_writeback        # pages under writeback
+    int64_t writeback_limit     # parameter: throttle_vm_writeout above so many pages, 0: never
+    int32_t swappiness          # parameter, 0..100
+    int32_t laptop_mode         # parameter
+    int32_t write_congested     # bdi_write_congested: the driver sets it
+    int32_t slab_objects_per_page       # parameter
+    int64_t shrinker_nr         # shrinker.nr: objects due but not yet scanned
+    policy_t policy             # of requests that bring none
+    kswapd_t kswapd
+    # event ring: records event[first .. last), modulo NR_EVENTS
+    uint32_t event_first
+    uint32_t event_last
+    event_t event[NR_EVENTS]
+
+# Pages.  i: index in the zone of an allocated order-0 page.  No function checks its arguments.
+# page_set_flags overwrites all flags; page_mark and page_unmark set and clear some.  The flags given to lru_cache_add
+# (ACTIVE, SWAPBACKED, UNEVICTABLE ...) choose the list; lru_del takes a page off any list, also off the slab list.
+# page_release: the owner drops the page; it is freed now, or as soon as reclaim and writeback let go of it.
+cdef void page_set_flags(zone_t *z, int32_t i, uint32_t flags) noexcept nogil
+cdef void page_mark(zone_t *z, int32_t i, uint32_t flags) noexcept nogil
+cdef void page_unmark(zone_t *z, int32_t i, uint32_t flags) noexcept nogil
+cdef void lru_cache_add(zone_t *z, int32_t i, uint32_t flags) noexcept nogil
+cdef void lru_del(zone_t *z, int32_t i) noexcept nogil
+cdef void slab_add(zone_t *z, int32_t i, uint32_t flags) noexcept nogil
+cdef void activate_page(zone_t *z, int32_t i) noexcept nogil
+cdef void mark_page_accessed(zone_t *z, int32_t i) noexcept nogil
+cdef void page_set_mlocked(zone_t *z, int32_t i, int mlocked) noexcept nogil
+cdef int64_t zone_lru_pages(zone_t *z) noexcept nogil
+cdef void start_page_writeback(machine_t *m, zone_t *z, int32_t i) noexcept nogil
+cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil
+cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil
+
+# The machine.  machine_attach_zone: zones in any order, 0 if there is no room.  event_take: 0 if the ring is empty.
+# get_page_from_freelist: index in m.zone[zone[0]], or -1.  free_block: hot.  request_init: policy NULL is the
+# machine's.  request_step and kswapd_step return out.wait; request_abort lets go of everything a request holds.
+cdef void machine_init(machine_t *m) noexcept nogil
+cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil
+cdef uint32_t events_pending(const machine_t *m) noexcept nogil
+cdef int event_take(machine_t *m, event_t *event) noexcept nogil
+cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
+                                    int32_t *zone) noexcept nogil
+cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil
+cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
+                       const policy_t *policy) noexcept nogil
+cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil
+cdef void request_abort(machine_t *m, request_t *r) noexcept nogil
+cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil
+cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
+cdef void kswapd_abort(machine_t *m) noexcept nogil

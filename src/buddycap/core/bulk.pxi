@@ -1,0 +1,109 @@
+# Whole arrays and streams of operations in one call, with exactly the result of single operations.
+
+
+cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                          int64_t *offender) noexcept nogil:
+    """ST_OK if the n blocks can all be freed; else why not and the first offender.  Nothing changes either way.
+
+    While it looks, the order bytes of the blocks seen are marked, so that a duplicate is found without memory.
+    """
+    cdef uint8_t *state = order_array(z)
+    cdef int status = ST_OK
+    cdef int64_t k = 0
+    cdef int64_t m
+    while k < n:
+        if orders != NULL:
+            order = orders[k]
+        status = used_block_status(z, pfns[k], order)
+        if status != ST_OK:
+            break
+        state[pfns[k] - z.base_pfn] |= PG_SEEN
+        k += 1
+    for m in range(k):
+        state[pfns[m] - z.base_pfn] &= ~PG_SEEN
+    if status != ST_OK:
+        offender[0] = k
+        for m in range(k):
+            if pfns[m] == pfns[k]:
+                status = ST_DUPLICATE
+                break
+    return status
+
+
+cdef void free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order) noexcept nogil:
+    """Free n blocks that `free_many_status` has passed, in order."""
+    cdef int64_t k
+    for k in range(n):
+        free_pages_ok(z, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
+
+
+cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
+    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE."""
+    cdef int64_t k = 0
+    cdef int64_t m
+    cdef int32_t i
+    while k < n:
+        i = rmqueue_zone(z, order, mt)
+        if i == NO_PAGE:
+            break
+        pfns[k] = z.base_pfn + i
+        k += 1
+    for m in range(k, n):
+        pfns[m] = NO_PAGE
+    return k
+
+
+cdef inline int run_alloc(zone_t *z, const op_t *op, int64_t *result) noexcept nogil:
+    cdef int32_t i
+    if op.order > z.max_page_order:
+        return ST_ORDER_RANGE
+    if op.migratetype > MT_MOVABLE:
+        return ST_TYPE_RANGE
+    if op.flags & OP_PCP and op.order == 0:
+        i = rmqueue_pcplist(z, 0, op.migratetype, op.flags & OP_COLD)
+    else:
+        i = rmqueue_zone(z, op.order, op.migratetype)
+    result[0] = NO_PAGE if i == NO_PAGE else z.base_pfn + i
+    return ST_OK
+
+
+cdef inline int run_free(zone_t *z, const op_t *ops, int64_t k, int64_t *results) noexcept nogil:
+    cdef const op_t *op = &ops[k]
+    cdef int64_t pfn = op.pfn
+    cdef int order = op.order
+    cdef int status
+    results[k] = NO_PAGE
+    if op.arg >= 0:
+        if op.arg >= k or ops[op.arg].op != OP_ALLOC:
+            return ST_OP_ARG
+        pfn = results[op.arg]
+        order = ops[op.arg].order
+        if pfn == NO_PAGE:
+            return ST_OK
+    status = used_block_status(z, pfn, order)
+    if status != ST_OK:
+        return status
+    if op.flags & OP_PCP and order == 0:
+        free_hot_cold_page(z, 0, <int32_t> (pfn - z.base_pfn), op.flags & OP_COLD)
+    else:
+        free_pages_ok(z, <int32_t> (pfn - z.base_pfn), order)
+    results[k] = pfn
+    return ST_OK
+
+
+cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results, int64_t *done) noexcept nogil:
+    """Perform ops[start:stop] of a stream; `results` belongs to the whole stream.  Stops at the first bad one."""
+    cdef int64_t k
+    cdef int status = ST_OK
+    for k in range(start, stop):
+        if ops[k].op == OP_ALLOC:
+            status = run_alloc(z, &ops[k], &results[k])
+        elif ops[k].op == OP_FREE:
+            status = run_free(z, ops, k, results)
+        else:
+            status = ST_OP_UNKNOWN
+        if status != ST_OK:
+            done[0] = k
+            return status
+    done[0] = stop
+    return ST_OK

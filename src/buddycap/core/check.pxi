@@ -1,0 +1,348 @@
+# The invariants of a zone, each by number, recomputed from the page array upward.  The verifier reads everything and
+# trusts nothing: it may be run on a block that has come from a file.
+#
+#  I1  header      magic, version and every offset follow from the geometry
+#  I2  state       every order byte is legal
+#  I3  presence    outside the span all cells are holes; inside, present_pages are not
+#  I4  tiling      heads are aligned, their insides are PG_TAIL, and no PG_TAIL lies outside a block
+#  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold
+#  I6  nr_free     counts the blocks on the lists of each order
+#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks
+#  I8  coalescing  no two buddies are both free or captured
+#  I9  capture     a captured head is on the list its flags name, and nothing else is
+#  I10 pcp         count, tags and links of the per-CPU lists
+#  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
+#  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them
+#  I13 isolated    an isolated page is on one reclaimer's private list
+#  I14 pageblocks  types are 0..4
+#  I15 marks       watermarks and reserves follow from min_free_kbytes and the node
+#  I16 slots       private lists are of a known kind; the highest is in use
+#  I17 owners      a page that is not allocated has no owner
+
+
+cdef inline int violated(violation_t *v, int invariant, int64_t pfn, int64_t expected, int64_t found) noexcept nogil:
+    """Note what is wrong; always 0, so that checks chain with `and`."""
+    v.invariant = invariant
+    v.pfn = pfn
+    v.expected = expected
+    v.found = found
+    return 0
+
+
+cdef inline int agree(violation_t *v, int invariant, int64_t expected, int64_t found) noexcept nogil:
+    return expected == found or violated(v, invariant, NO_PAGE, expected, found)
+
+
+cdef int is_legal_state(zone_t *z, uint8_t state) noexcept nogil:
+    cdef uint8_t kind = state & PG_STATE
+    if state == PG_HOLE or state == PG_TAIL:
+        return 1
+    if kind == PG_PCP:
+        return (state & 0x0F) < MIGRATE_TYPES
+    return kind <= PG_MARKED and (state & 0x0F) <= z.max_page_order
+
+
+cdef int check_states(zone_t *z, violation_t *v) noexcept nogil:
+    """I2, I3."""
+    cdef uint8_t *state = order_array(z)
+    cdef int64_t present = 0
+    cdef int32_t i
+    for i in range(z.nr_index):
+        if not is_legal_state(z, state[i]):
+            return violated(v, 2, z.base_pfn + i, PG_TAIL, state[i])
+        if (i < z.first or i >= z.end) and state[i] != PG_HOLE:
+            return violated(v, 3, z.base_pfn + i, PG_HOLE, state[i])
+        present += state[i] != PG_HOLE
+    return agree(v, 3, z.present_pages, present)
+
+
+cdef int check_block(zone_t *z, int32_t i, int order, violation_t *v) noexcept nogil:
+    """The block that starts at i is aligned and whole."""
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t k
+    if i & ((1 << order) - 1):
+        return violated(v, 4, z.base_pfn + i, i & -(1 << order), i)
+    for k in range(i + 1, i + (1 << order)):
+        if state[k] != PG_TAIL:
+            return violated(v, 4, z.base_pfn + k, PG_TAIL, state[k])
+    return 1
+
+
+cdef int check_tiling(zone_t *z, violation_t *v) noexcept nogil:
+    """I4."""
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t i = 0
+    cdef int order
+    while i < z.nr_index:
+        if state[i] == PG_TAIL:
+            return violated(v, 4, z.base_pfn + i, PG_USED, PG_TAIL)
+        order = 0
+        if state[i] != PG_HOLE and (state[i] & PG_STATE) != PG_PCP:
+            order = state[i] & 0x0F
+            if not check_block(z, i, order, v):
+                return 0
+        i += 1 << order
+    return 1
+
+
+cdef int check_links(zone_t *z, int32_t head, int invariant, violation_t *v) noexcept nogil:
+    """The list is a ring of pages: every link is in range and agrees with the one before it.
+
+    A page has one `prev`, so passing this for all lists also says that no page is on two of them.
+    """
+    cdef link_t *link = link_array(z)
+    cdef int32_t prev = head
+    cdef int32_t i = link[head].next
+    while i != head:
+        if i < 0 or i >= z.nr_index:
+            return violated(v, invariant, z.base_pfn + prev, head, i)
+        if link[i].prev != prev:
+            return violated(v, invariant, z.base_pfn + i, prev, link[i].prev)
+        prev = i
+        i = link[i].next
+    if link[head].prev != prev:
+        return violated(v, invariant, NO_PAGE, prev, link[head].prev)
+    return 1
+
+
+cdef int64_t list_count(zone_t *z, int32_t head, uint8_t mask, uint8_t state, int32_t *stranger) noexcept nogil:
+    """Length of a checked list; `stranger` is the first page whose order byte, masked, is not `state`."""
+    cdef link_t *link = link_array(z)
+    cdef int64_t n = 0
+    cdef int32_t i = link[head].next
+    stranger[0] = NO_PAGE
+    while i != head:
+        if (order_array(z)[i] & mask) != state:
+            stranger[0] = i
+            return n
+        n += 1
+        i = link[i].next
+    return n
+
+
+cdef int64_t count_state(zone_t *z, uint8_t mask, uint8_t state) noexcept nogil:
+    cdef int64_t n = 0
+    cdef int32_t i
+    for i in range(z.nr_index):
+        n += (order_array(z)[i] & mask) == state
+    return n
+
+
+cdef int check_free_order(zone_t *z, int order, violation_t *v) noexcept nogil:
+    """I5, I6 for one order."""
+    cdef int64_t listed = 0
+    cdef int mt
+    cdef int32_t stranger
+    for mt in range(MIGRATE_TYPES):
+        if not check_links(z, free_list(order, mt), 5, v):
+            return 0
+        listed += list_count(z, free_list(order, mt), 0xFF, PG_FREE | order, &stranger)
+        if stranger != NO_PAGE:
+            return violated(v, 5, z.base_pfn + stranger, PG_FREE | order, order_array(z)[stranger])
+    return agree(v, 5, count_state(z, 0xFF, PG_FREE | order), listed) and agree(v, 6, listed, z.nr_free[order])
+
+
+cdef int check_free(zone_t *z, violation_t *v) noexcept nogil:
+    """I5, I6, I7."""
+    cdef int64_t pages = 0
+    cdef int order
+    for order in range(MAX_ORDERS):
+        if not check_free_order(z, order, v):
+            return 0
+        pages += z.nr_free[order] << order
+    return agree(v, 7, pages, z.nr_free_pages)
+
+
+cdef int check_coalescing(zone_t *z, violation_t *v) noexcept nogil:
+    """I8."""
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t i, buddy
+    cdef int order
+    for i in range(z.nr_index):
+        order = state[i] & ~PG_CAPTURED
+        if order < z.max_page_order:
+            buddy = i ^ (1 << order)
+            if (state[buddy] & ~PG_CAPTURED) == order:
+                return violated(v, 8, z.base_pfn + i, PG_USED | order, state[buddy])
+    return 1
+
+
+cdef int check_slot_kinds(zone_t *z, violation_t *v) noexcept nogil:
+    """I16."""
+    cdef int32_t slot
+    if z.slots_used and zone_slot(z, z.slots_used - 1).kind == SLOT_UNUSED:
+        return violated(v, 16, NO_PAGE, SLOT_CAPTURE, SLOT_UNUSED)
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind > SLOT_PAGES:
+            return violated(v, 16, NO_PAGE, SLOT_PAGES, zone_slot(z, slot).kind)
+    return 1
+
+
+cdef int check_capture_list(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
+    """I9 for one open list."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = slot_list(z, slot)
+    cdef int32_t i
+    if not check_links(z, head, 9, v):
+        return 0
+    i = link[head].next
+    while i != head:
+        if (order_array(z)[i] & PG_STATE) != PG_CAPTURED:
+            return violated(v, 9, z.base_pfn + i, PG_CAPTURED, order_array(z)[i])
+        if flags_array(z)[i] != <uint32_t> slot:
+            return violated(v, 9, z.base_pfn + i, slot, flags_array(z)[i])
+        i = link[i].next
+    return 1
+
+
+cdef int check_isolated_list(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
+    """I13 for one private list of pages."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = slot_list(z, slot)
+    cdef int32_t i
+    if not check_links(z, head, 13, v):
+        return 0
+    i = link[head].next
+    while i != head:
+        if order_array(z)[i] != PG_MARKED or not flags_array(z)[i] & PF_ISOLATED:
+            return violated(v, 13, z.base_pfn + i, PG_MARKED, order_array(z)[i])
+        i = link[i].next
+    return 1
+
+
+cdef int64_t count_flagged(zone_t *z, uint32_t flag) noexcept nogil:
+    """Marked pages with the flag."""
+    cdef int64_t n = 0
+    cdef int32_t i
+    for i in range(z.nr_index):
+        n += (order_array(z)[i] & PG_STATE) == PG_MARKED and (flags_array(z)[i] & flag) != 0
+    return n
+
+
+cdef int check_slots(zone_t *z, violation_t *v) noexcept nogil:
+    """I16, I9, I13."""
+    cdef int64_t captured = 0
+    cdef int64_t isolated = 0
+    cdef int32_t slot, stranger
+    if not check_slot_kinds(z, v):
+        return 0
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind == SLOT_CAPTURE:
+            if not check_capture_list(z, slot, v):
+                return 0
+            captured += list_count(z, slot_list(z, slot), 0, 0, &stranger)
+        elif zone_slot(z, slot).kind == SLOT_PAGES:
+            if not check_isolated_list(z, slot, v):
+                return 0
+            isolated += list_count(z, slot_list(z, slot), 0, 0, &stranger)
+    return (agree(v, 9, count_state(z, PG_STATE, PG_CAPTURED), captured)
+            and agree(v, 13, count_flagged(z, PF_ISOLATED), isolated))
+
+
+cdef int check_pcp(zone_t *z, violation_t *v) noexcept nogil:
+    """I10."""
+    cdef int64_t listed = 0
+    cdef int cpu
+    cdef int32_t stranger
+    for cpu in range(z.cpus):
+        if not check_links(z, pcp_list(cpu), 10, v):
+            return 0
+        if not agree(v, 10, list_count(z, pcp_list(cpu), PG_STATE, PG_PCP, &stranger), zone_pcp(z, cpu).count):
+            return 0
+        if stranger != NO_PAGE:
+            return violated(v, 10, z.base_pfn + stranger, PG_PCP, order_array(z)[stranger])
+        listed += zone_pcp(z, cpu).count
+    return agree(v, 10, count_state(z, PG_STATE, PG_PCP), listed)
+
+
+cdef int check_flags(zone_t *z, violation_t *v) noexcept nogil:
+    """I11."""
+    cdef int32_t i
+    cdef uint8_t kind
+    for i in range(z.nr_index):
+        kind = order_array(z)[i] & PG_STATE
+        if kind != PG_CAPTURED and (kind == PG_MARKED) != (flags_array(z)[i] != 0):
+            return violated(v, 11, z.base_pfn + i, kind == PG_MARKED, flags_array(z)[i])
+    return 1
+
+
+cdef int flags_list(uint32_t flags) noexcept nogil:
+    """The page list that the flags of a page on the LRU (or of a slab page) name."""
+    if flags & PF_SLAB:
+        return LRU_SLAB
+    if flags & PF_UNEVICTABLE:
+        return LRU_UNEVICTABLE
+    return (0 if flags & PF_SWAPBACKED else LRU_INACTIVE_FILE) + ((flags & PF_ACTIVE) != 0)
+
+
+cdef int check_page_list(zone_t *z, int lru, violation_t *v) noexcept nogil:
+    """I12 for one list."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = page_list(lru)
+    cdef int64_t n = 0
+    cdef int32_t i
+    if not check_links(z, head, 12, v):
+        return 0
+    i = link[head].next
+    while i != head:
+        if order_array(z)[i] != PG_MARKED or not flags_array(z)[i] & PF_LRU:
+            return violated(v, 12, z.base_pfn + i, PG_MARKED, order_array(z)[i])
+        if flags_list(flags_array(z)[i]) != lru:
+            return violated(v, 12, z.base_pfn + i, lru, flags_list(flags_array(z)[i]))
+        n += 1
+        i = link[i].next
+    return agree(v, 12, n, z.nr_lru[lru])
+
+
+cdef int check_lru(zone_t *z, violation_t *v) noexcept nogil:
+    """I12."""
+    cdef int64_t listed = 0
+    cdef int lru
+    for lru in range(NR_PAGE_LISTS):
+        if not check_page_list(z, lru, v):
+            return 0
+        listed += z.nr_lru[lru]
+    return agree(v, 12, count_flagged(z, PF_LRU), listed)
+
+
+cdef int check_pageblocks(zone_t *z, violation_t *v) noexcept nogil:
+    """I14."""
+    cdef int32_t k
+    for k in range(z.nr_pageblocks):
+        if pageblock_array(z)[k] >= MIGRATE_TYPES:
+            return violated(v, 14, z.base_pfn + z.pageblock_origin + (<int64_t> k << z.pageblock_order),
+                            MT_MOVABLE, pageblock_array(z)[k])
+    return 1
+
+
+cdef int check_marks(zone_t *z, violation_t *v) noexcept nogil:
+    """I15."""
+    cdef marks_t marks = zone_marks(z.node_present, z.node_highmem, z.zone_idx, z.min_free_kbytes)
+    cdef int k
+    for k in range(MAX_NR_ZONES):
+        if not agree(v, 15, zone_lowmem_reserve(z.node_present, z.lowmem_reserve_ratio, z.zone_idx, k),
+                     z.lowmem_reserve[k]):
+            return 0
+    return (agree(v, 15, marks.pages_min, z.pages_min) and agree(v, 15, marks.pages_low, z.pages_low)
+            and agree(v, 15, marks.pages_high, z.pages_high))
+
+
+cdef int check_owners(zone_t *z, violation_t *v) noexcept nogil:
+    """I17."""
+    cdef int32_t i
+    cdef uint8_t kind
+    if not z.off_owner:
+        return 1
+    for i in range(z.nr_index):
+        kind = order_array(z)[i] & PG_STATE
+        if kind != PG_USED and kind != PG_MARKED and owner_array(z)[i]:
+            return violated(v, 17, z.base_pfn + i, 0, <int64_t> owner_array(z)[i])
+    return 1
+
+
+cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
+    """1 if every invariant from I2 on holds; else 0 and the first that does not.  I1: see zone_header_ok."""
+    v.invariant = 0
+    return (check_states(z, v) and check_tiling(z, v) and check_free(z, v) and check_coalescing(z, v)
+            and check_slots(z, v) and check_pcp(z, v) and check_flags(z, v) and check_lru(z, v)
+            and check_pageblocks(z, v) and check_marks(z, v) and check_owners(z, v))

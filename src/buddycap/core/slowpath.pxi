@@ -1,0 +1,388 @@
+# The slow path: one node's zones in their order, and an allocation in flight.
+#
+#   request_t:  START (S0-S5) -> REBALANCE (S6a, b) -> RECLAIM (S6c) -> after_reclaim (S6d-S8) -> DONE
+#                 ^   ^-------------- out of memory ----------------------'  |
+#                 |          ^------------------- retry, after 20 ms --------'
+#               S1 succeeds in most cases: then nothing else was touched
+#
+# Direct reclaim is S6c: priorities 12 to 0, in each the zones of the list, then the slab.
+#
+# Kernel: mm/page_alloc.c of 2.6.27 (get_page_from_freelist, __alloc_pages_internal) and mm/vmscan.c of 2.6.28
+# (do_try_to_free_pages, shrink_zones), with the hook of patch 4/4.
+#
+# Deviations: one node, no zonelist cache, no nodemask; cpusets allow a zone or not, softwall and hardwall alike.  There
+# is no OOM killer: a round without any progress that the kernel would follow with a kill or an endless retry is
+# counted, and after machine_t.oom_rounds of them the request fails, __GFP_NOFAIL included.
+
+cdef enum:
+    RETRY_MS = 20               # HZ/50
+    OOM_MS = 4                  # one tick at HZ=250, which the killer sleeps
+
+cdef enum:                      # request_t.state
+    REQUEST_START = 0
+    REQUEST_REBALANCE
+    REQUEST_RECLAIM
+    REQUEST_DONE
+
+cdef enum:                      # request_t.reclaim_state
+    RECLAIM_BEGIN = 0
+    RECLAIM_PRIORITY
+    RECLAIM_ZONES
+    RECLAIM_SHRINK
+    RECLAIM_SLAB
+
+
+# --- zones ------------------------------------------------------------------------------------------------------
+
+cdef void machine_init(machine_t *m) noexcept nogil:
+    """A node without zones and without swap, parameters as in 2.6.28, policy none."""
+    cdef int k
+    memset(m, 0, sizeof(machine_t))
+    for k in range(NR_GFP_ZONES):
+        m.gfp_zone[k] = MAX_NR_ZONES - 1
+    m.swappiness = 60
+    m.oom_rounds = 1
+    m.slab_objects_per_page = 1
+    m.policy.capture_min_order = PAGE_ALLOC_COSTLY_ORDER + 1
+    m.policy.batch = 1
+    m.kswapd.asleep = 1
+
+
+cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil:
+    """Put a zone in its place, or tell where the zone of that index is now.  0 if there is no room."""
+    cdef int at = 0
+    cdef int k
+    while at < m.nr_zones and m.zone[at].zone_idx > z.zone_idx:
+        at += 1
+    if at == m.nr_zones or m.zone[at].zone_idx != z.zone_idx:
+        if m.nr_zones == MAX_NR_ZONES:
+            return 0
+        for k in range(m.nr_zones, at, -1):
+            m.zone[k] = m.zone[k - 1]
+        m.nr_zones += 1
+    m.zone[at] = z
+    return 1
+
+
+cdef inline int gfp_zoneidx(const machine_t *m, uint32_t gfp) noexcept nogil:
+    """Index of the highest zone that may serve the request.  Linux: gfp_zone."""
+    return m.gfp_zone[(gfp & (GFP_DMA | GFP_HIGHMEM | GFP_DMA32)) | (8 if gfp & GFP_MOVABLE else 0)]
+
+
+cdef inline int is_listed(zone_t *z, int high_zoneidx) noexcept nogil:
+    """Whether the zonelist of a request yields the zone."""
+    return z.present_pages > 0 and z.zone_idx <= high_zoneidx
+
+
+cdef inline int is_reclaimable(zone_t *z, int high_zoneidx) noexcept nogil:
+    """Listed, and allowed by the cpuset (hardwall)."""
+    return is_listed(z, high_zoneidx) and z.cpuset_allowed
+
+
+cdef int preferred_zone(machine_t *m, int high_zoneidx) noexcept nogil:
+    """Position of the first listed zone, or -1."""
+    cdef int k
+    for k in range(m.nr_zones):
+        if is_listed(m.zone[k], high_zoneidx):
+            return k
+    return -1
+
+
+cdef inline int32_t buffered_rmqueue(zone_t *z, int order, uint32_t gfp, int cpu) noexcept nogil:
+    """The migratetype bits of gfp are the migratetype.  Linux: buffered_rmqueue, allocflags_to_migratetype."""
+    cdef int mt = (gfp >> 19) & 3
+    if order == 0:
+        return rmqueue_pcplist(z, cpu, mt, (gfp & GFP_COLD) != 0)
+    return rmqueue_zone(z, order, mt)
+
+
+cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
+                                    int32_t *zone) noexcept nogil:
+    """The first zone of the list that permits it and has a block."""
+    cdef int high = gfp_zoneidx(m, gfp)
+    cdef int classzone_idx = -1
+    cdef zone_t *z
+    cdef int32_t i
+    cdef int k
+    for k in range(m.nr_zones):
+        z = m.zone[k]
+        if not is_listed(z, high):
+            continue
+        if classzone_idx < 0:
+            classzone_idx = z.zone_idx
+        if not zone_cpuset_permits(z, alloc_flags) or not zone_watermark_permits(z, order, classzone_idx, alloc_flags):
+            continue
+        i = buffered_rmqueue(z, order, gfp, cpu)
+        if i != NO_PAGE:
+            zone[0] = k
+            return i
+    return NO_PAGE
+
+
+cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
+    """Free a block the way its order asks for.  Linux: __free_pages."""
+    if order == 0:
+        free_hot_cold_page(z, cpu, i, 0)
+    else:
+        free_pages_ok(z, i, order)
+
+
+# --- direct reclaim ---------------------------------------------------------------------------------------------
+
+cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
+    cdef scan_t *sc = &r.scan
+    cdef int k
+    sc.gfp = r.gfp
+    sc.order = r.order
+    sc.alloc_flags = r.alloc_flags
+    sc.classzone_idx = r.classzone_idx
+    sc.cpu = r.cpu
+    sc.policy = r.policy
+    sc.may_writepage = not m.laptop_mode
+    sc.got = NO_PAGE
+    sc.priority = DEF_PRIORITY
+    r.reclaims += 1
+    r.lru_pages = r.total_scanned = r.nr_reclaimed = r.progress = 0
+    m.zone[0].vm[VM_ALLOCSTALL] += 1
+    for k in range(m.nr_zones):
+        if is_reclaimable(m.zone[k], r.high_zoneidx):
+            r.lru_pages += zone_lru_pages(m.zone[k])
+
+
+cdef int next_zone(machine_t *m, request_t *r) noexcept nogil:
+    """The next zone of shrink_zones at this priority; 0 if there is none.  kswapd alone polls unreclaimable ones."""
+    while r.zone_at < m.nr_zones:
+        r.scan.zone = r.zone_at
+        r.zone_at += 1
+        if is_reclaimable(m.zone[r.scan.zone], r.high_zoneidx):
+            note_zone_scanning_priority(m.zone[r.scan.zone], r.scan.priority)
+            if not m.zone[r.scan.zone].all_unreclaimable or r.scan.priority == DEF_PRIORITY:
+                r.all_unreclaimable = 0
+                return 1
+    return 0
+
+
+cdef int end_reclaim(machine_t *m, request_t *r, int64_t progress) noexcept nogil:
+    cdef int k
+    r.progress = progress
+    r.reclaim_state = RECLAIM_BEGIN
+    for k in range(m.nr_zones):
+        if is_reclaimable(m.zone[k], r.high_zoneidx):
+            m.zone[k].prev_priority = max(r.scan.priority, 0)
+    return 1
+
+
+cdef int end_priority(machine_t *m, request_t *r, step_t *out) noexcept nogil:
+    """After one priority: enough?  Else ask for writeback and, if pages were scanned in vain, rest.  1: through."""
+    cdef scan_t *sc = &r.scan
+    r.nr_reclaimed += sc.slab_pages
+    r.total_scanned += sc.nr_scanned
+    if r.nr_reclaimed >= SWAP_CLUSTER_MAX:
+        return end_reclaim(m, r, r.nr_reclaimed)
+    if r.total_scanned > SWAP_CLUSTER_MAX + SWAP_CLUSTER_MAX // 2:
+        event_put(m, EV_WAKE_PDFLUSH, 0, 0 if m.laptop_mode else r.total_scanned, 0)
+        sc.may_writepage = 1
+    r.reclaim_state = RECLAIM_PRIORITY
+    sc.priority -= 1
+    if sc.nr_scanned and sc.priority + 1 < DEF_PRIORITY - 2:
+        return congestion_wait(sc, out, CONGESTION_MS)
+    out.wait = WAIT_NONE
+    return 0
+
+
+cdef int try_to_free_pages(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+    """Direct reclaim; the result is r.progress, and r.scan.got if a block was captured.
+
+    A captured block does not end the loop: reclaim goes on until 32 pages have come or the priorities are used up.
+    Linux: do_try_to_free_pages, shrink_zones.
+    """
+    cdef scan_t *sc = &r.scan
+    while True:
+        if r.reclaim_state == RECLAIM_BEGIN:
+            begin_reclaim(m, r)
+            r.reclaim_state = RECLAIM_PRIORITY
+        elif r.reclaim_state == RECLAIM_PRIORITY:
+            if sc.priority < 0:
+                return end_reclaim(m, r, 0 if r.all_unreclaimable else r.nr_reclaimed)
+            sc.nr_scanned = 0
+            r.all_unreclaimable = 1
+            r.zone_at = 0
+            r.reclaim_state = RECLAIM_ZONES
+        elif r.reclaim_state == RECLAIM_ZONES:
+            r.reclaim_state = RECLAIM_SHRINK
+            if not next_zone(m, r):
+                begin_slab(m, sc, r.lru_pages)
+                r.reclaim_state = RECLAIM_SLAB
+        elif r.reclaim_state == RECLAIM_SHRINK:
+            if not shrink_zone(m, sc, budget, out):
+                return 0
+            r.nr_reclaimed += sc.nr_reclaimed
+            r.reclaim_state = RECLAIM_ZONES
+        elif not shrink_slab(m, sc, budget, out):
+            return 0
+        elif end_priority(m, r, out):
+            return 1
+        elif out.wait != WAIT_NONE:
+            return 0
+
+
+# --- an allocation ----------------------------------------------------------------------------------------------
+
+cdef int end_request(request_t *r, int32_t page, int path) noexcept nogil:
+    """The request is over; 1."""
+    r.page = page
+    r.path = path
+    r.state = REQUEST_DONE
+    return 1
+
+
+cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
+                       const policy_t *policy) noexcept nogil:
+    """An allocation that has not begun.  PF_MEMALLOC and the like stand in `task`."""
+    cdef int first
+    memset(r, 0, sizeof(request_t))
+    r.order = order
+    r.gfp = gfp
+    r.cpu = cpu
+    r.task = task
+    r.policy = m.policy if policy == NULL else policy[0]
+    r.page = NO_PAGE
+    r.scan.capture_largest = -1
+    r.high_zoneidx = gfp_zoneidx(m, gfp)
+    first = preferred_zone(m, r.high_zoneidx)
+    if first >= 0:
+        r.classzone_idx = m.zone[first].zone_idx
+    else:
+        end_request(r, NO_PAGE, PATH_FAILED)
+
+
+cdef int attempt(machine_t *m, request_t *r, int alloc_flags, int path) noexcept nogil:
+    """Try the free lists; 1 if the request is over."""
+    cdef int32_t i = get_page_from_freelist(m, r.order, r.gfp, alloc_flags, r.cpu, &r.zone)
+    return 0 if i == NO_PAGE else end_request(r, i, path)
+
+
+cdef int request_alloc_flags(const request_t *r) noexcept nogil:
+    """S4: how far below the mark the request may go."""
+    cdef int flags = ALLOC_WMARK_MIN
+    if r.task & TASK_REALTIME or not r.gfp & GFP_WAIT:
+        flags |= ALLOC_HARDER
+    if r.gfp & GFP_HIGH:
+        flags |= ALLOC_HIGH
+    if r.gfp & GFP_WAIT:
+        flags |= ALLOC_CPUSET
+    return flags
+
+
+cdef void start_request(machine_t *m, request_t *r) noexcept nogil:
+    """S1 to S5."""
+    cdef int k
+    if attempt(m, r, ALLOC_WMARK_LOW | ALLOC_CPUSET, PATH_FAST):
+        return
+    for k in range(m.nr_zones):
+        if is_listed(m.zone[k], r.high_zoneidx):
+            wakeup_kswapd(m, m.zone[k], r.order)
+    r.alloc_flags = request_alloc_flags(r)
+    if not attempt(m, r, r.alloc_flags, PATH_SECOND):
+        r.state = REQUEST_REBALANCE
+
+
+cdef int retry_later(machine_t *m, request_t *r, int state, int ms, step_t *out) noexcept nogil:
+    """Go to `state` after a rest, or fail if that has gone on too long.  1: over."""
+    if r.oom_rounds >= m.oom_rounds:
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    r.state = state
+    return congestion_wait(&r.scan, out, ms)
+
+
+cdef int rebalance(machine_t *m, request_t *r, step_t *out) noexcept nogil:
+    """S6a, S6b: who must not reclaim gets everything there is, or nothing.  0: wait."""
+    if r.task & TASK_MEMALLOC:
+        if not r.gfp & GFP_NOMEMALLOC:
+            if attempt(m, r, ALLOC_NO_WATERMARKS, PATH_MEMALLOC):
+                return 1
+            if r.gfp & GFP_NOFAIL:
+                r.oom_rounds += 1
+                return retry_later(m, r, REQUEST_REBALANCE, RETRY_MS, out)
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    if not r.gfp & GFP_WAIT:
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    r.state = REQUEST_RECLAIM
+    return 1
+
+
+cdef int wants_retry(const request_t *r) noexcept nogil:
+    """S7: small orders for ever, costly ones with __GFP_REPEAT until 2^order pages have been reclaimed."""
+    if r.gfp & GFP_NORETRY:
+        return 0
+    if r.order <= PAGE_ALLOC_COSTLY_ORDER or r.gfp & GFP_NOFAIL:
+        return 1
+    return r.gfp & GFP_REPEAT and r.pages_reclaimed < (<int64_t> 1 << r.order)
+
+
+cdef int out_of_memory(machine_t *m, request_t *r, step_t *out) noexcept nogil:
+    """S6f: a last look at the high mark, then the killer would come; start again after it.  0: wait."""
+    if attempt(m, r, ALLOC_WMARK_HIGH | ALLOC_CPUSET, PATH_LAST_TRY):
+        return 1
+    r.oom_rounds += 1
+    if r.order > PAGE_ALLOC_COSTLY_ORDER:
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    return retry_later(m, r, REQUEST_START, OOM_MS, out)
+
+
+cdef int after_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
+    """S6c's result to S8.  0: wait."""
+    cdef int k
+    if r.scan.got != NO_PAGE:
+        r.zone = r.scan.got_zone
+        return end_request(r, r.scan.got, PATH_CAPTURED)
+    if r.order:
+        for k in range(m.nr_zones):
+            drain_all_pages(m.zone[k])
+    if r.progress:
+        if attempt(m, r, r.alloc_flags, PATH_RECLAIM):
+            return 1
+    elif r.gfp & GFP_FS and not r.gfp & GFP_NORETRY:
+        return out_of_memory(m, r, out)
+    r.pages_reclaimed += r.progress
+    if not wants_retry(r):
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    r.oom_rounds += r.progress == 0
+    return retry_later(m, r, REQUEST_REBALANCE, RETRY_MS, out)
+
+
+cdef int request_advance(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+    """One transition; 0 if the step ends with it."""
+    if r.state == REQUEST_START:
+        start_request(m, r)
+    elif r.state == REQUEST_REBALANCE:
+        return rebalance(m, r, out)
+    elif r.state == REQUEST_RECLAIM:
+        return try_to_free_pages(m, r, budget, out) and after_reclaim(m, r, out)
+    else:
+        return leave_step(out, WAIT_DONE)
+    return 1
+
+
+cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+    """Go on until the request is over, the budget is used up or something must be waited for."""
+    step_begin(out)
+    if may_go_on(m, budget, out):
+        while request_advance(m, r, budget, out):
+            pass
+    cost_add(&r.total, &out.cost)
+    return out.wait
+
+
+cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
+    """Give up: everything isolated, captured or found goes back, and the request has failed."""
+    cdef step_t out
+    step_begin(&out)
+    if r.state == REQUEST_RECLAIM and r.reclaim_state != RECLAIM_BEGIN:
+        scan_abort(&r.scan, m.zone[r.scan.zone], &out)
+        m.shrinker_nr += r.scan.slab_scan
+        if r.scan.got != NO_PAGE:
+            free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
+        cost_add(&r.total, &out.cost)
+    if r.state != REQUEST_DONE:
+        end_request(r, NO_PAGE, PATH_FAILED)

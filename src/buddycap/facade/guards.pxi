@@ -1,0 +1,158 @@
+# The boundary: Python values in, exceptions out, memory owned.  Every refusal names argument, value and range and
+# is raised before anything has changed.
+
+from cpython.buffer cimport (PyBUF_FORMAT, PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo,
+                             PyBuffer_Release, PyObject_GetBuffer)
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport (PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
+                               PyThread_release_lock, PyThread_type_lock, WAIT_LOCK)
+
+import operator
+
+import numpy as np
+
+from buddycap.errors import CorruptionError, FormatError, MisuseError
+
+cdef extern from "Python.h":
+    int PyLong_Check(object value)
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+
+cdef extern from *:
+    """
+    #if defined(_WIN32)
+    #include <stdlib.h>
+    static void *buddycap_reserve(size_t n) { return calloc(1, n); }
+    static void buddycap_release(void *p, size_t n) { (void) n; free(p); }
+    #else
+    #include <sys/mman.h>
+    /* Fresh zero pages, given by the kernel as they are touched; refused at once if there can never be enough. */
+    static void *buddycap_reserve(size_t n) {
+        void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    #if defined(MADV_HUGEPAGE)
+        if (p != MAP_FAILED && n >= ((size_t) 8 << 20)) (void) madvise(p, n, MADV_HUGEPAGE);
+    #endif
+        return p == MAP_FAILED ? NULL : p;
+    }
+    static void buddycap_release(void *p, size_t n) { (void) munmap(p, n); }
+    #endif
+    """
+    void *buddycap_reserve(size_t n) nogil
+    void buddycap_release(void *p, size_t n) nogil
+
+
+cdef class Memory:
+    """A block of memory that Python objects share: views keep it alive."""
+
+    cdef char *data
+    cdef uint64_t size
+
+    def __cinit__(self, uint64_t size):
+        self.data = <char *> buddycap_reserve(size)
+        if self.data == NULL:
+            raise MemoryError(f"a zone of this size needs {size} bytes of memory")
+        self.size = size
+
+    def __dealloc__(self):
+        if self.data != NULL:
+            buddycap_release(self.data, self.size)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.size, 1, flags)
+
+
+cdef object memory_view(Memory memory, dtype, int64_t count, uint64_t offset):
+    """Read-only array over part of a block: no copy, valid as long as it is referenced."""
+    return np.frombuffer(memory, dtype=dtype, count=count, offset=offset)
+
+
+cdef inline int64_t as_int64(object value, str name) except? -1:
+    """An exact integer of 64 bits."""
+    cdef int overflow = 0
+    cdef int64_t result
+    if not PyLong_Check(value):
+        try:
+            value = operator.index(value)
+        except TypeError:
+            raise TypeError(f"{name}={value!r}: an integer is wanted, not {type(value).__name__}") from None
+    result = PyLong_AsLongLongAndOverflow(value, &overflow)
+    if overflow:
+        raise MisuseError(f"{name}={value}: must fit 64 bits")
+    return result
+
+
+cdef int64_t as_ranged(object value, str name, int64_t low, int64_t high) except? -1:
+    """An integer in [low, high]."""
+    cdef int64_t result = as_int64(value, name)
+    if not low <= result <= high:
+        raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
+    return result
+
+
+cdef str STATUS_MESSAGE(int status):
+    """What a status means, in words that go behind "pfn=...: "."""
+    return {
+        ST_PFN_RANGE: "outside the zone",
+        ST_PFN_HOLE: "in a hole of the zone",
+        ST_UNALIGNED: "not aligned to the order",
+        ST_PAGE_FREE: "already free",
+        ST_PAGE_CAPTURED: "captured: it belongs to a capture list",
+        ST_PAGE_ON_PCP: "already free: it is on a per-CPU list",
+        ST_PAGE_INSIDE: "inside a block: only its first page names it",
+        ST_WRONG_ORDER: "allocated with another order",
+        ST_PAGE_IN_USE_BY_RECLAIM: "on an LRU list or isolated: take it off first",
+        ST_DUPLICATE: "named twice in one call",
+        ST_ORDER_RANGE: "order out of range",
+        ST_TYPE_RANGE: "migratetype out of range",
+        ST_OP_UNKNOWN: "unknown op",
+        ST_OP_ARG: "arg names no earlier allocation",
+    }.get(status, f"refused with status {status}")
+
+
+cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) except -1:
+    """Raise the exception for a status; `where` stands in front, such as "pfns[3]"."""
+    cdef int64_t last = z.start_pfn + z.spanned_pages - 1
+    if status == ST_ORDER_RANGE:
+        raise MisuseError(f"{where}: order={order}: allowed range is 0..{z.max_page_order}")
+    if status == ST_TYPE_RANGE:
+        raise MisuseError(f"{where}: migratetype: allowed range is 0..2 (UNMOVABLE, RECLAIMABLE, MOVABLE)")
+    if status == ST_OP_UNKNOWN or status == ST_OP_ARG:
+        raise MisuseError(f"{where}: {STATUS_MESSAGE(status)}")
+    if status == ST_WRONG_ORDER:
+        raise MisuseError(f"{where}={pfn}: order={order}, but the block was allocated with order "
+                          f"{order_array(z)[pfn - z.base_pfn] & 0x0F}")
+    raise MisuseError(f"{where}={pfn}: {STATUS_MESSAGE(status)} (order={order}, the zone is {z.start_pfn}..{last})")
+
+
+cdef int corrupted(const violation_t *v) except -1:
+    """Raise what zone_check has found."""
+    where = "" if v.pfn == NO_PAGE else f" at pfn {v.pfn}"
+    raise CorruptionError(f"invariant I{v.invariant} does not hold{where}: expected {v.expected}, found {v.found}",
+                          invariant=v.invariant, pfn=None if v.pfn == NO_PAGE else v.pfn,
+                          expected=v.expected, found=v.found)
+
+
+cdef object int64_array(object values, str name):
+    """A contiguous one-dimensional int64 array with the exact values, without a copy where there need be none."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
+    if array.ndim != 1:
+        raise MisuseError(f"{name}: shape {array.shape}: one dimension is wanted")
+    if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
+        raise MisuseError(f"{name}: value {int(array.max())} does not fit 63 bits")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+cdef class Buffer:
+    """The bytes of a contiguous array, held until this object goes."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, array, bint writable=False):
+        PyObject_GetBuffer(array, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+        self.held = True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)

@@ -1,0 +1,697 @@
+# Machines at the boundary: the zones of one node, requests and kswapd as objects with step().
+#
+# Time never passes in the core.  Here a run to completion serves every wait at once: congestion_wait ends all writes
+# under way, oldest first, and a wait for a page ends the write of that page.
+
+cimport cython
+
+cdef enum:
+    RUN_BUDGET = 4096           # pages between two looks at signals
+
+cdef uint32_t LRU_FLAGS = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_ACTIVE | PF_MMAP | PF_ANON | PF_SWAPCACHE
+                           | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG | PF_PINNED | PF_MLOCKED)
+cdef uint32_t LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
+cdef uint32_t SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
+cdef uint32_t GFP_KNOWN = 0x1FDFF7
+cdef tuple WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done")
+cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed")
+cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
+
+
+cdef dict cost_dict(const cost_t *cost):
+    return {
+        "scanned": cost.scanned, "looked": cost.looked, "isolated": cost.isolated, "active": cost.active,
+        "freed": cost.freed, "captured": cost.captured, "activated": cost.activated, "unmapped": cost.unmapped,
+        "swapped": cost.swapped, "pageouts": cost.pageouts, "slab_scanned": cost.slab_scanned,
+        "slab_freed": cost.slab_freed,
+    }
+
+
+@cython.final
+cdef class Step:
+    """What one step did and what must happen before the next.
+
+    Attributes
+    ----------
+    wait : str
+        "none" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback" (until the write
+        of `pfn` has ended), "lists" (after others: every private list of the zone is in use), "sleep" (kswapd, until it
+        is woken) or "done".
+    wait_ms : int, ms
+        Limit of a congestion wait.
+    pfn : int or None
+        Page that is waited for.
+    scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts : int, pages
+        Work done: pages decided on; pfns looked at by isolation; pages taken off the LRU; moved from active to inactive
+        lists; freed; captured; made active; unmapped; entered into swap; writes submitted.
+    slab_scanned, slab_freed : int
+        Objects of the slab caches asked for; pages of them freed.
+    """
+
+    cdef readonly str wait
+    cdef readonly int64_t wait_ms
+    cdef readonly object pfn
+    cdef readonly int64_t scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts
+    cdef readonly int64_t slab_scanned, slab_freed
+
+    @property
+    def done(self):
+        """Whether this was the last step."""
+        return self.wait == "done"
+
+    def __repr__(self):
+        work = {name: value for name, value in self.cost().items() if value}
+        return f"Step(wait={self.wait!r}, {', '.join(f'{name}={value}' for name, value in work.items())})"
+
+    def cost(self):
+        """The work done, as a dict with all twelve counters."""
+        return {name: getattr(self, name) for name in (
+            "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped",
+            "pageouts", "slab_scanned", "slab_freed")}
+
+
+cdef Step make_step(MachineBase machine, const step_t *step):
+    cdef Step result = Step.__new__(Step)
+    result.wait = WAITS[step.wait]
+    result.wait_ms = step.wait_ms
+    result.pfn = None if step.page == NO_PAGE else machine.m.zone[step.zone].base_pfn + step.page
+    result.scanned = step.cost.scanned
+    result.looked = step.cost.looked
+    result.isolated = step.cost.isolated
+    result.active = step.cost.active
+    result.freed = step.cost.freed
+    result.captured = step.cost.captured
+    result.activated = step.cost.activated
+    result.unmapped = step.cost.unmapped
+    result.swapped = step.cost.swapped
+    result.pageouts = step.cost.pageouts
+    result.slab_scanned = step.cost.slab_scanned
+    result.slab_freed = step.cost.slab_freed
+    return result
+
+
+cdef int as_policy(object policy, policy_t *out) except -1:
+    """Read the fields of a CapturePolicy, or of anything that has them."""
+    memset(out, 0, sizeof(policy_t))
+    out.capture = bool(policy.capture)
+    out.capture_min_order = <int32_t> as_ranged(policy.capture_min_order, "policy.capture_min_order", 0, MAX_ORDERS)
+    out.check_real_order = bool(policy.check_real_order)
+    out.batch = <int32_t> as_ranged(policy.batch, "policy.batch", 1, PAGEVEC_SIZE)
+    out.batch_forward = bool(policy.batch_forward)
+    return 0
+
+
+cdef tuple node_zones(object zones):
+    """The zones of one node, lowest first, after a look at whether they can be one."""
+    cdef Zone zone, first
+    zones = tuple(zones)
+    for one in zones:
+        if not isinstance(one, Zone):
+            raise TypeError(f"zones: a Zone is wanted, not {type(one).__name__}")
+    if not 1 <= len(zones) <= MAX_NR_ZONES:
+        raise MisuseError(f"zones: {len(zones)} zones: allowed are 1..{MAX_NR_ZONES}")
+    zones = tuple(sorted(zones, key=lambda zone: zone.zone_idx))
+    first = zones[0]
+    for place, one in enumerate(zones):
+        zone = one
+        if place and zone.z.zone_idx == (<Zone> zones[place - 1]).z.zone_idx:
+            raise MisuseError(f"zones: two zones with zone_idx={zone.z.zone_idx}")
+        if zone.z.cpus != first.z.cpus or zone.z.max_page_order != first.z.max_page_order:
+            raise MisuseError("zones: cpus and max_page_order must be the same in all zones of a machine")
+        for k in range(MAX_NR_ZONES):
+            if zone.z.node_present[k] != first.z.node_present[k]:
+                raise MisuseError("zones: node_present_pages must be the same in all zones of a machine")
+        if zone.z.slot_limit < 2:
+            raise MisuseError(f"zones: zone {zone.z.zone_idx} has room for fewer than 2 private lists")
+    return zones
+
+
+@cython.no_gc_clear
+cdef class MachineBase:
+    """The compiled half of `buddycap.Machine`, which documents the parameters."""
+
+    cdef machine_t m
+    cdef readonly tuple zones           # lowest first
+    cdef object find_policy             # name -> CapturePolicy
+    cdef dict writes                    # (zone, index) of every page under writeback, oldest first
+    cdef bytearray log                  # event_t records, None if they are not kept
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        machine_init(&self.m)
+        self.zones = ()
+        self.writes = {}
+
+    def __init__(self, zones, *, gfp_zones, find_policy, policy, int64_t swap_pages, swappiness, oom_rounds,
+                 writeback_limit, slab_objects_per_page, bint laptop_mode, bint events):
+        cdef machine_t m
+        if self.zones:
+            raise MisuseError("a Machine is set up only once")
+        machine_init(&m)
+        zones = node_zones(zones)
+        for k, zoneidx in enumerate(gfp_zones):
+            m.gfp_zone[k] = <int8_t> as_ranged(zoneidx, "gfp_zones", 0, MAX_NR_ZONES - 1)
+        m.swap_total = m.swap_free = as_ranged(swap_pages, "swap_pages", 0, <int64_t> 1 << 40)
+        m.swappiness = <int32_t> as_ranged(swappiness, "swappiness", 0, 100)
+        m.oom_rounds = <int32_t> as_ranged(oom_rounds, "oom_rounds", 1, 1 << 30)
+        m.writeback_limit = as_ranged(writeback_limit, "writeback_limit", 0, <int64_t> 1 << 40)
+        m.slab_objects_per_page = <int32_t> as_ranged(slab_objects_per_page, "slab_objects_per_page", 1, 4096)
+        m.laptop_mode = laptop_mode
+        as_policy(find_policy(policy), &m.policy)
+        for zone in zones:
+            machine_attach_zone(&m, (<Zone> zone).z)
+        self.m = m
+        self.zones = zones
+        self.find_policy = find_policy
+        self.log = bytearray() if events else None
+
+    def __dealloc__(self):
+        if self.zones:
+            kswapd_abort(&self.m)
+
+    # --- helpers ---
+
+    cdef int locate(self, object pfn, int32_t *zone, int32_t *i) except -1:
+        """Position of the zone and index of an existing page."""
+        cdef int64_t n = as_int64(pfn, "pfn")
+        cdef zone_t *z
+        cdef int k
+        for k in range(self.m.nr_zones):
+            z = self.m.zone[k]
+            if z.start_pfn <= n < z.start_pfn + z.spanned_pages and order_array(z)[n - z.base_pfn] != PG_HOLE:
+                zone[0] = k
+                i[0] = <int32_t> (n - z.base_pfn)
+                return 0
+        raise MisuseError(f"pfn={n}: in none of the machine's zones")
+
+    cdef int locate_page(self, object pfn, int32_t *zone, int32_t *i) except -1:
+        """The same for an allocated page of order 0."""
+        cdef int status
+        self.locate(pfn, zone, i)
+        status = page_status(self.m.zone[zone[0]], pfn)
+        if status != ST_OK:
+            refuse(self.m.zone[zone[0]], status, "pfn", pfn, 0)
+        if order_array(self.m.zone[zone[0]])[i[0]] & 0x0F:
+            raise MisuseError(f"pfn={pfn}: a block of higher order; only single pages are on the LRU")
+        return 0
+
+    cdef int locate_listed(self, object pfn, int32_t *zone, int32_t *i) except -1:
+        """The same for a page that is on one of the page lists."""
+        self.locate_page(pfn, zone, i)
+        if not flags_array(self.m.zone[zone[0]])[i[0]] & PF_LRU:
+            raise MisuseError(f"pfn={pfn}: not on an LRU list")
+        return 0
+
+    cdef int as_cpu(self, object cpu) except -1:
+        return <int> as_ranged(cpu, "cpu", 0, self.m.zone[0].cpus - 1)
+
+    cdef int prepare(self, request_t *r, object order, object gfp, object policy, object cpu, int task) except -1:
+        """A checked request that has not begun."""
+        cdef int64_t bits = as_int64(gfp, "gfp")
+        cdef policy_t row
+        if bits & ~<int64_t> GFP_KNOWN or bits < 0:
+            raise MisuseError(f"gfp={bits:#x}: unknown bits {bits & ~<int64_t> GFP_KNOWN:#x}")
+        if bits & (GFP_MOVABLE | GFP_RECLAIMABLE) == (GFP_MOVABLE | GFP_RECLAIMABLE):
+            raise MisuseError(f"gfp={bits:#x}: MOVABLE and RECLAIMABLE at once")
+        if policy is not None:
+            as_policy(self.find_policy(policy), &row)
+        request_init(&self.m, r, <int> as_ranged(order, "order", 0, self.m.zone[0].max_page_order), <uint32_t> bits,
+                     self.as_cpu(cpu), task, NULL if policy is None else &row)
+        return 0
+
+    cdef int drain(self) except -1:
+        """Empty the event ring: note the writes, keep the records if wanted."""
+        cdef event_t event
+        while event_take(&self.m, &event):
+            if event.kind == EV_PAGEOUT:
+                self.writes[(event.zone, event.page)] = None
+            if self.log is not None:
+                if event.page != NO_PAGE and event.kind != EV_WAKE_PDFLUSH:
+                    event.page += self.m.zone[event.zone].base_pfn
+                event.zone = self.m.nr_zones - 1 - event.zone
+                self.log += (<char *> &event)[:sizeof(event_t)]
+        return 0
+
+    cdef int end_write(self, int32_t zone, int32_t i) except -1:
+        self.writes.pop((zone, i), None)
+        end_page_writeback(&self.m, self.m.zone[zone], i, 0)
+        return 0
+
+    cdef int end_writes(self) except -1:
+        for zone, i in list(self.writes):
+            self.end_write(zone, i)
+        return 0
+
+    cdef int serve(self, const step_t *step) except -1:
+        """Let happen at once what a step waits for."""
+        self.drain()
+        if step.wait == WAIT_CONGESTION:
+            self.end_writes()
+        elif step.wait == WAIT_WRITEBACK:
+            self.end_write(step.zone, <int32_t> step.page)
+        elif step.wait == WAIT_LISTS:
+            raise MisuseError("every private list of a zone is in use: finish or close requests and capture lists first")
+        PyErr_CheckSignals()
+        return 0
+
+    cdef int run(self, request_t *r) except -1:
+        """Run a request to its end."""
+        cdef step_t step
+        try:
+            while request_step(&self.m, r, RUN_BUDGET, &step) != WAIT_DONE:
+                self.serve(&step)
+        except BaseException:
+            request_abort(&self.m, r)
+            raise
+        self.drain()
+        return 0
+
+    cdef object request_pfn(self, const request_t *r):
+        return None if r.page == NO_PAGE else self.m.zone[r.zone].base_pfn + r.page
+
+    # --- allocation ---
+
+    def alloc_pages(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False):
+        """Allocate a block, reclaiming if that is what it takes; every wait is served at once.
+
+        Parameters
+        ----------
+        order : int, 0..max_page_order
+        gfp : int
+            GFP bits.
+        policy : CapturePolicy or str, optional
+            Capture policy of this request; the machine's if not given.
+        cpu : int
+            CPU that the task runs on.
+        memalloc, realtime : bool
+            The task has PF_MEMALLOC (it is reclaiming itself), or is a real-time task.
+
+        Returns
+        -------
+        int or None
+            First PFN of the block.
+
+        Raises
+        ------
+        MisuseError
+            If an argument is out of range.
+
+        Notes
+        -----
+        kswapd is woken but does not run by itself: see `kswapd`. Linux: __alloc_pages_internal (2.6.27).
+        """
+        cdef request_t r
+        self.prepare(&r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
+        self.run(&r)
+        return self.request_pfn(&r)
+
+    def free_pages(self, pfn, order, *, cpu=0):
+        """Free a block as it was allocated.
+
+        Parameters
+        ----------
+        pfn : int
+        order : int
+        cpu : int
+            CPU whose list a single page goes to.
+
+        Raises
+        ------
+        MisuseError
+            If that is not an allocated block, or a page on the LRU: see `release`.
+        """
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        cdef int status
+        cdef int64_t wanted = as_int64(order, "order")
+        cdef int on = self.as_cpu(cpu)
+        self.locate(pfn, &zone, &i)
+        status = used_block_status(self.m.zone[zone], pfn, <int> min(max(wanted, -1), MAX_ORDERS))
+        if status != ST_OK:
+            refuse(self.m.zone[zone], status, "pfn", pfn, wanted)
+        free_block(self.m.zone[zone], i, <int> wanted, on)
+
+    def request(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False):
+        """Begin an allocation that is run step by step.
+
+        Parameters
+        ----------
+        order, gfp, policy, cpu, memalloc, realtime
+            As for `alloc_pages`.
+
+        Returns
+        -------
+        AllocRequest
+        """
+        cdef AllocRequest request = AllocRequest.__new__(AllocRequest)
+        self.prepare(&request.r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
+        request.machine = self
+        return request
+
+    @property
+    def kswapd(self):
+        """kswapd of this machine: a `Kswapd`."""
+        cdef Kswapd result = Kswapd.__new__(Kswapd)
+        result.machine = self
+        return result
+
+    def zone_state(self, place):
+        """The numbers of one zone, by position in `zones`, as a dict.
+
+        free, min, low, high, scanned, spanned, present, protection, nr_lru (inactive and active anon, inactive and
+        active file, unevictable, slab), nr_scan, recent_scanned and recent_rotated (anon, file), pagesets (count, high
+        and batch of every CPU), all_unreclaimable, prev_priority, start_pfn, inactive_ratio.
+        """
+        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).z
+        return {
+            "free": z.nr_free_pages, "min": z.pages_min, "low": z.pages_low, "high": z.pages_high,
+            "scanned": z.pages_scanned, "spanned": z.spanned_pages, "present": z.present_pages,
+            "protection": [z.lowmem_reserve[k] for k in range(MAX_NR_ZONES)],
+            "nr_lru": [z.nr_lru[k] for k in range(NR_PAGE_LISTS)], "nr_scan": [z.nr_scan[k] for k in range(4)],
+            "recent_scanned": [z.recent_scanned[0], z.recent_scanned[1]],
+            "recent_rotated": [z.recent_rotated[0], z.recent_rotated[1]],
+            "pagesets": [(zone_pcp(z, cpu).count, zone_pcp(z, cpu).high, zone_pcp(z, cpu).batch)
+                         for cpu in range(z.cpus)],
+            "all_unreclaimable": z.all_unreclaimable, "prev_priority": z.prev_priority, "start_pfn": z.start_pfn,
+            "inactive_ratio": z.inactive_ratio,
+        }
+
+    # --- pages ---
+
+    def lru_cache_add(self, pfns, flags=0):
+        """Put allocated pages at the heads of their LRU lists.
+
+        Parameters
+        ----------
+        pfns : int or array of int
+            Single pages, in the order in which they are added.
+        flags : int
+            Page flags. ACTIVE, UNEVICTABLE and SWAPBACKED (anonymous memory, tmpfs) choose the list; without SWAPBACKED
+            it is a page of a file.
+
+        Raises
+        ------
+        MisuseError
+            If a page cannot be added or the flags contradict each other. Then none has been added.
+        """
+        cdef int64_t bits = as_int64(flags, "flags")
+        cdef int64_t n
+        array = self.loose_pages(pfns, bits, LRU_FLAGS)
+        n = array.size if bits & PF_SWAPCACHE else 0
+        if bits & PF_ANON and not bits & PF_SWAPBACKED or bits & PF_SWAPCACHE and not bits & PF_ANON:
+            raise MisuseError(f"flags={bits:#x}: SWAPCACHE needs ANON, and ANON needs SWAPBACKED")
+        if bits & PF_ACTIVE and bits & PF_UNEVICTABLE:
+            raise MisuseError(f"flags={bits:#x}: ACTIVE and UNEVICTABLE at once")
+        if n > self.m.swap_free:
+            raise MisuseError(f"flags={bits:#x}: SWAPCACHE for {n} pages, but only {self.m.swap_free} slots are free")
+        self.m.swap_free -= n
+        self.list_pages(array, <uint32_t> bits, False)
+
+    def slab_add(self, pfns, flags=0):
+        """Put allocated pages on the slab list: they hold unused objects, which the shrinker frees.
+
+        Parameters
+        ----------
+        pfns : int or array of int
+        flags : int
+            REFERENCED: survives the first look. PINNED: holds an object in use and is never freed.
+
+        Raises
+        ------
+        MisuseError
+            If a page cannot be added. Then none has been added.
+        """
+        cdef int64_t bits = as_int64(flags, "flags")
+        self.list_pages(self.loose_pages(pfns, bits, SLAB_FLAGS), <uint32_t> bits, True)
+
+    cdef object loose_pages(self, object pfns, int64_t flags, uint32_t allowed):
+        """Checked: different single allocated pages that are on no list, and flags among the allowed ones."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        if flags & ~<int64_t> allowed:
+            raise MisuseError(f"flags={flags:#x}: {flags & ~<int64_t> allowed:#x} cannot be set here")
+        array = int64_array([pfns] if np.ndim(pfns) == 0 else pfns, "pfns")
+        for pfn in array.tolist():
+            self.locate_page(pfn, &zone, &i)
+            if flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
+                raise MisuseError(f"pfn={pfn}: already on a list or under writeback")
+        if np.unique(array).size != array.size:
+            raise MisuseError("pfns: a page is named twice")
+        return array
+
+    cdef int list_pages(self, object array, uint32_t flags, bint slab) except -1:
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        for pfn in array.tolist():
+            self.locate(pfn, &zone, &i)
+            if slab:
+                slab_add(self.m.zone[zone], i, flags)
+            else:
+                lru_cache_add(self.m.zone[zone], i, flags)
+        return 0
+
+    def lru_del(self, pfn):
+        """Take a page off its LRU or slab list; it stays allocated."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        self.locate_listed(pfn, &zone, &i)
+        lru_del(self.m.zone[zone], i)
+
+    def mark_page_accessed(self, pfn):
+        """Note a use of the page: Referenced the first time, active the second."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        self.locate_page(pfn, &zone, &i)
+        mark_page_accessed(self.m.zone[zone], i)
+
+    def set_page_flags(self, pfn, *, set=0, clear=0):
+        """Change attributes of an allocated page: LOCKED, REFERENCED, DIRTY, MMAP, YOUNG, PINNED.
+
+        Parameters
+        ----------
+        pfn : int
+        set, clear : int
+            Flags to set and to clear.
+        """
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        cdef int64_t bits = as_int64(set, "set")
+        cdef int64_t off = as_int64(clear, "clear")
+        if (bits | off) & ~<int64_t> LOOSE_FLAGS:
+            raise MisuseError(f"set={bits:#x}, clear={off:#x}: only {LOOSE_FLAGS:#x} can be changed here")
+        if bits & off:
+            raise MisuseError(f"set={bits:#x}, clear={off:#x}: a flag stands in both")
+        self.locate_page(pfn, &zone, &i)
+        page_unmark(self.m.zone[zone], i, <uint32_t> off)
+        if bits:
+            page_mark(self.m.zone[zone], i, <uint32_t> bits)
+
+    def mlock(self, pfn, bint locked=True):
+        """Lock a page of the LRU in memory, or unlock it; it moves to or from the unevictable list."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        self.locate_page(pfn, &zone, &i)
+        page_set_mlocked(self.m.zone[zone], i, locked)
+
+    def release(self, pfn, *, cpu=0):
+        """Drop a page that may be on the LRU: it is freed now, or as soon as reclaim and writeback let go of it."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        cdef int on = self.as_cpu(cpu)
+        self.locate_page(pfn, &zone, &i)
+        if flags_array(self.m.zone[zone])[i] & PF_ORPHAN:
+            raise MisuseError(f"pfn={pfn}: released already")
+        page_release(self.m.zone[zone], i, on)
+
+    # --- writeback, swap, events ---
+
+    def start_writeback(self, pfn):
+        """Begin to write a page: it is WRITEBACK and not DIRTY until `end_writeback`."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        self.locate_page(pfn, &zone, &i)
+        if flags_array(self.m.zone[zone])[i] & PF_WRITEBACK:
+            raise MisuseError(f"pfn={pfn}: under writeback already")
+        start_page_writeback(&self.m, self.m.zone[zone], i)
+        self.writes[(zone, i)] = None
+
+    def end_writeback(self, pfn):
+        """End the write of a page."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        self.locate_page(pfn, &zone, &i)
+        if not flags_array(self.m.zone[zone])[i] & PF_WRITEBACK:
+            raise MisuseError(f"pfn={pfn}: not under writeback")
+        self.end_write(zone, i)
+
+    @property
+    def writeback(self):
+        """PFNs of the pages under writeback, oldest first: ndarray of int64."""
+        return np.array([self.m.zone[zone].base_pfn + i for zone, i in self.writes], dtype=np.int64)
+
+    @property
+    def write_congested(self):
+        """Whether the device's queue is congested, so that only kswapd may add to it."""
+        return bool(self.m.write_congested)
+
+    @write_congested.setter
+    def write_congested(self, bint congested):
+        self.m.write_congested = congested
+
+    @property
+    def swap_free(self):
+        """Free swap slots."""
+        return self.m.swap_free
+
+    def free_swap(self, slots=1):
+        """Give swap slots back: their owners have read the pages in, or are gone."""
+        self.m.swap_free += as_ranged(slots, "slots", 0, self.m.swap_total - self.m.swap_free)
+
+    def events(self):
+        """The events since the last call, oldest first, if the machine was made with `events=True`.
+
+        Returns
+        -------
+        ndarray
+            Fields page (PFN; for pdflush the number of pages wanted), owner (the page's cookie), kind (an `EventKind`)
+            and zone (position in `zones`).
+        """
+        if self.log is None:
+            raise MisuseError("events are not kept: make the machine with events=True")
+        result = np.frombuffer(bytes(self.log), dtype=EVENT_DTYPE)
+        self.log = bytearray()
+        return result
+
+
+@cython.no_gc_clear
+@cython.final
+cdef class AllocRequest:
+    """An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done."""
+
+    cdef readonly MachineBase machine
+    cdef request_t r
+    cdef object __weakref__
+
+    def __init__(self):
+        raise TypeError("an AllocRequest comes from Machine.request")
+
+    def __dealloc__(self):
+        if self.machine is not None:
+            request_abort(&self.machine.m, &self.r)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __repr__(self):
+        return f"<AllocRequest order={self.r.order} gfp={self.r.gfp:#x} path={self.stats['path']!r} pfn={self.pfn}>"
+
+    @property
+    def done(self):
+        """Whether it is over, well or badly."""
+        return self.r.state == REQUEST_DONE
+
+    @property
+    def pfn(self):
+        """First PFN of the block; None if it is not done, or failed."""
+        return self.machine.request_pfn(&self.r)
+
+    @property
+    def stats(self):
+        """What it did so far, as a dict: path, the counters of `Step`, and what is said of capture and waits."""
+        cdef scan_t *sc = &self.r.scan
+        return {
+            "path": PATHS[self.r.path], **cost_dict(&self.r.total), "reclaims": self.r.reclaims,
+            "progress": self.r.progress, "priority": sc.priority if self.r.reclaims else None,
+            "capture_own": sc.capture_own, "capture_merged": sc.capture_merged,
+            "capture_foreign": sc.capture_foreign,
+            "capture_largest": None if sc.capture_largest < 0 else sc.capture_largest, "givebacks": sc.givebacks,
+            "sync_passes": sc.sync_passes, "writeback_waits": sc.writeback_waits,
+            "congestion_waits": sc.congestion_waits, "oom_rounds": self.r.oom_rounds,
+        }
+
+    def step(self, max_pages=32):
+        """Go on for about max_pages pages, or until something must be waited for.
+
+        Parameters
+        ----------
+        max_pages : int
+            Budget. Isolation of one aligned block is never divided.
+
+        Returns
+        -------
+        Step
+
+        Notes
+        -----
+        The caller lets the wait happen: it ends writes with `Machine.end_writeback` and lets time pass.
+        """
+        cdef step_t step
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.drain()
+        request_step(&self.machine.m, &self.r, budget, &step)
+        self.machine.drain()
+        return make_step(self.machine, &step)
+
+    def run(self):
+        """Run to the end, serving every wait at once; the PFN or None."""
+        self.machine.run(&self.r)
+        return self.pfn
+
+    def close(self):
+        """Give up: what was isolated or captured goes back. A block that was obtained stays with the caller."""
+        request_abort(&self.machine.m, &self.r)
+        self.machine.drain()
+
+
+@cython.final
+cdef class Kswapd:
+    """kswapd of a machine; `Machine.kswapd` makes one."""
+
+    cdef readonly MachineBase machine
+
+    def __init__(self):
+        raise TypeError("a Kswapd comes from Machine.kswapd")
+
+    def __repr__(self):
+        return f"<Kswapd {'asleep' if self.asleep else 'awake'} order={self.order}>"
+
+    @property
+    def asleep(self):
+        """Whether it sleeps until it is woken."""
+        return bool(self.machine.m.kswapd.asleep)
+
+    @property
+    def order(self):
+        """Order that it balances for, or did last."""
+        return self.machine.m.kswapd.order
+
+    @property
+    def stats(self):
+        """Its work so far, as a dict with the counters of `Step`."""
+        return cost_dict(&self.machine.m.kswapd.total)
+
+    def wake(self, order=0):
+        """Wake it for every zone below its low mark at this order, as an allocation does."""
+        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.m.zone[0].max_page_order)
+        for k in range(self.machine.m.nr_zones):
+            wakeup_kswapd(&self.machine.m, self.machine.m.zone[k], checked)
+        self.machine.drain()
+
+    def step(self, max_pages=32):
+        """Go on for about max_pages pages: see `AllocRequest.step`."""
+        cdef step_t step
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.drain()
+        kswapd_step(&self.machine.m, budget, &step)
+        self.machine.drain()
+        return make_step(self.machine, &step)
+
+    def run(self):
+        """Run until it sleeps, serving every wait at once."""
+        cdef step_t step
+        while kswapd_step(&self.machine.m, RUN_BUDGET, &step) != WAIT_SLEEP:
+            self.machine.serve(&step)
+        self.machine.drain()

@@ -1,0 +1,504 @@
+"""The state of a real machine's memory, page by page, from recordings of /proc/kpageflags.
+
+A recording is an `.npz` file with two arrays a zone: `<zone>`, one 64-bit word of flags per page, and
+`<zone>_start_pfn`, the PFN of its first page. `read_kpageflags` turns it into `ZoneFrames`: what every page is, and
+which blocks are free. What the words cannot tell:
+
+- Pages on per-CPU lists and pages that the kernel uses without a flag (vmalloc, drivers) both read 0. They are
+  KERNEL here. /proc/zoneinfo says how many pages are on per-CPU lists, but not which.
+- Struct pages that were never initialised, and holes, read 0 too. See `ZoneFrames.from_flags`.
+- The order of the LRU lists, and the migratetype of a pageblock (`pageblocks.py` infers it).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from buddycap.errors import FormatError, MisuseError
+from buddycap.flags import PageFlags
+from buddycap.formats.npz import NpzReader
+
+__all__ = ["BLOCK_DTYPE", "KPF", "PageKind", "ZoneFrames", "read_kpageflags", "write_kpageflags"]
+
+SECTION_PAGES = 1 << 15  # 128 MiB, the unit in which x86-64 initialises and adds memory
+BLOCK_DTYPE = np.dtype([("pfn", np.int64), ("order", np.uint8)])
+
+_CHUNK_PAGES = 1 << 16  # whole passes over so many words stay in the cache, and temporaries stay small
+_MAX_PFN = 1 << 52
+_START = "_start_pfn"
+
+
+class KPF(IntFlag):
+    """Bits of a word of /proc/kpageflags. Linux: include/uapi/linux/kernel-page-flags.h and fs/proc/page.c KPF_*.
+
+    The kernel's names number the bits; these are the masks. From RESERVED on they are the kernel hackers' bits,
+    which change between versions.
+    """
+
+    LOCKED = 1 << 0
+    ERROR = 1 << 1
+    REFERENCED = 1 << 2
+    UPTODATE = 1 << 3
+    DIRTY = 1 << 4
+    LRU = 1 << 5
+    ACTIVE = 1 << 6
+    SLAB = 1 << 7
+    WRITEBACK = 1 << 8
+    RECLAIM = 1 << 9
+    BUDDY = 1 << 10
+    MMAP = 1 << 11
+    ANON = 1 << 12
+    SWAPCACHE = 1 << 13
+    SWAPBACKED = 1 << 14
+    COMPOUND_HEAD = 1 << 15
+    COMPOUND_TAIL = 1 << 16
+    HUGE = 1 << 17
+    UNEVICTABLE = 1 << 18
+    HWPOISON = 1 << 19
+    NOPAGE = 1 << 20
+    KSM = 1 << 21
+    THP = 1 << 22
+    OFFLINE = 1 << 23
+    ZERO_PAGE = 1 << 24
+    IDLE = 1 << 25
+    PGTABLE = 1 << 26
+    RESERVED = 1 << 32
+    MLOCKED = 1 << 33
+    OWNER_2 = 1 << 34
+    PRIVATE = 1 << 35
+    PRIVATE_2 = 1 << 36
+    OWNER_PRIVATE = 1 << 37
+    ARCH = 1 << 38
+    UNCACHED = 1 << 39
+    SOFTDIRTY = 1 << 40
+    ARCH_2 = 1 << 41
+    ARCH_3 = 1 << 42
+
+
+class PageKind(IntEnum):
+    """What a page is to a simulator. From INACTIVE_ANON on: on the LRU list with number `kind - INACTIVE_ANON`."""
+
+    HOLE = 0
+    FREE = 1
+    KERNEL = 2
+    RESERVED = 3
+    PGTABLE = 4
+    SLAB = 5
+    HUGE = 6
+    OFFLINE = 7
+    HWPOISON = 8
+    OFF_LRU = 9
+    INACTIVE_ANON = 10
+    ACTIVE_ANON = 11
+    INACTIVE_FILE = 12
+    ACTIVE_FILE = 13
+    UNEVICTABLE = 14
+
+
+# A page with one of the bits is of the kind; later rows beat earlier ones. Slab pages come after OFF_LRU because
+# their other bits are chance: the words lie over fields of struct slab.
+_KINDS = (
+    (PageKind.OFF_LRU, KPF.DIRTY | KPF.ACTIVE | KPF.WRITEBACK | KPF.MMAP | KPF.SWAPCACHE | KPF.SWAPBACKED),
+    (PageKind.KERNEL, KPF.ZERO_PAGE),
+    (PageKind.PGTABLE, KPF.PGTABLE),
+    (PageKind.SLAB, KPF.SLAB),
+    (PageKind.RESERVED, KPF.RESERVED),
+)
+_KINDS_OVER_LRU = (
+    (PageKind.UNEVICTABLE, KPF.UNEVICTABLE),
+    (PageKind.HUGE, KPF.HUGE),
+    (PageKind.OFFLINE, KPF.OFFLINE),
+    (PageKind.HWPOISON, KPF.HWPOISON),
+    (PageKind.HOLE, KPF.NOPAGE),
+    (PageKind.FREE, KPF.BUDDY),
+)
+_PAGE_FLAGS = np.uint64(sum(flag for flag in PageFlags if flag <= KPF.UNEVICTABLE))
+
+
+@dataclass(frozen=True, eq=False)
+class ZoneFrames:
+    """The pages of one zone of a real machine. Made by `from_flags` or `read_kpageflags`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the zone.
+    start_pfn : int
+        PFN of the first page.
+    flags : ndarray[uint64], shape (pages,)
+        Words of /proc/kpageflags.
+    kinds : ndarray[uint8], shape (pages,)
+        `PageKind` of every page.
+    free_blocks : ndarray[BLOCK_DTYPE], shape (blocks,)
+        PFN and order of every free block, ascending.
+    max_page_order : int
+        Largest order of the allocator.
+    pageblock_order : int
+        Order of a pageblock.
+
+    Notes
+    -----
+    All arrays are read-only. Memory: 9 bytes a page and 9 a free block.
+
+    Examples
+    --------
+    >>> flags = np.zeros(1024, np.uint64)
+    >>> flags[512:1000] = KPF.BUDDY
+    >>> flags[3:5] = KPF.LRU | KPF.ACTIVE | KPF.DIRTY | KPF.UPTODATE
+    >>> zone = ZoneFrames.from_flags("Normal", 4096, flags)
+    >>> zone.free_blocks.tolist()
+    [(4608, 8), (4864, 7), (4992, 6), (5056, 5), (5088, 3)]
+    >>> zone.pfns(PageKind.ACTIVE_FILE), zone.page_flags([4099])
+    (array([4099, 4100]), array([112], dtype=uint32))
+    """
+
+    name: str
+    start_pfn: int
+    flags: NDArray[np.uint64]
+    kinds: NDArray[np.uint8]
+    free_blocks: NDArray[np.void]
+    max_page_order: int = 10
+    pageblock_order: int = 9
+
+    @classmethod
+    def from_flags(
+        cls,
+        name: str,
+        start_pfn: int,
+        flags: NDArray[np.uint64],
+        *,
+        max_page_order: int = 10,
+        pageblock_order: int = 9,
+        section_pages: int = SECTION_PAGES,
+    ) -> "ZoneFrames":
+        """Classify the pages of a zone and rebuild its free blocks.
+
+        Parameters
+        ----------
+        name : str
+            Name of the zone.
+        start_pfn : int
+            PFN of the first page.
+        flags : ndarray[uint64], shape (pages,)
+            Words of /proc/kpageflags; kept, not copied, and made read-only.
+        max_page_order : int, 0..14
+            Largest order of the allocator.
+        pageblock_order : int, 0..max_page_order
+            Order of a pageblock.
+        section_pages : int
+            Aligned runs of so many words that are all 0 count as absent memory; 0 lets every page be present.
+
+        Returns
+        -------
+        ZoneFrames
+            The zone.
+
+        Notes
+        -----
+        Kernels since 6.15 report holes as 0 instead of NOPAGE, and so they do with memory whose struct pages they
+        have not initialised yet. Both come in whole sections, while memory in use shows some flag somewhere in
+        every section; only a driver that fills 128 aligned MiB by itself would be taken for a hole. The parts of a
+        section at the two ends of a zone are never judged: there an idle zone may really hold only kernel pages.
+
+        A run of BUDDY pages is cut into the largest aligned blocks. That is exact because free buddies always merge;
+        exceptions are buddies of different migratetype from the pageblock order on, and pages that are being moved.
+        """
+        _check_geometry(start_pfn, flags, max_page_order, pageblock_order)
+        kinds = _classify(flags)
+        _mark_absent(kinds, flags, start_pfn, section_pages)
+        blocks = _free_blocks(kinds == PageKind.FREE, start_pfn, max_page_order)
+        for array in (flags, kinds, blocks):
+            array.flags.writeable = False
+        return cls(name, start_pfn, flags, kinds, blocks, max_page_order, pageblock_order)
+
+    @property
+    def end_pfn(self) -> int:
+        """PFN behind the last page."""
+        return self.start_pfn + len(self.flags)
+
+    @property
+    def nr_free(self) -> NDArray[np.int64]:
+        """Free blocks per order, as /proc/buddyinfo counts them."""
+        return np.bincount(self.free_blocks["order"], minlength=self.max_page_order + 1)
+
+    @property
+    def present_ranges(self) -> NDArray[np.int64]:
+        """Ranges of PFNs that are no hole, shape (ranges, 2): first, and the one behind the last."""
+        edges = np.flatnonzero(np.diff(self.kinds != PageKind.HOLE, prepend=False, append=False))
+        return edges.reshape(-1, 2).astype(np.int64) + self.start_pfn
+
+    def nr_pages(self) -> dict[str, int]:
+        """Return the number of pages of every kind, by name.
+
+        Examples
+        --------
+        >>> zone = ZoneFrames.from_flags("DMA", 1, np.full(3, KPF.BUDDY, np.uint64))
+        >>> {kind: pages for kind, pages in zone.nr_pages().items() if pages}
+        {'FREE': 3}
+        """
+        counts = np.bincount(self.kinds, minlength=len(PageKind))
+        return {kind.name: int(counts[kind]) for kind in PageKind}
+
+    def pfns(self, *kinds: PageKind) -> NDArray[np.int64]:
+        """Return the PFNs of all pages of some kinds, ascending.
+
+        Parameters
+        ----------
+        *kinds : PageKind
+            Kinds of page.
+
+        Returns
+        -------
+        ndarray[int64], shape (pages,)
+            Absolute PFNs.
+        """
+        wanted = np.zeros(256, bool)
+        wanted[list(kinds)] = True
+        return np.flatnonzero(wanted[self.kinds]) + self.start_pfn
+
+    def lru_pfns(self) -> tuple[NDArray[np.int64], ...]:
+        """Return the PFNs of the five LRU lists, each ascending.
+
+        Returns
+        -------
+        tuple of ndarray[int64]
+            inactive anon, active anon, inactive file, active file, unevictable.
+
+        Notes
+        -----
+        As in the kernel a page is file unless it is SWAPBACKED: pages of tmpfs are on the anon lists. The real
+        order of the lists is not recorded.
+        """
+        return tuple(self.pfns(PageKind(kind)) for kind in range(PageKind.INACTIVE_ANON, len(PageKind)))
+
+    def page_flags(self, pfns: NDArray[np.int64] | list[int]) -> NDArray[np.uint32]:
+        """Return the flags of pages in the bits of `PageFlags`; bits that buddycap has no use for are left out.
+
+        Parameters
+        ----------
+        pfns : ndarray[int64] or list of int, shape (pages,)
+            Absolute PFNs of the zone.
+
+        Returns
+        -------
+        ndarray[uint32], shape (pages,)
+            Flags, LRU and ACTIVE included.
+
+        Raises
+        ------
+        MisuseError
+            If a PFN is outside the zone.
+        """
+        index = np.asarray(pfns, dtype=np.int64) - self.start_pfn
+        if index.size and not 0 <= int(index.min()) <= int(index.max()) < len(self.flags):
+            raise MisuseError(f"PFNs {self.start_pfn} to {self.end_pfn - 1} expected")
+        return (self.flags[index] & _PAGE_FLAGS).astype(np.uint32)
+
+    def window(self, start_pfn: int, end_pfn: int) -> "ZoneFrames":
+        """Cut out a part of the zone. Arrays are shared; free blocks that reach across a border are cut.
+
+        Parameters
+        ----------
+        start_pfn, end_pfn : int
+            First PFN and the one behind the last: borders of pageblocks, or the zone's own.
+
+        Returns
+        -------
+        ZoneFrames
+            The part, under the same name.
+
+        Raises
+        ------
+        MisuseError
+            If the borders are not such.
+
+        Examples
+        --------
+        >>> zone = ZoneFrames.from_flags("Normal", 1024, np.full(1024, KPF.BUDDY, np.uint64))
+        >>> zone.window(1536, 2048).free_blocks.tolist()
+        [(1536, 9)]
+        """
+        pageblock_pages = 1 << self.pageblock_order
+        for pfn, own in ((start_pfn, self.start_pfn), (end_pfn, self.end_pfn)):
+            if pfn % pageblock_pages and pfn != own:
+                raise MisuseError(f"PFN {pfn} is no border of a pageblock of {pageblock_pages} pages")
+        if not self.start_pfn <= start_pfn < end_pfn <= self.end_pfn:
+            raise MisuseError(f"{start_pfn}..{end_pfn} is no part of {self.start_pfn}..{self.end_pfn}")
+        part = slice(start_pfn - self.start_pfn, end_pfn - self.start_pfn)
+        kinds = self.kinds[part]
+        blocks = _free_blocks(kinds == PageKind.FREE, start_pfn, self.max_page_order)
+        blocks.flags.writeable = False
+        return ZoneFrames(
+            self.name, start_pfn, self.flags[part], kinds, blocks, self.max_page_order, self.pageblock_order
+        )
+
+
+def _check_geometry(start_pfn: int, flags: NDArray[np.uint64], max_page_order: int, pageblock_order: int) -> None:
+    """Refuse what cannot be a zone."""
+    if flags.ndim != 1 or not len(flags) or flags.dtype != np.uint64:
+        raise MisuseError(f"flags: one row of uint64 expected, found {flags.dtype} of shape {flags.shape}")
+    if not 0 <= start_pfn <= _MAX_PFN - len(flags):
+        raise MisuseError(f"no zone of {len(flags)} pages starts at PFN {start_pfn}")
+    if not 0 <= pageblock_order <= max_page_order <= 14:
+        raise MisuseError(f"pageblock_order {pageblock_order} and max_page_order {max_page_order} do not fit")
+
+
+def _classify(flags: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the `PageKind` of every page."""
+    kinds = np.full(len(flags), PageKind.KERNEL, np.uint8)
+    for start in range(0, len(flags), _CHUNK_PAGES):
+        words = flags[start : start + _CHUNK_PAGES]
+        part = kinds[start : start + _CHUNK_PAGES]
+        for kind, mask in _KINDS:
+            part[_any(words, mask)] = kind
+        # The kernel's page_is_file_lru asks SWAPBACKED, not ANON.
+        lru = PageKind.INACTIVE_ANON + _any(words, KPF.ACTIVE) + np.uint8(2) * ~_any(words, KPF.SWAPBACKED)
+        np.copyto(part, lru, where=_any(words, KPF.LRU), casting="unsafe")
+        for kind, mask in _KINDS_OVER_LRU:
+            part[_any(words, mask)] = kind
+    return kinds
+
+
+def _any(words: NDArray[np.uint64], mask: int) -> NDArray[np.bool_]:
+    """Tell which words have one of the bits."""
+    return (words & np.uint64(mask)) != 0
+
+
+def _mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: int, section_pages: int) -> None:
+    """Turn whole aligned sections without any flag into holes."""
+    if section_pages <= 0:
+        return
+    first = -start_pfn % section_pages
+    sections = max(len(flags) - first, 0) // section_pages
+    inner = slice(first, first + sections * section_pages)
+    absent = flags[inner].reshape(sections, section_pages).max(axis=1, initial=0) == 0
+    kinds[inner].reshape(sections, section_pages)[absent] = PageKind.HOLE
+
+
+def _free_blocks(free: NDArray[np.bool_], start_pfn: int, max_page_order: int) -> NDArray[np.void]:
+    """Cut runs of free pages into the largest aligned blocks, ascending.
+
+    Level by level: a block of the next order is free where both of its halves are. What is free at one level and
+    has no free parent is a block. Consumes `free`.
+    """
+    whole = 1 << max_page_order
+    base = start_pfn - start_pfn % whole
+    level = np.zeros(-(-(start_pfn + len(free) - base) // whole) * whole, bool)
+    level[start_pfn - base : start_pfn - base + len(free)] = free
+    found = []
+    for order in range(max_page_order + 1):
+        if order < max_page_order:
+            parent = level[0::2] & level[1::2]
+            level[0::2] ^= parent
+            level[1::2] ^= parent
+        blocks = np.empty(np.count_nonzero(level), BLOCK_DTYPE)
+        blocks["pfn"] = (np.flatnonzero(level) << order) + base
+        blocks["order"] = order
+        found.append(blocks)
+        level = parent
+    result = np.concatenate(found)
+    return result[np.argsort(result["pfn"], kind="stable")]
+
+
+def read_kpageflags(
+    path: str | Path,
+    *,
+    zones: Collection[str] | None = None,
+    max_page_order: int = 10,
+    pageblock_order: int = 9,
+    section_pages: int = SECTION_PAGES,
+    max_pages: int = 1 << 28,
+) -> tuple[ZoneFrames, ...]:
+    """Read a recording of /proc/kpageflags.
+
+    Parameters
+    ----------
+    path : str or Path
+        An `.npz` file with arrays `<zone>` (uint64, a word a page) and `<zone>_start_pfn`.
+    zones : collection of str or None
+        Names of the zones to read; `None` reads all.
+    max_page_order, pageblock_order : int
+        Geometry of the recorded machine's allocator.
+    section_pages : int
+        See `ZoneFrames.from_flags`.
+    max_pages : int
+        Largest zone to accept; 2**28 pages of 4 KiB are 1 TiB, whose words take 2 GiB.
+
+    Returns
+    -------
+    tuple of ZoneFrames
+        The zones by PFN.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or cut, lacks an array, claims impossible sizes, or comes from a kernel before 4.6,
+        which marks only the first page of a free block.
+    OSError
+        If it cannot be read.
+
+    Notes
+    -----
+    Memory: less than 1.5 times the words.
+    """
+    frames = []
+    with NpzReader(path, max_items=max_pages) as npz:
+        names = [name for name in npz.names if not name.endswith(_START)]
+        orphans = {name.removesuffix(_START) for name in npz.names if name.endswith(_START)} ^ set(names)
+        missing = orphans | set(zones or ()) - set(names)
+        if missing or not names:
+            raise FormatError(f"words or start_pfn of zone {min(missing, default='')!r} missing", file=str(path))
+        for name in names:
+            if zones is not None and name not in zones:
+                continue
+            start_pfn = npz.scalar(name + _START)
+            try:
+                zone = ZoneFrames.from_flags(
+                    name,
+                    start_pfn,
+                    npz.array(name),
+                    max_page_order=max_page_order,
+                    pageblock_order=pageblock_order,
+                    section_pages=section_pages,
+                )
+            except MisuseError as error:
+                raise FormatError(f"{name}: {error}", file=str(path)) from error
+            _refuse_heads_only(zone, path)
+            frames.append(zone)
+    return tuple(sorted(frames, key=lambda zone: zone.start_pfn))
+
+
+def _refuse_heads_only(zone: ZoneFrames, path: str | Path) -> None:
+    """Refuse words in which BUDDY marks heads only: all blocks would silently be single pages."""
+    if len(zone.free_blocks) > 100 and not zone.nr_free[1:].any():
+        message = f"{zone.name}: BUDDY on single pages only, as kernels before 4.6 set it; block sizes are unknown"
+        raise FormatError(message, file=str(path))
+
+
+def write_kpageflags(path: str | Path, zones: Collection[ZoneFrames]) -> None:
+    """Write zones as a recording that `read_kpageflags` reads; equal zones make equal files.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; its name must end in `.npz`.
+    zones : collection of ZoneFrames
+        Zones with different names.
+
+    Raises
+    ------
+    MisuseError
+        If the file is not named `.npz`, or two zones have one name.
+    """
+    if not str(path).endswith(".npz") or len({zone.name for zone in zones}) != len(zones):
+        raise MisuseError("a file named .npz and zones of different names expected")
+    arrays: Mapping[str, NDArray[np.uint64]] = {
+        key: value
+        for zone in zones
+        for key, value in ((zone.name, zone.flags), (zone.name + _START, np.array(zone.start_pfn, np.uint64)))
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)

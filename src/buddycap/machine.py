@@ -1,0 +1,337 @@
+"""A machine: the zones of one node with their LRU lists, reclaim, kswapd and the slow path of allocation."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+from ._core import MachineBase, Zone
+from .errors import MisuseError
+from .flags import GFP, MigrateType, ZoneType, gfp_zone
+from .formats.procfs import (
+    BuddyinfoRow,
+    Pagetypeinfo,
+    PagetypeinfoZone,
+    format_buddyinfo,
+    format_pagetypeinfo,
+    format_vmstat,
+)
+from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
+from .policy import CapturePolicy, find_policy
+
+__all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
+
+PAGE_SIZE = 4096
+
+_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+_NAMES = {1: ("Normal",), 2: ("DMA32", "Normal"), 3: ("DMA", "DMA32", "Normal"), 4: ("DMA", "DMA32", "Normal", "Movable")}
+_OLD_LAYOUT = ZoneinfoLayout(counter_indent=4, counters_first=True)
+_LRU_NAMES = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
+_PER_ZONE_EVENTS = ("pgalloc", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct")
+
+
+class EventKind(IntEnum):
+    """What `Machine.events` tells.
+
+    RECLAIMED: the page was taken from its owner. UNMAPPED: its page table entries were removed. SWAPPED: it took a swap
+    slot. UNSWAPPED: it gave the slot back. PAGEOUT: its write began. WAKE_PDFLUSH: background writeback is wanted.
+    WAKE_KSWAPD: kswapd was asleep and has work.
+    """
+
+    RECLAIMED = 1
+    UNMAPPED = 2
+    SWAPPED = 3
+    UNSWAPPED = 4
+    PAGEOUT = 5
+    WAKE_PDFLUSH = 6
+    WAKE_KSWAPD = 7
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The geometry of an architecture.
+
+    Parameters
+    ----------
+    max_page_order : int
+        Order of the largest block.
+    pageblock_order : int
+        Order of a pageblock, which is also that of a huge page.
+    """
+
+    max_page_order: int
+    pageblock_order: int
+
+
+PRESETS = {"x86_64": Preset(10, 9), "ppc64": Preset(12, 12)}
+
+
+def _pages(size: int | str, name: str) -> int:
+    """Return the pages of an amount of memory: bytes, or a text such as "1.5GiB"."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(size))
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise MisuseError(f"{name}={size!r}: bytes are wanted, or a text such as '512MiB' or '1.5GiB'")
+    return int(float(match[1]) * unit) // PAGE_SIZE if "." in match[1] else int(match[1]) * unit // PAGE_SIZE
+
+
+def _kinds(names: Iterable[str]) -> list[ZoneType]:
+    """Return the kinds of zones by their names in /proc."""
+    kinds = []
+    for name in names:
+        if name.upper() not in ZoneType.__members__:
+            raise MisuseError(f"names: unknown zone {name!r}; there are DMA, DMA32, Normal, HighMem, Movable")
+        kinds.append(ZoneType[name.upper()])
+    if kinds != sorted(set(kinds)):
+        raise MisuseError(f"names: {', '.join(names)} are not in ascending order")
+    return kinds
+
+
+def _gfp_zones(kinds: list[ZoneType], indices: list[int]) -> list[int]:
+    """Return the index of the highest zone that may serve a request, by its three zone bits and MOVABLE."""
+    table = []
+    for key in range(16):
+        gfp = key & (GFP.DMA | GFP.HIGHMEM | GFP.DMA32) | (GFP.MOVABLE if key & 8 else 0)
+        highest = gfp_zone(gfp, kinds)
+        table.append(max((i for kind, i in zip(kinds, indices, strict=True) if kind <= highest), default=min(indices)))
+    return table
+
+
+class Machine(MachineBase):
+    """The zones of one node, and what the kernel does when they run short.
+
+    Parameters
+    ----------
+    zones : iterable of Zone, or str
+        1 to 4 zones with different `zone_idx` and the same `cpus`, `max_page_order` and `node_present_pages`; or the
+        name of a preset, for a machine of 1 GiB.
+    names : sequence of str, optional
+        Names of the zones in /proc, lowest first: of DMA, DMA32, Normal, HighMem, Movable. They decide which zones a
+        request may use.
+    policy : CapturePolicy or str
+        Capture policy of requests that bring none.
+    swap_pages : int, pages
+        Swap slots.
+    swappiness : int, 0..100
+    oom_rounds : int
+        Rounds without any progress after which a request fails. There is no OOM killer: the kernel would go on.
+    writeback_limit : int, pages
+        Reclaimers rest while more pages than this are under writeback (throttle_vm_writeout); 0 is never.
+    slab_objects_per_page : int
+        Objects that a page of the slab list stands for.
+    laptop_mode : bool
+        Reclaim writes no pages until it gets into trouble.
+    events : bool
+        Keep what happens to pages for `events()`.
+
+    Raises
+    ------
+    MisuseError
+        If the zones do not belong together or a parameter is out of range.
+
+    Notes
+    -----
+    Waits are never slept. `alloc_pages` serves them at once; a request made with `request` tells them, and so does
+    `kswapd`. Event counters of the kernel that belong to no zone stand in the highest zone.
+
+    Examples
+    --------
+    >>> machine = Machine.preset("x86_64", memory="64MiB")
+    >>> pfn = machine.alloc_pages(9, GFP.HIGHUSER_MOVABLE)
+    >>> pfn % 512
+    0
+    >>> machine.free_pages(pfn, 9)
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(
+        self,
+        zones: Iterable[Zone] | str,
+        *,
+        names: Iterable[str] | None = None,
+        policy: CapturePolicy | str = "none",
+        swap_pages: int = 0,
+        swappiness: int = 60,
+        oom_rounds: int = 1,
+        writeback_limit: int = 0,
+        slab_objects_per_page: int = 1,
+        laptop_mode: bool = False,
+        events: bool = False,
+    ) -> None:
+        if isinstance(zones, str):
+            zones = _preset_zones(zones, "1GiB", 1)
+        zones = sorted(zones, key=lambda zone: zone.zone_idx)
+        self.names = tuple(_NAMES.get(len(zones), ()) if names is None else names)
+        kinds = _kinds(self.names)
+        if len(kinds) != len(zones):
+            raise MisuseError(f"names: {len(kinds)} names for {len(zones)} zones")
+        super().__init__(
+            zones,
+            gfp_zones=_gfp_zones(kinds, [zone.zone_idx for zone in zones]),
+            find_policy=find_policy,
+            policy=policy,
+            swap_pages=swap_pages,
+            swappiness=swappiness,
+            oom_rounds=oom_rounds,
+            writeback_limit=writeback_limit,
+            slab_objects_per_page=slab_objects_per_page,
+            laptop_mode=laptop_mode,
+            events=events,
+        )
+
+    @classmethod
+    def preset(
+        cls,
+        name: str,
+        *,
+        memory: int | str = "1GiB",
+        cpus: int = 1,
+        swap: int | str | None = None,
+        policy: CapturePolicy | str = "none",
+        events: bool = False,
+    ) -> Self:
+        """Make a machine with one zone of free memory.
+
+        Parameters
+        ----------
+        name : str
+            "x86_64": blocks up to 4 MiB, pageblocks of 2 MiB. "ppc64": both 16 MiB.
+        memory : int or str, bytes
+            Size, such as "4GiB".
+        cpus : int
+            Number of CPUs, each with its list of free pages.
+        swap : int or str, bytes
+            Size of the swap area; as large as memory if not given.
+        policy, events
+            As for the class.
+
+        Raises
+        ------
+        MisuseError
+            If there is no such preset or the size is impossible.
+
+        Examples
+        --------
+        >>> Machine.preset("ppc64", memory="1GiB", cpus=4).zones[0].present_pages
+        262144
+        """
+        pages = _pages(memory, "memory") if swap is None else _pages(swap, "swap")
+        return cls(_preset_zones(name, memory, cpus), swap_pages=pages, policy=policy, events=events)
+
+    def check(self) -> None:
+        """Recompute every invariant of every zone.
+
+        Raises
+        ------
+        CorruptionError
+            If one does not hold.
+        """
+        for zone in self.zones:
+            zone.check()
+
+    def buddyinfo(self) -> str:
+        """Return the text of /proc/buddyinfo.
+
+        Examples
+        --------
+        >>> Machine.preset("x86_64", memory="64MiB").buddyinfo()
+        'Node 0, zone   Normal      0      0      0      0      0      0      0      0      0      0     16 \\n'
+        """
+        return format_buddyinfo(
+            BuddyinfoRow(0, name, tuple(int(n) for n in zone.nr_free[: zone.max_page_order + 1]))
+            for name, zone in zip(self.names, self.zones, strict=True)
+        )
+
+    def pagetypeinfo(self) -> str:
+        """Return the text of /proc/pagetypeinfo, as 2.6.28 prints it."""
+        kinds = [(kind.name.capitalize(), kind) for kind in MigrateType]
+        rows = []
+        for name, zone in zip(self.names, self.zones, strict=True):
+            counts = {title: [0] * (zone.max_page_order + 1) for title, _ in kinds}
+            blocks = zone.free_blocks()
+            for order, migratetype in zip(blocks["order"].tolist(), blocks["migratetype"].tolist(), strict=True):
+                counts[MigrateType(migratetype).name.capitalize()][order] += 1
+            types = zone.pageblock_migratetype.tolist()
+            rows.append(
+                PagetypeinfoZone(
+                    0,
+                    name,
+                    {title: tuple(orders) for title, orders in counts.items()},
+                    {title: types.count(kind) for title, kind in kinds},
+                )
+            )
+        return format_pagetypeinfo(Pagetypeinfo(self.zones[0].pageblock_order, tuple(rows), capped=False))
+
+    def zoneinfo(self) -> str:
+        """Return the text of /proc/zoneinfo, as 2.6.28 prints it, with the counters that exist here."""
+        return format_zoneinfo(self._zoneinfo(place) for place in range(len(self.zones)))
+
+    def _zoneinfo(self, place: int) -> ZoneinfoZone:
+        """Return what /proc/zoneinfo says about one zone."""
+        state = self.zone_state(place)
+        scan = state["nr_scan"]
+        pages = ("free", "min", "low", "high", "scanned", "spanned", "present")
+        return ZoneinfoZone(
+            0,
+            self.names[place],
+            {name: state[name] for name in pages},
+            tuple(state["protection"][: len(self.zones)]),
+            counters=self._counters(place),
+            pagesets=tuple(
+                Pageset(cpu, dict(zip(("count", "high", "batch"), values, strict=True)))
+                for cpu, values in enumerate(state["pagesets"])
+            ),
+            trailer={
+                name: state[name] for name in ("all_unreclaimable", "prev_priority", "start_pfn", "inactive_ratio")
+            },
+            notes={"scanned": f"(aa: {scan[1]} ia: {scan[0]} af: {scan[3]} if: {scan[2]})"},
+            layout=_OLD_LAYOUT,
+        )
+
+    def _counters(self, place: int) -> dict[str, int]:
+        """Return the counters of a zone by their names in /proc."""
+        state = self.zone_state(place)
+        lru = dict(zip(_LRU_NAMES, state["nr_lru"], strict=False))
+        return {
+            "nr_free_pages": state["free"],
+            **{f"nr_{name}": count for name, count in lru.items()},
+            "nr_slab_reclaimable": state["nr_lru"][5],
+            "nr_vmscan_write": self.zones[place].vmstat()["nr_vmscan_write"],
+        }
+
+    def vmstat(self) -> str:
+        """Return the text of /proc/vmstat, as 2.6.28 prints it, with the counters that exist here.
+
+        Examples
+        --------
+        >>> machine = Machine.preset("x86_64", memory="64MiB")
+        >>> pfn = machine.alloc_pages(3, GFP.KERNEL)
+        >>> [line for line in machine.vmstat().splitlines() if line.startswith("pgalloc")]
+        ['pgalloc_normal 8']
+        """
+        counters: dict[str, int] = {}
+        for place in range(len(self.zones)):
+            for name, count in self._counters(place).items():
+                counters[name] = counters.get(name, 0) + count
+        counters["nr_writeback"] = len(self.writeback)
+        for name, zone in zip(self.names, self.zones, strict=True):
+            for event, count in zone.vmstat().items():
+                key = f"{event}_{name.lower()}" if event in _PER_ZONE_EVENTS else event
+                if not event.startswith("nr_"):
+                    counters[key] = counters.get(key, 0) + count
+        return format_vmstat(counters)
+
+
+def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:
+    """Return the zone of a preset."""
+    if name not in PRESETS:
+        raise MisuseError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
+    preset = PRESETS[name]
+    pages = _pages(memory, "memory")
+    if pages == 0:
+        raise MisuseError(f"memory={memory!r}: less than one page")
+    return [
+        Zone(0, pages, max_page_order=preset.max_page_order, pageblock_order=preset.pageblock_order, cpus=cpus),
+    ]

@@ -1,0 +1,262 @@
+"""Reads the sources as text and finds what breaks the house rules; test_layering and test_source_rules apply it.
+
+Every function takes source text and returns findings, so that each rule can be shown to fail on a bad snippet.
+"""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "buddycap"
+
+# The core's parts from bottom to top, as _core.pyx includes them; export holds the C entry points.
+CORE_PARTS = (
+    "frames",
+    "buddy",
+    "capture",
+    "pcp",
+    "bulk",
+    "watermark",
+    "lru",
+    "reclaim",
+    "kswapd",
+    "slowpath",
+    "check",
+    "image",
+    "export",
+)
+
+# A module may import modules of its own rank or below. The package itself re-exports everything, so it is on top.
+PYTHON_RANKS = {
+    "errors": 0,
+    "flags": 0,
+    "_core": 1,
+    "_world": 2,
+    "policy": 3,
+    "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
+    "formats": 4,
+    "lab": 5,
+    "views": 6,
+    "cli": 7,
+    "__main__": 7,
+    "": 7,
+}
+
+_TOKEN = re.compile(
+    r'(?P<comment>#[^\n]*)|(?P<string>"""(?:\\.|[^\\])*?"""|\'\'\'(?:\\.|[^\\])*?\'\'\''
+    r'|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')',
+    re.DOTALL,
+)
+_CDEF_FUNCTION = re.compile(
+    r"^[ \t]*(?:cdef|cpdef|ctypedef)\s+(?P<type>[^=:\n]*?)(?P<name>\w+\s*|\(\s*\*\s*\w+\s*\))\((?!\s*\*)", re.M
+)
+_CDEF_NAME = re.compile(r"^cdef\s+[^=:\n(]*?(\w+)\s*[(=]|^ctypedef\s+[^\n(]*?(\w+)\s*:?\s*$", re.M)
+_FUNCTION_POINTER = re.compile(r"^ctypedef\s+[^\n(]*\(\s*\*\s*(\w+)\s*\)", re.M)
+_ENUM = re.compile(
+    r"^(?:cdef|ctypedef|cpdef)\s+enum\b\s*(?P<name>\w*)[^\n]*:[ \t]*\n(?P<body>(?:[ \t]+[^\n]*\n|[ \t]*\n)+)", re.M
+)
+_BLOCK = re.compile(r"^cdef\s+(?:class|struct|union|packed\s+struct)\s+(\w+)", re.M)
+_CIMPORT = re.compile(r"^from\s+[\w.]+\s+cimport\s+(\([^)]*\)|[^\n]*)", re.M)
+_CALL = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
+_FUNCTION = re.compile(
+    r"^(?P<indent>[ \t]*)(?:cdef|cpdef|def)\s+(?!(?:class|enum|struct|union|extern)\b)[^=\n]*?(?P<name>\w+)\s*\(", re.M
+)
+
+# Words that stand before a parenthesis without being calls of another part, and what Cython itself provides in nogil C.
+_NOT_CALLS = {"if", "elif", "while", "and", "or", "not", "in", "return", "else", "is", "except", "range", "sizeof"}
+_PYTHON_TYPES = {"object", "str", "bytes", "bytearray", "tuple", "list", "dict", "set", "frozenset", "type", "slice"}
+_QUALIFIERS = {"inline", "public", "api", "readonly", "final", "static"}
+
+NOT_IN_CORE = {
+    "raise": r"\braise\b",
+    "assert": r"\bassert\b",
+    "libc allocation": r"\b(?:malloc|calloc|realloc|free)\s*\(",
+    "the GIL": r"\bwith\s+gil\b",
+    "Python objects": r"\bobject\b",
+    "imports": r"\bc?import\b",
+    "exception handling": r"\b(?:try|finally)\s*:",
+}
+DIRECTIVE = re.compile(
+    r"^[ \t]*#[ \t]*(?:cython|distutils)[ \t]*:|^[ \t]*(?:@|with[ \t]+)cython\.(?:boundscheck|wraparound"
+    r"|initializedcheck|nonecheck|cdivision|overflowcheck|embedsignature|binding|profile|linetrace|infer_types|language_level)\b",
+    re.M,
+)
+
+
+def stripped(text: str) -> str:
+    """Return `text` with comments and the insides of strings removed and every line where it was."""
+
+    def blank(match: re.Match[str]) -> str:
+        newlines = "\n" * match[0].count("\n")
+        return newlines if match["comment"] else f'""{newlines}'
+
+    return _TOKEN.sub(blank, text)
+
+
+def cython_sources(package: Path = PACKAGE) -> list[Path]:
+    """Return every Cython source of the tree."""
+    return sorted(p for suffix in ("pyx", "pxi", "pxd") for p in package.rglob(f"*.{suffix}"))
+
+
+def line_of(text: str, offset: int) -> int:
+    """Return the line number, from 1, of a character offset."""
+    return text.count("\n", 0, offset) + 1
+
+
+def includes(text: str) -> list[str]:
+    """Return the files that a .pyx includes, in order."""
+    return re.findall(r'^include\s+["\']([^"\']+)["\']', text, re.M)
+
+
+def out_of_order(found: Iterable[str], documented: tuple[str, ...] = CORE_PARTS) -> list[str]:
+    """Return core parts that are unknown or stand after one that belongs above them."""
+    wrong, reached = [], -1
+    for name in found:
+        rank = documented.index(name) if name in documented else -1
+        if rank <= reached:
+            wrong.append(name)
+        reached = max(reached, rank)
+    return wrong
+
+
+def defined_names(text: str) -> set[str]:
+    """Return the module-level C names that a source defines or declares."""
+    code = stripped(text)
+    names = {name for pair in _CDEF_NAME.findall(code) for name in pair if name}
+    names |= set(_FUNCTION_POINTER.findall(code)) | set(_BLOCK.findall(code))
+    for enum in _ENUM.finditer(code):
+        names |= {enum["name"]} | set(re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)\s*(?==|,|$)", enum["body"], re.M))
+    for listed in _CIMPORT.findall(code):
+        names |= {re.split(r"\s+as\s+", item.strip())[-1] for item in listed.strip("()").split(",")}
+    return names - {""}
+
+
+def function_names(text: str) -> set[str]:
+    """Return the functions that have a body in a source."""
+    return {name for name, _, _ in functions(text)}
+
+
+def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:
+    """Return (part, name) for each use of a name of a higher part.
+
+    Parameters
+    ----------
+    parts : mapping
+        Name to text of the core parts, bottom first.
+    later : mapping
+        The same for what comes after the core: the facade.
+    nouns : str
+        Text of the .pxd. A function it declares still belongs to the part that holds its body.
+    """
+    texts = {**parts, **later}
+    own = {name: defined_names(text) for name, text in texts.items()}
+    bodies = {name: function_names(text) for name, text in texts.items()}
+    found, below = [], defined_names(nouns) - set().union(*bodies.values())
+    for index, name in enumerate(parts):
+        below |= own[name]
+        above: set[str] = set().union(*(own[other] | bodies[other] for other in list(texts)[index + 1 :])) - below
+        used = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(parts[name])))
+        found += [(name, use) for use in sorted(used & above)]
+    return found
+
+
+def unknown_calls(text: str, known: set[str]) -> list[str]:
+    """Return the functions a core part calls that neither the core nor its nouns define."""
+    return sorted(set(_CALL.findall(stripped(text))) - known - _NOT_CALLS - defined_names(text))
+
+
+def _signature_end(code: str, opening: int) -> int:
+    """Return the offset behind the parenthesis that closes the one at `opening`."""
+    depth = 0
+    for offset in range(opening, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[offset], 0)
+        if depth == 0:
+            return offset + 1
+    raise ValueError("unbalanced parenthesis")
+
+
+def cdef_clauses(text: str) -> Iterator[tuple[str, str, str, int]]:
+    """Yield name, return type, what follows the parameters, and line of each C-level function or function pointer."""
+    code = stripped(text)
+    for match in _CDEF_FUNCTION.finditer(code):
+        words = match["type"].split()
+        if words[:1] and words[0] in {"class", "struct", "enum", "union", "extern"}:
+            continue
+        result = " ".join(word for word in words if word not in _QUALIFIERS)
+        end = _signature_end(code, match.end() - 1)
+        yield (
+            match["name"].strip("(* )"),
+            result,
+            code[end:].partition("\n")[0].partition(":")[0].strip(),
+            line_of(code, match.start()),
+        )
+
+
+def cdef_classes(texts: Iterable[str]) -> set[str]:
+    """Return the extension types defined or declared in the sources."""
+    return {name for text in texts for name in re.findall(r"^cdef\s+class\s+(\w+)", stripped(text), re.M)}
+
+
+def without_clause(text: str, classes: Iterable[str] = ()) -> list[str]:
+    """Return C-level functions without `noexcept` or `except`; Cython takes none where a Python object is returned."""
+    python = _PYTHON_TYPES | set(classes) | {""}
+    return [
+        f"{name}, line {line}"
+        for name, result, clause, line in cdef_clauses(text)
+        if result not in python and not re.search(r"\b(?:noexcept|except)\b", clause)
+    ]
+
+
+def not_pure(text: str) -> list[str]:
+    """Return what a core part must not contain: everything that could touch Python, and functions not marked pure."""
+    code = stripped(text)
+    found = [
+        f"{what}, line {line_of(code, match.start())}"
+        for what, pattern in NOT_IN_CORE.items()
+        for match in re.finditer(pattern, code)
+    ]
+    found += [
+        f"{name} is not noexcept nogil, line {line}"
+        for name, _, clause, line in cdef_clauses(text)
+        if not {"noexcept", "nogil"} <= set(clause.split())
+    ]
+    return found + [
+        f"def, line {line_of(code, m.start())}" for m in re.finditer(r"^[ \t]*(?:cdef class|def|cpdef)\b", code, re.M)
+    ]
+
+
+def directives(text: str) -> list[int]:
+    """Return the lines with compiler directives."""
+    return [line_of(text, match.start()) for match in DIRECTIVE.finditer(text)]
+
+
+def functions(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, line and length of each Cython function with a body, by indentation; docstrings do not count."""
+    code = stripped(text)
+    lines = code.split("\n")
+    for match in _FUNCTION.finditer(code):
+        end = _signature_end(code, match.end() - 1)
+        if ":" not in code[end:].partition("\n")[0]:
+            continue
+        first, indent, body = line_of(code, match.start()), len(match["indent"]), []
+        for number, line in enumerate(lines[line_of(code, end) :], line_of(code, end) + 1):
+            if line.strip() and len(line) - len(line.lstrip()) <= indent:
+                break
+            if line.strip():
+                body.append(number)
+        documented = len(body) > 1 and lines[body[0] - 1].strip() == '""'
+        docstring = body[1] - body[0] if documented else 0
+        yield match["name"], first, (body[-1] if body else first) - first + 1 - docstring
+
+
+def python_functions(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, line and length of each Python function; docstrings do not count."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            head = node.body[0]
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if ast.get_docstring(node, clean=False) is not None:
+                length -= (head.end_lineno or head.lineno) - head.lineno + 1
+            yield node.name, node.lineno, length
