@@ -1,8 +1,8 @@
 # The boundary: Python values in, exceptions out, memory owned.  Every refusal names argument, value and range and
 # is raised before anything has changed.
 
-from cpython.buffer cimport (PyBUF_FORMAT, PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo,
-                             PyBuffer_Release, PyObject_GetBuffer)
+from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release,
+                             PyObject_GetBuffer)
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
                                PyThread_release_lock, PyThread_type_lock, WAIT_LOCK)
@@ -88,7 +88,7 @@ cdef int64_t as_ranged(object value, str name, int64_t low, int64_t high) except
     return result
 
 
-cdef str STATUS_MESSAGE(int status):
+cdef str status_message(int status):
     """What a status means, in words that go behind "pfn=...: "."""
     return {
         ST_PFN_RANGE: "outside the zone",
@@ -116,19 +116,16 @@ cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) ex
     if status == ST_TYPE_RANGE:
         raise MisuseError(f"{where}: migratetype: allowed range is 0..2 (UNMOVABLE, RECLAIMABLE, MOVABLE)")
     if status == ST_OP_UNKNOWN or status == ST_OP_ARG:
-        raise MisuseError(f"{where}: {STATUS_MESSAGE(status)}")
+        raise MisuseError(f"{where}: {status_message(status)}")
     if status == ST_WRONG_ORDER:
         raise MisuseError(f"{where}={pfn}: order={order}, but the block was allocated with order "
                           f"{order_array(z)[pfn - z.base_pfn] & 0x0F}")
-    raise MisuseError(f"{where}={pfn}: {STATUS_MESSAGE(status)} (order={order}, the zone is {z.start_pfn}..{last})")
+    raise MisuseError(f"{where}={pfn}: {status_message(status)} (order={order}, the zone is {z.start_pfn}..{last})")
 
 
 cdef int corrupted(const violation_t *v) except -1:
     """Raise what zone_check has found."""
-    where = "" if v.pfn == NO_PAGE else f" at pfn {v.pfn}"
-    raise CorruptionError(f"invariant I{v.invariant} does not hold{where}: expected {v.expected}, found {v.found}",
-                          invariant=v.invariant, pfn=None if v.pfn == NO_PAGE else v.pfn,
-                          expected=v.expected, found=v.found)
+    raise CorruptionError(v.invariant, None if v.pfn == NO_PAGE else v.pfn, v.expected, v.found)
 
 
 cdef object int64_array(object values, str name):

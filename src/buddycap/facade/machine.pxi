@@ -376,6 +376,23 @@ cdef class MachineBase:
             "inactive_ratio": z.inactive_ratio,
         }
 
+    def set_nr_scan(self, place, counts):
+        """Set what reclaim has saved up to scan (nr_scan), by position in `zones`.
+
+        Parameters
+        ----------
+        place : int
+        counts : sequence of 4 int
+            For inactive and active anon, inactive and active file. A list is scanned when 32 have come together, so a
+            list of 16 pages or fewer is never scanned in one call of direct reclaim that starts at 0.
+        """
+        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).z
+        cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << 40) for count in counts]
+        if len(checked) != 4:
+            raise MisuseError(f"counts: {len(checked)} numbers: 4 are wanted")
+        for k in range(4):
+            z.nr_scan[k] = checked[k]
+
     # --- pages ---
 
     def lru_cache_add(self, pfns, flags=0):

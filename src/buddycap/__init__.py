@@ -1,0 +1,39 @@
+"""buddycap: a laboratory for physical memory that simulates the Linux page allocator exactly.
+
+Examples
+--------
+>>> import buddycap
+>>> zone = buddycap.Zone(0, 1024, min_free_kbytes=0)
+>>> pfn = zone.rmqueue(3, buddycap.MigrateType.MOVABLE)
+>>> pfn, zone.nr_free_pages
+(0, 1016)
+"""
+
+from importlib.metadata import version
+
+from ._core import BLOCK_DTYPE, OP_DTYPE, CaptureList, Zone
+from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
+from .flags import GFP, AllocFlags, MigrateType, PageFlags
+from .machine import Machine
+from .policy import POLICIES, CapturePolicy
+
+__version__ = version("buddycap")
+
+__all__ = [
+    "BLOCK_DTYPE",
+    "GFP",
+    "OP_DTYPE",
+    "POLICIES",
+    "AllocFlags",
+    "BuddycapError",
+    "CaptureList",
+    "CapturePolicy",
+    "CorruptionError",
+    "FormatError",
+    "Machine",
+    "MigrateType",
+    "MisuseError",
+    "PageFlags",
+    "PolicyError",
+    "Zone",
+]

@@ -1,0 +1,191 @@
+# Capture lists at the boundary.
+
+
+cdef class CaptureList:
+    """A private list of a reclaimer: what is freed to it coalesces there and is out of everybody's reach.
+
+    Obtained from `Zone.capture_list`.  Used as a context manager, it gives back what is left on leaving.
+
+    Notes
+    -----
+    Linux: reclaim page capture v3, patch 4/4 (A. Whitcroft, 5 September 2008).  Any number of lists may be open; pages
+    that others free next to a captured block join its list, and a list can take over another's block by capturing
+    its buddy.
+
+    Examples
+    --------
+    >>> zone = Zone(0, 64, min_free_kbytes=0)
+    >>> pages = zone.alloc_many(64)
+    >>> with zone.capture_list() as capture:
+    ...     for pfn in range(16):
+    ...         capture.capture_one_page(pfn)
+    ...     print(capture.blocks().tolist(), capture.capture_alloc_or_return(3, alloc_flags=1))
+    [(0, 4)] 0
+    """
+
+    cdef readonly Zone zone
+    cdef int32_t slot
+    cdef uint32_t seq
+
+    def __init__(self):
+        raise TypeError("a CaptureList comes from Zone.capture_list()")
+
+    cdef inline int open_slot(self) except -1:
+        if not slot_is(self.zone.z, self.slot, self.seq, SLOT_CAPTURE):
+            raise MisuseError("capture list: used after it was closed")
+        return 0
+
+    @property
+    def closed(self):
+        """Whether the list has been closed."""
+        return not slot_is(self.zone.z, self.slot, self.seq, SLOT_CAPTURE)
+
+    def capture_one_page(self, pfn, order=0):
+        """Put an allocated block on the list instead of freeing it; it merges with free and captured buddies.
+
+        Parameters
+        ----------
+        pfn : int
+            First page of the block.
+        order : int, 0..max_page_order
+            Order it was allocated with.
+
+        Raises
+        ------
+        MisuseError
+            If (pfn, order) is not an allocated block of this list's zone, or the list is closed.
+
+        Notes
+        -----
+        O(max_page_order).  No counter but NR_FREE_PAGES moves, and that only for free buddies.
+        """
+        cdef zone_t *z = self.zone.ready()
+        cdef int64_t block = as_int64(pfn, "pfn")
+        cdef int block_order = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int status
+        self.open_slot()
+        status = used_block_status(z, block, block_order)
+        if status != ST_OK:
+            refuse(z, status, "pfn", block, block_order)
+        capture_one_page(z, self.slot, <int32_t> (block - z.base_pfn), block_order)
+
+    def capture_many(self, pfns):
+        """Capture an array of single pages, in order; the same as one call each, but all or nothing.
+
+        Parameters
+        ----------
+        pfns : array_like of int, shape (n,)
+
+        Raises
+        ------
+        MisuseError
+            Naming the first offender and its index; then nothing has changed.
+        """
+        cdef zone_t *z
+        cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
+        cdef const int64_t *p = <const int64_t *> buffer.view.buf
+        cdef int64_t n = buffer.view.len // 8
+        cdef int64_t k = 0
+        cdef int status
+        z = self.zone.ready()
+        self.open_slot()
+        status = free_many_status(z, p, n, NULL, 0, &k)
+        if status != ST_OK:
+            refuse(z, status, f"pfns[{k}]", p[k], 0)
+        for k in range(n):
+            capture_one_page(z, self.slot, <int32_t> (p[k] - z.base_pfn), 0)
+
+    def capture_alloc_or_return(self, order, *, alloc_flags=0, classzone_idx=0):
+        """Take a block of `order` from the list and give everything else back.
+
+        Parameters
+        ----------
+        order : int, 0..max_page_order
+        alloc_flags : int
+            AllocFlags: which mark the zone must stay above (checked for order 0), HIGH, HARDER, CPUSET.
+        classzone_idx : int, 0..3
+            Index of the request's preferred zone, for lowmem_reserve.
+
+        Returns
+        -------
+        int or None
+            PFN of an allocated block; None if no block was large enough or the watermark forbids it.
+
+        Notes
+        -----
+        First fit from the tail (the block whose last merge is oldest), cut by carve_off.  The list is empty
+        afterwards and can be used again.  O(blocks on the list).
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> block = zone.rmqueue(5, 2)
+        >>> capture = zone.capture_list()
+        >>> capture.capture_one_page(block, 5)
+        >>> capture.capture_alloc_or_return(4, alloc_flags=2), zone.nr_free_pages
+        (0, 48)
+        """
+        cdef zone_t *z = self.zone.ready()
+        cdef int wanted = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
+        cdef int32_t i
+        self.open_slot()
+        i = capture_alloc_or_return(z, self.slot, wanted, class_idx, flags)
+        return None if i == NO_PAGE else z.base_pfn + i
+
+    def blocks(self):
+        """The captured blocks as a structured array (pfn, order), head first."""
+        cdef zone_t *z = self.zone.ready()
+        cdef link_t *link = link_array(z)
+        cdef int32_t head = slot_list(z, self.slot)
+        cdef int32_t i
+        self.open_slot()
+        blocks = []
+        i = link[head].next
+        while i != head:
+            blocks.append((z.base_pfn + i, order_array(z)[i] & 0x0F))
+            i = link[i].next
+        return np.array(blocks, dtype=[("pfn", "<i8"), ("order", "u1")])
+
+    @property
+    def stats(self):
+        """Pages by origin since the list was opened: own, merged (were free), foreign (freed by others); and the largest
+        order that stood on it."""
+        cdef slot_t *s
+        self.open_slot()
+        s = zone_slot(self.zone.ready(), self.slot)
+        return {"own": s.own, "merged": s.merged, "foreign": s.foreign, "largest": s.largest}
+
+    def close(self):
+        """Give everything back and close the list.  Closing twice is harmless."""
+        cdef zone_t *z = self.zone.ready()
+        if not self.closed:
+            capture_release(z, self.slot)
+
+    def __enter__(self):
+        self.open_slot()
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def __reduce__(self):
+        raise TypeError("a CaptureList belongs to its zone: copy or pickle the Zone and ask it for capture_lists()")
+
+
+cdef CaptureList make_capture_list(Zone zone, int32_t slot):
+    cdef CaptureList result = CaptureList.__new__(CaptureList)
+    result.zone = zone
+    result.slot = slot
+    result.seq = zone_slot(zone.z, slot).seq
+    return result
+
+
+cdef list open_capture_lists(Zone zone):
+    """The open capture lists in order of creation."""
+    cdef zone_t *z = zone.z
+    cdef int32_t slot
+    slots = [slot for slot in range(z.slots_used) if zone_slot(z, slot).kind == SLOT_CAPTURE]
+    slots.sort(key=lambda slot: zone_slot(z, slot).seq)
+    return [make_capture_list(zone, slot) for slot in slots]

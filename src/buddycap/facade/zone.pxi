@@ -1,0 +1,911 @@
+# The zone at the boundary: every method is check, call, result.
+
+cdef enum:
+    RUN_CHUNK = 1 << 20         # operations between two looks at signals
+    GIL_BATCH = 1024            # shorter calls keep the GIL
+
+cdef tuple VM_NAMES = (
+    "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct",
+    "kswapd_steal", "pageoutrun", "allocstall", "pgrotated", "slabs_scanned", "unevictable_pgs_culled",
+    "unevictable_pgs_rescued", "nr_vmscan_write", "buddy_split", "buddy_merge", "capture_own", "capture_merged",
+    "capture_foreign", "capture_taken", "capture_giveback",
+)
+cdef tuple LRU_NAMES = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_unevictable",
+                        "nr_slab_reclaimable")
+
+OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"),
+                     ("pfn", "<i8")])
+BLOCK_DTYPE = np.dtype([("pfn", "<i8"), ("order", "u1"), ("migratetype", "u1")])
+
+
+cdef list checked_ranges(object ranges, int64_t start, int64_t end):
+    """[first, end) pairs in the zone, ascending, that do not overlap."""
+    if ranges is None:
+        return [(start, end)]
+    result = []
+    at = start
+    for k, pair in enumerate(ranges):
+        first, stop = pair
+        low = as_int64(first, f"present_ranges[{k}][0]")
+        high = as_int64(stop, f"present_ranges[{k}][1]")
+        if not at <= low < high <= end:
+            raise MisuseError(f"present_ranges[{k}]=({low}, {high}): ranges must ascend, not overlap, not be empty, "
+                              f"and lie in {start}..{end}")
+        result.append((low, high))
+        at = high
+    return result
+
+
+cdef int fill_node(zone_config_t *config, object node_present_pages, object lowmem_reserve_ratio, object node_highmem,
+                   int64_t present) except -1:
+    """The other zones of the node, as far as the marks of this one depend on them."""
+    cdef int k
+    if node_present_pages is None:
+        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
+    for name, values in (("node_present_pages", node_present_pages), ("lowmem_reserve_ratio", lowmem_reserve_ratio),
+                         ("node_highmem", node_highmem)):
+        if len(values) != MAX_NR_ZONES:
+            raise MisuseError(f"{name}: {len(values)} values: one for each of {MAX_NR_ZONES} zones is wanted")
+    for k in range(MAX_NR_ZONES):
+        config.node_present[k] = as_ranged(node_present_pages[k], f"node_present_pages[{k}]", 0, <int64_t> 1 << 40)
+        config.lowmem_reserve_ratio[k] = <int32_t> as_ranged(
+            lowmem_reserve_ratio[k], f"lowmem_reserve_ratio[{k}]", -(1 << 31), (1 << 31) - 1)
+        config.node_highmem |= <uint32_t> (bool(node_highmem[k])) << k
+    if config.node_present[config.zone_idx] != present:
+        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone has "
+                          f"{present} present pages")
+    return 0
+
+
+cdef class Zone:
+    """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
+
+    Parameters
+    ----------
+    start_pfn : int, 0..2^52
+        First page frame number; need not be aligned.
+    spanned_pages : int, 1..2^31 - 2^19
+        Pages from the first to the last, holes included.
+    present_ranges : sequence of (first, end), optional
+        PFN ranges, ascending, that exist; what is in no range is a hole.  Default: no holes.
+    max_page_order : int, 0..14
+        Largest order of a block (MAX_ORDER - 1).
+    pageblock_order : int, 0..14
+        Order of a pageblock, the unit that carries a migratetype.
+    zone_idx : int, 0..3
+        Index of the zone in its node.
+    node_present_pages : sequence of 4 int, optional, pages
+        Present pages of the node's zones, for the watermarks.  Default: this zone alone.
+    lowmem_reserve_ratio : sequence of 4 int
+    min_free_kbytes : int, optional, KiB
+        Default: sqrt(16 * KiB of lowmem) within 128..65536.
+    cpus : int, 1..4096
+        Number of per-CPU lists.
+    pcp_batch, pcp_high : int, optional, pages
+        Sizes of the per-CPU lists.  Default: from the size of the zone; high is six batches.
+    pageblock_index : "absolute" or "zone_relative"
+        Whether pageblocks are counted from PFN 0 (SPARSEMEM) or from the start of the zone (FLATMEM).
+    owners : bool
+        Keep a 64-bit cookie for every page.
+    pcp_bulk_cold : bool
+        A refill for a cold request goes to the tail, as in the later 2.6.27 stable series.
+    group_by_mobility : bool
+        False: page_group_by_mobility_disabled, as on tiny machines.
+    node_highmem : sequence of 4 bool
+        Which zones of the node are highmem.
+    populate : bool
+        False: every present page starts as an allocated page instead of being freed to the zone at boot.
+    seed : int
+        Seed of the zone's random numbers.
+
+    Raises
+    ------
+    MisuseError
+        If an argument is out of range, naming it.
+    MemoryError
+        If there is not enough memory for so many pages.
+
+    Notes
+    -----
+    13 bytes a page (21 with owners), in one block of memory.  A method that is in a long call without the GIL keeps
+    other threads waiting at the zone: a zone does one thing at a time.
+
+    Examples
+    --------
+    >>> zone = Zone(0, 64, min_free_kbytes=0)
+    >>> pfn = zone.rmqueue(0, 2)
+    >>> pfn, zone.free_blocks().tolist()[0]
+    (0, (1, 0, 2))
+    >>> zone.free_one_page(pfn, 0)
+    >>> zone.free_blocks().tolist()
+    [(0, 6, 2)]
+    """
+
+    cdef zone_t *z
+    cdef Memory memory
+    cdef PyThread_type_lock lock
+    cdef bint busy
+    cdef object __weakref__
+
+    def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
+                  zone_idx=0, node_present_pages=None, lowmem_reserve_ratio=(256, 256, 32, 32), min_free_kbytes=None,
+                  cpus=1, pcp_batch=None, pcp_high=None, pageblock_index="absolute", owners=False, pcp_bulk_cold=False,
+                  group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0):
+        cdef zone_config_t config
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError("no lock for a zone")
+        if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
+            self.memory = start_pfn
+            self.z = <zone_t *> self.memory.data
+            return
+        memset(&config, 0, sizeof(config))
+        config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, <int64_t> 1 << 52)
+        config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, (<int64_t> 1 << 31) - (1 << 19))
+        config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
+        config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
+        config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, MAX_NR_ZONES - 1)
+        config.cpus = <int32_t> as_ranged(cpus, "cpus", 1, 4096)
+        config.pcp_batch = -1 if pcp_batch is None else <int32_t> as_ranged(pcp_batch, "pcp_batch", 1, 1 << 24)
+        config.pcp_high = -1 if pcp_high is None else <int32_t> as_ranged(pcp_high, "pcp_high", 0, 1 << 24)
+        config.min_free_kbytes = -1
+        if min_free_kbytes is not None:
+            config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
+        if pageblock_index not in ("absolute", "zone_relative"):
+            raise MisuseError(f"pageblock_index={pageblock_index!r}: allowed are 'absolute' and 'zone_relative'")
+        config.pageblock_relative = pageblock_index == "zone_relative"
+        config.pcp_bulk_cold = bool(pcp_bulk_cold)
+        config.grouping = bool(group_by_mobility)
+        config.owners = bool(owners)
+        config.slot_limit = NR_SLOTS_MAX
+        config.seed = <uint64_t> as_int64(seed, "seed")
+        ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
+        fill_node(&config, node_present_pages, lowmem_reserve_ratio, node_highmem,
+                  sum(stop - first for first, stop in ranges))
+        self.build(&config, ranges, bool(populate))
+
+    cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
+        cdef uint64_t size = zone_bytes(config)
+        if size == 0:
+            raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
+        self.memory = Memory(size)
+        self.z = <zone_t *> self.memory.data
+        zone_init(self.z, config)
+        for first, stop in ranges:
+            zone_add_range(self.z, first, stop, populate)
+        zone_finish(self.z, config)
+        return 0
+
+    def __dealloc__(self):
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    # --- one caller at a time ---
+
+    cdef int wait_ready(self) except -1:
+        while self.busy:
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+                PyThread_release_lock(self.lock)
+        return 0
+
+    cdef inline zone_t *ready(self) except NULL:
+        """The zone, once no other thread is in a long call on it."""
+        if self.busy:
+            self.wait_ready()
+        return self.z
+
+    cdef zone_t *begin(self) except NULL:
+        """Take the zone for a long call without the GIL; `end` must follow."""
+        self.wait_ready()
+        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        self.busy = True
+        return self.z
+
+    cdef void end(self) noexcept:
+        self.busy = False
+        PyThread_release_lock(self.lock)
+
+    # --- allocation and free ---
+
+    def rmqueue(self, order, migratetype):
+        """Allocate a block of 2^order pages straight from the free lists.
+
+        Parameters
+        ----------
+        order : int, 0..max_page_order
+        migratetype : int, 0..2
+            UNMOVABLE, RECLAIMABLE or MOVABLE.
+
+        Returns
+        -------
+        int or None
+            First PFN of the block; None if there is none.
+
+        Notes
+        -----
+        O(max_page_order), plus one pageblock when free pages change their type.  No watermark is asked: see
+        `Machine.alloc_pages`.  Linux: buffered_rmqueue for order > 0, __rmqueue (2.6.27).
+        """
+        cdef zone_t *z = self.ready()
+        cdef int64_t o = as_int64(order, "order")
+        cdef int64_t mt = as_int64(migratetype, "migratetype")
+        cdef int32_t i
+        if <uint64_t> o > <uint64_t> z.max_page_order or <uint64_t> mt > MT_MOVABLE:
+            as_ranged(order, "order", 0, z.max_page_order)
+            as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        i = rmqueue_zone(z, <int> o, <int> mt)
+        return None if i == NO_PAGE else z.base_pfn + i
+
+    def free_one_page(self, pfn, order):
+        """Free a block as it was allocated; it merges with free buddies and joins captured ones.
+
+        Parameters
+        ----------
+        pfn : int
+            First page of the block.
+        order : int, 0..max_page_order
+            Order it was allocated with.
+
+        Raises
+        ------
+        MisuseError
+            On a double free, a wrong order, a PFN inside a block, in a hole or outside the zone.
+
+        Notes
+        -----
+        O(max_page_order).  Linux: free_one_page, __free_pages_ok (2.6.27).
+        """
+        cdef zone_t *z = self.ready()
+        cdef int64_t block = as_int64(pfn, "pfn")
+        cdef int64_t o = as_int64(order, "order")
+        cdef int status = ST_ORDER_RANGE
+        if <uint64_t> o <= <uint64_t> z.max_page_order:
+            status = used_block_status(z, block, <int> o)
+        if status != ST_OK:
+            refuse(z, status, "pfn", block, o)
+        free_pages_ok(z, <int32_t> (block - z.base_pfn), <int> o)
+
+    def split_page(self, pfn, order):
+        """Turn an allocated block into single allocated pages, which are then freed one by one.
+
+        Notes
+        -----
+        O(2^order).  Linux: split_page.
+        """
+        cdef zone_t *z = self.ready()
+        cdef int64_t block = as_int64(pfn, "pfn")
+        cdef int o = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int status = used_block_status(z, block, o)
+        if status != ST_OK:
+            refuse(z, status, "pfn", block, o)
+        split_page(z, <int32_t> (block - z.base_pfn), o)
+
+    def rmqueue_pcplist(self, migratetype, cold=False, cpu=0):
+        """Allocate one page through a CPU's list.
+
+        Parameters
+        ----------
+        migratetype : int, 0..2
+        cold : bool
+            Take from the tail, where the pages are that are not in the cache.
+        cpu : int
+
+        Returns
+        -------
+        int or None
+
+        Notes
+        -----
+        O(length of the list) in the worst case.  If nothing on the list has the right type it is refilled and its head
+        is taken, whatever its type, as 2.6.27 does.  Linux: buffered_rmqueue for order 0.
+        """
+        cdef zone_t *z = self.ready()
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, z.cpus - 1)
+        cdef int32_t i = rmqueue_pcplist(z, on, <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE), bool(cold))
+        return None if i == NO_PAGE else z.base_pfn + i
+
+    def free_hot_cold_page(self, pfn, cold=False, cpu=0):
+        """Free one page to the head (hot) or tail (cold) of a CPU's list; a full list spills a batch.
+
+        Notes
+        -----
+        Linux: free_hot_cold_page (2.6.27).
+        """
+        cdef zone_t *z = self.ready()
+        cdef int64_t page = as_int64(pfn, "pfn")
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, z.cpus - 1)
+        cdef int status = used_block_status(z, page, 0)
+        if status != ST_OK:
+            refuse(z, status, "pfn", page, 0)
+        free_hot_cold_page(z, on, <int32_t> (page - z.base_pfn), bool(cold))
+
+    def drain_pages(self, cpu=0):
+        """Give every page of a CPU's list back to the zone.  Linux: drain_pages."""
+        cdef zone_t *z = self.ready()
+        drain_pages(z, <int> as_ranged(cpu, "cpu", 0, z.cpus - 1))
+
+    # --- arrays and streams ---
+
+    def alloc_many(self, n, order=0, migratetype=2, *, out=None):
+        """Allocate n blocks: the same as n times `rmqueue`, stopping at the first failure.
+
+        Parameters
+        ----------
+        n : int
+        order : int, 0..max_page_order
+        migratetype : int, 0..2
+        out : ndarray[int64], shape (n,), optional
+            Where to put the result.
+
+        Returns
+        -------
+        ndarray[int64], shape (n,)
+            PFNs in the order obtained; -1 where there was no block left.
+
+        Examples
+        --------
+        >>> Zone(0, 4, min_free_kbytes=0).alloc_many(6).tolist()
+        [0, 1, 2, 3, -1, -1]
+        """
+        cdef zone_t *z = self.ready()
+        cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 40)
+        cdef int o = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        cdef Buffer buffer
+        cdef int64_t *pfns
+        if out is None:
+            out = np.empty(count, dtype=np.int64)
+        elif not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (count,):
+            raise MisuseError(f"out: a contiguous int64 array of shape ({count},) is wanted")
+        buffer = Buffer(out, True)
+        pfns = <int64_t *> buffer.view.buf
+        if count < GIL_BATCH:
+            alloc_many(z, pfns, count, o, mt)
+            return out
+        self.begin()
+        with nogil:
+            alloc_many(z, pfns, count, o, mt)
+        self.end()
+        return out
+
+    def free_many(self, pfns, order=0):
+        """Free an array of blocks in order: the same as one `free_one_page` each, but all or nothing.
+
+        Parameters
+        ----------
+        pfns : array_like of int, shape (n,)
+        order : int or array_like of int, shape (n,)
+
+        Raises
+        ------
+        MisuseError
+            Naming the first offender and its index; then nothing has changed.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.free_many(zone.alloc_many(64))
+        >>> zone.free_many([0, 0])
+        Traceback (most recent call last):
+            ...
+        buddycap.errors.MisuseError: pfns[0]=0: already free (order=0, the zone is 0..63)
+        """
+        cdef zone_t *z = self.ready()
+        cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
+        cdef Buffer order_buffer
+        cdef const int64_t *p = <const int64_t *> buffer.view.buf
+        cdef const uint8_t *orders = NULL
+        cdef int64_t n = buffer.view.len // 8
+        cdef int64_t k = 0
+        cdef int one_order = 0
+        cdef int status
+        if np.ndim(order):
+            order = int64_array(order, "order")
+            if len(order) != n:
+                raise MisuseError(f"order: {len(order)} values for {n} PFNs")
+            if n and not 0 <= order.min() <= order.max() <= z.max_page_order:
+                raise MisuseError(f"order: {order.min()}..{order.max()}: allowed range is 0..{z.max_page_order}")
+            order_buffer = Buffer(order.astype(np.uint8))
+            orders = <const uint8_t *> order_buffer.view.buf
+        else:
+            one_order = <int> as_ranged(order, "order", 0, z.max_page_order)
+        self.begin()
+        with nogil:
+            status = free_many_status(z, p, n, orders, one_order, &k)
+            if status == ST_OK:
+                free_many(z, p, n, orders, one_order)
+        self.end()
+        if status != ST_OK:
+            refuse(z, status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
+
+    def run(self, ops):
+        """Perform a stream of operations at compiled speed.
+
+        Parameters
+        ----------
+        ops : structured ndarray, shape (n,), dtype `OP_DTYPE`
+            op u1 (1 allocate, 2 free), order u1, migratetype u1, flags u1 (1 through CPU 0's list, 2 cold), arg i4,
+            pfn i8.  `arg` of a free is the index of the earlier allocation whose block it frees, with that one's order
+            (a failed one frees nothing), or -1, and then `pfn` and `order` name the block.
+
+        Returns
+        -------
+        ndarray[int64], shape (n,)
+            The PFN allocated or freed; -1 for none.
+
+        Raises
+        ------
+        MisuseError
+            At the first bad operation, naming its index.  Those before it have been performed.
+
+        Notes
+        -----
+        Can be interrupted: what has been done stays done.
+
+        Examples
+        --------
+        >>> ops = np.zeros(3, OP_DTYPE)
+        >>> ops["op"] = [1, 1, 2]
+        >>> ops["migratetype"] = 2
+        >>> Zone(0, 64, min_free_kbytes=0).run(ops).tolist()
+        [0, 1, 0]
+        """
+        cdef zone_t *z
+        cdef int64_t n, done = 0
+        cdef int status = ST_OK
+        ops = np.ascontiguousarray(ops)
+        if ops.dtype != OP_DTYPE or ops.ndim != 1:
+            raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
+        if len(ops) >= 1 << 31:
+            raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
+        cdef Buffer stream = Buffer(ops)
+        results = np.empty(len(ops), dtype=np.int64)
+        cdef Buffer out = Buffer(results, True)
+        n = len(ops)
+        while done < n and status == ST_OK:
+            z = self.begin()
+            with nogil:
+                status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
+                                 <int64_t *> out.view.buf, &done)
+            self.end()
+            PyErr_CheckSignals()
+        if status != ST_OK:
+            one = ops[done]
+            refuse(self.z, status, f"ops[{done}]: pfn", one["pfn"] if one["arg"] < 0 else results[one["arg"]],
+                   one["order"])
+        return results
+
+    # --- capture, watermarks ---
+
+    def capture_list(self):
+        """Open a capture list: a context manager that gives back what is left on leaving.
+
+        Raises
+        ------
+        MisuseError
+            If 65535 lists are open.
+        """
+        cdef zone_t *z = self.ready()
+        cdef int32_t slot = slot_open(z, SLOT_CAPTURE)
+        if slot == NO_PAGE:
+            raise MisuseError(f"capture_list: {z.slot_limit} lists are open, which is the most a zone can have")
+        return make_capture_list(self, slot)
+
+    def capture_lists(self):
+        """Handles of the open capture lists, in order of creation: for a zone that was copied or loaded."""
+        self.ready()
+        return open_capture_lists(self)
+
+    def watermark_ok(self, order, mark, *, classzone_idx=0, alloc_flags=0):
+        """Whether a request of `order` would leave the zone above `mark` at every order below its own.
+
+        Parameters
+        ----------
+        order : int, 0..max_page_order
+        mark : int, pages
+        classzone_idx : int, 0..3
+            Index of the request's preferred zone, for lowmem_reserve.
+        alloc_flags : int
+            HIGH (0x20) halves the mark, HARDER (0x10) takes a quarter of the rest.
+
+        Returns
+        -------
+        bool
+
+        Notes
+        -----
+        O(order).  Linux: zone_watermark_ok (2.6.27).
+        """
+        cdef zone_t *z = self.ready()
+        return bool(zone_watermark_ok(
+            z, <int> as_ranged(order, "order", 0, z.max_page_order),
+            as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60),
+            <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1),
+            <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)))
+
+    def set_min_free_kbytes(self, kb):
+        """Set new watermarks and resize the MIGRATE_RESERVE to them.  Linux: setup_per_zone_pages_min."""
+        cdef zone_t *z = self.ready()
+        setup_per_zone_pages_min(z, as_ranged(kb, "kb", 0, <int64_t> 1 << 40))
+
+    @property
+    def cpuset_allowed(self):
+        """Whether tasks with ALLOC_CPUSET may use the zone (zone_cpuset_permits)."""
+        return bool(self.ready().cpuset_allowed)
+
+    @cpuset_allowed.setter
+    def cpuset_allowed(self, value):
+        self.ready().cpuset_allowed = bool(value)
+
+    # --- pages ---
+
+    def set_owner(self, pfn, cookie):
+        """Attach a 64-bit cookie to an allocated block; it is cleared when the block is freed."""
+        cdef zone_t *z = self.ready()
+        cdef int64_t page = as_int64(pfn, "pfn")
+        cdef int status = page_status(z, page)
+        if not z.off_owner:
+            raise MisuseError("set_owner: the zone was made without owners=True")
+        if status != ST_OK:
+            refuse(z, status, "pfn", page, 0)
+        if not 0 <= cookie < 1 << 64:
+            raise MisuseError(f"cookie={cookie}: allowed range is 0..2^64-1")
+        owner_array(z)[page - z.base_pfn] = cookie
+
+    def set_pageblock_migratetype(self, pfn, migratetype):
+        """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
+        cdef zone_t *z = self.ready()
+        cdef int64_t page = as_ranged(pfn, "pfn", z.start_pfn, z.start_pfn + z.spanned_pages - 1)
+        set_pageblock_migratetype(z, <int32_t> (page - z.base_pfn),
+                                  <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1))
+
+    # --- what is where ---
+
+    def free_blocks(self, order=None, migratetype=None):
+        """The free blocks, by order, then migratetype, each list head first.
+
+        Returns
+        -------
+        structured ndarray (pfn i8, order u1, migratetype u1)
+        """
+        cdef zone_t *z = self.ready()
+        cdef link_t *link = link_array(z)
+        cdef int64_t k = 0
+        cdef int32_t i, head
+        cdef int64_t *pfns
+        orders = range(z.max_page_order + 1) if order is None else [as_ranged(order, "order", 0, z.max_page_order)]
+        types = range(MIGRATE_TYPES)
+        if migratetype is not None:
+            types = [as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)]
+        column = np.empty(sum(z.nr_free[o] for o in orders), dtype=np.int64)
+        cdef Buffer buffer = Buffer(column, True)
+        pfns = <int64_t *> buffer.view.buf
+        runs = []
+        for o in orders:
+            for mt in types:
+                head = free_list(o, mt)
+                i = link[head].next
+                begin = k
+                while i != head:
+                    pfns[k] = z.base_pfn + i
+                    k += 1
+                    i = link[i].next
+                if k > begin:
+                    runs.append((begin, k, o, mt))
+        result = np.empty(k, dtype=BLOCK_DTYPE)
+        result["pfn"] = column[:k]
+        for begin, stop, o, mt in runs:
+            result["order"][begin:stop] = o
+            result["migratetype"][begin:stop] = mt
+        return result
+
+    def pcp_pages(self, cpu=0):
+        """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
+        cdef zone_t *z = self.ready()
+        cdef int32_t head = pcp_list(<int> as_ranged(cpu, "cpu", 0, z.cpus - 1))
+        cdef int32_t i = link_array(z)[head].next
+        pages = []
+        while i != head:
+            pages.append((z.base_pfn + i, order_array(z)[i] & 0x0F))
+            i = link_array(z)[i].next
+        return np.array(pages, dtype=[("pfn", "<i8"), ("tag", "u1")])
+
+    def canonical_dump(self):
+        """The whole allocator state as text, the form that recorded vectors are compared in.
+
+        Returns
+        -------
+        str
+            Lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.
+        """
+        cdef zone_t *z = self.ready()
+        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
+        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
+        lines = [f"N {z.nr_free_pages}"]
+        for order in range(z.max_page_order + 1):
+            lines.append(f"O {order} {z.nr_free[order]}")
+            for mt in range(MIGRATE_TYPES):
+                blocks = self.free_blocks(order, mt)["pfn"].tolist()
+                if blocks:
+                    lines.append(f"L {order} {mt} " + " ".join(map(str, blocks)))
+        for k, capture in enumerate(open_capture_lists(self)):
+            lines.append(" ".join([f"C {k}", *(f"{pfn}:{order}" for pfn, order in capture.blocks().tolist())]))
+        lines.append("B " + "".join(str(pageblock_array(z)[k]) for k in range(first, last + 1)))
+        for cpu in range(z.cpus):
+            pages = self.pcp_pages(cpu).tolist()
+            lines.append(" ".join([f"P {len(pages)}", *(f"{pfn}:{tag}" for pfn, tag in pages)]))
+        return "\n".join(lines) + "\n"
+
+    def vmstat(self):
+        """Counters by their names in /proc/vmstat; event counters without the suffix of the zone.
+
+        Returns
+        -------
+        dict of str to int
+            The zone's state (nr_free_pages, the LRU lists), the kernel's events, and buddycap's own: buddy_split,
+            buddy_merge, capture_*.
+        """
+        cdef zone_t *z = self.ready()
+        state = {"nr_free_pages": z.nr_free_pages}
+        state.update((name, z.nr_lru[k]) for k, name in enumerate(LRU_NAMES))
+        state.update((name, z.vm[k]) for k, name in enumerate(VM_NAMES))
+        return state
+
+    def _view(self, dtype, count, offset):
+        return memory_view(self.memory, dtype, count, offset)
+
+    @property
+    def nr_free(self):
+        """Free blocks per order: read-only view, int64, shape (max_page_order + 1,)."""
+        return self._view("<i8", self.z.max_page_order + 1, <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
+
+    @property
+    def page_order(self):
+        """Order byte of every page from start_pfn on: read-only view, uint8, shape (spanned_pages,).
+
+        High nibble: 0 free head, 1 captured head, 2 and 4 allocated head, 3 on a per-CPU list; low nibble: the order
+        (on a per-CPU list the type).  0xFF: inside a block.  0xFE: hole.
+        """
+        return self._view("u1", self.z.spanned_pages, self.z.off_order + self.z.first)
+
+    @property
+    def page_flags(self):
+        """Flags of every page from start_pfn on: read-only view, uint32, shape (spanned_pages,); see PageFlags.
+
+        A captured head holds the number of its list here.
+        """
+        return self._view("<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
+
+    @property
+    def owner(self):
+        """Owner cookies from start_pfn on: read-only view, uint64, shape (spanned_pages,); None without owners."""
+        if not self.z.off_owner:
+            return None
+        return self._view("<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
+
+    @property
+    def pageblock_migratetype(self):
+        """Type of each pageblock from that of the first page to that of the last: read-only view, uint8."""
+        cdef zone_t *z = self.z
+        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
+        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
+        return self._view("u1", last - first + 1, z.off_pageblock + first)
+
+    @property
+    def lowmem_reserve(self):
+        """Pages kept from requests by class zone: tuple of 4 int."""
+        return tuple(self.z.lowmem_reserve[k] for k in range(MAX_NR_ZONES))
+
+    @property
+    def nr_free_pages(self):
+        """Free pages (NR_FREE_PAGES): captured pages and per-CPU lists do not count."""
+        return self.ready().nr_free_pages
+
+    @property
+    def present_pages(self):
+        """Pages that exist: spanned less holes."""
+        return self.z.present_pages
+
+    @property
+    def spanned_pages(self):
+        """Pages from the first to the last, holes included."""
+        return self.z.spanned_pages
+
+    @property
+    def start_pfn(self):
+        """First page frame number."""
+        return self.z.start_pfn
+
+    @property
+    def max_page_order(self):
+        """Largest order of a block."""
+        return self.z.max_page_order
+
+    @property
+    def pageblock_order(self):
+        """Order of a pageblock."""
+        return self.z.pageblock_order
+
+    @property
+    def zone_idx(self):
+        """Index of the zone in its node."""
+        return self.z.zone_idx
+
+    @property
+    def cpus(self):
+        """Number of per-CPU lists."""
+        return self.z.cpus
+
+    @property
+    def pages_min(self):
+        """The min watermark, in pages."""
+        return self.z.pages_min
+
+    @property
+    def pages_low(self):
+        """The low watermark, in pages."""
+        return self.z.pages_low
+
+    @property
+    def pages_high(self):
+        """The high watermark, in pages."""
+        return self.z.pages_high
+
+    @property
+    def min_free_kbytes(self):
+        """What the watermarks follow from, in KiB."""
+        return self.z.min_free_kbytes
+
+    @property
+    def pcp_batch(self):
+        """Pages moved at once between a per-CPU list and the zone."""
+        return zone_pcp(self.z, 0).batch
+
+    @property
+    def pcp_high(self):
+        """Length at which a per-CPU list spills a batch."""
+        return zone_pcp(self.z, 0).high
+
+    @property
+    def image_bytes(self):
+        """Bytes of the zone's state, which is what `save` writes."""
+        return used_bytes(self.z)
+
+    @property
+    def address(self):
+        """Address of the zone's block of memory, valid as long as the zone lives."""
+        return <size_t> self.z
+
+    # --- whole state ---
+
+    def random(self):
+        """The next number of the zone's own random stream, 0..2^64-1: it is part of the state."""
+        return random_next(self.ready().random)
+
+    def check(self):
+        """Recompute every invariant from the page array upward.
+
+        Raises
+        ------
+        CorruptionError
+            Naming the first invariant that does not hold (core/check.pxi numbers them), PFN, expected, found.
+
+        Notes
+        -----
+        O(spanned_pages).
+        """
+        cdef violation_t v
+        cdef zone_t *z = self.begin()
+        cdef int ok
+        with nogil:
+            ok = zone_header_ok(z) or violated(&v, 1, NO_PAGE, 0, 0)
+            ok = ok and zone_check(z, &v)
+        self.end()
+        if not ok:
+            corrupted(&v)
+
+    def digest(self):
+        """128 bits over the whole state, as 32 hexadecimal digits: equal states have equal digests everywhere.
+
+        Notes
+        -----
+        O(spanned_pages).  Counters, capture lists, per-CPU lists, LRU and random numbers are included.
+        """
+        cdef uint64_t words[2]
+        cdef zone_t *z = self.begin()
+        with nogil:
+            zone_digest(z, words)
+        self.end()
+        return f"{words[0]:016x}{words[1]:016x}"
+
+    def copy(self):
+        """An independent zone in the same state, with the same open capture lists: see `capture_lists`."""
+        cdef zone_t *z = self.ready()
+        cdef Memory memory = Memory(z.bytes)
+        memcpy(memory.data, z, used_bytes(z))
+        return Zone.__new__(Zone, memory, None)
+
+    def save(self, path):
+        """Write the zone to a file.
+
+        Notes
+        -----
+        The file is the state itself behind a header with magic, version, sizes and hash; little-endian.
+        """
+        with open(path, "wb") as file:
+            for part in image_parts(self):
+                file.write(part)
+
+    @classmethod
+    def load(cls, path):
+        """A zone from a file that `save` wrote; it goes on exactly where the saved one was.
+
+        Raises
+        ------
+        FormatError
+            If the file is no image, cut, altered, or of another version.
+        OSError
+            If it cannot be read.
+        """
+        with open(path, "rb") as file:
+            return zone_from_image(file.read(), str(path))
+
+    def __reduce__(self):
+        return _restore, (b"".join(bytes(part) for part in image_parts(self)),)
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __repr__(self):
+        return (f"<Zone pfn {self.z.start_pfn}..{self.z.start_pfn + self.z.spanned_pages - 1}, "
+                f"{self.z.nr_free_pages} of {self.z.present_pages} pages free>")
+
+
+cdef list image_parts(Zone zone):
+    """What an image file holds: the header with size and hash, and a view of the rest of the state."""
+    cdef zone_t header
+    cdef zone_t *z = zone.ready()
+    cdef uint64_t rest = used_bytes(z) - sizeof(zone_t)
+    memcpy(&header, z, sizeof(zone_t))
+    header.image_bytes = used_bytes(z)
+    image_hash(&header, <uint8_t *> z + sizeof(zone_t), rest, header.image_hash)
+    return [(<char *> &header)[:sizeof(zone_t)], memoryview(zone.memory)[sizeof(zone_t):sizeof(zone_t) + rest]]
+
+
+cdef Zone zone_from_image(object image, str name):
+    """A zone from the bytes of an image, after every doubt about them has been settled."""
+    cdef Buffer buffer = Buffer(image)
+    cdef uint64_t size = buffer.view.len
+    cdef const uint8_t *data = <const uint8_t *> buffer.view.buf
+    cdef zone_t header
+    cdef uint64_t words[2]
+    cdef violation_t v
+    cdef Memory memory
+    if size < sizeof(zone_t):
+        raise FormatError(f"{size} bytes are too few for a zone image", name)
+    memcpy(&header, data, sizeof(zone_t))
+    if header.magic != zone_magic():
+        raise FormatError("not a zone image", name)
+    if header.version != ZONE_VERSION or header.header_bytes != sizeof(zone_t):
+        raise FormatError(f"zone image of version {header.version}: this program reads version {ZONE_VERSION}", name)
+    if header.image_bytes != size or not zone_header_ok(&header) or used_bytes(&header) != size:
+        raise FormatError(f"{size} bytes found where the header says {header.image_bytes}", name)
+    image_hash(&header, data + sizeof(zone_t), size - sizeof(zone_t), words)
+    if words[0] != header.image_hash[0] or words[1] != header.image_hash[1]:
+        raise FormatError("the zone image has been altered: its hash does not fit", name)
+    header.image_bytes = header.image_hash[0] = header.image_hash[1] = 0
+    memory = Memory(header.bytes)
+    memcpy(memory.data, data, size)
+    memcpy(memory.data, &header, sizeof(zone_t))
+    if not zone_check(<zone_t *> memory.data, &v):
+        raise FormatError(f"the zone image contradicts itself: invariant {v.invariant}, pfn {v.pfn}", name)
+    return Zone.__new__(Zone, memory, None)
+
+
+def _restore(image):
+    """Unpickle a zone."""
+    return zone_from_image(image, "pickled zone")
