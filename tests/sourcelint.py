@@ -4,6 +4,7 @@ Every function takes source text and returns findings, so that each rule can be 
 """
 
 import ast
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ _FUNCTION = re.compile(
 )
 
 # Words that stand before a parenthesis without being calls of another part, and what Cython itself provides in nogil C.
-_NOT_CALLS = {"if", "elif", "while", "and", "or", "not", "in", "return", "else", "is", "except", "range", "sizeof"}
+_NOT_CALLS = {*keyword.kwlist, "range", "sizeof", "min", "max"}
 _PYTHON_TYPES = {"object", "str", "bytes", "bytearray", "tuple", "list", "dict", "set", "frozenset", "type", "slice"}
 _QUALIFIERS = {"inline", "public", "api", "readonly", "final", "static"}
 
@@ -75,7 +76,7 @@ NOT_IN_CORE = {
     "libc allocation": r"\b(?:malloc|calloc|realloc|free)\s*\(",
     "the GIL": r"\bwith\s+gil\b",
     "Python objects": r"\bobject\b",
-    "imports": r"\bc?import\b",
+    "imports": r"^(?!from libc\.string cimport\b)[^\n]*\bc?import\b",
     "exception handling": r"\b(?:try|finally)\s*:",
 }
 DIRECTIVE = re.compile(
@@ -134,8 +135,9 @@ def defined_names(text: str) -> set[str]:
 
 
 def function_names(text: str) -> set[str]:
-    """Return the functions that have a body in a source."""
-    return {name for name, _, _ in functions(text)}
+    """Return the functions that have a body at module level in a source."""
+    lines = stripped(text).split("\n")
+    return {name for name, line, _ in functions(text) if not lines[line - 1][:1].isspace()}
 
 
 def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:
@@ -215,7 +217,7 @@ def not_pure(text: str) -> list[str]:
     found = [
         f"{what}, line {line_of(code, match.start())}"
         for what, pattern in NOT_IN_CORE.items()
-        for match in re.finditer(pattern, code)
+        for match in re.finditer(pattern, code, re.M)
     ]
     found += [
         f"{name} is not noexcept nogil, line {line}"

@@ -144,7 +144,8 @@ class TestTheRulesCanFail:
         ],
     )
     def test_purity(self, line):
-        function = "cdef int f(int x) noexcept nogil:\n    return free_one_page(x)  # raise assert object\n"
+        header = "from libc.string cimport memset\n"
+        function = f"{header}cdef int f(int x) noexcept nogil:\n    return free_one_page(x)  # raise assert object\n"
         assert not_pure(function) == []
         assert not_pure(f"{function}    {line}\n") != []
 

@@ -49,6 +49,7 @@ def zone_arguments(draw):
         "min_free_kbytes": draw(st.none() | st.just(0) | kilobytes),
         "cpus": draw(st.integers(1, 2)),
         "pageblock_index": draw(st.sampled_from(["absolute", "zone_relative"])),
+        "pcp_bulk_cold": draw(st.booleans()),
     }
     if draw(st.booleans()):
         keywords["pcp_batch"] = draw(st.integers(1, 8))
@@ -59,6 +60,12 @@ def zone_arguments(draw):
 class CoreAndTwin(RuleBasedStateMachine):
     """A core and a twin in step, with the blocks in use and the capture lists of both."""
 
+    def teardown(self):
+        """Whatever was done to a copy, the original is as it was."""
+        for core, dump in getattr(self, "left_behind", []):
+            assert core.canonical_dump() == dump
+            core.check()
+
     @initialize(arguments=zone_arguments(), capture_lists=st.integers(0, 2))
     def make_zones(self, arguments, capture_lists):
         args, keywords = arguments
@@ -67,6 +74,7 @@ class CoreAndTwin(RuleBasedStateMachine):
         self.max_page_order = keywords["max_page_order"]
         self.cpus = keywords["cpus"]
         self.held = []
+        self.left_behind = []
         self.lists = [(self.core.capture_list(), self.twin.capture_list()) for _ in range(capture_lists)]
 
     # Blocks in use
@@ -142,11 +150,6 @@ class CoreAndTwin(RuleBasedStateMachine):
         for zone in (self.core, self.twin):
             zone.set_min_free_kbytes(kb)
 
-    @rule(slack=st.integers(-20, 3))
-    def set_pages_min_to_what_is_free(self, slack):
-        kb = 4 * max(0, self.twin.nr_free_pages + slack) * self.twin.lowmem_pages // self.twin.present_pages
-        self.set_min_free_kbytes(kb)
-
     @rule(
         order=orders | st.just(0),
         slack=st.integers(-12, 3),
@@ -199,7 +202,16 @@ class CoreAndTwin(RuleBasedStateMachine):
                 capture_list.capture_one_page(pfn, order)
 
     @precondition(lambda self: self.lists)
-    @rule(which=indices, order=orders, flags=st.just(1) | alloc_flags, classzone_idx=classzones)
+    @rule(which=indices, order=orders, slack=st.integers(-6, 2), classzone_idx=classzones)
+    def capture_at_the_watermark(self, which, order, slack, classzone_idx):
+        """With pages_min about what will be free when all but 2^order pages have been given back."""
+        captured = sum(1 << block_order for _, block_order in self.lists[which % len(self.lists)][1].blocks())
+        pages_min = max(0, self.twin.nr_free_pages + captured - (1 << order) + slack)
+        self.set_min_free_kbytes(4 * pages_min * self.twin.lowmem_pages // self.twin.present_pages)
+        self.capture_alloc_or_return(which, order, model.WMARK_MIN, classzone_idx)
+
+    @precondition(lambda self: self.lists)
+    @rule(which=indices, order=orders, flags=st.just(model.NO_WATERMARKS) | alloc_flags, classzone_idx=classzones)
     def capture_alloc_or_return(self, which, order, flags, classzone_idx):
         core_list, twin_list = self.lists[which % len(self.lists)]
         order = min(order, self.max_page_order)
@@ -207,12 +219,20 @@ class CoreAndTwin(RuleBasedStateMachine):
         assert core_list.capture_alloc_or_return(order, alloc_flags=flags, classzone_idx=classzone_idx) == pfn
         self.keep(pfn, order)
 
+    @precondition(lambda self: self.lists)
+    @rule(which=indices)
+    def close(self, which):
+        for capture_list in self.lists.pop(which % len(self.lists)):
+            with capture_list:
+                pass
+
     # The whole
 
-    @precondition(lambda self: not self.lists)
     @rule()
     def go_on_with_copies(self):
+        self.left_behind.append((self.core, self.core.canonical_dump()))
         self.core, self.twin = self.core.copy(), self.twin.copy()
+        self.lists = list(zip(self.core.capture_lists(), self.twin.capture_lists(), strict=True))
 
     @invariant()
     def same_state(self):

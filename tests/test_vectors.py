@@ -64,10 +64,8 @@ def test_formulas_of_the_twin():
 
 
 def test_formulas_of_the_core():
-    """The same through the constructor, for nodes without highmem."""
+    """The same of every populated zone through the constructor."""
     for row in formula_rows():
-        if any(row["highmem"]):
-            continue
         kb = row["min_free_kbytes_in"]
         for idx, expected in enumerate(row["zones"]):
             if not row["present"][idx]:
@@ -77,12 +75,15 @@ def test_formulas_of_the_core():
                 row["present"][idx],
                 zone_idx=idx,
                 node_present_pages=tuple(row["present"]),
+                node_highmem=tuple(map(bool, row["highmem"])),
                 lowmem_reserve_ratio=tuple(row["ratio"]),
                 min_free_kbytes=None if kb < 0 else kb,
             )
             marks = [zone.pages_min, zone.pages_low, zone.pages_high]
             assert marks == [expected["pages_min"], expected["pages_low"], expected["pages_high"]]
             assert list(zone.lowmem_reserve) == expected["lowmem_reserve"]
+            assert (zone.pcp_batch, zone.pcp_high) == (expected["pcp_batch"], expected["pcp_high"])
+            assert zone.min_free_kbytes == row["min_free_kbytes"]
 
 
 @pytest.mark.parametrize("path", QUIRKS, ids=name)

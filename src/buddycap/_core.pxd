@@ -384,6 +384,7 @@ ctypedef struct scan_t:         # scan_control, and where shrink_zone and the fu
     int64_t nr[4]
     int64_t nr_reclaimed        # by this shrink_zone
     int32_t capture_slot        # capture list, or -1
+    uint32_t capture_seq        # its slot_t.seq
     int32_t result              # block found by this shrink_zone, or -1
     # shrink_inactive_list
     int32_t list_state
@@ -514,3 +515,9 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil
 cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
 cdef void kswapd_abort(machine_t *m) noexcept nogil
+
+# Helpers without state, and the one door from Python values to a policy_t (it raises MisuseError).
+cdef int64_t int_sqrt(int64_t x) noexcept nogil
+cdef uint64_t random_next(uint64_t *s) noexcept nogil
+cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil
+cdef int as_policy(object policy, policy_t *out) except -1

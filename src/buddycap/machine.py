@@ -27,7 +27,6 @@ PAGE_SIZE = 4096
 _UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _NAMES = {1: ("Normal",), 2: ("DMA32", "Normal"), 3: ("DMA", "DMA32", "Normal"), 4: ("DMA", "DMA32", "Normal", "Movable")}
 _OLD_LAYOUT = ZoneinfoLayout(counter_indent=4, counters_first=True)
-_LRU_NAMES = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
 _PER_ZONE_EVENTS = ("pgalloc", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct")
 
 
@@ -278,7 +277,7 @@ class Machine(MachineBase):
             self.names[place],
             {name: state[name] for name in pages},
             tuple(state["protection"][: len(self.zones)]),
-            counters=self._counters(place),
+            counters={name: n for name, n in self.zones[place].vmstat().items() if name.startswith("nr_")},
             pagesets=tuple(
                 Pageset(cpu, dict(zip(("count", "high", "batch"), values, strict=True)))
                 for cpu, values in enumerate(state["pagesets"])
@@ -290,17 +289,6 @@ class Machine(MachineBase):
             layout=_OLD_LAYOUT,
         )
 
-    def _counters(self, place: int) -> dict[str, int]:
-        """Return the counters of a zone by their names in /proc."""
-        state = self.zone_state(place)
-        lru = dict(zip(_LRU_NAMES, state["nr_lru"], strict=False))
-        return {
-            "nr_free_pages": state["free"],
-            **{f"nr_{name}": count for name, count in lru.items()},
-            "nr_slab_reclaimable": state["nr_lru"][5],
-            "nr_vmscan_write": self.zones[place].vmstat()["nr_vmscan_write"],
-        }
-
     def vmstat(self) -> str:
         """Return the text of /proc/vmstat, as 2.6.28 prints it, with the counters that exist here.
 
@@ -311,17 +299,14 @@ class Machine(MachineBase):
         >>> [line for line in machine.vmstat().splitlines() if line.startswith("pgalloc")]
         ['pgalloc_normal 8']
         """
-        counters: dict[str, int] = {}
-        for place in range(len(self.zones)):
-            for name, count in self._counters(place).items():
-                counters[name] = counters.get(name, 0) + count
-        counters["nr_writeback"] = len(self.writeback)
+        state: dict[str, int] = {}
+        events: dict[str, int] = {}
         for name, zone in zip(self.names, self.zones, strict=True):
-            for event, count in zone.vmstat().items():
-                key = f"{event}_{name.lower()}" if event in _PER_ZONE_EVENTS else event
-                if not event.startswith("nr_"):
-                    counters[key] = counters.get(key, 0) + count
-        return format_vmstat(counters)
+            for counter, count in zone.vmstat().items():
+                key = f"{counter}_{name.lower()}" if counter in _PER_ZONE_EVENTS else counter
+                table = state if counter.startswith("nr_") else events
+                table[key] = table.get(key, 0) + count
+        return format_vmstat({**state, "nr_writeback": len(self.writeback), **events})
 
 
 def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:

@@ -91,7 +91,13 @@ class CaptureList(BlockList):
         return self
 
     def __exit__(self, *exc_info):
-        self.return_blocks()
+        self.close()
+
+    def close(self):
+        """Give everything back, oldest first, and be gone."""
+        while self:
+            self.zone.free_one_page(*self.take_tail())
+        self.zone.open_lists = [other for other in self.zone.open_lists if other is not self]
 
     def blocks(self):
         """(pfn, order) of every block, head first."""
@@ -108,11 +114,6 @@ class CaptureList(BlockList):
         order = self.zone.unlink(pfn)
         self.zone.in_use[pfn] = order
         return pfn, order
-
-    def return_blocks(self):
-        """Give everything back, oldest first."""
-        while self:
-            self.zone.free_one_page(*self.take_tail())
 
     def capture_alloc_or_return(self, order, *, alloc_flags, classzone_idx):
         """Keep the oldest block of at least `order`, trimmed; give back the rest, or all below the watermark."""
@@ -165,7 +166,7 @@ class Zone:
         self.buddy_order = {}
         self.home = {}
         self.in_use = {}
-        self.capture_lists = []
+        self.open_lists = []
 
         batch = zone_batchsize(self.present_pages)
         self.pcp = [[] for _ in range(cpus)]
@@ -473,9 +474,13 @@ class Zone:
     # Capture
 
     def capture_list(self):
-        """A new, empty capture list."""
-        self.capture_lists.append(CaptureList(self))
-        return self.capture_lists[-1]
+        """Open a capture list."""
+        self.open_lists.append(CaptureList(self))
+        return self.open_lists[-1]
+
+    def capture_lists(self):
+        """The open capture lists, in order of creation."""
+        return list(self.open_lists)
 
     # Looking
 
@@ -501,7 +506,7 @@ class Zone:
             for migratetype, free_list in enumerate(lists):
                 if free_list:
                     lines.append(" ".join(map(str, ["L", order, migratetype, *reversed(free_list)])))
-        for index, capture_list in enumerate(self.capture_lists):
+        for index, capture_list in enumerate(self.open_lists):
             lines.append(" ".join([f"C {index}", *(f"{pfn}:{order}" for pfn, order in capture_list.blocks())]))
         lines.append("B " + "".join(map(str, self.pageblock_migratetype)))
         for pcp in self.pcp:
@@ -526,7 +531,7 @@ class Zone:
 
     def check_lists(self):
         """Every listed block is on exactly the list it names, and a free list holds one order."""
-        lists = [free_list for row in self.free_area for free_list in row] + self.capture_lists
+        lists = [free_list for row in self.free_area for free_list in row] + self.open_lists
         assert self.home.keys() == self.buddy_order.keys()
         assert len(self.home) == sum(map(len, lists))
         assert all(self.home[pfn] is block_list for block_list in lists for pfn in block_list)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from buddycap import GFP, POLICIES, CapturePolicy, EventKind, PageFlags
+from buddycap import GFP, POLICIES, CapturePolicy, PageFlags
+from buddycap.machine import EventKind
 from reclaimlab import (
     ANON,
     COSTLY,
     flags_of,
     free_lists,
     full_machine,
-    is_allocated,
     isolated,
     lru_counts,
     reclaim,
@@ -133,32 +133,25 @@ class TestWorkedExamples:
 
 
 def decide(flags=0, *, order=0, gfp=GFP.KERNEL, swap_pages=8, **parameters):
-    """Let one inactive page with these flags be decided on once; machine, zone and request. The page is number 5."""
+    """Let inactive page 5 with these flags be decided on; machine, zone and request. Page 6 follows it, locked."""
     machine, zone = starving_machine(swap_pages=swap_pages, events=True, **parameters)
+    machine.lru_cache_add(5, flags & ~PageFlags.WRITEBACK)
+    machine.lru_cache_add(6, PageFlags.LOCKED | flags & ANON)
     if flags & PageFlags.WRITEBACK:
-        machine.lru_cache_add(5, flags & ~PageFlags.WRITEBACK)
         machine.start_writeback(5)
-    else:
-        machine.lru_cache_add(5, flags)
     scan_now(machine, **{"inactive_anon" if flags & PageFlags.SWAPBACKED else "inactive_file": 32})
     request = machine.request(order, gfp)
-    while not request.done and request.stats["scanned"] == 0:
-        request.step(1)
-    while isolated(zone) and not request.done:
-        if request.step(1).wait == "congestion":
-            break
+    assert request.step(1).scanned == 1
     return machine, zone, request
 
 
 def fate(zone):
-    """Return what became of page 5."""
-    if not is_allocated(zone, 5):
-        return "freed"
+    """Return what became of page 5; a freed one may still stand in the pagevec."""
     flags = flags_of(zone, 5)
     for flag in (PageFlags.UNEVICTABLE, PageFlags.ACTIVE):
         if flags & flag:
             return flag.name.lower()
-    return "kept"
+    return "kept" if flags else "freed"
 
 
 class TestDecisions:
@@ -167,7 +160,7 @@ class TestDecisions:
     def test_1_a_locked_page_is_kept_and_not_counted(self):
         machine, zone, request = decide(PageFlags.LOCKED)
         assert fate(zone) == "kept"
-        assert flags_of(zone, 5) == PageFlags.LOCKED | PageFlags.LRU
+        assert flags_of(zone, 5) == PageFlags.LOCKED | PageFlags.ISOLATED
 
     def test_3_a_page_that_was_mlocked_is_culled(self):
         machine, zone, request = decide(PageFlags.MLOCKED)
@@ -181,13 +174,13 @@ class TestDecisions:
         machine, zone, request = decide(PageFlags.WRITEBACK, order=COSTLY, gfp=NO_FS)
         assert [step.wait for step in steps(request)].count("writeback") == 0
         machine, zone, request = decide(PageFlags.WRITEBACK | CLEAN_SWAPCACHE, order=COSTLY, gfp=NO_FS)
-        assert request.step(100).wait == "writeback", "IO is enough for the swap cache"
+        assert "writeback" in [step.wait for step in steps(request)], "IO is enough for the swap cache"
 
     def test_8_a_page_in_use_is_activated_if_it_was_referenced(self):
         for flags in (PageFlags.MMAP | PageFlags.REFERENCED, PageFlags.MMAP | PageFlags.YOUNG):
             machine, zone, request = decide(flags)
             assert fate(zone) == "active"
-            assert flags_of(zone, 5) == PageFlags.MMAP | PageFlags.ACTIVE | PageFlags.LRU, "the bits are cleared"
+            assert flags_of(zone, 5) == PageFlags.MMAP | PageFlags.ACTIVE | PageFlags.ISOLATED, "the bits are cleared"
             assert zone.vmstat()["pgactivate"] == 1
 
     def test_8_the_swap_cache_counts_as_use_and_a_file_page_does_not(self):
@@ -286,8 +279,8 @@ class TestDecisions:
         assert request.step(10).wait == "writeback"
         machine.set_page_flags(5, set=PageFlags.DIRTY)
         machine.end_writeback(5)
-        steps(request)
-        assert fate(zone) == "kept"
+        request.step(1)
+        assert zone.vmstat()["nr_vmscan_write"] == 2, "put back, isolated again, written again"
 
     def test_13_a_pinned_page_is_unmapped_and_kept(self):
         machine, zone, request = decide(PageFlags.PINNED | PageFlags.MMAP)
@@ -304,14 +297,14 @@ class TestDecisions:
     def test_scanned_pages_in_use_count_twice_for_the_slab(self):
         counted = []
         for flags in (0, PageFlags.MMAP):
-            machine, zone = starving_machine(512, geometry={"max_page_order": 9})
-            machine.slab_add(range(100, 400))
-            machine.lru_cache_add(range(64), flags)
-            scan_now(machine, inactive_file=64)
+            machine, zone = starving_machine(4096)
+            machine.slab_add(range(2048, 3048))
+            machine.lru_cache_add(range(1024, 2024), PageFlags.ACTIVE)
+            machine.lru_cache_add(range(512), flags)
+            scan_now(machine, inactive_file=512)
             request = machine.request(0, GFP.KERNEL)
-            while request.stats["scanned"] < 64:
-                request.step(64)
-            request.step(10_000)
+            while request.step(10_000).wait != "congestion":
+                pass
             counted.append(zone.vmstat()["slabs_scanned"])
         assert counted[1] == pytest.approx(2 * counted[0], abs=128)
 
@@ -357,13 +350,12 @@ class TestSurvivors:
         scan_now(machine, inactive_anon=32)
         reclaim(machine, COSTLY)
         assert zone.vmstat()["pgactivate"] == 8, "no swap slot, in both passes"
-        assert zone.vmstat()["pgdeactivate"] == 4
-        assert lru_counts(machine) == {"active_anon": 4}
+        assert zone.vmstat()["pgdeactivate"] == 4 + 4, "the rest by rebalancing"
 
 
 class TestIsolation:
     @staticmethod
-    def neighbours(order, priority_below_ten=False):
+    def neighbours(order):
         """Return the pages that a request of the order isolates around tag 8."""
         machine, zone = starving_machine()
         machine.lru_cache_add(8)
@@ -372,20 +364,16 @@ class TestIsolation:
         machine.lru_cache_add(11, PageFlags.UNEVICTABLE | PageFlags.MLOCKED)
         machine.slab_add(12)
         machine.lru_cache_add(13, PageFlags.PINNED)
-        request = machine.request(order, GFP.KERNEL)
-        scan_now(machine, inactive_file=32 if not priority_below_ten else 29)
-        request.step(1)
-        if priority_below_ten:
-            return sorted(pfn for pfn in range(8, 16) if flags_of(zone, pfn) & PageFlags.ISOLATED or not flags_of(zone, pfn))
-        held = [pfn for pfn in range(8, 16) if flags_of(zone, pfn) & PageFlags.ISOLATED]
-        return sorted({*held, 8})
+        scan_now(machine, inactive_file=32)
+        machine.request(order, GFP.KERNEL).step(1)
+        return sorted({*isolated(zone), 8})
 
     def test_a_costly_order_takes_the_whole_block(self):
         assert self.neighbours(COSTLY) == [8, 9, 10, 13]
 
     def test_a_small_order_takes_what_is_on_the_scanned_list(self):
         assert self.neighbours(3) == [8, 13]
-        assert self.neighbours(2) == [8]
+        assert self.neighbours(2) == [8, 13]
 
     def test_order_0_is_not_lumpy(self):
         machine, zone = starving_machine()

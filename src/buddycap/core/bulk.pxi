@@ -21,12 +21,7 @@ cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8
         k += 1
     for m in range(k):
         state[pfns[m] - z.base_pfn] &= ~PG_SEEN
-    if status != ST_OK:
-        offender[0] = k
-        for m in range(k):
-            if pfns[m] == pfns[k]:
-                status = ST_DUPLICATE
-                break
+    offender[0] = k
     return status
 
 

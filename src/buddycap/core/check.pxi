@@ -10,7 +10,7 @@
 #  I7  free pages  NR_FREE_PAGES is the sum of the free blocks
 #  I8  coalescing  no two buddies are both free or captured
 #  I9  capture     a captured head is on the list its flags name, and nothing else is
-#  I10 pcp         count, tags and links of the per-CPU lists
+#  I10 pcp         count, tags and links of the per-CPU lists; a batch is at least one page
 #  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
 #  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them
 #  I13 isolated    an isolated page is on one reclaimer's private list
@@ -95,7 +95,7 @@ cdef int check_links(zone_t *z, int32_t head, int invariant, violation_t *v) noe
     cdef int32_t i = link[head].next
     while i != head:
         if i < 0 or i >= z.nr_index:
-            return violated(v, invariant, z.base_pfn + prev, head, i)
+            return violated(v, invariant, NO_PAGE if prev == head else z.base_pfn + prev, head, i)
         if link[i].prev != prev:
             return violated(v, invariant, z.base_pfn + i, prev, link[i].prev)
         prev = i
@@ -247,6 +247,8 @@ cdef int check_pcp(zone_t *z, violation_t *v) noexcept nogil:
     for cpu in range(z.cpus):
         if not check_links(z, pcp_list(cpu), 10, v):
             return 0
+        if zone_pcp(z, cpu).batch < 1:
+            return violated(v, 10, NO_PAGE, 1, zone_pcp(z, cpu).batch)
         if not agree(v, 10, list_count(z, pcp_list(cpu), PG_STATE, PG_PCP, &stranger), zone_pcp(z, cpu).count):
             return 0
         if stranger != NO_PAGE:

@@ -75,9 +75,8 @@ cdef public int bc_capture_close(zone_t *z, int list) noexcept nogil:
 cdef public int bc_check(zone_t *z) noexcept nogil:
     """0, or the number of the first invariant that does not hold (see check.pxi)."""
     cdef violation_t v
-    if not zone_header_ok(z):
-        return 1
-    zone_check(z, &v)
+    if zone_header_ok(z, &v) and zone_check(z, &v):
+        return 0
     return v.invariant
 
 

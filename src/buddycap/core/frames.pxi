@@ -158,6 +158,8 @@ cdef int page_status(zone_t *z, int64_t pfn) noexcept nogil:
         return ST_PFN_HOLE
     if state == PG_TAIL:
         return ST_PAGE_INSIDE
+    if state & PG_SEEN:
+        return ST_DUPLICATE
     state &= PG_STATE
     if state == PG_FREE:
         return ST_PAGE_FREE

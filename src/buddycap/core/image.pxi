@@ -272,21 +272,22 @@ cdef void image_hash(const zone_t *z, const void *rest, uint64_t rest_bytes, uin
     digest[1] = hash_fold(&h, 1)
 
 
-cdef int zone_header_ok(const zone_t *z) noexcept nogil:
+cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
     """I1: the header is one that zone_init could have written, so that every array is where it should be."""
     cdef zone_t expected
-    if z.magic != zone_magic() or z.version != ZONE_VERSION or z.header_bytes != sizeof(zone_t):
+    if not (agree(v, 1, <int64_t> zone_magic(), <int64_t> z.magic) and agree(v, 1, ZONE_VERSION, z.version)
+            and agree(v, 1, sizeof(zone_t), z.header_bytes) and agree(v, 1, 1, geometry_ok(z))):
         return 0
-    if not geometry_ok(z) or not 0 <= z.slots_used <= z.slot_limit:
-        return 0
-    if z.pageblock_origin != 0 and z.pageblock_origin != z.start_pfn - (z.start_pfn & -(
-            <int64_t> 1 << max(z.max_page_order, z.pageblock_order))):
-        return 0
+    if not 0 <= z.slots_used <= z.slot_limit:
+        return violated(v, 1, NO_PAGE, z.slot_limit, z.slots_used)
     memcpy(&expected, z, sizeof(zone_t))
     zone_layout(&expected, z.off_owner != 0)
-    return (expected.base_pfn == z.base_pfn and expected.first == z.first and expected.end == z.end
-            and expected.nr_index == z.nr_index and expected.nr_pageblocks == z.nr_pageblocks
-            and expected.off_pcp == z.off_pcp and expected.off_pageblock == z.off_pageblock
-            and expected.off_order == z.off_order and expected.off_flags == z.off_flags
-            and expected.off_owner == z.off_owner and expected.off_heads == z.off_heads
-            and expected.off_link == z.off_link and expected.bytes == z.bytes)
+    if z.pageblock_origin != 0 and z.pageblock_origin != expected.first:
+        return violated(v, 1, NO_PAGE, expected.first, z.pageblock_origin)
+    return (agree(v, 1, expected.base_pfn, z.base_pfn) and agree(v, 1, expected.first, z.first)
+            and agree(v, 1, expected.end, z.end) and agree(v, 1, expected.nr_index, z.nr_index)
+            and agree(v, 1, expected.nr_pageblocks, z.nr_pageblocks) and agree(v, 1, expected.off_pcp, z.off_pcp)
+            and agree(v, 1, expected.off_pageblock, z.off_pageblock) and agree(v, 1, expected.off_order, z.off_order)
+            and agree(v, 1, expected.off_flags, z.off_flags) and agree(v, 1, expected.off_owner, z.off_owner)
+            and agree(v, 1, expected.off_heads, z.off_heads) and agree(v, 1, expected.off_link, z.off_link)
+            and agree(v, 1, expected.bytes, z.bytes))

@@ -525,7 +525,14 @@ cdef int scan_open(scan_t *sc, zone_t *z, int capture) noexcept nogil:
         if sc.capture_slot == NO_PAGE:
             slot_close(z, sc.page_slot)
             return 0
+        sc.capture_seq = zone_slot(z, sc.capture_slot).seq
     return 1
+
+
+cdef inline void capture_verify(scan_t *sc, zone_t *z) noexcept nogil:
+    """Between two steps somebody may have closed the list: then nothing is captured any more."""
+    if sc.capture_slot != NO_PAGE and not slot_is(z, sc.capture_slot, sc.capture_seq, SLOT_CAPTURE):
+        sc.capture_slot = NO_PAGE
 
 
 cdef void capture_close(scan_t *sc, zone_t *z) noexcept nogil:
@@ -631,6 +638,7 @@ cdef int shrink_zone(machine_t *m, scan_t *sc, int64_t budget, step_t *out) noex
     cdef zone_t *z = m.zone[sc.zone]
     if sc.zone_state == ZONE_IDLE and not begin_zone(m, sc, z, out):
         return 0
+    capture_verify(sc, z)
     while sc.zone_state == ZONE_PASS or sc.zone_state == ZONE_INACTIVE:
         if sc.zone_state == ZONE_INACTIVE:
             if not shrink_inactive_list(m, sc, z, budget, out):
@@ -647,6 +655,7 @@ cdef int shrink_zone(machine_t *m, scan_t *sc, int64_t budget, step_t *out) noex
 cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """Put everything back that a shrink_zone has in its hands."""
     if ZONE_PASS <= sc.zone_state <= ZONE_BALANCE:
+        capture_verify(sc, z)
         pvec_flush(sc, z, out)
         putback_survivors(sc, z)
         capture_close(sc, z)

@@ -27,6 +27,13 @@ cdef class CaptureList:
     cdef int32_t slot
     cdef uint32_t seq
 
+    def __cinit__(self, Zone zone=None, int32_t slot=-1):
+        if zone is None or not 0 <= slot < zone.z.slots_used:
+            raise TypeError("a CaptureList comes from Zone.capture_list()")
+        self.zone = zone
+        self.slot = slot
+        self.seq = zone_slot(zone.z, slot).seq
+
     def __init__(self):
         raise TypeError("a CaptureList comes from Zone.capture_list()")
 
@@ -175,11 +182,7 @@ cdef class CaptureList:
 
 
 cdef CaptureList make_capture_list(Zone zone, int32_t slot):
-    cdef CaptureList result = CaptureList.__new__(CaptureList)
-    result.zone = zone
-    result.slot = slot
-    result.seq = zone_slot(zone.z, slot).seq
-    return result
+    return CaptureList.__new__(CaptureList, zone, slot)
 
 
 cdef list open_capture_lists(Zone zone):

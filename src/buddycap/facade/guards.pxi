@@ -76,7 +76,7 @@ cdef inline int64_t as_int64(object value, str name) except? -1:
             raise TypeError(f"{name}={value!r}: an integer is wanted, not {type(value).__name__}") from None
     result = PyLong_AsLongLongAndOverflow(value, &overflow)
     if overflow:
-        raise MisuseError(f"{name}={value}: must fit 64 bits")
+        raise MisuseError(f"{name}={value}: allowed range is -2^63..2^63-1")
     return result
 
 
@@ -101,10 +101,6 @@ cdef str status_message(int status):
         ST_WRONG_ORDER: "allocated with another order",
         ST_PAGE_IN_USE_BY_RECLAIM: "on an LRU list or isolated: take it off first",
         ST_DUPLICATE: "named twice in one call",
-        ST_ORDER_RANGE: "order out of range",
-        ST_TYPE_RANGE: "migratetype out of range",
-        ST_OP_UNKNOWN: "unknown op",
-        ST_OP_ARG: "arg names no earlier allocation",
     }.get(status, f"refused with status {status}")
 
 
@@ -113,10 +109,6 @@ cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) ex
     cdef int64_t last = z.start_pfn + z.spanned_pages - 1
     if status == ST_ORDER_RANGE:
         raise MisuseError(f"{where}: order={order}: allowed range is 0..{z.max_page_order}")
-    if status == ST_TYPE_RANGE:
-        raise MisuseError(f"{where}: migratetype: allowed range is 0..2 (UNMOVABLE, RECLAIMABLE, MOVABLE)")
-    if status == ST_OP_UNKNOWN or status == ST_OP_ARG:
-        raise MisuseError(f"{where}: {status_message(status)}")
     if status == ST_WRONG_ORDER:
         raise MisuseError(f"{where}={pfn}: order={order}, but the block was allocated with order "
                           f"{order_array(z)[pfn - z.base_pfn] & 0x0F}")
@@ -131,12 +123,15 @@ cdef int corrupted(const violation_t *v) except -1:
 cdef object int64_array(object values, str name):
     """A contiguous one-dimensional int64 array with the exact values, without a copy where there need be none."""
     array = np.asarray(values)
+    if array.dtype.kind == "O" and array.ndim == 1:
+        array = np.array([as_int64(value, f"{name}[{k}]") for k, value in enumerate(array)], dtype=np.int64)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
     if array.ndim != 1:
         raise MisuseError(f"{name}: shape {array.shape}: one dimension is wanted")
     if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
-        raise MisuseError(f"{name}: value {int(array.max())} does not fit 63 bits")
+        k = int(array.argmax())
+        raise MisuseError(f"{name}[{k}]={array[k]}: allowed range is 0..2^63-1")
     return np.ascontiguousarray(array, dtype=np.int64)
 
 

@@ -6,7 +6,8 @@
 cimport cython
 
 cdef enum:
-    RUN_BUDGET = 4096           # pages between two looks at signals
+    SHORT_BUDGET = 32           # pages of a step that keeps the GIL
+    RUN_BUDGET = 65536          # pages between two looks at signals
 
 cdef uint32_t LRU_FLAGS = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_ACTIVE | PF_MMAP | PF_ANON | PF_SWAPCACHE
                            | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG | PF_PINNED | PF_MLOCKED)
@@ -167,7 +168,26 @@ cdef class MachineBase:
 
     def __dealloc__(self):
         if self.zones:
+            self.ready()
             kswapd_abort(&self.m)
+
+    # --- one caller at a time ---
+
+    cdef int ready(self) except -1:
+        """Wait until no other thread is in a long call on one of the zones."""
+        for zone in self.zones:
+            (<Zone> zone).ready()
+        return 0
+
+    cdef int begin(self) except -1:
+        """Take all zones for a long call without the GIL; `end` must follow."""
+        for zone in self.zones:
+            (<Zone> zone).begin()
+        return 0
+
+    cdef void end(self) noexcept:
+        for zone in self.zones:
+            (<Zone> zone).end()
 
     # --- helpers ---
 
@@ -176,6 +196,7 @@ cdef class MachineBase:
         cdef int64_t n = as_int64(pfn, "pfn")
         cdef zone_t *z
         cdef int k
+        self.ready()
         for k in range(self.m.nr_zones):
             z = self.m.zone[k]
             if z.start_pfn <= n < z.start_pfn + z.spanned_pages and order_array(z)[n - z.base_pfn] != PG_HOLE:
@@ -202,20 +223,27 @@ cdef class MachineBase:
             raise MisuseError(f"pfn={pfn}: not on an LRU list")
         return 0
 
+    cdef zone_t *top_zone(self) except NULL:
+        """The highest zone, once there is one."""
+        if self.m.nr_zones == 0:
+            raise MisuseError("a Machine without zones: it was never set up")
+        return self.m.zone[0]
+
     cdef int as_cpu(self, object cpu) except -1:
-        return <int> as_ranged(cpu, "cpu", 0, self.m.zone[0].cpus - 1)
+        return <int> as_ranged(cpu, "cpu", 0, self.top_zone().cpus - 1)
 
     cdef int prepare(self, request_t *r, object order, object gfp, object policy, object cpu, int task) except -1:
         """A checked request that has not begun."""
         cdef int64_t bits = as_int64(gfp, "gfp")
         cdef policy_t row
+        self.ready()
         if bits & ~<int64_t> GFP_KNOWN or bits < 0:
             raise MisuseError(f"gfp={bits:#x}: unknown bits {bits & ~<int64_t> GFP_KNOWN:#x}")
         if bits & (GFP_MOVABLE | GFP_RECLAIMABLE) == (GFP_MOVABLE | GFP_RECLAIMABLE):
             raise MisuseError(f"gfp={bits:#x}: MOVABLE and RECLAIMABLE at once")
         if policy is not None:
             as_policy(self.find_policy(policy), &row)
-        request_init(&self.m, r, <int> as_ranged(order, "order", 0, self.m.zone[0].max_page_order), <uint32_t> bits,
+        request_init(&self.m, r, <int> as_ranged(order, "order", 0, self.top_zone().max_page_order), <uint32_t> bits,
                      self.as_cpu(cpu), task, NULL if policy is None else &row)
         return 0
 
@@ -255,16 +283,36 @@ cdef class MachineBase:
         return 0
 
     cdef int run(self, request_t *r) except -1:
-        """Run a request to its end."""
+        """Run a request to its end: the first step at once, which is often the last one, the others without the GIL."""
         cdef step_t step
+        self.ready()
+        request_step(&self.m, r, SHORT_BUDGET, &step)
         try:
-            while request_step(&self.m, r, RUN_BUDGET, &step) != WAIT_DONE:
+            while step.wait != WAIT_DONE:
                 self.serve(&step)
+                self.begin()
+                with nogil:
+                    request_step(&self.m, r, RUN_BUDGET, &step)
+                self.end()
         except BaseException:
             request_abort(&self.m, r)
             raise
-        self.drain()
+        if events_pending(&self.m):
+            self.drain()
         return 0
+
+    cdef int run_kswapd(self) except -1:
+        """Run kswapd until it sleeps."""
+        cdef step_t step
+        self.ready()
+        kswapd_step(&self.m, SHORT_BUDGET, &step)
+        while step.wait != WAIT_SLEEP:
+            self.serve(&step)
+            self.begin()
+            with nogil:
+                kswapd_step(&self.m, RUN_BUDGET, &step)
+            self.end()
+        return self.drain()
 
     cdef object request_pfn(self, const request_t *r):
         return None if r.page == NO_PAGE else self.m.zone[r.zone].base_pfn + r.page
@@ -343,17 +391,14 @@ cdef class MachineBase:
         -------
         AllocRequest
         """
-        cdef AllocRequest request = AllocRequest.__new__(AllocRequest)
+        cdef AllocRequest request = AllocRequest.__new__(AllocRequest, self)
         self.prepare(&request.r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
-        request.machine = self
         return request
 
     @property
     def kswapd(self):
         """kswapd of this machine: a `Kswapd`."""
-        cdef Kswapd result = Kswapd.__new__(Kswapd)
-        result.machine = self
-        return result
+        return Kswapd.__new__(Kswapd, self)
 
     def zone_state(self, place):
         """The numbers of one zone, by position in `zones`, as a dict.
@@ -362,7 +407,7 @@ cdef class MachineBase:
         active file, unevictable, slab), nr_scan, recent_scanned and recent_rotated (anon, file), pagesets (count, high
         and batch of every CPU), all_unreclaimable, prev_priority, start_pfn, inactive_ratio.
         """
-        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).z
+        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).ready()
         return {
             "free": z.nr_free_pages, "min": z.pages_min, "low": z.pages_low, "high": z.pages_high,
             "scanned": z.pages_scanned, "spanned": z.spanned_pages, "present": z.present_pages,
@@ -386,7 +431,7 @@ cdef class MachineBase:
             For inactive and active anon, inactive and active file. A list is scanned when 32 have come together, so a
             list of 16 pages or fewer is never scanned in one call of direct reclaim that starts at 0.
         """
-        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).z
+        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).ready()
         cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << 40) for count in counts]
         if len(checked) != 4:
             raise MisuseError(f"counts: {len(checked)} numbers: 4 are wanted")
@@ -589,11 +634,18 @@ cdef class AllocRequest:
     cdef request_t r
     cdef object __weakref__
 
+    def __cinit__(self, MachineBase machine=None):
+        if machine is None:
+            raise TypeError("an AllocRequest comes from Machine.request")
+        self.machine = machine
+        self.r.state = REQUEST_DONE
+
     def __init__(self):
         raise TypeError("an AllocRequest comes from Machine.request")
 
     def __dealloc__(self):
         if self.machine is not None:
+            self.machine.ready()
             request_abort(&self.machine.m, &self.r)
 
     def __enter__(self):
@@ -647,6 +699,7 @@ cdef class AllocRequest:
         """
         cdef step_t step
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.ready()
         self.machine.drain()
         request_step(&self.machine.m, &self.r, budget, &step)
         self.machine.drain()
@@ -659,6 +712,7 @@ cdef class AllocRequest:
 
     def close(self):
         """Give up: what was isolated or captured goes back. A block that was obtained stays with the caller."""
+        self.machine.ready()
         request_abort(&self.machine.m, &self.r)
         self.machine.drain()
 
@@ -668,6 +722,11 @@ cdef class Kswapd:
     """kswapd of a machine; `Machine.kswapd` makes one."""
 
     cdef readonly MachineBase machine
+
+    def __cinit__(self, MachineBase machine=None):
+        if machine is None:
+            raise TypeError("a Kswapd comes from Machine.kswapd")
+        self.machine = machine
 
     def __init__(self):
         raise TypeError("a Kswapd comes from Machine.kswapd")
@@ -692,7 +751,8 @@ cdef class Kswapd:
 
     def wake(self, order=0):
         """Wake it for every zone below its low mark at this order, as an allocation does."""
-        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.m.zone[0].max_page_order)
+        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.top_zone().max_page_order)
+        self.machine.ready()
         for k in range(self.machine.m.nr_zones):
             wakeup_kswapd(&self.machine.m, self.machine.m.zone[k], checked)
         self.machine.drain()
@@ -701,6 +761,7 @@ cdef class Kswapd:
         """Go on for about max_pages pages: see `AllocRequest.step`."""
         cdef step_t step
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.ready()
         self.machine.drain()
         kswapd_step(&self.machine.m, budget, &step)
         self.machine.drain()
@@ -708,7 +769,4 @@ cdef class Kswapd:
 
     def run(self):
         """Run until it sleeps, serving every wait at once."""
-        cdef step_t step
-        while kswapd_step(&self.machine.m, RUN_BUDGET, &step) != WAIT_SLEEP:
-            self.machine.serve(&step)
-        self.machine.drain()
+        self.machine.run_kswapd()

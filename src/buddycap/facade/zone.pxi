@@ -25,7 +25,10 @@ cdef list checked_ranges(object ranges, int64_t start, int64_t end):
     result = []
     at = start
     for k, pair in enumerate(ranges):
-        first, stop = pair
+        try:
+            first, stop = pair
+        except (TypeError, ValueError):
+            raise MisuseError(f"present_ranges[{k}]={pair!r}: a pair (first, end) is wanted") from None
         low = as_int64(first, f"present_ranges[{k}][0]")
         high = as_int64(stop, f"present_ranges[{k}][1]")
         if not at <= low < high <= end:
@@ -57,12 +60,27 @@ cdef int fill_node(zone_config_t *config, object node_present_pages, object lowm
     return 0
 
 
+cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
+    """Raise the exception for operation k of a stream."""
+    one = ops[k]
+    arg = int(one["arg"])
+    if status == ST_OP_UNKNOWN:
+        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
+    if status == ST_OP_ARG:
+        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
+    if status == ST_TYPE_RANGE:
+        raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
+    if one["op"] == OP_FREE and arg >= 0:
+        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
+    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
+
+
 cdef class Zone:
     """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
 
     Parameters
     ----------
-    start_pfn : int, 0..2^52
+    start_pfn : int, 0..2^52 - 1
         First page frame number; need not be aligned.
     spanned_pages : int, 1..2^31 - 2^19
         Pages from the first to the last, holes included.
@@ -140,7 +158,7 @@ cdef class Zone:
             self.z = <zone_t *> self.memory.data
             return
         memset(&config, 0, sizeof(config))
-        config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, <int64_t> 1 << 52)
+        config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
         config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, (<int64_t> 1 << 31) - (1 << 19))
         config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
         config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
@@ -356,8 +374,9 @@ cdef class Zone:
         cdef int64_t *pfns
         if out is None:
             out = np.empty(count, dtype=np.int64)
-        elif not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (count,):
-            raise MisuseError(f"out: a contiguous int64 array of shape ({count},) is wanted")
+        elif (not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (count,)
+              or not out.flags.c_contiguous or not out.flags.writeable):
+            raise MisuseError(f"out: a contiguous writeable int64 array of shape ({count},) is wanted")
         buffer = Buffer(out, True)
         pfns = <int64_t *> buffer.view.buf
         if count < GIL_BATCH:
@@ -404,8 +423,8 @@ cdef class Zone:
             order = int64_array(order, "order")
             if len(order) != n:
                 raise MisuseError(f"order: {len(order)} values for {n} PFNs")
-            if n and not 0 <= order.min() <= order.max() <= z.max_page_order:
-                raise MisuseError(f"order: {order.min()}..{order.max()}: allowed range is 0..{z.max_page_order}")
+            for bad in np.flatnonzero((order < 0) | (order > z.max_page_order)):
+                as_ranged(order[bad], f"order[{bad}]", 0, z.max_page_order)
             order_buffer = Buffer(order.astype(np.uint8))
             orders = <const uint8_t *> order_buffer.view.buf
         else:
@@ -471,9 +490,7 @@ cdef class Zone:
             self.end()
             PyErr_CheckSignals()
         if status != ST_OK:
-            one = ops[done]
-            refuse(self.z, status, f"ops[{done}]: pfn", one["pfn"] if one["arg"] < 0 else results[one["arg"]],
-                   one["order"])
+            refuse_op(self.z, status, ops, results, done)
         return results
 
     # --- capture, watermarks ---
@@ -799,8 +816,7 @@ cdef class Zone:
         cdef zone_t *z = self.begin()
         cdef int ok
         with nogil:
-            ok = zone_header_ok(z) or violated(&v, 1, NO_PAGE, 0, 0)
-            ok = ok and zone_check(z, &v)
+            ok = zone_header_ok(z, &v) and zone_check(z, &v)
         self.end()
         if not ok:
             corrupted(&v)
@@ -892,7 +908,7 @@ cdef Zone zone_from_image(object image, str name):
         raise FormatError("not a zone image", name)
     if header.version != ZONE_VERSION or header.header_bytes != sizeof(zone_t):
         raise FormatError(f"zone image of version {header.version}: this program reads version {ZONE_VERSION}", name)
-    if header.image_bytes != size or not zone_header_ok(&header) or used_bytes(&header) != size:
+    if header.image_bytes != size or not zone_header_ok(&header, &v) or used_bytes(&header) != size:
         raise FormatError(f"{size} bytes found where the header says {header.image_bytes}", name)
     image_hash(&header, data + sizeof(zone_t), size - sizeof(zone_t), words)
     if words[0] != header.image_hash[0] or words[1] != header.image_hash[1]:

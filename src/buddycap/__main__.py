@@ -1,0 +1,5 @@
+"""`python -m buddycap`."""
+
+from .cli import main
+
+raise SystemExit(main())

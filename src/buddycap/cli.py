@@ -1,0 +1,169 @@
+"""The command `buddycap`: reads arguments, calls the library, prints.
+
+Exit status: 0, 1 if what was asked about does not hold, 2 for an error in the arguments or files, 130 after Ctrl-C.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import sysconfig
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from ._core import Zone
+from .errors import BuddycapError
+from .machine import PRESETS
+from .policy import POLICIES
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process if not given.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    Examples
+    --------
+    >>> main(["conformance", "nowhere"])
+    2
+    """
+    try:
+        args = _parser().parse_args(argv)
+        status = int(args.command(args))
+        sys.stdout.flush()
+        return status
+    except SystemExit as stop:  # argparse has printed help or what is wrong
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        print("buddycap: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (BuddycapError, OSError) as error:
+        print(f"buddycap: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux 2.6.27, simulated."
+    )
+    parser.add_argument("--version", action="version", version=f"buddycap {version('buddycap')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if find_spec("buddycap.lab.study") is not None:
+        _add_study(commands)
+    _add_conformance(commands)
+    _add_info(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description)
+    return parser
+
+
+def _add_study(commands: Any) -> None:
+    study = import_module("buddycap.lab.study")
+    parser = _add_command(commands, "study", "compare capture policies under load (the main job)", study.__doc__ or "")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    study.add_arguments(parser)
+    parser.set_defaults(command=study.command)
+
+
+def _add_conformance(commands: Any) -> None:
+    parser = _add_command(
+        commands,
+        "conformance",
+        "play recordings of the kernel's code and compare every result",
+        "Play recorded vectors. Exit status 1 if anything differs, 2 if a file cannot be read.",
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a .jsonl or .jsonl.gz file, or a folder of them")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command=_conformance)
+
+
+def _add_info(commands: Any) -> None:
+    parser = _add_command(
+        commands, "info", "versions, presets, policies, sizes", "Print what this installation is and has."
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command=_info)
+
+
+def _conformance(args: argparse.Namespace) -> int:
+    from .lab import conformance
+
+    show = sys.stderr.isatty()
+    clear = "\r\x1b[K" if show else ""
+    try:
+        result = conformance.play_vectors(
+            args.paths, lambda path: print(f"{clear}{path.name}", end="", file=sys.stderr, flush=True) if show else None
+        )
+    finally:
+        print(clear, end="", file=sys.stderr, flush=True)
+    for error in result.errors:
+        print(f"buddycap: error: {error}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(result.as_dict(), indent=2))
+        return result.status
+    for difference in result.mismatches:
+        print(f"{difference}")
+    for difference in result.deviations:
+        print(f"{difference} (documented deviation: {conformance.DEVIATION})")
+    print(result.summary)
+    return result.status
+
+
+def _info(args: argparse.Namespace) -> int:
+    facts = _facts()
+    if args.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    for name, value in facts["versions"].items():
+        print(f"{name:<12}{value}")
+    print(f"{'platform':<12}{facts['platform']}")
+    print(f"{'compiler':<12}{facts['compiler']}")
+    print(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
+    print("presets")
+    for name, preset in facts["presets"].items():
+        print(
+            f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}"
+        )
+    print("policies")
+    for name, source in facts["policies"].items():
+        print(f"  {name:<14}{source}")
+    return 0
+
+
+def _facts() -> dict[str, Any]:
+    """Return what `info` prints."""
+    pages = 1 << 18
+    return {
+        "versions": {
+            "buddycap": version("buddycap"),
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+        },
+        "platform": platform.platform(),
+        "compiler": f"{platform.python_compiler()}, flags {sysconfig.get_config_var('CFLAGS')} -O3",
+        "bytes_per_page": Zone(0, pages).image_bytes / pages,
+        "presets": {name: vars(preset) for name, preset in PRESETS.items()},
+        "policies": {name: policy.source for name, policy in POLICIES.items()},
+    }

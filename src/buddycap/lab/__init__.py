@@ -1,0 +1,1 @@
+"""Experiments: conformance with recordings of the kernel's code, and the studies."""

@@ -1,0 +1,229 @@
+# The actors of the experiment: each decides what it wants next and when it goes on.
+#
+# An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
+# for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on, -1 for never.
+
+from ._core cimport (GFP_IO, GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_RECLAIMABLE, mark_page_accessed)
+
+cdef enum:
+    GFP_USER_PAGE = GFP_KERNEL | GFP_HIGHMEM | GFP_MOVABLE | 0x20000     # GFP_HIGHUSER_MOVABLE
+    COLD_READ = 32              # pages of one read of a file that is not in the cache
+    HOT_READ = 16
+    SECOND = 1000000000
+
+cdef enum:                      # where a build stands
+    BUILD_GAP = 0
+    BUILD_STACK
+    BUILD_PAGES
+    BUILD_RUN
+
+
+cdef inline void wish(task_t *t, int kind, int order, uint32_t gfp, int64_t pages) noexcept nogil:
+    t.want = kind
+    t.want_order = order
+    t.want_gfp = gfp
+    t.want_left = <int32_t> pages
+
+
+# --- builds -----------------------------------------------------------------------------------------------------
+
+cdef void start_process(world_t *w, task_t *t) noexcept nogil:
+    """Draw the next process of a build."""
+    cdef int64_t duration = lognormal(w.exp2_q30, t.random, w.p.duration_median_ns, w.p.duration_sigma_q16)
+    cdef int k
+    t.pages_goal = lognormal(w.exp2_q30, t.random, w.p.anon_median_pages, w.p.anon_sigma_q16)
+    t.pages_goal = min(max(t.pages_goal, w.p.anon_min_pages), w.p.anon_max_pages)
+    t.period_ns = duration * CHUNK // t.pages_goal
+    t.quota[DUE_PAGE_TABLE] = (t.pages_goal + 511) // 512
+    t.quota[DUE_COLD] = w.p.cold_pages
+    t.quota[DUE_HOT] = w.p.hot_touches
+    t.quota[DUE_TOUCH] = t.pages_goal // 2
+    t.quota[DUE_DIRTY] = w.p.dirty_pages
+    t.quota[DUE_SLAB] = w.p.slab_pages
+    for k in range(NR_DUES):
+        t.done[k] = 0
+
+
+cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
+    """Use a page of the hot set; 0 if it and its neighbours must be read first."""
+    cdef int64_t number = below(t.random, t.hot_size)
+    cdef int64_t k
+    cdef int32_t absent = 0
+    if t.hot[number] >= 0:
+        mark_page_accessed(w.z, t.hot[number])
+        return 1
+    number -= number % HOT_READ
+    for k in range(number, min(number + HOT_READ, t.hot_size)):
+        absent += t.hot[k] < 0
+    t.want_index = number
+    wish(t, WANT_HOT, 0, GFP_USER_PAGE, absent)
+    return 0
+
+
+cdef int touch_anon(world_t *w, task_t *t) noexcept nogil:
+    """Use an own page, mostly a recent one; 0 if it is in swap."""
+    cdef int64_t recent = max(t.pages_done // 10, <int64_t> CHUNK)
+    cdef int64_t span = t.pages_done
+    if permille(t.random, 700):
+        span = min(recent, span)
+    if touch_own(w, t, t.pages_done - 1 - <int64_t> below(t.random, span)):
+        return 1
+    wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
+    return 0
+
+
+cdef int next_due(task_t *t) noexcept nogil:
+    """The kind of which the process has had less than its share, or NR_DUES."""
+    cdef int kind
+    for kind in range(NR_DUES):
+        if t.done[kind] * t.pages_goal < t.quota[kind] * t.pages_done:
+            return kind
+    return NR_DUES
+
+
+cdef int64_t build_due(world_t *w, task_t *t, int kind) noexcept nogil:
+    """Do what is due of one kind, as far as it goes at once."""
+    if kind == DUE_HOT or kind == DUE_TOUCH:
+        t.done[kind] += 1
+        if kind == DUE_HOT:
+            touch_hot(w, t)
+        else:
+            touch_anon(w, t)
+    elif kind == DUE_COLD or kind == DUE_DIRTY:
+        t.done[kind] += CHUNK
+        wish(t, WANT_CACHE if kind == DUE_COLD else WANT_DIRTY, 0, GFP_USER_PAGE, CHUNK)
+    else:
+        t.done[kind] += 1
+        if kind == DUE_SLAB:
+            wish(t, WANT_SLAB, 0, GFP_KERNEL | GFP_RECLAIMABLE, 1)
+        else:
+            wish(t, WANT_KERNEL, 0, GFP_KERNEL, 1)
+    return 0
+
+
+cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
+    """A1: processes one after the other; each faults its memory in evenly and frees it when it ends."""
+    cdef int kind
+    if t.state == BUILD_GAP:
+        start_process(w, t)
+        t.state = BUILD_STACK
+        wish(t, WANT_KERNEL, 1, GFP_KERNEL, 1)
+    elif t.state == BUILD_STACK:
+        t.state = BUILD_PAGES
+        wish(t, WANT_KERNEL, 0, GFP_KERNEL, 6)
+    elif t.state == BUILD_PAGES:
+        t.state = BUILD_RUN
+        if permille(t.random, 500):
+            wish(t, WANT_KERNEL, 2, GFP_KERNEL, 1)
+    elif t.pages_done >= t.pages_goal:
+        drop_own(w, t)
+        t.state = BUILD_GAP
+        return exponential(t.random, w.p.gap_mean_ns)
+    else:
+        kind = next_due(t)
+        while kind != NR_DUES:
+            build_due(w, t, kind)
+            if t.want != WANT_NOTHING:
+                return 0
+            kind = next_due(t)
+        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(<int64_t> CHUNK, t.pages_goal - t.pages_done))
+        return t.period_ns
+    return 0
+
+
+# --- the others -------------------------------------------------------------------------------------------------
+
+cdef int64_t kernel_next(world_t *w, task_t *t) noexcept nogil:
+    """A2: short kernel allocations of small orders."""
+    cdef uint64_t draw = below(t.random, 100)
+    wish(t, WANT_TIMED, (draw >= 70) + (draw >= 85) + (draw >= 95), GFP_KERNEL, 1)
+    return exponential(t.random, SECOND // w.p.kernel_rate_hz)
+
+
+cdef int64_t stream_next(world_t *w, task_t *t) noexcept nogil:
+    """A3: a reader that streams through a file once."""
+    t.done[DUE_COLD] += CHUNK
+    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, CHUNK)
+    return w.p.stream_period_ns
+
+
+cdef int64_t resident_next(world_t *w, task_t *t) noexcept nogil:
+    """A4: a program that fills its memory during the warm-up and then uses it, some of it much more than the rest."""
+    if t.pages_done < t.pages_goal:
+        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(<int64_t> CHUNK, t.pages_goal - t.pages_done))
+        return t.period_ns
+    if not touch_own(w, t, skewed(t.random, t.pages_done)):
+        wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
+    return w.p.resident_touch_ns
+
+
+cdef int64_t pdflush_next(world_t *w, task_t *t) noexcept nogil:
+    """A5: writes what has been dirty for 30 s, and more if more than 5 % of memory is dirty."""
+    cdef int64_t dirty = w.dirty_last - w.dirty_first
+    flush_dirty(w, dirty - w.z.present_pages // 20, w.now - 30 * <int64_t> SECOND)
+    return SECOND
+
+
+cdef int64_t warmup_next(world_t *w, task_t *t) noexcept nogil:
+    """A6: fills the page cache, with slab pages and other kernel pages in between."""
+    cdef int64_t extra = t.pages_done * w.p.warmup_slab_permille // 1000
+    if t.done[DUE_SLAB] < extra:
+        t.done[DUE_SLAB] += 1
+        wish(t, WANT_SLAB, 0, GFP_KERNEL | GFP_RECLAIMABLE, 1)
+        return 0
+    extra = t.pages_done * w.p.warmup_unmovable_permille // 1000
+    if t.done[DUE_PAGE_TABLE] < extra:
+        t.done[DUE_PAGE_TABLE] += 1
+        wish(t, WANT_TIMED, 0, GFP_KERNEL, 1)
+        return 0
+    if t.pages_done >= w.p.warmup_pages:
+        return -1
+    t.pages_done += CHUNK
+    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, CHUNK)
+    return t.period_ns
+
+
+cdef int64_t requester_next(world_t *w, task_t *t) noexcept nogil:
+    """A7: one attempt a period, each block kept; late ones follow at once."""
+    cdef int64_t wait = t.request_start + w.p.request_period_ns - w.now
+    if t.pages_done and wait > 0:
+        return wait
+    if t.pages_done == t.pages_goal:
+        w.requesters_done += 1
+        return -1
+    t.pages_done += 1
+    t.request_start = w.now
+    w.serial += 1
+    t.serial = w.serial
+    t.steals = 0
+    wish(t, WANT_HUGE, <int> w.p.request_order, <uint32_t> w.p.request_gfp, 1)
+    return 0
+
+
+cdef int64_t actor_next(world_t *w, task_t *t) noexcept nogil:
+    if t.kind == TASK_BUILD:
+        return build_next(w, t)
+    if t.kind == TASK_KERNEL:
+        return kernel_next(w, t)
+    if t.kind == TASK_STREAM:
+        return stream_next(w, t)
+    if t.kind == TASK_RESIDENT:
+        return resident_next(w, t)
+    if t.kind == TASK_PDFLUSH:
+        return pdflush_next(w, t)
+    if t.kind == TASK_WARMUP:
+        return warmup_next(w, t)
+    return requester_next(w, t)
+
+
+cdef int64_t read_delay(world_t *w, task_t *t, int32_t filled) noexcept nogil:
+    """How long the task waits for the disk after it has got the pages for what it reads."""
+    if t.kind == TASK_WARMUP or t.kind == TASK_RESIDENT and filled == WANT_ANON:
+        return 0
+    if filled == WANT_HOT:
+        return disk_busy(w, w.p.disk_read_ns + HOT_READ * w.p.disk_page_ns) - w.now
+    if filled == WANT_SWAPIN:
+        return disk_busy(w, w.p.disk_swapin_ns + w.p.disk_page_ns) - w.now
+    if filled == WANT_CACHE and t.done[DUE_COLD] % COLD_READ == 0:
+        return disk_busy(w, w.p.disk_read_ns + COLD_READ * w.p.disk_page_ns) - w.now
+    return 0

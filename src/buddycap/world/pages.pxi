@@ -1,0 +1,185 @@
+# What the tasks' pages are, and what reclaim does to them.
+
+from ._core cimport (EV_PAGEOUT, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP,
+                     PF_PINNED, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, event_t, event_take, lru_cache_add,
+                     page_mark, page_release, page_set_flags, slab_add, start_page_writeback)
+
+
+cdef inline uint32_t page_flags(world_t *w, int32_t page) noexcept nogil:
+    return (<uint32_t *> (<uint8_t *> w.z + w.z.off_flags))[page]
+
+
+cdef inline uint64_t *page_owner(world_t *w, int32_t page) noexcept nogil:
+    return <uint64_t *> (<uint8_t *> w.z + w.z.off_owner) + page
+
+
+cdef inline uint64_t cookie(uint64_t kind, uint64_t task, uint64_t number) noexcept nogil:
+    return kind << 56 | task << 40 | number
+
+
+cdef void forget(world_t *w, uint64_t owner) noexcept nogil:
+    """Reclaim has taken a page from its owner."""
+    cdef task_t *t = &w.task[(owner >> 40) & 0xFFFF]
+    cdef int64_t number = owner & <uint64_t> 0xFFFFFFFFFF
+    if owner >> 56 == OWNER_ANON:
+        t.pages[number] = SWAPPED
+    elif owner >> 56 == OWNER_HOT:
+        t.hot[number] = ABSENT
+
+
+cdef void note_dirty(world_t *w, int32_t page) noexcept nogil:
+    """Remember a page cache page that has been written to."""
+    cdef dirty_t *larger
+    cdef int64_t k
+    if w.dirty_last == w.dirties_size:
+        if w.dirty_first > w.dirties_size // 2:
+            for k in range(w.dirty_first, w.dirty_last):
+                w.dirty[k - w.dirty_first] = w.dirty[k]
+            w.dirty_last -= w.dirty_first
+            w.dirty_first = 0
+        else:
+            larger = <dirty_t *> realloc(w.dirty, (w.dirties_size * 2 + 1024) * sizeof(dirty_t))
+            if larger == NULL:
+                w.failed = 1
+                return
+            w.dirty = larger
+            w.dirties_size = w.dirties_size * 2 + 1024
+    w.dirty_seq += 1
+    page_owner(w, page)[0] = cookie(OWNER_DIRTY, 0, w.dirty_seq)
+    w.dirty[w.dirty_last].time = w.now
+    w.dirty[w.dirty_last].owner = page_owner(w, page)[0]
+    w.dirty[w.dirty_last].page = page
+    w.dirty[w.dirty_last].reserved = 0
+    w.dirty_last += 1
+
+
+cdef void flush_dirty(world_t *w, int64_t pages, int64_t before) noexcept nogil:
+    """Begin to write the oldest dirty pages: at least `pages` of them, and all from before `before`."""
+    cdef dirty_t *d
+    while w.dirty_first < w.dirty_last:
+        d = &w.dirty[w.dirty_first]
+        if pages <= 0 and d.time >= before:
+            return
+        w.dirty_first += 1
+        if page_owner(w, d.page)[0] == d.owner and (page_flags(w, d.page) & (PF_DIRTY | PF_WRITEBACK)) == PF_DIRTY:
+            start_page_writeback(&w.m, w.z, d.page)
+            disk_write(w, d.page)
+            pages -= 1
+
+
+cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
+    """Take note of what reclaim has done in the step that task `t` has just made."""
+    cdef event_t event
+    while event_take(&w.m, &event):
+        if event.kind == EV_RECLAIMED:
+            if t.serial:
+                w.stamp[event.page] = t.serial
+            if event.owner:
+                forget(w, event.owner)
+        elif event.kind == EV_PAGEOUT:
+            disk_write(w, <int32_t> event.page)
+        elif event.kind == EV_WAKE_KSWAPD:
+            if not w.task[w.kswapd].in_request:
+                w.task[w.kswapd].in_request = 1
+                wake_at(w, w.kswapd, w.now)
+        elif event.kind == EV_WAKE_PDFLUSH:
+            flush_dirty(w, event.page if event.page else w.dirty_last, 0)
+
+
+cdef void note_steal(world_t *w, int32_t page, int order) noexcept nogil:
+    """Count pages of a block just allocated that a request still under way has freed."""
+    cdef int32_t k, r
+    for k in range(page, page + (1 << order)):
+        if w.stamp[k]:
+            for r in range(w.first_requester, w.first_requester + <int32_t> w.p.requesters):
+                if w.task[r].serial == w.stamp[k]:
+                    w.task[r].steals += 1
+            w.stamp[k] = 0
+
+
+cdef void add_anon(world_t *w, task_t *t, int32_t id, int32_t page, int64_t number) noexcept nogil:
+    lru_cache_add(w.z, page, PF_SWAPBACKED | PF_ANON | PF_MMAP | PF_YOUNG | PF_ACTIVE)
+    page_owner(w, page)[0] = cookie(OWNER_ANON, id, number)
+    t.pages[number] = page
+
+
+cdef int64_t life(world_t *w, task_t *t) noexcept nogil:
+    """How long a kernel allocation lives: short ones and long ones, by who made it; -1 for ever."""
+    cdef uint64_t draw = below(t.random, 100)
+    if t.kind == TASK_KERNEL:
+        return exponential(t.random, w.p.kernel_long_life_ns if draw < 10 else w.p.kernel_life_ns)
+    if draw < 50:
+        return exponential(t.random, 5000000000)
+    return exponential(t.random, 120000000000) if draw < 80 else -1
+
+
+cdef void place_kernel_block(world_t *w, task_t *t, int32_t page, int order) noexcept nogil:
+    """Remember a kernel block for the time when it is freed."""
+    cdef int64_t time
+    if t.want == WANT_KERNEL:
+        t.kernel[2 * t.kernel_done] = page
+        t.kernel[2 * t.kernel_done + 1] = order
+        t.kernel_done += 1
+        return
+    time = life(w, t)
+    if time >= 0:
+        free_at(w, page, order, w.now + time)
+
+
+cdef void place_page(world_t *w, task_t *t, int32_t id, int32_t page) noexcept nogil:
+    """The task has got a block for what it wants: put it to use."""
+    cdef int order = t.want_order
+    w.background_pages += 1 << order
+    note_steal(w, page, order)
+    t.busy_ns += w.p.fault_ns
+    if t.want == WANT_ANON:
+        add_anon(w, t, id, page, t.pages_done)
+        t.pages_done += 1
+    elif t.want == WANT_SWAPIN:
+        add_anon(w, t, id, page, t.want_index)
+        w.m.swap_free += 1
+        w.swapins += 1
+    elif t.want == WANT_CACHE:
+        lru_cache_add(w.z, page, 0)
+    elif t.want == WANT_HOT:
+        while t.hot[t.want_index] >= 0:
+            t.want_index += 1
+        lru_cache_add(w.z, page, 0)
+        page_owner(w, page)[0] = cookie(OWNER_HOT, id, t.want_index)
+        t.hot[t.want_index] = page
+        w.rereads += 1
+    elif t.want == WANT_DIRTY:
+        lru_cache_add(w.z, page, PF_DIRTY)
+        note_dirty(w, page)
+    elif t.want == WANT_SLAB:
+        slab_add(w.z, page, PF_PINNED if t.kind == TASK_WARMUP and permille(
+            t.random, w.p.warmup_pinned_permille) else 0)
+    else:
+        place_kernel_block(w, t, page, order)
+
+
+cdef int touch_own(world_t *w, task_t *t, int64_t number) noexcept nogil:
+    """Use one of the task's anonymous pages; 0 if it must be read from swap first."""
+    cdef int32_t page = t.pages[number]
+    if page == SWAPPED:
+        t.want = WANT_SWAPIN
+        t.want_index = number
+        return 0
+    page_mark(w.z, page, PF_MMAP | PF_YOUNG)
+    return 1
+
+
+cdef void drop_own(world_t *w, task_t *t) noexcept nogil:
+    """The process ends: its anonymous pages, swap slots and kernel blocks are freed."""
+    cdef int64_t k
+    cdef int32_t page
+    for k in range(t.pages_done):
+        page = t.pages[k]
+        if page == SWAPPED or page_flags(w, page) & PF_SWAPCACHE:
+            w.m.swap_free += 1
+        if page != SWAPPED:
+            page_release(w.z, page, t.cpu)
+    t.pages_done = 0
+    for k in range(t.kernel_done):
+        free_block(w.z, t.kernel[2 * k], t.kernel[2 * k + 1], t.cpu)
+    t.kernel_done = 0

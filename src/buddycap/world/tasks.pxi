@@ -1,0 +1,239 @@
+# The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
+
+from ._core cimport (NR_GFP_ZONES, PATH_CAPTURED, WAIT_CONGESTION, WAIT_DONE, WAIT_LISTS, WAIT_SLEEP, WAIT_WRITEBACK,
+                     as_policy, kswapd_abort, kswapd_step, machine_attach_zone, machine_init, request_abort, request_init,
+                     request_step)
+
+cdef enum:
+    YIELD_NS = 20000            # a task lets others come in after so much work
+    RETRY_NS = 20000000         # after a failed allocation, or when all private lists are in use
+
+
+cdef inline int64_t step_price(world_t *w, const step_t *step) noexcept nogil:
+    """What the work of one step costs in simulated time."""
+    return (step.cost.scanned * w.p.scan_ns + (step.cost.freed + step.cost.captured) * w.p.free_ns
+            + step.cost.looked * w.p.look_ps // 1000 + step.cost.active * w.p.active_ns
+            + step.cost.pageouts * w.p.pageout_ns + step.cost.slab_scanned * w.p.scan_ns)
+
+
+cdef void pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexcept nogil:
+    """Let the task go on when what its step waits for has come."""
+    cdef int64_t time = w.now + t.busy_ns
+    if step.wait == WAIT_CONGESTION:
+        time += congestion_ends(w, step.wait_ms * w.p.congestion_ms_permille * 1000) - w.now
+    elif step.wait == WAIT_WRITEBACK:
+        time = max(time, write_ends(w, <int32_t> step.page))
+    elif step.wait == WAIT_LISTS:
+        time += RETRY_NS
+    t.busy_ns = 0
+    wake_at(w, id, time)
+
+
+cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
+    """One step of the task's allocation: 1 when it has ended, 0 when the task has been put to wait."""
+    cdef step_t step
+    cdef int wait = request_step(&w.m, &t.request, w.p.budget_pages, &step)
+    t.busy_ns += step_price(w, &step)
+    drain_events(w, t)
+    if wait == WAIT_DONE:
+        t.in_request = 0
+        return 1
+    pause(w, t, id, &step)
+    return 0
+
+
+cdef void answer(world_t *w, task_t *t) noexcept nogil:
+    """Note how a request for a huge page has ended."""
+    cdef result_t *r = &w.result[w.nr_results]
+    cdef request_t *request = &t.request
+    w.nr_results += 1
+    r.start_ns = t.request_start
+    r.latency_ns = w.now + t.busy_ns - t.request_start
+    r.scanned = request.total.scanned
+    r.freed = request.total.freed + request.total.captured
+    r.path = request.path
+    r.page = request.page
+    r.own = <int32_t> request.scan.capture_own
+    r.merged = <int32_t> request.scan.capture_merged
+    r.foreign = <int32_t> request.scan.capture_foreign
+    r.largest = request.scan.capture_largest
+    r.givebacks = request.scan.givebacks
+    r.sync_passes = request.scan.sync_passes
+    r.steals = t.steals
+    r.reclaims = request.reclaims
+    t.serial = 0
+    t.want = WANT_NOTHING
+
+
+cdef int granted(world_t *w, task_t *t, int32_t id) noexcept nogil:
+    """The allocation has ended: use the page.  0 if there was none and the task gives its wish up."""
+    if t.want == WANT_HUGE:
+        answer(w, t)
+        return 1
+    if t.request.page < 0:
+        w.background_failed += 1
+        t.want = WANT_NOTHING
+        return 0
+    place_page(w, t, id, t.request.page)
+    t.want_left -= 1
+    if t.want_left == 0:
+        t.want = WANT_NOTHING
+    return 1
+
+
+cdef int fill(world_t *w, task_t *t, int32_t id) noexcept nogil:
+    """Allocate what the task wants.  0 when it has been put to wait."""
+    while t.want != WANT_NOTHING:
+        if not t.in_request:
+            request_init(&w.m, &t.request, t.want_order, t.want_gfp, t.cpu, 0, NULL)
+            t.in_request = 1
+        if not advance_request(w, t, id):
+            return 0
+        if not granted(w, t, id):
+            wake_at(w, id, w.now + t.busy_ns + RETRY_NS)
+            t.busy_ns = 0
+            return 0
+    return 1
+
+
+cdef void run_actor(world_t *w, task_t *t, int32_t id) noexcept nogil:
+    """Go on with a task until it has to wait: for pages, for the disk, for its time, or because others are due.
+
+    A wish is granted first; then the pause that the actor asked for, or the disk, whichever is longer.
+    """
+    cdef int64_t delay = 0
+    cdef int32_t wanted = t.want
+    while True:
+        if not fill(w, t, id):
+            return
+        delay = max(t.pause_ns, read_delay(w, t, wanted))
+        t.pause_ns = 0
+        if delay > 0 or t.busy_ns >= YIELD_NS:
+            wake_at(w, id, w.now + max(delay, t.busy_ns))
+            t.busy_ns = 0
+            return
+        delay = actor_next(w, t)
+        if delay < 0:
+            return
+        wanted = t.want
+        t.pause_ns = delay
+
+
+cdef void run_kswapd(world_t *w, task_t *t, int32_t id) noexcept nogil:
+    cdef step_t step
+    kswapd_step(&w.m, w.p.budget_pages, &step)
+    t.busy_ns += step_price(w, &step)
+    t.in_request = step.wait != WAIT_SLEEP
+    drain_events(w, t)
+    if step.wait != WAIT_SLEEP:
+        pause(w, t, id, &step)
+    t.busy_ns = 0
+
+
+cdef int world_run(world_t *w, int64_t events) noexcept nogil:
+    """Perform so many events; 0 when all requests have been answered or the world has failed."""
+    cdef wake_t next
+    cdef task_t *t
+    while events > 0:
+        if w.requesters_done == w.p.requesters or w.failed or w.nr_wakes == 0:
+            return 0
+        next = wake_take(w)
+        w.now = next.time
+        catch_up(w)
+        t = &w.task[next.task]
+        if t.kind == TASK_KSWAPD:
+            run_kswapd(w, t, next.task)
+        else:
+            run_actor(w, t, next.task)
+        events -= 1
+        w.events += 1
+    return 1
+
+
+# --- start and end ----------------------------------------------------------------------------------------------
+
+cdef int table(int32_t **out, int64_t n) noexcept nogil:
+    """A zeroed array; 0 if there is no memory."""
+    out[0] = <int32_t *> calloc(max(n, <int64_t> 1), sizeof(int32_t))
+    return out[0] != NULL
+
+
+cdef int add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uint64_t seed) noexcept nogil:
+    """A new task that begins at `start_ns`; 0 if there is no memory for its tables."""
+    cdef int32_t id = w.nr_tasks
+    cdef task_t *t = &w.task[id]
+    cdef int64_t k
+    t.kind = kind
+    t.cpu = id % <int32_t> w.p.cpus
+    random_seed(t.random, seed * <uint64_t> 0x9E3779B97F4A7C15 + <uint64_t> id + 1)
+    w.nr_tasks += 1
+    t.pages_size = pages
+    if pages and not table(&t.pages, pages):
+        return 0
+    if kind == TASK_BUILD:
+        t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
+        t.kernel_size = <int32_t> (pages // 512 + 16)
+        if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * t.kernel_size):
+            return 0
+        for k in range(t.hot_size):
+            t.hot[k] = ABSENT
+    if kind != TASK_KSWAPD:
+        wake_at(w, id, start_ns)
+    return 1
+
+
+cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
+    cdef params_t *p = &w.p
+    cdef task_t *t
+    cdef int64_t k
+    cdef int ok = 1
+    for k in range(p.builds):
+        ok = ok and add_task(w, TASK_BUILD, p.anon_max_pages, k * 100000000, seed)
+    ok = ok and add_task(w, TASK_KERNEL, 0, 0, seed) and add_task(w, TASK_STREAM, 0, 0, seed)
+    ok = ok and add_task(w, TASK_RESIDENT, p.resident_pages, 0, seed) and add_task(w, TASK_PDFLUSH, 0, 0, seed)
+    if not ok:
+        return 0
+    t = &w.task[w.nr_tasks - 2]
+    t.pages_goal = p.resident_pages
+    t.period_ns = p.warmup_ns // 2 * CHUNK // max(p.resident_pages, <int64_t> CHUNK)
+    w.kswapd = w.nr_tasks
+    ok = add_task(w, TASK_KSWAPD, 0, 0, seed)
+    w.first_requester = w.nr_tasks
+    for k in range(p.requesters):
+        ok = ok and add_task(w, TASK_REQUESTER, 0, p.request_start_ns + k * p.request_period_ns // p.requesters, seed)
+        w.task[w.first_requester + k].pages_goal = (p.requests + k) // p.requesters
+    if p.warmup_pages:
+        ok = ok and add_task(w, TASK_WARMUP, 0, 0, seed)
+        w.task[w.nr_tasks - 1].period_ns = p.warmup_ns * CHUNK // p.warmup_pages
+    return ok
+
+
+cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
+    """Tables and tasks; 0 if there is no memory for them."""
+    cdef int64_t tasks = w.p.builds + w.p.requesters + 8
+    exp2_table(w.exp2_q30)
+    w.task = <task_t *> calloc(tasks, sizeof(task_t))
+    w.wake = <wake_t *> calloc(2 * tasks, sizeof(wake_t))
+    w.stamp = <uint32_t *> calloc(w.z.nr_index, sizeof(uint32_t))
+    w.result = <result_t *> calloc(w.p.requests + 1, sizeof(result_t))
+    if w.task == NULL or w.wake == NULL or w.stamp == NULL or w.result == NULL:
+        return 0
+    return add_tasks(w, seed)
+
+
+cdef void world_free(world_t *w) noexcept nogil:
+    cdef int32_t k
+    for k in range(w.nr_tasks):
+        if w.task[k].in_request and w.task[k].kind != TASK_KSWAPD:
+            request_abort(&w.m, &w.task[k].request)
+        free(w.task[k].pages)
+        free(w.task[k].hot)
+        free(w.task[k].kernel)
+    kswapd_abort(&w.m)
+    free(w.task)
+    free(w.wake)
+    free(w.timer)
+    free(w.write)
+    free(w.dirty)
+    free(w.stamp)
+    free(w.result)
