@@ -66,7 +66,7 @@ class Preset:
 PRESETS = {"x86_64": Preset(10, 9), "ppc64": Preset(12, 12)}
 
 
-def _pages(size: int | str, name: str) -> int:
+def parse_pages(size: int | str, name: str) -> int:
     """Return the pages of an amount of memory: bytes, or a text such as "1.5GiB"."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(size))
     unit = _UNITS.get(match[2].lower()) if match else None
@@ -216,7 +216,7 @@ class Machine(MachineBase):
         >>> Machine.preset("ppc64", memory="1GiB", cpus=4).zones[0].present_pages
         262144
         """
-        pages = _pages(memory, "memory") if swap is None else _pages(swap, "swap")
+        pages = parse_pages(memory, "memory") if swap is None else parse_pages(swap, "swap")
         return cls(_preset_zones(name, memory, cpus), swap_pages=pages, policy=policy, events=events)
 
     def check(self) -> None:
@@ -314,7 +314,7 @@ def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:
     if name not in PRESETS:
         raise MisuseError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    pages = _pages(memory, "memory")
+    pages = parse_pages(memory, "memory")
     if pages == 0:
         raise MisuseError(f"memory={memory!r}: less than one page")
     return [
