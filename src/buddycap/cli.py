@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"buddycap {version('buddycap')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    if find_spec("buddycap.lab.study") is not None:
+    if find_spec("buddycap._world") is not None:
         _add_study(commands)
     _add_conformance(commands)
     _add_info(commands)

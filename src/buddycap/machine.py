@@ -93,7 +93,7 @@ def _gfp_zones(kinds: list[ZoneType], indices: list[int]) -> list[int]:
     for key in range(16):
         gfp = key & (GFP.DMA | GFP.HIGHMEM | GFP.DMA32) | (GFP.MOVABLE if key & 8 else 0)
         highest = gfp_zone(gfp, kinds)
-        table.append(max((i for kind, i in zip(kinds, indices, strict=True) if kind <= highest), default=min(indices)))
+        table.append(max((i for kind, i in zip(kinds, indices, strict=True) if kind <= highest), default=0))
     return table
 
 

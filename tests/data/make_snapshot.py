@@ -1,7 +1,8 @@
 """Cut one GiB out of a recording of /proc/kpageflags: python make_snapshot.py RECORDING.npz OUT.npz [FIRST_PFN]
 
-tests/data/kpageflags.thpfrag-1GiB.npz was made so from the recording "thpfrag" (start): the GiB of the Normal zone, on
-a 1 GiB boundary, that holds free blocks of every order and the most LRU pages.
+tests/data/kpageflags.mixed-1GiB.npz was made so from the start of a recording of a 24 GiB virtual machine (Linux 6.18)
+that builds software and reads files: the GiB of its Normal zone, on a 1 GiB boundary, that has free blocks of every
+order and the most pages in use.
 """
 
 import sys
@@ -14,8 +15,8 @@ PAGES = 1 << 18
 
 
 def interest(frames: ZoneFrames) -> tuple[int, int]:
-    """How much there is to see: orders with free blocks, then pages on the LRU."""
-    return int(np.count_nonzero(frames.nr_free)), int((frames.kinds >= PageKind.INACTIVE_ANON).sum())
+    """How much there is to see: orders with free blocks, then pages in use."""
+    return int(np.count_nonzero(frames.nr_free)), int((frames.kinds > PageKind.FREE).sum())
 
 
 def main() -> None:

@@ -333,7 +333,7 @@ def test_machine_that_was_not_set_up():
 
 def stream(*rows):
     """An operation stream from (op, order, migratetype, flags, arg, pfn) rows."""
-    return np.array(rows, dtype=OP_DTYPE)
+    return np.array(list(rows), dtype=OP_DTYPE)
 
 
 GOOD = (1, 0, 2, 0, -1, 0)

@@ -1,7 +1,7 @@
 # The formulas of a node, without a zone.
 
 
-def node_formulas(present, highmem, ratio, min_free_kbytes=-1):
+def node_formulas(present, highmem, ratio, min_free_kbytes=None):
     """Watermarks, reserves and per-CPU list sizes of a node's zones.
 
     Parameters
@@ -10,8 +10,8 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=-1):
     highmem : sequence of 4 bool
     ratio : sequence of 4 int
         lowmem_reserve_ratio; values below 1 count as 1.
-    min_free_kbytes : int, KiB
-        -1: from the size of the node.
+    min_free_kbytes : int, optional, KiB
+        Default: from the size of the node.
 
     Returns
     -------
@@ -34,9 +34,9 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=-1):
     cdef int k, j
     memset(&config, 0, sizeof(config))
     fill_node(&config, present, ratio, highmem, as_ranged(present[0], "present[0]", 0, <int64_t> 1 << 40))
-    kb = as_ranged(min_free_kbytes, "min_free_kbytes", -1, <int64_t> 1 << 40)
-    if kb < 0:
-        kb = default_min_free_kbytes(config.node_present, config.node_highmem)
+    if min_free_kbytes is None:
+        min_free_kbytes = default_min_free_kbytes(config.node_present, config.node_highmem)
+    kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
     zones = []
     total = 0
     for k in range(MAX_NR_ZONES):

@@ -99,7 +99,7 @@ cdef str status_message(int status):
         ST_PAGE_ON_PCP: "already free: it is on a per-CPU list",
         ST_PAGE_INSIDE: "inside a block: only its first page names it",
         ST_WRONG_ORDER: "allocated with another order",
-        ST_PAGE_IN_USE_BY_RECLAIM: "on an LRU list or isolated: take it off first",
+        ST_PAGE_IN_USE_BY_RECLAIM: "on an LRU list, isolated or under writeback: take it off first",
         ST_DUPLICATE: "named twice in one call",
     }.get(status, f"refused with status {status}")
 
@@ -120,9 +120,17 @@ cdef int corrupted(const violation_t *v) except -1:
     raise CorruptionError(v.invariant, None if v.pfn == NO_PAGE else v.pfn, v.expected, v.found)
 
 
+cdef object as_array(object values, str name):
+    """An array of whatever kind; a ragged sequence is refused."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
+
+
 cdef object int64_array(object values, str name):
     """A contiguous one-dimensional int64 array with the exact values, without a copy where there need be none."""
-    array = np.asarray(values)
+    array = as_array(values, name)
     if array.dtype.kind == "O" and array.ndim == 1:
         array = np.array([as_int64(value, f"{name}[{k}]") for k, value in enumerate(array)], dtype=np.int64)
     if array.dtype.kind not in "iu" and array.size:

@@ -568,10 +568,12 @@ cdef class MachineBase:
     # --- writeback, swap, events ---
 
     def start_writeback(self, pfn):
-        """Begin to write a page: it is WRITEBACK and not DIRTY until `end_writeback`."""
+        """Begin to write a page of the LRU: it is WRITEBACK and not DIRTY until `end_writeback`."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
         self.locate_page(pfn, &zone, &i)
+        if not flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED) or flags_array(self.m.zone[zone])[i] & PF_SLAB:
+            raise MisuseError(f"pfn={pfn}: not a page of the page cache or anonymous memory")
         if flags_array(self.m.zone[zone])[i] & PF_WRITEBACK:
             raise MisuseError(f"pfn={pfn}: under writeback already")
         start_page_writeback(&self.m, self.m.zone[zone], i)

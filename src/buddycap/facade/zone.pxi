@@ -18,63 +18,6 @@ OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("fla
 BLOCK_DTYPE = np.dtype([("pfn", "<i8"), ("order", "u1"), ("migratetype", "u1")])
 
 
-cdef list checked_ranges(object ranges, int64_t start, int64_t end):
-    """[first, end) pairs in the zone, ascending, that do not overlap."""
-    if ranges is None:
-        return [(start, end)]
-    result = []
-    at = start
-    for k, pair in enumerate(ranges):
-        try:
-            first, stop = pair
-        except (TypeError, ValueError):
-            raise MisuseError(f"present_ranges[{k}]={pair!r}: a pair (first, end) is wanted") from None
-        low = as_int64(first, f"present_ranges[{k}][0]")
-        high = as_int64(stop, f"present_ranges[{k}][1]")
-        if not at <= low < high <= end:
-            raise MisuseError(f"present_ranges[{k}]=({low}, {high}): ranges must ascend, not overlap, not be empty, "
-                              f"and lie in {start}..{end}")
-        result.append((low, high))
-        at = high
-    return result
-
-
-cdef int fill_node(zone_config_t *config, object node_present_pages, object lowmem_reserve_ratio, object node_highmem,
-                   int64_t present) except -1:
-    """The other zones of the node, as far as the marks of this one depend on them."""
-    cdef int k
-    if node_present_pages is None:
-        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
-    for name, values in (("node_present_pages", node_present_pages), ("lowmem_reserve_ratio", lowmem_reserve_ratio),
-                         ("node_highmem", node_highmem)):
-        if len(values) != MAX_NR_ZONES:
-            raise MisuseError(f"{name}: {len(values)} values: one for each of {MAX_NR_ZONES} zones is wanted")
-    for k in range(MAX_NR_ZONES):
-        config.node_present[k] = as_ranged(node_present_pages[k], f"node_present_pages[{k}]", 0, <int64_t> 1 << 40)
-        config.lowmem_reserve_ratio[k] = <int32_t> as_ranged(
-            lowmem_reserve_ratio[k], f"lowmem_reserve_ratio[{k}]", -(1 << 31), (1 << 31) - 1)
-        config.node_highmem |= <uint32_t> (bool(node_highmem[k])) << k
-    if config.node_present[config.zone_idx] != present:
-        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone has "
-                          f"{present} present pages")
-    return 0
-
-
-cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
-    """Raise the exception for operation k of a stream."""
-    one = ops[k]
-    arg = int(one["arg"])
-    if status == ST_OP_UNKNOWN:
-        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
-    if status == ST_OP_ARG:
-        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
-    if status == ST_TYPE_RANGE:
-        raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
-    if one["op"] == OP_FREE and arg >= 0:
-        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
-    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
-
-
 cdef class Zone:
     """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
 
@@ -157,29 +100,9 @@ cdef class Zone:
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
             return
-        memset(&config, 0, sizeof(config))
-        config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
-        config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, (<int64_t> 1 << 31) - (1 << 19))
-        config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
-        config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
-        config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, MAX_NR_ZONES - 1)
-        config.cpus = <int32_t> as_ranged(cpus, "cpus", 1, 4096)
-        config.pcp_batch = -1 if pcp_batch is None else <int32_t> as_ranged(pcp_batch, "pcp_batch", 1, 1 << 24)
-        config.pcp_high = -1 if pcp_high is None else <int32_t> as_ranged(pcp_high, "pcp_high", 0, 1 << 24)
-        config.min_free_kbytes = -1
-        if min_free_kbytes is not None:
-            config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
-        if pageblock_index not in ("absolute", "zone_relative"):
-            raise MisuseError(f"pageblock_index={pageblock_index!r}: allowed are 'absolute' and 'zone_relative'")
-        config.pageblock_relative = pageblock_index == "zone_relative"
-        config.pcp_bulk_cold = bool(pcp_bulk_cold)
-        config.grouping = bool(group_by_mobility)
-        config.owners = bool(owners)
-        config.slot_limit = NR_SLOTS_MAX
-        config.seed = <uint64_t> as_int64(seed, "seed")
-        ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
-        fill_node(&config, node_present_pages, lowmem_reserve_ratio, node_highmem,
-                  sum(stop - first for first, stop in ranges))
+        ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order, zone_idx,
+                             node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch, pcp_high,
+                             pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed)
         self.build(&config, ranges, bool(populate))
 
     cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
@@ -419,7 +342,7 @@ cdef class Zone:
         cdef int64_t k = 0
         cdef int one_order = 0
         cdef int status
-        if np.ndim(order):
+        if not PyLong_Check(order) and as_array(order, "order").ndim:
             order = int64_array(order, "order")
             if len(order) != n:
                 raise MisuseError(f"order: {len(order)} values for {n} PFNs")
@@ -566,9 +489,10 @@ cdef class Zone:
             raise MisuseError("set_owner: the zone was made without owners=True")
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
-        if not 0 <= cookie < 1 << 64:
+        number = operator.index(cookie)
+        if not 0 <= number < 1 << 64:
             raise MisuseError(f"cookie={cookie}: allowed range is 0..2^64-1")
-        owner_array(z)[page - z.base_pfn] = cookie
+        owner_array(z)[page - z.base_pfn] = number
 
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
@@ -586,36 +510,8 @@ cdef class Zone:
         -------
         structured ndarray (pfn i8, order u1, migratetype u1)
         """
-        cdef zone_t *z = self.ready()
-        cdef link_t *link = link_array(z)
-        cdef int64_t k = 0
-        cdef int32_t i, head
-        cdef int64_t *pfns
-        orders = range(z.max_page_order + 1) if order is None else [as_ranged(order, "order", 0, z.max_page_order)]
-        types = range(MIGRATE_TYPES)
-        if migratetype is not None:
-            types = [as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)]
-        column = np.empty(sum(z.nr_free[o] for o in orders), dtype=np.int64)
-        cdef Buffer buffer = Buffer(column, True)
-        pfns = <int64_t *> buffer.view.buf
-        runs = []
-        for o in orders:
-            for mt in types:
-                head = free_list(o, mt)
-                i = link[head].next
-                begin = k
-                while i != head:
-                    pfns[k] = z.base_pfn + i
-                    k += 1
-                    i = link[i].next
-                if k > begin:
-                    runs.append((begin, k, o, mt))
-        result = np.empty(k, dtype=BLOCK_DTYPE)
-        result["pfn"] = column[:k]
-        for begin, stop, o, mt in runs:
-            result["order"][begin:stop] = o
-            result["migratetype"][begin:stop] = mt
-        return result
+        self.ready()
+        return list_free_blocks(self.z, order, migratetype)
 
     def pcp_pages(self, cpu=0):
         """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
@@ -636,23 +532,8 @@ cdef class Zone:
         str
             Lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.
         """
-        cdef zone_t *z = self.ready()
-        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
-        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
-        lines = [f"N {z.nr_free_pages}"]
-        for order in range(z.max_page_order + 1):
-            lines.append(f"O {order} {z.nr_free[order]}")
-            for mt in range(MIGRATE_TYPES):
-                blocks = self.free_blocks(order, mt)["pfn"].tolist()
-                if blocks:
-                    lines.append(f"L {order} {mt} " + " ".join(map(str, blocks)))
-        for k, capture in enumerate(open_capture_lists(self)):
-            lines.append(" ".join([f"C {k}", *(f"{pfn}:{order}" for pfn, order in capture.blocks().tolist())]))
-        lines.append("B " + "".join(str(pageblock_array(z)[k]) for k in range(first, last + 1)))
-        for cpu in range(z.cpus):
-            pages = self.pcp_pages(cpu).tolist()
-            lines.append(" ".join([f"P {len(pages)}", *(f"{pfn}:{tag}" for pfn, tag in pages)]))
-        return "\n".join(lines) + "\n"
+        self.ready()
+        return canonical_dump(self)
 
     def vmstat(self):
         """Counters by their names in /proc/vmstat; event counters without the suffix of the zone.

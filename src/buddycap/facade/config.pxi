@@ -1,0 +1,88 @@
+# From arguments to a zone_config_t.
+
+
+cdef list checked_ranges(object ranges, int64_t start, int64_t end):
+    """[first, end) pairs in the zone, ascending, that do not overlap."""
+    if ranges is None:
+        return [(start, end)]
+    result = []
+    at = start
+    for k, pair in enumerate(ranges):
+        try:
+            first, stop = pair
+        except (TypeError, ValueError):
+            raise MisuseError(f"present_ranges[{k}]={pair!r}: a pair (first, end) is wanted") from None
+        low = as_int64(first, f"present_ranges[{k}][0]")
+        high = as_int64(stop, f"present_ranges[{k}][1]")
+        if not at <= low < high <= end:
+            raise MisuseError(f"present_ranges[{k}]=({low}, {high}): ranges must ascend, not overlap, not be empty, "
+                              f"and lie in {start}..{end}")
+        result.append((low, high))
+        at = high
+    return result
+
+
+cdef int fill_node(zone_config_t *config, object node_present_pages, object lowmem_reserve_ratio, object node_highmem,
+                   int64_t present) except -1:
+    """The other zones of the node, as far as the marks of this one depend on them."""
+    cdef int k
+    if node_present_pages is None:
+        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
+    for name, values in (("node_present_pages", node_present_pages), ("lowmem_reserve_ratio", lowmem_reserve_ratio),
+                         ("node_highmem", node_highmem)):
+        if len(values) != MAX_NR_ZONES:
+            raise MisuseError(f"{name}: {len(values)} values: one for each of {MAX_NR_ZONES} zones is wanted")
+    for k in range(MAX_NR_ZONES):
+        config.node_present[k] = as_ranged(node_present_pages[k], f"node_present_pages[{k}]", 0, <int64_t> 1 << 40)
+        config.lowmem_reserve_ratio[k] = <int32_t> as_ranged(
+            lowmem_reserve_ratio[k], f"lowmem_reserve_ratio[{k}]", -(1 << 31), (1 << 31) - 1)
+        config.node_highmem |= <uint32_t> (bool(node_highmem[k])) << k
+    if config.node_present[config.zone_idx] != present:
+        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone has "
+                          f"{present} present pages")
+    return 0
+
+
+cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
+    """Raise the exception for operation k of a stream."""
+    one = ops[k]
+    arg = int(one["arg"])
+    if status == ST_OP_UNKNOWN:
+        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
+    if status == ST_OP_ARG:
+        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
+    if status == ST_TYPE_RANGE:
+        raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
+    if one["op"] == OP_FREE and arg >= 0:
+        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
+    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
+
+
+cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
+                      zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch, pcp_high,
+                      pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed):
+    """Check the arguments of Zone and fill the record; the present ranges, which it does not hold."""
+    memset(config, 0, sizeof(zone_config_t))
+    config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
+    config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, (<int64_t> 1 << 31) - (1 << 19))
+    config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
+    config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
+    config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, MAX_NR_ZONES - 1)
+    config.cpus = <int32_t> as_ranged(cpus, "cpus", 1, 4096)
+    config.pcp_batch = -1 if pcp_batch is None else <int32_t> as_ranged(pcp_batch, "pcp_batch", 1, 1 << 24)
+    config.pcp_high = -1 if pcp_high is None else <int32_t> as_ranged(pcp_high, "pcp_high", 0, 1 << 24)
+    config.min_free_kbytes = -1
+    if min_free_kbytes is not None:
+        config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
+    if pageblock_index not in ("absolute", "zone_relative"):
+        raise MisuseError(f"pageblock_index={pageblock_index!r}: allowed are 'absolute' and 'zone_relative'")
+    config.pageblock_relative = pageblock_index == "zone_relative"
+    config.pcp_bulk_cold = bool(pcp_bulk_cold)
+    config.grouping = bool(group_by_mobility)
+    config.owners = bool(owners)
+    config.slot_limit = NR_SLOTS_MAX
+    config.seed = <uint64_t> as_int64(seed, "seed")
+    ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
+    fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem,
+              sum(stop - first for first, stop in ranges))
+    return ranges

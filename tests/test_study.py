@@ -1,0 +1,159 @@
+"""Does the experiment give the same figures everywhere, honest ones, and from a real machine's memory too?"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from buddycap import POLICIES, MisuseError
+from buddycap._world import PARAMETERS, World
+from buddycap.cli import main
+from buddycap.formats.kpageflags import PageKind
+from buddycap.lab.memory import zone_from_frames
+from buddycap.lab.stats import mean_interval, paired_interval, t_quantile
+from buddycap.lab.study import StudyConfig, compare, frames_from_recording, preset_config, run_once, run_study, study_zone
+
+SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
+SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return frames_from_recording(SNAPSHOT)
+
+
+@pytest.mark.parametrize("policy", ["none", "v1", "v3", "v4", "all-orders"])
+def test_a_run_repeats_itself_exactly(policy):
+    first, second = (run_once(SMALL, POLICIES[policy], seed=3) for _ in range(2))
+    assert first.digest == second.digest
+    assert first.totals == second.totals
+    assert np.array_equal(first.requests, second.requests)
+
+
+def test_seeds_differ():
+    digests = {run_once(SMALL, POLICIES["none"], seed).digest for seed in range(4)}
+    assert len(digests) == 4
+
+
+def test_a_run_in_pieces_is_the_same_run():
+    worlds = []
+    for events in (1, 20000):
+        zone = study_zone(SMALL, 5)
+        world = World(zone, POLICIES["v3"], SMALL.parameters(warm=False), 5)
+        while not world.run(events):
+            pass
+        worlds.append((zone.digest(), world.totals()))
+    assert worlds[0] == worlds[1]
+
+
+def test_a_policy_that_never_captures_equals_none():
+    never = POLICIES["v3"].replace(name="never", capture_min_order=15)
+    runs = [run_once(SMALL, policy, seed=2) for policy in (POLICIES["none"], never)]
+    assert runs[0].digest == runs[1].digest
+    assert np.array_equal(runs[0].requests, runs[1].requests)
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_the_books_balance_at_the_end(policy):
+    """Every invariant holds, every captured page has been given back, every success is an allocated block."""
+    zone = study_zone(SMALL, 1)
+    world = World(zone, POLICIES[policy], SMALL.parameters(warm=False), 1)
+    while not world.run():
+        pass
+    table = world.results()
+    got = table["page"][table["page"] >= 0]
+    del world
+    zone.check()
+    assert not zone.capture_lists()
+    assert len(set(got.tolist())) == len(got)
+    assert (zone.page_order[got] == 0x20 | SMALL.order).all()
+    assert ((table["path"] == 7) == (table["page"] < 0)).all()
+    if policy == "none":
+        assert not table["own"].any() and not (table["path"] == 4).any()
+
+
+def test_an_unfinished_world_lets_go_of_what_it_holds():
+    zone = study_zone(SMALL, 1)
+    world = World(zone, POLICIES["v3"], SMALL.parameters(warm=False), 1)
+    for _ in range(40):
+        world.run(997)
+    del world
+    zone.check()
+    assert not zone.capture_lists()
+
+
+def test_capture_helps_where_there_is_something_to_gain():
+    """The published direction, on the default machine: more successes and fewer steals, in every seed of four."""
+    runs = run_study(preset_config("x86_64", 1 << 18), [POLICIES["none"], POLICIES["v3"]], range(1, 5))
+    rows = compare(runs)
+    assert rows[1]["gain_points"]["mean"] > rows[1]["gain_points"]["half_width"] > 0
+    assert rows[1]["steals"]["mean"] < rows[0]["steals"]["mean"]
+
+
+def test_ppc64_runs():
+    run = run_once(preset_config("ppc64", 1 << 18, warmup_s=5), POLICIES["v3"], seed=1)
+    assert len(run.requests) == 64
+
+
+def test_a_recorded_machine_is_rebuilt_page_by_page(frames):
+    zone = zone_from_frames(frames, seed=1)
+    zone.check()
+    counts = frames.nr_pages()
+    assert zone.nr_free_pages == counts["FREE"]
+    assert zone.present_pages == len(frames.kinds) - counts["HOLE"]
+    assert np.array_equal(zone.nr_free, frames.nr_free)
+    stat = zone.vmstat()
+    for kind in (PageKind.INACTIVE_ANON, PageKind.ACTIVE_ANON, PageKind.INACTIVE_FILE, PageKind.ACTIVE_FILE):
+        assert stat[f"nr_{kind.name.lower()}"] == counts[kind.name]
+    assert stat["nr_unevictable"] == counts["UNEVICTABLE"]
+
+
+def test_the_seed_alone_draws_the_unknown_order_of_the_lists(frames):
+    digests = [zone_from_frames(frames, seed=seed).digest() for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_command_writes_what_it_prints(tmp_path, capsys):
+    out = tmp_path / "study.json"
+    assert main(["study", "--memory", "256MiB", "--seeds", "2", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    saved = json.loads(out.read_text())
+    assert "none" in printed and "v3" in printed
+    assert [row["policy"] for row in saved["policies"]] == ["none", "v3"]
+    assert len(saved["runs"]) == 4
+    assert set(saved["manifest"]) >= {"buddycap", "numpy", "config", "parameters", "seeds"}
+    assert f"{saved['policies'][0]['success_percent']['mean']:.2f}" in printed
+
+
+def test_the_command_starts_from_a_real_machine(tmp_path, capsys):
+    out = tmp_path / "study.json"
+    assert main(["study", "--from", str(SNAPSHOT), "--seeds", "1", "--policies", "v3", "--json", "--out", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--memory", "lots"], ["--memory", "1MiB"], ["--seeds", "0"], ["--policies", "nobody"], ["--from", "absent.npz"]],
+)
+def test_bad_arguments_end_in_one_clear_line(arguments, tmp_path, capsys):
+    assert main(["study", "--out", str(tmp_path / "out.json"), *arguments]) == 2
+    assert capsys.readouterr().err.startswith("buddycap: error: ")
+
+
+def test_the_world_refuses_what_it_cannot_run():
+    parameters = SMALL.parameters(warm=False)
+    with pytest.raises(MisuseError, match="builds=0"):
+        World(study_zone(SMALL, 1), POLICIES["none"], {**parameters, "builds": 0}, 1)
+    with pytest.raises(MisuseError, match="missing or unknown"):
+        World(study_zone(SMALL, 1), POLICIES["none"], {}, 1)
+    assert set(parameters) == set(PARAMETERS)
+
+
+def test_intervals_are_those_of_the_textbook():
+    assert t_quantile(1) == pytest.approx(12.706, abs=1e-3)
+    assert t_quantile(11) == pytest.approx(2.201, abs=1e-3)
+    assert t_quantile(23) == pytest.approx(2.069, abs=1e-3)
+    assert t_quantile(10**6) == pytest.approx(1.960, abs=1e-3)
+    assert mean_interval([1.0, 2.0, 3.0, 4.0]).half_width == pytest.approx(2.054, abs=1e-3)
+    assert paired_interval([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]).half_width == pytest.approx(0.0, abs=1e-12)
