@@ -33,39 +33,46 @@ MODULES = [
 NAMES = {name: getattr(buddycap, name) for name in buddycap.__all__} | {"np": np, "buddycap": buddycap}
 
 
-def blocks(language):
-    """The code blocks of a language, one parameter each: page, text and line."""
-    return [
-        pytest.param(match[2], id=f"{page.relative_to(ROOT)}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
-        for page in PAGES
-        for match in BLOCK.finditer(page.read_text())
-        if match[1] == language
-    ]
+def blocks(page, language):
+    """The code blocks of a language on a page: text and line."""
+    text = page.read_text()
+    return [(m[2], text.count("\n", 0, m.start(2)) + 1) for m in BLOCK.finditer(text) if m[1] == language]
 
 
-def run_doctest(test):
-    """Run a doctest; its report if it fails."""
+def pages(language):
+    """The pages with code of a language, one parameter each."""
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if blocks(page, language)]
+
+
+def run_doctest(test, names=None):
+    """Run a doctest and fail with its report; `names` receives what it defines."""
     report = io.StringIO()
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
-    runner.run(test, out=report.write)
+    runner.run(test, out=report.write, clear_globs=False)
     assert runner.failures == 0, report.getvalue()
+    if names is not None:
+        names.update(test.globs)
 
 
-@pytest.mark.parametrize("text", blocks("python"))
-def test_python_block(text, tmp_path, monkeypatch):
-    """A session is compared with what it shows; any other block must run."""
+@pytest.mark.parametrize("page", pages("python"))
+def test_python(page, tmp_path, monkeypatch):
+    """The blocks of a page are one session: compared with what it shows; a block without prompts must run."""
     monkeypatch.chdir(tmp_path)
-    if ">>>" in text:
-        run_doctest(doctest.DocTestParser().get_doctest(text, {}, "block", None, None))
-    else:
-        exec(compile(text, "block", "exec"), {"__name__": "block"})
+    names = {"__name__": page.stem}
+    for text, line in blocks(page, "python"):
+        if ">>>" in text:
+            test = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), line - 1)
+            run_doctest(test, names)
+        else:
+            exec(compile(text, f"{page}:{line}", "exec"), names)
 
 
-@pytest.mark.parametrize("text", blocks("console"))
-def test_console_block(text, tmp_path):
-    """Commands `$ buddycap ...` of a block end well, and print the lines that follow them; `...` stands for any."""
+@pytest.mark.parametrize("page", pages("console"))
+def test_console(page, tmp_path):
+    """Commands `$ buddycap ...` end well, and print the lines that follow them; `...` stands for any."""
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+    parts = [part for text, _ in blocks(page, "console") for part in re.split(r"^\$ ", text, flags=re.M)[1:]]
+    for part in parts:
         command, _, shown = part.partition("\n")
         if not command.startswith("buddycap "):
             continue

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from buddycap import POLICIES, MisuseError
+from buddycap import POLICIES, Machine, MisuseError
 from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
-from buddycap.lab.memory import zone_from_frames
 from buddycap.lab.stats import mean_interval, paired_interval, t_quantile
 from buddycap.lab.study import StudyConfig, compare, frames_from_recording, preset_config, run_once, run_study, study_zone
 
@@ -97,8 +96,9 @@ def test_ppc64_runs():
 
 
 def test_a_recorded_machine_is_rebuilt_page_by_page(frames):
-    zone = zone_from_frames(frames, seed=1)
-    zone.check()
+    machine = Machine.from_frames([frames], seed=1)
+    machine.check()
+    zone = machine.zones[0]
     counts = frames.nr_pages()
     assert zone.nr_free_pages == counts["FREE"]
     assert zone.present_pages == len(frames.kinds) - counts["HOLE"]
@@ -110,7 +110,7 @@ def test_a_recorded_machine_is_rebuilt_page_by_page(frames):
 
 
 def test_the_seed_alone_draws_the_unknown_order_of_the_lists(frames):
-    digests = [zone_from_frames(frames, seed=seed).digest() for seed in (1, 1, 2)]
+    digests = [Machine.from_frames([frames], seed=seed).zones[0].digest() for seed in (1, 1, 2)]
     assert digests[0] == digests[1] != digests[2]
 
 

@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from ._core import MachineBase, Zone
 from .errors import MisuseError
 from .flags import GFP, MigrateType, ZoneType, gfp_zone
+from .formats.kpageflags import PageKind, ZoneFrames, read_kpageflags
+from .formats.memory import lru_pages, zone_from_frames
 from .formats.procfs import (
     BuddyinfoRow,
     Pagetypeinfo,
@@ -219,6 +222,82 @@ class Machine(MachineBase):
         pages = parse_pages(memory, "memory") if swap is None else parse_pages(swap, "swap")
         return cls(_preset_zones(name, memory, cpus), swap_pages=pages, policy=policy, events=events)
 
+    @classmethod
+    def from_frames(
+        cls,
+        frames: Iterable[ZoneFrames],
+        *,
+        seed: int = 0,
+        cpus: int = 1,
+        preset: str = "x86_64",
+        policy: CapturePolicy | str = "none",
+        events: bool = False,
+    ) -> Self:
+        """Make a machine in the state of a recorded one.
+
+        Parameters
+        ----------
+        frames : iterable of ZoneFrames
+            1 to 4 zones of one node, such as `buddycap.formats.kpageflags.read_kpageflags` gives.
+        seed : int
+            Draws the order of the LRU lists, which no recording holds.
+        cpus : int
+        preset : str
+            Geometry of the simulated allocator.
+        policy, events
+            As for the class.
+
+        Returns
+        -------
+        Machine
+            Free pages are free; LRU pages are on their lists, active, anonymous, referenced, dirty, mapped or unevictable
+            as recorded; everything else, slab pages too, is allocated for ever. Zones with owner cookies; swap as large
+            as memory.
+
+        Notes
+        -----
+        Types of pageblocks and the order of the lists are inferred: see `buddycap.formats.memory`. Writes under way count
+        as not begun. O(pages).
+        """
+        parts = sorted(frames, key=lambda zone: zone.start_pfn)
+        geometry = _preset(preset)
+        present = [int((zone.kinds != PageKind.HOLE).sum()) for zone in parts]
+        zones = [
+            zone_from_frames(
+                zone,
+                seed=seed,
+                cpus=cpus,
+                pageblock_order=geometry.pageblock_order,
+                max_page_order=geometry.max_page_order,
+                zone_idx=k,
+                node_present_pages=(*present, 0, 0, 0, 0)[:4],
+            )
+            for k, zone in enumerate(parts)
+        ]
+        machine = cls(zones, swap_pages=sum(present), policy=policy, events=events)
+        for zone in parts:
+            machine._fill_lru(zone, seed)
+        return machine
+
+    @classmethod
+    def from_kpageflags(cls, path: str | Path, **options: Any) -> Self:
+        """Make a machine from a recording of /proc/kpageflags (`.npz`); `options` as for `from_frames`.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged.
+        OSError
+            If it cannot be read.
+        """
+        return cls.from_frames(read_kpageflags(path), **options)
+
+    def _fill_lru(self, frames: ZoneFrames, seed: int) -> None:
+        for pfns, flags, others in lru_pages(frames, seed):
+            self.lru_cache_add(pfns, flags)
+            for pfn, bits in zip(pfns[others != 0].tolist(), others[others != 0].tolist(), strict=True):
+                self.set_page_flags(pfn, set=bits)
+
     def check(self) -> None:
         """Recompute every invariant of every zone.
 
@@ -309,11 +388,16 @@ class Machine(MachineBase):
         return format_vmstat({**state, "nr_writeback": len(self.writeback), **events})
 
 
-def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:
-    """Return the zone of a preset."""
+def _preset(name: str) -> Preset:
+    """Return a preset by its name."""
     if name not in PRESETS:
         raise MisuseError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
-    preset = PRESETS[name]
+    return PRESETS[name]
+
+
+def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:
+    """Return the zone of a preset."""
+    preset = _preset(name)
     pages = parse_pages(memory, "memory")
     if pages == 0:
         raise MisuseError(f"memory={memory!r}: less than one page")

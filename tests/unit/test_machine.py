@@ -163,7 +163,7 @@ class TestZones:
         assert lowest.nr_free_pages == mark + 192
         while machine.alloc_pages(0, GFP.DMA) is not None:
             pass
-        assert lowest.nr_free_pages == state["min"] + 1 or lowest.nr_free_pages == state["min"]
+        assert lowest.nr_free_pages == state["min"] - state["min"] // 4, "nothing is kept from those who need it here"
 
     def test_a_forbidden_zone_is_passed_over(self):
         machine = self.node()
@@ -394,7 +394,7 @@ def test_everything_at_once(seed, policy):
     crowd.machine.kswapd.run()
     crowd.machine.check()
     zones = crowd.zones
-    assert sum(zone.vmstat()["pgscan_direct"] for zone in zones) > 1000
+    assert sum(zone.vmstat()["pgscan_direct"] for zone in zones) > 300
     for zone in zones:
         listed = sum(count for _, count in zip(range(6), crowd.machine.zone_state(zones.index(zone))["nr_lru"], strict=True))
         pcp = sum(len(zone.pcp_pages(cpu)) for cpu in range(2))

@@ -23,9 +23,8 @@ from .._world import PARAMETERS, World
 from ..errors import MisuseError
 from ..flags import GFP
 from ..formats.kpageflags import ZoneFrames, read_kpageflags
-from ..machine import PRESETS, parse_pages
+from ..machine import PRESETS, Machine, parse_pages
 from ..policy import CapturePolicy, find_policy
-from .memory import zone_from_frames
 from .stats import mean_interval, paired_interval
 
 __all__ = ["PRESET_CHANGES", "Run", "StudyConfig", "frames_from_recording", "run_once", "run_study", "study_zone"]
@@ -229,17 +228,10 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     (64, True)
     """
     begin = time.process_time()
-    preset = PRESETS[config.preset]
     if frames is None:
         zone = study_zone(config, seed)
     else:
-        zone = zone_from_frames(
-            frames,
-            seed=seed,
-            cpus=config.cpus,
-            pageblock_order=preset.pageblock_order,
-            max_page_order=preset.max_page_order,
-        )
+        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
     world = World(zone, policy, config.parameters(warm=frames is not None), seed)
     while not world.run():
         pass

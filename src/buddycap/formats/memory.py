@@ -1,14 +1,15 @@
-"""A real machine's memory as a simulated zone."""
+"""A real machine's memory as simulated zones; `Machine.from_kpageflags` puts the parts together."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Zone
 from ..flags import MigrateType, PageFlags
-from ..formats.kpageflags import PageKind, ZoneFrames
-from ..machine import Machine
+from .kpageflags import PageKind, ZoneFrames
 
-__all__ = ["zone_from_frames"]
+__all__ = ["lru_pages", "zone_from_frames"]
 
 _KERNEL_KINDS = (
     PageKind.KERNEL,
@@ -55,44 +56,51 @@ def _pageblock_types(frames: ZoneFrames, pageblock_order: int) -> NDArray[np.uin
     return np.where(counts[0] > counts[1], MigrateType.UNMOVABLE, MigrateType.MOVABLE).astype(np.uint8)
 
 
-def _fill_lru(zone: Zone, frames: ZoneFrames, seed: int) -> None:
-    """Put the pages of the five LRU lists on them; their real order is unknown, so it is drawn from the seed."""
-    machine = Machine([zone])
-    for flags, pfns in zip(_LISTS, frames.lru_pfns(), strict=True):
-        if not len(pfns):
-            continue
-        scattered = _scattered(pfns, seed)
-        machine.lru_cache_add(scattered, int(flags))
-        extra = frames.page_flags(scattered) & _KEPT_FLAGS
-        for pfn, bits in zip(scattered[extra != 0].tolist(), extra[extra != 0].tolist(), strict=True):
-            machine.set_page_flags(pfn, set=bits)
-
-
-def zone_from_frames(
-    frames: ZoneFrames, *, seed: int = 0, cpus: int = 1, pageblock_order: int = 9, max_page_order: int = 10
-) -> Zone:
-    """Build a zone in the state of a recorded one.
+def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64], int, NDArray[np.uint32]]]:
+    """Yield, for each of the five LRU lists: PFNs in the order to add them, the list's flags, other flags of each page.
 
     Parameters
     ----------
     frames : ZoneFrames
-        What `buddycap.formats.kpageflags.read_kpageflags` gives.
     seed : int
-        Draws the order of the LRU lists, which no recording holds.
-    cpus : int
+        Draws the order, which no recording holds.
+    """
+    for flags, pfns in zip(_LISTS, frames.lru_pfns(), strict=True):
+        scattered = _scattered(pfns, seed)
+        yield scattered, int(flags), frames.page_flags(scattered) & _KEPT_FLAGS
+
+
+def zone_from_frames(
+    frames: ZoneFrames,
+    *,
+    seed: int = 0,
+    cpus: int = 1,
+    pageblock_order: int = 9,
+    max_page_order: int = 10,
+    zone_idx: int = 0,
+    node_present_pages: tuple[int, ...] | None = None,
+) -> Zone:
+    """Build a zone whose free pages are those of a recorded one; every other page is allocated.
+
+    Parameters
+    ----------
+    frames : ZoneFrames
+        What `read_kpageflags` gives.
+    seed : int
+        Of the zone's random numbers.
+    cpus, zone_idx : int
+    node_present_pages : tuple of 4 int, optional, pages
     pageblock_order, max_page_order : int
-        Geometry of the simulated allocator; blocks merge anew up to its largest order.
+        Geometry of the simulated allocator; free pages merge anew up to its largest order.
 
     Returns
     -------
     Zone
-        With owners=True. Free pages are free, LRU pages are on their lists (active, anonymous, referenced, dirty,
-        mapped, unevictable as recorded), everything else is allocated for ever.
+        With owners=True.
 
     Notes
     -----
-    Inferred, since no file of /proc has it: the types of pageblocks (by the majority of their pages in use) and the order
-    of the lists. All slab pages count as unreclaimable. Writes under way are taken as not begun. O(pages).
+    Types of pageblocks are inferred by the majority of their pages in use, since no file of /proc has them. O(pages).
     """
     zone = Zone(
         frames.start_pfn,
@@ -100,6 +108,8 @@ def zone_from_frames(
         present_ranges=[tuple(pair) for pair in frames.present_ranges.tolist()],
         max_page_order=max_page_order,
         pageblock_order=pageblock_order,
+        zone_idx=zone_idx,
+        node_present_pages=node_present_pages,
         cpus=cpus,
         owners=True,
         populate=False,
@@ -110,6 +120,5 @@ def zone_from_frames(
     for k, migratetype in enumerate(_pageblock_types(frames, pageblock_order).tolist()):
         zone.set_pageblock_migratetype(max(first + k * pages, frames.start_pfn), migratetype)
     zone.free_many(frames.pfns(PageKind.FREE))
-    zone.set_min_free_kbytes(zone.min_free_kbytes)
-    _fill_lru(zone, frames, seed)
+    zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it
     return zone
