@@ -25,7 +25,7 @@ lint:
 	$(PYTHON) -m pytest -q $(RULES)
 
 docs:
-	$(PYTHON) -m pytest -q --doctest-modules --doctest-glob='*.md' --pyargs buddycap README.md $(wildcard docs)
+	$(PYTHON) -m pytest -q tests/test_docs.py
 
 debug:
 	BUDDYCAP_DEBUG=1 $(EDITABLE)

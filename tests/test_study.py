@@ -11,7 +11,15 @@ from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
 from buddycap.lab.stats import mean_interval, paired_interval, t_quantile
-from buddycap.lab.study import StudyConfig, compare, frames_from_recording, preset_config, run_once, run_study, study_zone
+from buddycap.lab.study import (
+    StudyConfig,
+    compare,
+    frames_from_recording,
+    preset_config,
+    run_once,
+    run_study,
+    study_zone,
+)
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
@@ -69,7 +77,8 @@ def test_the_books_balance_at_the_end(policy):
     assert (zone.page_order[got] == 0x20 | SMALL.order).all()
     assert ((table["path"] == 7) == (table["page"] < 0)).all()
     if policy == "none":
-        assert not table["own"].any() and not (table["path"] == 4).any()
+        assert not table["own"].any()
+        assert not (table["path"] == 4).any()
 
 
 def test_an_unfinished_world_lets_go_of_what_it_holds():
@@ -119,7 +128,8 @@ def test_the_command_writes_what_it_prints(tmp_path, capsys):
     assert main(["study", "--memory", "256MiB", "--seeds", "2", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     saved = json.loads(out.read_text())
-    assert "none" in printed and "v3" in printed
+    assert "none" in printed
+    assert "v3" in printed
     assert [row["policy"] for row in saved["policies"]] == ["none", "v3"]
     assert len(saved["runs"]) == 4
     assert set(saved["manifest"]) >= {"buddycap", "numpy", "config", "parameters", "seeds"}
@@ -128,7 +138,9 @@ def test_the_command_writes_what_it_prints(tmp_path, capsys):
 
 def test_the_command_starts_from_a_real_machine(tmp_path, capsys):
     out = tmp_path / "study.json"
-    assert main(["study", "--from", str(SNAPSHOT), "--seeds", "1", "--policies", "v3", "--json", "--out", str(out)]) == 0
+    assert (
+        main(["study", "--from", str(SNAPSHOT), "--seeds", "1", "--policies", "v3", "--json", "--out", str(out)]) == 0
+    )
     assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
 
 

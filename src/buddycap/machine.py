@@ -28,7 +28,7 @@ __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 PAGE_SIZE = 4096
 
 _UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
-_NAMES = {1: ("Normal",), 2: ("DMA32", "Normal"), 3: ("DMA", "DMA32", "Normal"), 4: ("DMA", "DMA32", "Normal", "Movable")}
+_NAMES = ((), ("Normal",), ("DMA32", "Normal"), ("DMA", "DMA32", "Normal"), ("DMA", "DMA32", "Normal", "Movable"))
 _OLD_LAYOUT = ZoneinfoLayout(counter_indent=4, counters_first=True)
 _PER_ZONE_EVENTS = ("pgalloc", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct")
 
@@ -165,7 +165,7 @@ class Machine(MachineBase):
         if isinstance(zones, str):
             zones = _preset_zones(zones, "1GiB", 1)
         zones = sorted(zones, key=lambda zone: zone.zone_idx)
-        self.names = tuple(_NAMES.get(len(zones), ()) if names is None else names)
+        self.names = tuple(_NAMES[min(len(zones), len(_NAMES) - 1)] if names is None else names)
         kinds = _kinds(self.names)
         if len(kinds) != len(zones):
             raise MisuseError(f"names: {len(kinds)} names for {len(zones)} zones")
@@ -250,14 +250,14 @@ class Machine(MachineBase):
         Returns
         -------
         Machine
-            Free pages are free; LRU pages are on their lists, active, anonymous, referenced, dirty, mapped or unevictable
-            as recorded; everything else, slab pages too, is allocated for ever. Zones with owner cookies; swap as large
-            as memory.
+            Free pages are free; LRU pages are on their lists, active, anonymous, referenced, dirty, mapped or
+            unevictable as recorded; everything else, slab pages too, is allocated for ever. Zones with owner cookies; swap
+            as large as memory.
 
         Notes
         -----
-        Types of pageblocks and the order of the lists are inferred: see `buddycap.formats.memory`. Writes under way count
-        as not begun. O(pages).
+        Types of pageblocks and the order of the lists are inferred: see `buddycap.formats.memory`. Writes under way
+        count as not begun. O(pages).
         """
         parts = sorted(frames, key=lambda zone: zone.start_pfn)
         geometry = _preset(preset)

@@ -11,9 +11,7 @@ MARKS = 400  # KiB: min 100, low 125, high 150 pages
 
 def machine_with(free, lru=0, **parameters):
     """Return a machine of 1024 pages: single free ones that cannot merge, and clean pages on the inactive list."""
-    machine, zone = full_machine(
-        1024, free=[(2 * k, 0) for k in range(free)], min_free_kbytes=MARKS, **parameters
-    )
+    machine, zone = full_machine(1024, free=[(2 * k, 0) for k in range(free)], min_free_kbytes=MARKS, **parameters)
     machine.lru_cache_add(range(512, 512 + lru))
     return machine, zone
 

@@ -202,7 +202,7 @@ class TestLeaving:
 class TestSlab:
     def test_the_shrinker_frees_from_the_tail_and_spares_what_is_used(self):
         machine, zone = starving_machine(1024)
-        machine.slab_add(range(0, 40))
+        machine.slab_add(range(40))
         machine.slab_add(range(40, 60), PageFlags.REFERENCED)
         machine.slab_add(range(60, 80), PageFlags.PINNED)
         machine.slab_add(range(80, 400))

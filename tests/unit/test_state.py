@@ -1,6 +1,7 @@
 """Is a zone one block of memory that can be copied, saved, sent away and hashed, and that goes on where it was?"""
 
 import copy
+import ctypes
 import gc
 import multiprocessing
 import pickle
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from buddycap import FormatError, Machine, PageFlags, Zone
-from zone_struct import Header, Memory
+from zone_struct import Header
 
 MOVABLE = 2
 GEOMETRIES = {
@@ -40,7 +41,6 @@ def activity(zone, seed, steps=300):
             lists.append(zone.capture_list())
         elif what == 5 and lists:
             said.append(lists[-1].capture_alloc_or_return(rng.randrange(3), alloc_flags=1))
-            blocks += [] if said[-1] is None else []
         elif blocks:
             pfn, order = blocks.pop(rng.randrange(len(blocks)))
             if lists and what == 6:
@@ -59,7 +59,7 @@ def worked(name="holes"):
     activity(zone, 1)
     pages = [int(pfn) for pfn in zone.alloc_many(6) if pfn >= 0]
     Machine([zone]).lru_cache_add(pages[:2], PageFlags.DIRTY)
-    if zone.page_owner is not None:
+    if zone.owner is not None:
         zone.set_owner(pages[2], (1 << 64) - 1)
     zone.capture_list().capture_many(pages[3:])
     zone.rmqueue_pcplist(MOVABLE)
@@ -95,7 +95,9 @@ def test_restored_zone_is_the_same_and_goes_on_the_same(way, name, tmp_path):
         assert other.digest() == zone.digest()
         assert other.canonical_dump() == zone.canonical_dump()
         assert other.vmstat() == zone.vmstat()
-        assert [c.blocks().tolist() for c in other.capture_lists()] == [c.blocks().tolist() for c in zone.capture_lists()]
+        assert [c.blocks().tolist() for c in other.capture_lists()] == [
+            c.blocks().tolist() for c in zone.capture_lists()
+        ]
         assert [c.stats for c in other.capture_lists()] == [c.stats for c in zone.capture_lists()]
         seed = zone.random()
         assert other.random() == seed
@@ -165,8 +167,8 @@ def refused(load, data):
 
 def lengths(size):
     """Every length of a cut header, and some of everything behind."""
-    header = Header.magic.offset + 1032
-    return sorted({*range(0, min(size, header)), *range(header, size, 97), size - 1, size - 8, size - 64})
+    header = ctypes.sizeof(Header) + 8
+    return sorted({*range(header), *range(header, size, 97), size - 1, size - 8, size - 64})
 
 
 def test_cut_image(image):
@@ -179,7 +181,7 @@ def test_cut_image(image):
 
 def test_every_header_byte(image):
     data, load = image
-    for k in range(Memory(load(data)).header.header_bytes):
+    for k in range(ctypes.sizeof(Header)):
         for flip in (0x01, 0x80, 0xFF):
             changed = bytearray(data)
             changed[k] ^= flip
@@ -270,8 +272,7 @@ def test_digest_sees_everything():
     assert len(seen) == len(changes) + 1
 
 
-def test_digest_is_pinned():
-    """The digest of a fixed history is the same on every machine and in every release of this image version."""
+def test_digest_follows_from_the_history_alone():
     zone = worked()
     assert zone.digest() == worked().digest()
     assert len(zone.digest()) == 32
@@ -280,7 +281,7 @@ def test_digest_is_pinned():
 
 # --- views ---
 
-VIEWS = ("page_order", "page_flags", "page_owner", "pageblock_migratetype", "nr_free")
+VIEWS = ("page_order", "page_flags", "owner", "pageblock_migratetype", "nr_free")
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -288,7 +289,7 @@ def test_views_are_read_only_windows(name):
     zone = worked()
     view = getattr(zone, name)
     assert not view.flags.writeable
-    with pytest.raises(ValueError, match="read-only|WRITEABLE"):
+    with pytest.raises(ValueError, match=r"read-only|WRITEABLE"):
         view[0] = 1
     with pytest.raises(ValueError, match="WRITEABLE"):
         view.flags.writeable = True
@@ -298,7 +299,7 @@ def test_views_are_read_only_windows(name):
 
 def test_views_show_what_happens():
     zone = Zone(0, 1024, min_free_kbytes=0, owners=True)
-    order, free, owner = zone.page_order, zone.nr_free, zone.page_owner
+    order, free, owner = zone.page_order, zone.nr_free, zone.owner
     page = zone.rmqueue(0, MOVABLE)
     zone.set_owner(page, 99)
     assert (order[page], owner[page], free.tolist()) == (0x20, 99, [1] * 10 + [0])

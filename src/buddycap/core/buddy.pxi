@@ -21,11 +21,12 @@ cdef void free_one_page(zone_t *z, int32_t i, int order) noexcept nogil:
     cdef link_t *link = link_array(z)
     cdef int mt = get_pageblock_migratetype(z, i)
     cdef int first_order = order
+    cdef int max_page_order = z.max_page_order
     cdef int32_t buddy
 
     z.nr_free_pages += 1 << order
     state[i] = PG_TAIL
-    while order < z.max_page_order:
+    while order < max_page_order:
         buddy = i ^ (1 << order)
         if (state[buddy] & ~PG_CAPTURED) != order:
             break
@@ -80,9 +81,10 @@ cdef inline void take_free_block(zone_t *z, int32_t i, int order, int from_order
 cdef inline int32_t rmqueue_smallest(zone_t *z, int order, int mt) noexcept nogil:
     """Take the head of the first non-empty list of type mt at or above `order`.  Linux: __rmqueue_smallest."""
     cdef link_t *link = link_array(z)
+    cdef int max_page_order = z.max_page_order
     cdef int from_order
     cdef int32_t i, head
-    for from_order in range(order, z.max_page_order + 1):
+    for from_order in range(order, max_page_order + 1):
         head = free_list(from_order, mt)
         i = link[head].next
         if i != head:

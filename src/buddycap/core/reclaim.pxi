@@ -216,13 +216,14 @@ cdef int page_verdict(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *ou
 cdef int shrink_page(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
     """Decide on page i, from where the decision stood."""
     cdef int state = sc.page_state
+    cdef uint32_t again = PF_LOCKED | PF_DIRTY | PF_MMAP | PF_PINNED | PF_ORPHAN
     cdef int verdict
     sc.page_state = PAGE_FRESH
     if state != PAGE_FRESH and flags_array(z)[i] & PF_WRITEBACK:
         sc.page_state = state
         return VERDICT_WAIT
-    if state == PAGE_WRITTEN:               # the lock was dropped for the write: take it again
-        return VERDICT_KEEP if flags_array(z)[i] & (PF_LOCKED | PF_DIRTY | PF_PINNED | PF_ORPHAN) else VERDICT_FREE
+    if state == PAGE_WRITTEN:               # the lock was dropped for the write; a page in use again cannot be removed
+        return VERDICT_KEEP if flags_array(z)[i] & again else VERDICT_FREE
     if state == PAGE_FRESH:
         verdict = page_lookup(sc, z, i, out)
         if verdict != VERDICT_FREE:

@@ -157,8 +157,8 @@ cdef class CaptureList:
 
     @property
     def stats(self):
-        """Pages by origin since the list was opened: own, merged (were free), foreign (freed by others); and the largest
-        order that stood on it."""
+        """Pages by origin since the list was opened: own, merged (were free), foreign (freed by others); and the
+        largest order that stood on it."""
         cdef slot_t *s
         self.open_slot()
         s = zone_slot(self.zone.ready(), self.slot)

@@ -38,8 +38,8 @@ cdef int fill_node(zone_config_t *config, object node_present_pages, object lowm
             lowmem_reserve_ratio[k], f"lowmem_reserve_ratio[{k}]", -(1 << 31), (1 << 31) - 1)
         config.node_highmem |= <uint32_t> (bool(node_highmem[k])) << k
     if config.node_present[config.zone_idx] != present:
-        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone has "
-                          f"{present} present pages")
+        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone "
+                          f"has {present} present pages")
     return 0
 
 

@@ -278,7 +278,7 @@ cdef class MachineBase:
         elif step.wait == WAIT_WRITEBACK:
             self.end_write(step.zone, <int32_t> step.page)
         elif step.wait == WAIT_LISTS:
-            raise MisuseError("every private list of a zone is in use: finish or close requests and capture lists first")
+            raise MisuseError("every private list of a zone is in use: close requests and capture lists first")
         PyErr_CheckSignals()
         return 0
 
@@ -571,10 +571,12 @@ cdef class MachineBase:
         """Begin to write a page of the LRU: it is WRITEBACK and not DIRTY until `end_writeback`."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
+        cdef uint32_t flags
         self.locate_page(pfn, &zone, &i)
-        if not flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED) or flags_array(self.m.zone[zone])[i] & PF_SLAB:
+        flags = flags_array(self.m.zone[zone])[i]
+        if not flags & (PF_LRU | PF_ISOLATED) or flags & PF_SLAB:
             raise MisuseError(f"pfn={pfn}: not a page of the page cache or anonymous memory")
-        if flags_array(self.m.zone[zone])[i] & PF_WRITEBACK:
+        if flags & PF_WRITEBACK:
             raise MisuseError(f"pfn={pfn}: under writeback already")
         start_page_writeback(&self.m, self.m.zone[zone], i)
         self.writes[(zone, i)] = None

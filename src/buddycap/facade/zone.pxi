@@ -100,9 +100,9 @@ cdef class Zone:
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
             return
-        ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order, zone_idx,
-                             node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch, pcp_high,
-                             pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed)
+        ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
+                             zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch,
+                             pcp_high, pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed)
         self.build(&config, ranges, bool(populate))
 
     cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:

@@ -244,18 +244,7 @@ class ZoneFrames:
         return {kind.name: int(counts[kind]) for kind in PageKind}
 
     def pfns(self, *kinds: PageKind) -> NDArray[np.int64]:
-        """Return the PFNs of all pages of some kinds, ascending.
-
-        Parameters
-        ----------
-        *kinds : PageKind
-            Kinds of page.
-
-        Returns
-        -------
-        ndarray[int64], shape (pages,)
-            Absolute PFNs.
-        """
+        """Return the absolute PFNs of all pages of some kinds, ascending: int64, shape (pages,)."""
         wanted = np.zeros(256, bool)
         wanted[list(kinds)] = True
         return np.flatnonzero(wanted[self.kinds]) + self.start_pfn
@@ -365,7 +354,8 @@ def _classify(flags: NDArray[np.uint64]) -> NDArray[np.uint8]:
 
 def _any(words: NDArray[np.uint64], mask: int) -> NDArray[np.bool_]:
     """Tell which words have one of the bits."""
-    return (words & np.uint64(mask)) != 0
+    found: NDArray[np.bool_] = (words & np.uint64(mask)) != 0
+    return found
 
 
 def _mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: int, section_pages: int) -> None:

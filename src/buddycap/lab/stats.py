@@ -67,7 +67,7 @@ def t_quantile(degrees: int) -> float:
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
     )
-    return z + sum(term / degrees ** (k + 1) for k, term in enumerate(terms))
+    return z + sum((term / float(degrees ** (k + 1)) for k, term in enumerate(terms)), 0.0)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:

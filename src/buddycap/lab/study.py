@@ -148,7 +148,7 @@ class StudyConfig:
         }
 
 
-PRESET_CHANGES: dict[str, dict[str, int]] = {"x86_64": {}, "ppc64": {"unmovable_permille": 20}}
+PRESET_CHANGES: dict[str, dict[str, Any]] = {"x86_64": {}, "ppc64": {"unmovable_permille": 20}}
 
 
 @dataclass(frozen=True)
@@ -300,9 +300,9 @@ def manifest(config: StudyConfig, seeds: Sequence[int], source: str | None) -> d
     }
 
 
-def preset_config(preset: str, memory_pages: int, **changes: int) -> StudyConfig:
-    """Return the calibrated configuration of a preset."""
-    return replace(StudyConfig(preset=preset, memory_pages=memory_pages), **PRESET_CHANGES[preset], **changes)
+def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig:
+    """Return the configuration of a preset, with other values for some fields."""
+    return replace(StudyConfig(preset=preset, memory_pages=memory_pages), **{**PRESET_CHANGES[preset], **changes})
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
@@ -346,7 +346,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="first seed (default: 1)")
     parser.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
     parser.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
-    parser.add_argument("--out", default="study.json", metavar="FILE", help="where the results go (default: study.json)")
+    parser.add_argument(
+        "--out", default="study.json", metavar="FILE", help="where the results go (default: study.json)"
+    )
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
 
 
@@ -372,8 +374,10 @@ def command(args: argparse.Namespace) -> int:
         print(json.dumps(result))
         return 0
     memory = f"{frames.name} zone of {args.source}" if frames else "synthetic warm-up"
-    print(f"{config.preset}, {pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {pages >> config.order} requests of order "
-          f"{config.order}, {args.seeds} seeds, 95 % intervals")
+    print(
+        f"{config.preset}, {pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {pages >> config.order} requests of order "
+        f"{config.order}, {args.seeds} seeds, 95 % intervals"
+    )
     print(_table(rows))
     print(f"pages per request; {time.perf_counter() - begin:.1f} s; details: {args.out}")
     return 0

@@ -1,7 +1,7 @@
 # The actors of the experiment: each decides what it wants next and when it goes on.
 #
 # An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
-# for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on, -1 for never.
+# for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on (-1: never).
 
 from ._core cimport (GFP_IO, GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_RECLAIMABLE, mark_page_accessed)
 

@@ -1,8 +1,8 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
 from ._core cimport (NR_GFP_ZONES, PATH_CAPTURED, WAIT_CONGESTION, WAIT_DONE, WAIT_LISTS, WAIT_SLEEP, WAIT_WRITEBACK,
-                     as_policy, kswapd_abort, kswapd_step, machine_attach_zone, machine_init, request_abort, request_init,
-                     request_step)
+                     as_policy, kswapd_abort, kswapd_step, machine_attach_zone, machine_init, request_abort,
+                     request_init, request_step)
 
 cdef enum:
     YIELD_NS = 20000            # a task lets others come in after so much work
