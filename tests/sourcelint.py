@@ -60,6 +60,8 @@ _ENUM = re.compile(
 )
 _BLOCK = re.compile(r"^cdef\s+(?:class|struct|union|packed\s+struct)\s+(\w+)", re.M)
 _CIMPORT = re.compile(r"^from\s+[\w.]+\s+cimport\s+(\([^)]*\)|[^\n]*)", re.M)
+_EXTERN = re.compile(r"^cdef\s+extern\s+from\b[^\n]*:[ \t]*\n(?P<body>(?:[ \t]+[^\n]*\n|[ \t]*\n)+)", re.M)
+_VERBATIM = re.compile(r'^cdef\s+extern\s+from\b[^\n]*:\s*"""(.*?)"""', re.M | re.S)
 _CALL = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
 _FUNCTION = re.compile(
     r"^(?P<indent>[ \t]*)(?:cdef|cpdef|def)\s+(?!(?:class|enum|struct|union|extern)\b)[^=\n]*?(?P<name>\w+)\s*\(", re.M
@@ -79,6 +81,7 @@ NOT_IN_CORE = {
     "imports": r"^(?!from libc\.string cimport\b)[^\n]*\bc?import\b",
     "exception handling": r"\b(?:try|finally)\s*:",
 }
+NOT_IN_VERBATIM_C = re.compile(r"\b(?:_?Py[A-Z_]\w*|malloc|calloc|realloc|free|abort|exit|printf)\b")
 DIRECTIVE = re.compile(
     r"^[ \t]*#[ \t]*(?:cython|distutils)[ \t]*:|^[ \t]*(?:@|with[ \t]+)cython\.(?:boundscheck|wraparound"
     r"|initializedcheck|nonecheck|cdivision|overflowcheck|embedsignature|binding|profile|linetrace|infer_types|language_level)\b",
@@ -129,6 +132,8 @@ def defined_names(text: str) -> set[str]:
     names |= set(_FUNCTION_POINTER.findall(code)) | set(_BLOCK.findall(code))
     for enum in _ENUM.finditer(code):
         names |= {enum["name"]} | set(re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)\s*(?==|,|$)", enum["body"], re.M))
+    for extern in _EXTERN.finditer(code):
+        names |= set(re.findall(r"(\w+)[ \t]*\(", extern["body"]))
     for listed in _CIMPORT.findall(code):
         names |= {re.split(r"\s+as\s+", item.strip())[-1] for item in listed.strip("()").split(",")}
     return names - {""}
@@ -224,6 +229,7 @@ def not_pure(text: str) -> list[str]:
         for name, _, clause, line in cdef_clauses(text)
         if not {"noexcept", "nogil"} <= set(clause.split())
     ]
+    found += [f"{m[0]} in verbatim C" for c in _VERBATIM.findall(text) for m in NOT_IN_VERBATIM_C.finditer(c)]
     return found + [
         f"def, line {line_of(code, m.start())}" for m in re.finditer(r"^[ \t]*(?:cdef class|def|cpdef)\b", code, re.M)
     ]

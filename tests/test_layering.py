@@ -154,9 +154,23 @@ class TestTheRulesCanFail:
             "ctypedef struct zone_t:\n    int field\n"
             "ctypedef void (*hook_t)(int) noexcept nogil\n"
             "cdef class Zone:\n    cdef int inner\n"
+            'cdef extern from *:\n    """\n    #define twice(x) 2\n    """\n    int twice(int x) nogil\n'
             "cdef inline int f(zone_t *z,\n                  int x) noexcept nogil:\n    cdef int local = 1\n"
         )
-        assert defined_names(code) == {"memset", "copy", "mt", "A", "B", "C", "D", "zone_t", "hook_t", "Zone", "f"}
+        assert defined_names(code) == {
+            "memset",
+            "copy",
+            "mt",
+            "A",
+            "B",
+            "C",
+            "D",
+            "zone_t",
+            "hook_t",
+            "Zone",
+            "f",
+            "twice",
+        }
 
     @pytest.mark.parametrize(
         ("source", "module", "wrong"),

@@ -153,6 +153,12 @@ class TestTheRulesCanFail:
         assert not_pure("cdef int f(int x) noexcept:\n    return x\n") == ["f is not noexcept nogil, line 1"]
         assert not_pure("\ndef f(x):\n    return x\n") == ["def, line 2"]
 
+    def test_purity_of_verbatim_c(self):
+        block = 'cdef extern from *:\n    """\n    #define half(x) {}\n    """\n    int half(int x) nogil\n'
+        assert not_pure(block.format("((x) / 2)")) == []
+        assert not_pure(block.format("malloc(x)")) == ["malloc in verbatim C"]
+        assert not_pure(block.format("PyLong_AsLong(x)")) == ["PyLong_AsLong in verbatim C"]
+
     def test_directives(self):
         good = "@cython.final\ncdef class Zone:  # Cython: see setup.py\n    pass\n"
         assert directives(good) == []

@@ -257,6 +257,18 @@ ctypedef struct violation_t:    # what zone_check found first
     int64_t found
 
 
+# Ask for the cache line at p; nothing on compilers without it.
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define buddycap_prefetch(p) __builtin_prefetch(p)
+    #else
+    #define buddycap_prefetch(p) ((void) (p))
+    #endif
+    """
+    void buddycap_prefetch(const void *p) noexcept nogil
+
+
 # The signatures that a part above its definition needs, and that other modules may cimport.
 cdef void free_one_page(zone_t *z, int32_t i, int order) noexcept nogil
 cdef int32_t rmqueue(zone_t *z, int order, int mt) noexcept nogil

@@ -16,6 +16,20 @@ BLOCK_DTYPE: np.dtype[np.void]
 _Policy: TypeAlias = CapturePolicy | str
 _Wait: TypeAlias = Literal["none", "congestion", "writeback", "events", "lists", "sleep", "done"]
 
+def node_formulas(
+    present: Sequence[SupportsIndex],
+    highmem: Sequence[bool | int],
+    ratio: Sequence[SupportsIndex],
+    min_free_kbytes: SupportsIndex | None = None,
+) -> dict[str, Any]: ...
+
+class Memory:
+    def __new__(cls, size: SupportsIndex) -> Self: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class Buffer:
+    def __new__(cls, array: Any, writable: bool = False) -> Self: ...
+
 class Zone:
     def __new__(
         cls,
@@ -140,14 +154,8 @@ class Zone:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Zone: ...
 
-def node_formulas(
-    present: Sequence[SupportsIndex],
-    highmem: Sequence[SupportsIndex],
-    ratio: Sequence[SupportsIndex],
-    min_free_kbytes: SupportsIndex | None = None,
-) -> dict[str, Any]: ...
-
 class CaptureList:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
     def zone(self) -> Zone: ...
     @property
@@ -268,6 +276,7 @@ class MachineBase:
 
 @final
 class AllocRequest:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
     def machine(self) -> MachineBase: ...
     @property
@@ -286,6 +295,7 @@ class AllocRequest:
 
 @final
 class Kswapd:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     @property
     def machine(self) -> MachineBase: ...
     @property

@@ -251,7 +251,7 @@ class Machine(MachineBase):
         -------
         Machine
             Free pages are free; LRU pages are on their lists, active, anonymous, referenced, dirty, mapped or
-            unevictable as recorded; everything else, slab pages too, is allocated for ever. Zones with owner cookies; swap
+            unevictable as recorded; everything else, slab pages too, is allocated for ever. Zones with owners; swap
             as large as memory.
 
         Notes

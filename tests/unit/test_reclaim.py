@@ -269,7 +269,8 @@ class TestDecisions:
         steps(request)
         assert fate(zone) == "freed"
 
-    def test_11_a_page_that_is_dirty_again_after_its_write_is_kept(self):
+    @pytest.mark.parametrize("flag", [PageFlags.DIRTY, PageFlags.MMAP])
+    def test_11_a_page_that_is_in_use_again_after_its_write_is_kept(self, flag):
         machine, zone = starving_machine()
         machine.lru_cache_add(5, PageFlags.DIRTY)
         scan_now(machine, inactive_file=32)
@@ -278,10 +279,12 @@ class TestDecisions:
         request.step(10)
         machine.write_congested = False
         assert request.step(10).wait == "writeback"
-        machine.set_page_flags(5, set=PageFlags.DIRTY)
+        machine.set_page_flags(5, set=flag)
         machine.end_writeback(5)
         request.step(1)
-        assert zone.vmstat()["nr_vmscan_write"] == 2, "put back, isolated again, written again"
+        stats = request.stats
+        assert stats["scanned"] == 3, "put back, isolated again"
+        assert (stats["pageouts"], stats["unmapped"]) == ((2, 0) if flag == PageFlags.DIRTY else (1, 1))
 
     def test_13_a_pinned_page_is_unmapped_and_kept(self):
         machine, zone, request = decide(PageFlags.PINNED | PageFlags.MMAP)

@@ -3,16 +3,6 @@
 # What a stream will free soon is known, so its cache lines are asked for ahead of time: in a zone larger than the
 # caches that is worth more than anything else.
 
-cdef extern from *:
-    """
-    #if defined(__GNUC__)
-    #define buddycap_prefetch(p) __builtin_prefetch(p)
-    #else
-    #define buddycap_prefetch(p) ((void) (p))
-    #endif
-    """
-    void buddycap_prefetch(const void *p) noexcept nogil
-
 cdef enum:
     PREFETCH_OPS = 12           # how far ahead
 
