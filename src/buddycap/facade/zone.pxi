@@ -86,6 +86,7 @@ cdef class Zone:
     cdef Memory memory
     cdef PyThread_type_lock lock
     cdef bint busy
+    cdef int waiting
     cdef object __weakref__
 
     def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
@@ -96,6 +97,7 @@ cdef class Zone:
         self.lock = PyThread_allocate_lock()
         if self.lock == NULL:
             raise MemoryError("no lock for a zone")
+        PyThread_acquire_lock(self.lock, WAIT_LOCK)
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
@@ -122,30 +124,31 @@ cdef class Zone:
             PyThread_free_lock(self.lock)
 
     # --- one caller at a time ---
-
-    cdef int wait_ready(self) except -1:
-        while self.busy:
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
-                PyThread_release_lock(self.lock)
-        return 0
+    # All of this is done with the GIL.  The lock is held but for a moment, in which `end` hands the zone to one of those
+    # who wait: a caller in a loop cannot keep the others away.
 
     cdef inline zone_t *ready(self) except NULL:
-        """The zone, once no other thread is in a long call on it."""
+        """The zone, once no other thread is in a long call on it.  Whoever gets it next must have the GIL first."""
         if self.busy:
-            self.wait_ready()
+            self.begin()
+            self.end()
         return self.z
 
     cdef zone_t *begin(self) except NULL:
         """Take the zone for a long call without the GIL; `end` must follow."""
-        self.wait_ready()
-        PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        if self.busy:
+            self.waiting += 1
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
         self.busy = True
         return self.z
 
     cdef void end(self) noexcept:
-        self.busy = False
-        PyThread_release_lock(self.lock)
+        if self.waiting:
+            self.waiting -= 1
+            PyThread_release_lock(self.lock)
+        else:
+            self.busy = False
 
     # --- allocation and free ---
 
