@@ -124,8 +124,8 @@ cdef class Zone:
             PyThread_free_lock(self.lock)
 
     # --- one caller at a time ---
-    # All of this is done with the GIL.  The lock is held but for a moment, in which `end` hands the zone to one of those
-    # who wait: a caller in a loop cannot keep the others away.
+    # All of this is done with the GIL.  The lock is always held but for the moment in which `end` hands the zone to one
+    # of those who wait: so a caller in a loop cannot keep the others away.
 
     cdef inline zone_t *ready(self) except NULL:
         """The zone, once no other thread is in a long call on it.  Whoever gets it next must have the GIL first."""

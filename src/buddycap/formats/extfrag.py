@@ -15,9 +15,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from buddycap.errors import MisuseError
-from buddycap.formats.procfs import BuddyinfoRow
-from buddycap.formats.proctext import ProcLine, ProcText
+from ..errors import MisuseError
+from .procfs import BuddyinfoRow
+from .proctext import ProcLine, ProcText
 
 __all__ = [
     "IndexRow",

@@ -12,110 +12,23 @@ which blocks are free. What the words cannot tell:
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from buddycap.errors import FormatError, MisuseError
-from buddycap.flags import PageFlags
-from buddycap.formats.npz import NpzReader
+from ..errors import FormatError, MisuseError
+from ..flags import PageFlags
+from .npz import NpzReader
+from .pagekinds import KPF, PageKind, classify, mark_absent
 
 __all__ = ["BLOCK_DTYPE", "KPF", "PageKind", "ZoneFrames", "read_kpageflags", "write_kpageflags"]
 
 SECTION_PAGES = 1 << 15  # 128 MiB, the unit in which x86-64 initialises and adds memory
 BLOCK_DTYPE = np.dtype([("pfn", np.int64), ("order", np.uint8)])
 
-_CHUNK_PAGES = 1 << 16  # whole passes over so many words stay in the cache, and temporaries stay small
 _MAX_PFN = 1 << 52
 _START = "_start_pfn"
-
-
-class KPF(IntFlag):
-    """Bits of a word of /proc/kpageflags. Linux: include/uapi/linux/kernel-page-flags.h and fs/proc/page.c KPF_*.
-
-    The kernel's names number the bits; these are the masks. From RESERVED on they are the kernel hackers' bits,
-    which change between versions.
-    """
-
-    LOCKED = 1 << 0
-    ERROR = 1 << 1
-    REFERENCED = 1 << 2
-    UPTODATE = 1 << 3
-    DIRTY = 1 << 4
-    LRU = 1 << 5
-    ACTIVE = 1 << 6
-    SLAB = 1 << 7
-    WRITEBACK = 1 << 8
-    RECLAIM = 1 << 9
-    BUDDY = 1 << 10
-    MMAP = 1 << 11
-    ANON = 1 << 12
-    SWAPCACHE = 1 << 13
-    SWAPBACKED = 1 << 14
-    COMPOUND_HEAD = 1 << 15
-    COMPOUND_TAIL = 1 << 16
-    HUGE = 1 << 17
-    UNEVICTABLE = 1 << 18
-    HWPOISON = 1 << 19
-    NOPAGE = 1 << 20
-    KSM = 1 << 21
-    THP = 1 << 22
-    OFFLINE = 1 << 23
-    ZERO_PAGE = 1 << 24
-    IDLE = 1 << 25
-    PGTABLE = 1 << 26
-    RESERVED = 1 << 32
-    MLOCKED = 1 << 33
-    OWNER_2 = 1 << 34
-    PRIVATE = 1 << 35
-    PRIVATE_2 = 1 << 36
-    OWNER_PRIVATE = 1 << 37
-    ARCH = 1 << 38
-    UNCACHED = 1 << 39
-    SOFTDIRTY = 1 << 40
-    ARCH_2 = 1 << 41
-    ARCH_3 = 1 << 42
-
-
-class PageKind(IntEnum):
-    """What a page is to a simulator. From INACTIVE_ANON on: on the LRU list with number `kind - INACTIVE_ANON`."""
-
-    HOLE = 0
-    FREE = 1
-    KERNEL = 2
-    RESERVED = 3
-    PGTABLE = 4
-    SLAB = 5
-    HUGE = 6
-    OFFLINE = 7
-    HWPOISON = 8
-    OFF_LRU = 9
-    INACTIVE_ANON = 10
-    ACTIVE_ANON = 11
-    INACTIVE_FILE = 12
-    ACTIVE_FILE = 13
-    UNEVICTABLE = 14
-
-
-# A page with one of the bits is of the kind; later rows beat earlier ones. Slab pages come after OFF_LRU because
-# their other bits are chance: the words lie over fields of struct slab.
-_KINDS = (
-    (PageKind.OFF_LRU, KPF.DIRTY | KPF.ACTIVE | KPF.WRITEBACK | KPF.MMAP | KPF.SWAPCACHE | KPF.SWAPBACKED),
-    (PageKind.KERNEL, KPF.ZERO_PAGE),
-    (PageKind.PGTABLE, KPF.PGTABLE),
-    (PageKind.SLAB, KPF.SLAB),
-    (PageKind.RESERVED, KPF.RESERVED),
-)
-_KINDS_OVER_LRU = (
-    (PageKind.UNEVICTABLE, KPF.UNEVICTABLE),
-    (PageKind.HUGE, KPF.HUGE),
-    (PageKind.OFFLINE, KPF.OFFLINE),
-    (PageKind.HWPOISON, KPF.HWPOISON),
-    (PageKind.HOLE, KPF.NOPAGE),
-    (PageKind.FREE, KPF.BUDDY),
-)
 _PAGE_FLAGS = np.uint64(sum(flag for flag in PageFlags if flag <= KPF.UNEVICTABLE))
 
 
@@ -208,8 +121,8 @@ class ZoneFrames:
         exceptions are buddies of different migratetype from the pageblock order on, and pages that are being moved.
         """
         _check_geometry(start_pfn, flags, max_page_order, pageblock_order)
-        kinds = _classify(flags)
-        _mark_absent(kinds, flags, start_pfn, section_pages)
+        kinds = classify(flags)
+        mark_absent(kinds, flags, start_pfn, section_pages)
         blocks = _free_blocks(kinds == PageKind.FREE, start_pfn, max_page_order)
         for array in (flags, kinds, blocks):
             array.flags.writeable = False
@@ -336,39 +249,6 @@ def _check_geometry(start_pfn: int, flags: NDArray[np.uint64], max_page_order: i
         raise MisuseError(f"pageblock_order {pageblock_order} and max_page_order {max_page_order} do not fit")
 
 
-def _classify(flags: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Return the `PageKind` of every page."""
-    kinds = np.full(len(flags), PageKind.KERNEL, np.uint8)
-    for start in range(0, len(flags), _CHUNK_PAGES):
-        words = flags[start : start + _CHUNK_PAGES]
-        part = kinds[start : start + _CHUNK_PAGES]
-        for kind, mask in _KINDS:
-            part[_any(words, mask)] = kind
-        # The kernel's page_is_file_lru asks SWAPBACKED, not ANON.
-        lru = PageKind.INACTIVE_ANON + _any(words, KPF.ACTIVE) + np.uint8(2) * ~_any(words, KPF.SWAPBACKED)
-        np.copyto(part, lru, where=_any(words, KPF.LRU), casting="unsafe")
-        for kind, mask in _KINDS_OVER_LRU:
-            part[_any(words, mask)] = kind
-    return kinds
-
-
-def _any(words: NDArray[np.uint64], mask: int) -> NDArray[np.bool_]:
-    """Tell which words have one of the bits."""
-    found: NDArray[np.bool_] = (words & np.uint64(mask)) != 0
-    return found
-
-
-def _mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: int, section_pages: int) -> None:
-    """Turn whole aligned sections without any flag into holes."""
-    if section_pages <= 0:
-        return
-    first = -start_pfn % section_pages
-    sections = max(len(flags) - first, 0) // section_pages
-    inner = slice(first, first + sections * section_pages)
-    absent = flags[inner].reshape(sections, section_pages).max(axis=1, initial=0) == 0
-    kinds[inner].reshape(sections, section_pages)[absent] = PageKind.HOLE
-
-
 def _free_blocks(free: NDArray[np.bool_], start_pfn: int, max_page_order: int) -> NDArray[np.void]:
     """Cut runs of free pages into the largest aligned blocks, ascending.
 
@@ -445,18 +325,18 @@ def read_kpageflags(
         for name in names:
             if zones is not None and name not in zones:
                 continue
-            start_pfn = npz.scalar(name + _START)
-            try:
-                zone = ZoneFrames.from_flags(
-                    name,
-                    start_pfn,
-                    npz.array(name),
-                    max_page_order=max_page_order,
-                    pageblock_order=pageblock_order,
-                    section_pages=section_pages,
-                )
-            except MisuseError as error:
-                raise FormatError(f"{name}: {error}", file=str(path)) from error
+            start_pfn, words = npz.scalar(name + _START), npz.array(name)
+            if not len(words) or not 0 <= start_pfn <= _MAX_PFN - len(words):
+                raise FormatError(f"no zone of {len(words)} pages starts at PFN {start_pfn}", file=str(path))
+            zone = ZoneFrames.from_flags(
+                name,
+                start_pfn,
+                words,
+                max_page_order=max_page_order,
+                pageblock_order=pageblock_order,
+                section_pages=section_pages,
+            )
+            del words
             _refuse_heads_only(zone, path)
             frames.append(zone)
     return tuple(sorted(frames, key=lambda zone: zone.start_pfn))

@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from buddycap.errors import FormatError
+from ..errors import FormatError
 
 __all__ = ["NpzReader"]
 

@@ -8,8 +8,8 @@ indices.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from buddycap.errors import MisuseError
-from buddycap.formats.proctext import ProcLine, ProcText
+from ..errors import MisuseError
+from .proctext import ProcLine, ProcText
 
 __all__ = [
     "PAGETYPEINFO_CAP",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from buddycap.errors import FormatError
+from ..errors import FormatError
 
 __all__ = ["ProcLine", "ProcText", "read_text"]
 

@@ -8,7 +8,7 @@ time, and `ZoneinfoLayout` holds them; widths of labels follow from the fields t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from buddycap.formats.proctext import ProcLine, ProcText
+from .proctext import ProcLine, ProcText
 
 __all__ = ["Pageset", "ZoneinfoLayout", "ZoneinfoZone", "format_zoneinfo", "parse_zoneinfo"]
 

@@ -1,0 +1,169 @@
+"""What every page of a real machine is: the bits of /proc/kpageflags, and the kinds they are sorted into."""
+
+from enum import IntEnum, IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["KPF", "PageKind", "classify", "mark_absent"]
+
+_CHUNK_PAGES = 1 << 16  # whole passes over so many words stay in the cache, and temporaries stay small
+
+
+class KPF(IntFlag):
+    """Bits of a word of /proc/kpageflags. Linux: include/uapi/linux/kernel-page-flags.h and fs/proc/page.c KPF_*.
+
+    The kernel's names number the bits; these are the masks. From RESERVED on they are the kernel hackers' bits,
+    which change between versions.
+    """
+
+    LOCKED = 1 << 0
+    ERROR = 1 << 1
+    REFERENCED = 1 << 2
+    UPTODATE = 1 << 3
+    DIRTY = 1 << 4
+    LRU = 1 << 5
+    ACTIVE = 1 << 6
+    SLAB = 1 << 7
+    WRITEBACK = 1 << 8
+    RECLAIM = 1 << 9
+    BUDDY = 1 << 10
+    MMAP = 1 << 11
+    ANON = 1 << 12
+    SWAPCACHE = 1 << 13
+    SWAPBACKED = 1 << 14
+    COMPOUND_HEAD = 1 << 15
+    COMPOUND_TAIL = 1 << 16
+    HUGE = 1 << 17
+    UNEVICTABLE = 1 << 18
+    HWPOISON = 1 << 19
+    NOPAGE = 1 << 20
+    KSM = 1 << 21
+    THP = 1 << 22
+    OFFLINE = 1 << 23
+    ZERO_PAGE = 1 << 24
+    IDLE = 1 << 25
+    PGTABLE = 1 << 26
+    RESERVED = 1 << 32
+    MLOCKED = 1 << 33
+    OWNER_2 = 1 << 34
+    PRIVATE = 1 << 35
+    PRIVATE_2 = 1 << 36
+    OWNER_PRIVATE = 1 << 37
+    ARCH = 1 << 38
+    UNCACHED = 1 << 39
+    SOFTDIRTY = 1 << 40
+    ARCH_2 = 1 << 41
+    ARCH_3 = 1 << 42
+
+
+class PageKind(IntEnum):
+    """What a page is to a simulator. From INACTIVE_ANON on: on the LRU list with number `kind - INACTIVE_ANON`."""
+
+    HOLE = 0  # no memory, or memory that the kernel has not initialised yet
+    FREE = 1  # in a block of the buddy allocator
+    KERNEL = 2  # no flag that tells: in use by the kernel, or waiting on a per-CPU list
+    RESERVED = 3  # kept from the allocator since boot
+    PGTABLE = 4
+    SLAB = 5
+    HUGE = 6  # of hugetlb
+    OFFLINE = 7  # given back to the hypervisor
+    HWPOISON = 8
+    OFF_LRU = 9  # a process's or a file's, but on no list: isolated, on its way to a list, or pinned
+    INACTIVE_ANON = 10
+    ACTIVE_ANON = 11
+    INACTIVE_FILE = 12
+    ACTIVE_FILE = 13
+    UNEVICTABLE = 14
+
+
+_USER = KPF.DIRTY | KPF.ACTIVE | KPF.WRITEBACK | KPF.MMAP | KPF.SWAPCACHE | KPF.SWAPBACKED | KPF.UNEVICTABLE
+
+# A page with one of the bits is of the kind; later rows beat earlier ones. Slab pages come after OFF_LRU because
+# their other bits are chance: the words lie over fields of struct slab.
+_KINDS = (
+    (PageKind.OFF_LRU, _USER),
+    (PageKind.KERNEL, KPF.ZERO_PAGE),
+    (PageKind.PGTABLE, KPF.PGTABLE),
+    (PageKind.SLAB, KPF.SLAB),
+    (PageKind.RESERVED, KPF.RESERVED),
+)
+_KINDS_OVER_LRU = (
+    (PageKind.HUGE, KPF.HUGE),
+    (PageKind.OFFLINE, KPF.OFFLINE),
+    (PageKind.HWPOISON, KPF.HWPOISON),
+    (PageKind.HOLE, KPF.NOPAGE),
+    (PageKind.FREE, KPF.BUDDY),
+)
+
+
+def classify(flags: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the kind of every page.
+
+    Parameters
+    ----------
+    flags : ndarray[uint64], shape (pages,)
+        Words of /proc/kpageflags.
+
+    Returns
+    -------
+    ndarray[uint8], shape (pages,)
+        Values of `PageKind`.
+
+    Examples
+    --------
+    >>> words = np.array([KPF.BUDDY, KPF.LRU | KPF.SWAPBACKED, KPF.LRU | KPF.ACTIVE, KPF.SLAB | KPF.ANON, 0], np.uint64)
+    >>> [PageKind(kind).name for kind in classify(words)]
+    ['FREE', 'INACTIVE_ANON', 'ACTIVE_FILE', 'SLAB', 'KERNEL']
+    """
+    kinds = np.full(len(flags), PageKind.KERNEL, np.uint8)
+    for start in range(0, len(flags), _CHUNK_PAGES):
+        words = flags[start : start + _CHUNK_PAGES]
+        part = kinds[start : start + _CHUNK_PAGES]
+        for kind, mask in _KINDS:
+            part[_any(words, mask)] = kind
+        # The kernel's page_is_file_lru asks SWAPBACKED, not ANON.
+        lru = np.where(_any(words, KPF.SWAPBACKED), np.uint8(PageKind.INACTIVE_ANON), np.uint8(PageKind.INACTIVE_FILE))
+        lru += _any(words, KPF.ACTIVE)
+        lru[_any(words, KPF.UNEVICTABLE)] = PageKind.UNEVICTABLE
+        np.copyto(part, lru, where=_any(words, KPF.LRU))
+        for kind, mask in _KINDS_OVER_LRU:
+            part[_any(words, mask)] = kind
+    return kinds
+
+
+def _any(words: NDArray[np.uint64], mask: int) -> NDArray[np.bool_]:
+    """Tell which words have one of the bits."""
+    found: NDArray[np.bool_] = (words & np.uint64(mask)) != 0
+    return found
+
+
+def mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: int, section_pages: int) -> None:
+    """Turn whole aligned sections without any flag into holes.
+
+    Parameters
+    ----------
+    kinds : ndarray[uint8], shape (pages,)
+        Kinds, changed in place.
+    flags : ndarray[uint64], shape (pages,)
+        Words of /proc/kpageflags.
+    start_pfn : int
+        PFN of the first page.
+    section_pages : int
+        Pages of a section; 0 changes nothing.
+
+    Examples
+    --------
+    >>> flags = np.array([0, 0, 0, 0, 0, 1, 0, 0, 0], np.uint64)
+    >>> kinds = np.full(9, PageKind.KERNEL, np.uint8)
+    >>> mark_absent(kinds, flags, start_pfn=1, section_pages=2)
+    >>> kinds
+    array([2, 0, 0, 0, 0, 2, 2, 0, 0], dtype=uint8)
+    """
+    if section_pages <= 0:
+        return
+    first = -start_pfn % section_pages
+    sections = max(len(flags) - first, 0) // section_pages
+    inner = slice(first, first + sections * section_pages)
+    absent = flags[inner].reshape(sections, section_pages).max(axis=1, initial=0) == 0
+    kinds[inner].reshape(sections, section_pages)[absent] = PageKind.HOLE

@@ -1,0 +1,56 @@
+"""Does the compiled code stay inside its memory and inside the language?  Raw pointers have no other bounds check."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+QUESTIONS = (
+    "tests/test_vectors.py",
+    "tests/test_stateful.py",
+    "tests/unit/test_invariants.py",
+    "tests/unit/test_reclaim.py",
+    "tests/unit/test_state.py",
+    "tests/test_study.py",
+)
+
+
+def runtimes():
+    """The shared libraries that must be loaded before Python, or nothing if the compiler has none."""
+    if shutil.which("gcc") is None:
+        return []
+    names = ("libasan.so", "libubsan.so")
+    found = [
+        subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        for name in names
+    ]
+    return [path.stdout.strip() for path in found if Path(path.stdout.strip()).is_absolute()]
+
+
+@pytest.mark.slow
+def test_nothing_reaches_outside_its_memory(tmp_path):
+    libraries = runtimes()
+    if len(libraries) < 2:
+        pytest.skip("the compiler has no address and undefined behaviour sanitizers")
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", "build", "*.so", ".*cache", "__pycache__"))
+    build = {**os.environ, "BUDDYCAP_SANITIZE": "1"}
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "egg_info", "build_ext", "--inplace"], cwd=tree, env=build, check=True
+    )
+    env = {
+        **os.environ,
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1",
+        "HYPOTHESIS_PROFILE": "dev",
+        "PYTHONPATH": str(tree / "src"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *QUESTIONS]
+    result = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert "runtime error" not in result.stdout + result.stderr
