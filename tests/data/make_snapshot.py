@@ -1,8 +1,11 @@
-"""Cut one GiB out of a recording of /proc/kpageflags: python make_snapshot.py RECORDING.npz OUT.npz [FIRST_PFN]
+"""Cut one GiB, or one zone, out of a recording of /proc/kpageflags.
+
+    python make_snapshot.py RECORDING.npz OUT.npz [FIRST_PFN | ZONE]
 
 tests/data/kpageflags.mixed-1GiB.npz was made so from the start of a recording of a 24 GiB virtual machine (Linux 6.18)
 that builds software and reads files: the GiB of its Normal zone, on a 1 GiB boundary, that has free blocks of every
-order and the most pages in use.
+order and the most pages in use. kpageflags.dma.npz is the DMA zone at the start of another recording of that machine,
+whose /proc texts are the samples proc/compile.*.start.
 """
 
 import sys
@@ -20,14 +23,19 @@ def interest(frames: ZoneFrames) -> tuple[int, int]:
 
 
 def main() -> None:
-    normal = max(read_kpageflags(sys.argv[1]), key=lambda zone: len(zone.kinds))
-    first = -(-normal.start_pfn // PAGES) * PAGES
-    windows = [normal.window(pfn, pfn + PAGES) for pfn in range(first, normal.end_pfn - PAGES + 1, PAGES)]
-    if len(sys.argv) > 3:
-        windows = [zone for zone in windows if zone.start_pfn == int(sys.argv[3])]
-    best = max(windows, key=interest)
-    write_kpageflags(sys.argv[2], [best])
+    recording, out, *choice = sys.argv[1:]
+    zones = read_kpageflags(recording)
+    named = [zone for zone in zones if choice == [zone.name]]
+    best = named[0] if named else gibibyte(max(zones, key=lambda zone: len(zone.kinds)), *map(int, choice))
+    write_kpageflags(out, [best])
     print(best.start_pfn, dict(best.nr_pages()), best.nr_free.tolist())
+
+
+def gibibyte(zone: ZoneFrames, *start_pfns: int) -> ZoneFrames:
+    """Cut out the part with the most to see, of those that begin at `start_pfns` if there are any."""
+    first = -(-zone.start_pfn // PAGES) * PAGES
+    pfns = start_pfns or range(first, zone.end_pfn - PAGES + 1, PAGES)
+    return max((zone.window(pfn, pfn + PAGES) for pfn in pfns), key=interest)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ cdef class Zone:
                   cpus=1, pcp_batch=None, pcp_high=None, pageblock_index="absolute", owners=False, pcp_bulk_cold=False,
                   group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0):
         cdef zone_config_t config
+        cdef violation_t fault
         self.lock = PyThread_allocate_lock()
         if self.lock == NULL:
             raise MemoryError("no lock for a zone")
@@ -101,6 +102,8 @@ cdef class Zone:
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
+            if self.memory.size < sizeof(zone_t) or not zone_header_ok(self.z, &fault) or self.z.bytes != self.memory.size:
+                raise MisuseError("start_pfn: a block of memory that is no zone")
             return
         ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
                              zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch,

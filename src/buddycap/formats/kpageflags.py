@@ -123,7 +123,7 @@ class ZoneFrames:
         _check_geometry(start_pfn, flags, max_page_order, pageblock_order)
         kinds = classify(flags)
         mark_absent(kinds, flags, start_pfn, section_pages)
-        blocks = _free_blocks(kinds == PageKind.FREE, start_pfn, max_page_order)
+        blocks = _free_blocks(kinds, start_pfn, max_page_order)
         for array in (flags, kinds, blocks):
             array.flags.writeable = False
         return cls(name, start_pfn, flags, kinds, blocks, max_page_order, pageblock_order)
@@ -153,8 +153,7 @@ class ZoneFrames:
         >>> {kind: pages for kind, pages in zone.nr_pages().items() if pages}
         {'FREE': 3}
         """
-        counts = np.bincount(self.kinds, minlength=len(PageKind))
-        return {kind.name: int(counts[kind]) for kind in PageKind}
+        return {kind.name: int(np.count_nonzero(self.kinds == kind)) for kind in PageKind}
 
     def pfns(self, *kinds: PageKind) -> NDArray[np.int64]:
         """Return the absolute PFNs of all pages of some kinds, ascending: int64, shape (pages,)."""
@@ -232,7 +231,7 @@ class ZoneFrames:
             raise MisuseError(f"{start_pfn}..{end_pfn} is no part of {self.start_pfn}..{self.end_pfn}")
         part = slice(start_pfn - self.start_pfn, end_pfn - self.start_pfn)
         kinds = self.kinds[part]
-        blocks = _free_blocks(kinds == PageKind.FREE, start_pfn, self.max_page_order)
+        blocks = _free_blocks(kinds, start_pfn, self.max_page_order)
         blocks.flags.writeable = False
         return ZoneFrames(
             self.name, start_pfn, self.flags[part], kinds, blocks, self.max_page_order, self.pageblock_order
@@ -249,29 +248,30 @@ def _check_geometry(start_pfn: int, flags: NDArray[np.uint64], max_page_order: i
         raise MisuseError(f"pageblock_order {pageblock_order} and max_page_order {max_page_order} do not fit")
 
 
-def _free_blocks(free: NDArray[np.bool_], start_pfn: int, max_page_order: int) -> NDArray[np.void]:
+def _free_blocks(kinds: NDArray[np.uint8], start_pfn: int, max_page_order: int) -> NDArray[np.void]:
     """Cut runs of free pages into the largest aligned blocks, ascending.
 
     Level by level: a block of the next order is free where both of its halves are. What is free at one level and
-    has no free parent is a block. Consumes `free`.
+    has no free parent is a block.
     """
     whole = 1 << max_page_order
-    base = start_pfn - start_pfn % whole
-    level = np.zeros(-(-(start_pfn + len(free) - base) // whole) * whole, bool)
-    level[start_pfn - base : start_pfn - base + len(free)] = free
-    found = []
-    for order in range(max_page_order + 1):
-        if order < max_page_order:
-            parent = level[0::2] & level[1::2]
-            level[0::2] ^= parent
-            level[1::2] ^= parent
-        blocks = np.empty(np.count_nonzero(level), BLOCK_DTYPE)
-        blocks["pfn"] = (np.flatnonzero(level) << order) + base
-        blocks["order"] = order
-        found.append(blocks)
+    base = start_pfn // whole * whole
+    level = np.zeros(-(-(start_pfn + len(kinds) - base) // whole) * whole, bool)
+    np.equal(kinds, PageKind.FREE, out=level[start_pfn - base : start_pfn - base + len(kinds)])
+    heads = np.zeros(len(level), np.uint8)  # order + 1 on the first page of a block
+    for order in range(max_page_order):
+        parent = level[0::2] & level[1::2]
+        level[0::2] ^= parent
+        level[1::2] ^= parent
+        heads[:: 1 << order][level] = order + 1
         level = parent
-    result = np.concatenate(found)
-    return result[np.argsort(result["pfn"], kind="stable")]
+    heads[::whole][level] = max_page_order + 1
+    pfns = np.flatnonzero(heads)
+    blocks = np.empty(len(pfns), BLOCK_DTYPE)
+    blocks["order"] = heads[pfns] - 1
+    pfns += base
+    blocks["pfn"] = pfns
+    return blocks
 
 
 def read_kpageflags(
@@ -313,7 +313,7 @@ def read_kpageflags(
 
     Notes
     -----
-    Memory: less than 1.5 times the words.
+    Memory: about 1.4 times the words, up to 1.7 times where free memory is finely fragmented.
     """
     frames = []
     with NpzReader(path, max_items=max_pages) as npz:
