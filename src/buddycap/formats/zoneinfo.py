@@ -155,7 +155,9 @@ def _zone_lines(zone: ZoneinfoZone) -> list[str]:
         lines += ["  per-node stats", *_counter_lines(zone.node_counters, 6)]
     for index, (name, value) in enumerate(zone.pages.items()):
         note = " " + zone.notes[name] if name in zone.notes else ""
-        lines.append(f"{'        ' if index else '  pages '}{name:<8} {value}{note}")
+        # Kernels 4.8 to 4.10 moved the one long name, node_scanned, to the left.
+        indent = 8 if len(name) <= 8 else max(15 - len(name), 0)
+        lines.append(f"{'' if index else '  pages ':<{indent}}{name:<{16 - indent}} {value}{note}")
     counters = _counter_lines(zone.counters, zone.layout.counter_indent)
     protection = [f"        protection: ({', '.join(map(str, zone.protection))})"]
     lines += counters + protection if zone.layout.counters_first else protection + counters
