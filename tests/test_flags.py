@@ -44,7 +44,6 @@ def test_page_flags_fit_the_array():
         "ISOLATED": 28,
         "PINNED": 29,
         "MLOCKED": 30,
-        "PRIVATE": 31,
     }
 
 

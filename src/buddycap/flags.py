@@ -104,7 +104,6 @@ class PageFlags(IntFlag):
     ISOLATED = 1 << 28
     PINNED = 1 << 29
     MLOCKED = 1 << 30
-    PRIVATE = 1 << 31
 
 
 def gfp_zone(gfp: int, configured: Collection[ZoneType] = tuple(ZoneType)) -> ZoneType:
