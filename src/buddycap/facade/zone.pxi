@@ -102,7 +102,8 @@ cdef class Zone:
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
-            if self.memory.size < sizeof(zone_t) or not zone_header_ok(self.z, &fault) or self.z.bytes != self.memory.size:
+            if self.memory.size < sizeof(zone_t) or not (
+                    zone_header_ok(self.z, &fault) and self.z.bytes == self.memory.size):
                 raise MisuseError("start_pfn: a block of memory that is no zone")
             return
         ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
