@@ -599,8 +599,8 @@ cdef class Zone:
 
     @property
     def lowmem_reserve(self):
-        """Pages kept from requests by class zone: tuple of 4 int."""
-        return tuple(self.z.lowmem_reserve[k] for k in range(MAX_NR_ZONES))
+        """Pages kept from requests by class zone: read-only view, int64, shape (4,)."""
+        return self._view("<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
 
     @property
     def nr_free_pages(self):
