@@ -6,21 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Zone
-from ..flags import MigrateType, PageFlags
+from ..flags import PageFlags
 from .kpageflags import PageKind, ZoneFrames
+from .pageblocks import inferred_pageblock_types
 
 __all__ = ["lru_pages", "zone_from_frames"]
 
-_KERNEL_KINDS = (
-    PageKind.KERNEL,
-    PageKind.RESERVED,
-    PageKind.PGTABLE,
-    PageKind.SLAB,
-    PageKind.HUGE,
-    PageKind.OFFLINE,
-    PageKind.HWPOISON,
-    PageKind.OFF_LRU,
-)
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
     PageFlags.SWAPBACKED | PageFlags.ANON,
@@ -38,22 +29,6 @@ def _scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return pfns[np.argsort(key ^ (key >> np.uint64(31)), kind="stable")]
-
-
-def _pageblock_types(frames: ZoneFrames, pageblock_order: int) -> NDArray[np.uint8]:
-    """Infer a type for each pageblock from that of the first page on: UNMOVABLE where kernel pages are the majority of
-    the pages in use, MOVABLE elsewhere.  The real types are in no file of /proc."""
-    pages = 1 << pageblock_order
-    lead = frames.start_pfn % pages
-    kernel = np.isin(frames.kinds, _KERNEL_KINDS)
-    lru = frames.kinds >= PageKind.INACTIVE_ANON
-    padded = -(-(lead + len(kernel)) // pages) * pages
-    counts = []
-    for mask in (kernel, lru):
-        row = np.zeros(padded, bool)
-        row[lead : lead + len(mask)] = mask
-        counts.append(row.reshape(-1, pages).sum(axis=1))
-    return np.where(counts[0] > counts[1], MigrateType.UNMOVABLE, MigrateType.MOVABLE).astype(np.uint8)
 
 
 def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64], int, NDArray[np.uint32]]]:
@@ -100,7 +75,7 @@ def zone_from_frames(
 
     Notes
     -----
-    Types of pageblocks are inferred by the majority of their pages in use, since no file of /proc has them. O(pages).
+    Types of pageblocks are inferred: see `inferred_pageblock_types`. O(pages).
     """
     zone = Zone(
         frames.start_pfn,
@@ -117,7 +92,7 @@ def zone_from_frames(
     )
     pages = 1 << pageblock_order
     first = frames.start_pfn - frames.start_pfn % pages
-    for k, migratetype in enumerate(_pageblock_types(frames, pageblock_order).tolist()):
+    for k, migratetype in enumerate(inferred_pageblock_types(frames, pageblock_order=pageblock_order).tolist()):
         zone.set_pageblock_migratetype(max(first + k * pages, frames.start_pfn), migratetype)
     zone.free_many(frames.pfns(PageKind.FREE))
     zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it
