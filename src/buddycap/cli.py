@@ -12,7 +12,6 @@ import sysconfig
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 from ._core import Zone
@@ -23,6 +22,12 @@ from .policy import POLICIES
 __all__ = ["main"]
 
 INTERRUPTED = 130
+
+# The commands that have a module of their own, with `add_arguments(parser)` and `command(args) -> exit status`; its
+# docstring is the description.  Only the module that is asked for is imported.
+COMMANDS = {
+    "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        args = _parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        args = _parser(words).parse_args(words)
         status = int(args.command(args))
         sys.stdout.flush()
         return status
@@ -61,14 +67,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser for a command line; the arguments of commands that it does not name are left out."""
     parser = argparse.ArgumentParser(
         prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux 2.6.27, simulated."
     )
     parser.add_argument("--version", action="version", version=f"buddycap {version('buddycap')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    if find_spec("buddycap._world") is not None:
-        _add_study(commands)
+    for name, (module, summary) in COMMANDS.items():
+        own = _add_command(commands, name, summary, "")
+        if name in words:
+            part = import_module(module)
+            own.description = part.__doc__
+            own.formatter_class = argparse.RawDescriptionHelpFormatter
+            part.add_arguments(own)
+            own.set_defaults(command=part.command)
     _add_conformance(commands)
     _add_info(commands)
     return parser
@@ -77,14 +90,6 @@ def _parser() -> argparse.ArgumentParser:
 def _add_command(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description)
     return parser
-
-
-def _add_study(commands: Any) -> None:
-    study = import_module("buddycap.lab.study")
-    parser = _add_command(commands, "study", "compare capture policies under load (the main job)", study.__doc__ or "")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    study.add_arguments(parser)
-    parser.set_defaults(command=study.command)
 
 
 def _add_conformance(commands: Any) -> None:
