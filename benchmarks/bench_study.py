@@ -3,7 +3,8 @@
 import pytest
 
 from buddycap import POLICIES
-from buddycap.lab.study import preset_config, run_once
+from buddycap.lab.config import preset_config
+from buddycap.lab.run import run_once
 
 
 @pytest.mark.parametrize("policy", ["none", "v3"])

@@ -10,16 +10,10 @@ from buddycap import POLICIES, Machine, MisuseError
 from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
+from buddycap.lab.config import StudyConfig, preset_config
+from buddycap.lab.run import frames_from_recording, run_once, study_zone
 from buddycap.lab.stats import mean_interval, paired_interval, t_quantile
-from buddycap.lab.study import (
-    StudyConfig,
-    compare,
-    frames_from_recording,
-    preset_config,
-    run_once,
-    run_study,
-    study_zone,
-)
+from buddycap.lab.study import compare, run_study
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)

@@ -10,233 +10,25 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .._core import Zone
-from .._world import PARAMETERS, World
+from .._world import PARAMETERS
 from ..errors import MisuseError
-from ..flags import GFP
-from ..formats.kpageflags import ZoneFrames, read_kpageflags
-from ..machine import PRESETS, Machine, parse_pages
+from ..formats.kpageflags import ZoneFrames
+from ..machine import PRESETS, parse_pages
 from ..policy import CapturePolicy, find_policy
+from .config import StudyConfig, preset_config
+from .run import Run, frames_from_recording, run_once
 from .stats import mean_interval, paired_interval
 
-__all__ = ["PRESET_CHANGES", "Run", "StudyConfig", "frames_from_recording", "run_once", "run_study", "study_zone"]
+__all__ = ["compare", "manifest", "run_study"]
 
 PAGE_SIZE = 4096
-PAGES_4GIB = 1 << 20
-SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class StudyConfig:
-    """Everything that a run depends on, except policy and seed.
-
-    Parameters
-    ----------
-    preset : str
-        "x86_64" (huge pages of order 9) or "ppc64" (order 12).
-    memory_pages : int, pages
-    builds : int
-        Build processes at work at any time; 0: five for 4 GiB, in proportion.
-    unmovable_permille : int
-        Unmovable kernel pages made during the warm-up, per thousand page cache pages.
-    request_mib_per_s : int, MiB/s
-        Rate of the requests; each asks for one huge page.
-    congestion_permille : int
-        Length of congestion_wait in thousandths of the kernel's.
-    swap_cost_us, read_cost_us, write_cost_us : int, us
-        Of the disk, besides the transfer: a page from swap, a read of 16 or 32 pages, a page written.
-    disk_mib_per_s : int, MiB/s
-    warmup_s : int, s
-        Simulated time before the first request.
-    cpus : int
-    boot_permille : int
-        Memory that boot has taken for ever.
-    """
-
-    preset: str = "x86_64"
-    memory_pages: int = 1 << 18
-    builds: int = 0
-    unmovable_permille: int = 70
-    request_mib_per_s: int = 16
-    congestion_permille: int = 1000
-    swap_cost_us: int = 1000
-    read_cost_us: int = 4000
-    write_cost_us: int = 20
-    disk_mib_per_s: int = 60
-    warmup_s: int = 20
-    cpus: int = 4
-    boot_permille: int = 15
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise MisuseError(f"preset={self.preset!r}: allowed are {', '.join(PRESETS)}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "preset" and not 0 <= value < 1 << 40:
-                raise MisuseError(f"{field.name}={value}: allowed range is 0..2^40-1")
-        least = 64 << PRESETS[self.preset].pageblock_order
-        if self.memory_pages < least:
-            raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {least}")
-
-    @property
-    def order(self) -> int:
-        """Order of the huge pages."""
-        return PRESETS[self.preset].pageblock_order
-
-    @property
-    def nr_builds(self) -> int:
-        """Number of builds."""
-        return self.builds or max(1, round(5 * self.memory_pages / PAGES_4GIB))
-
-    def parameters(self, *, warm: bool) -> dict[str, int]:
-        """Values for `buddycap._world.World`; `warm`: the memory is in use already, so there is no warm-up."""
-        pages = self.memory_pages
-        start_ns = (2 if warm else self.warmup_s) * SECOND_NS
-        return {
-            "builds": self.nr_builds,
-            "anon_median_pages": 5000,
-            "anon_min_pages": 200,
-            "anon_max_pages": pages // 8,
-            "anon_sigma_q16": 39322,
-            "duration_median_ns": 3 * SECOND_NS // 2,
-            "duration_sigma_q16": 32768,
-            "gap_mean_ns": 30_000_000,
-            "cold_pages": 120,
-            "hot_touches": 1500,
-            "hot_pages": 35000 * pages // PAGES_4GIB,
-            "dirty_pages": 60,
-            "slab_pages": 8,
-            "kernel_rate_hz": 200 * self.nr_builds,
-            "kernel_life_ns": 50_000_000,
-            "kernel_long_life_ns": 60 * SECOND_NS,
-            "stream_period_ns": 6_250_000,
-            "resident_pages": pages // 16,
-            "resident_touch_ns": 6_250_000,
-            "warmup_pages": 0 if warm else pages * 23 // 20,
-            "warmup_ns": start_ns,
-            "warmup_slab_permille": 100,
-            "warmup_pinned_permille": 30,
-            "warmup_unmovable_permille": self.unmovable_permille,
-            "request_start_ns": start_ns,
-            "request_period_ns": (PAGE_SIZE << self.order) * SECOND_NS // (self.request_mib_per_s << 20),
-            "request_order": self.order,
-            "request_gfp": int(GFP.HIGHUSER_MOVABLE | GFP.COMP | GFP.NOWARN),
-            "requests": pages >> self.order,
-            "requesters": 1,
-            "congestion_pages": 1000,
-            "congestion_ms_permille": self.congestion_permille,
-            "cpus": self.cpus,
-            "budget_pages": 32,
-            "scan_ns": 500,
-            "free_ns": 500,
-            "look_ps": 30_000,
-            "active_ns": 300,
-            "pageout_ns": 2000,
-            "fault_ns": 1300,
-            "disk_page_ns": PAGE_SIZE * SECOND_NS // (self.disk_mib_per_s << 20),
-            "disk_read_ns": self.read_cost_us * 1000,
-            "disk_swapin_ns": self.swap_cost_us * 1000,
-            "disk_write_ns": self.write_cost_us * 1000,
-        }
-
-
-PRESET_CHANGES: dict[str, dict[str, Any]] = {"x86_64": {}, "ppc64": {"unmovable_permille": 20}}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one run gave: a policy under a seed.
-
-    Parameters
-    ----------
-    policy : str
-    seed : int
-    requests : ndarray, shape (requests,)
-        One record a request: `buddycap._world.RESULT_DTYPE`.
-    totals : dict
-        Counters of the whole run.
-    digest : str
-        Of the zone at the end.
-    cpu_s : float, s
-    """
-
-    policy: str
-    seed: int
-    requests: NDArray[np.void]
-    totals: dict[str, int]
-    digest: str
-    cpu_s: float
-
-    def summary(self) -> dict[str, float]:
-        """Return the figures of a run that are compared between policies."""
-        table = self.requests
-        mean = {name: float(table[name].mean()) for name in ("steals", "own", "merged", "foreign", "scanned", "freed")}
-        return {
-            "success_percent": 100 * float((table["page"] >= 0).mean()),
-            "latency_ms": float(table["latency_ns"].mean()) / 1e6,
-            "captured_success": int((table["path"] == 4).sum()),
-            "givebacks": int(table["givebacks"].sum()),
-            **mean,
-        }
-
-
-def study_zone(config: StudyConfig, seed: int) -> Zone:
-    """Return the empty memory of the synthetic machine; the lowest part of it has been taken by boot."""
-    preset = PRESETS[config.preset]
-    boot = config.memory_pages * config.boot_permille // 1000
-    return Zone(
-        0,
-        config.memory_pages,
-        present_ranges=[(boot, config.memory_pages)],
-        max_page_order=preset.max_page_order,
-        pageblock_order=preset.pageblock_order,
-        cpus=config.cpus,
-        owners=True,
-        seed=seed,
-    )
-
-
-def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None) -> Run:
-    """Run the experiment once.
-
-    Parameters
-    ----------
-    config : StudyConfig
-    policy : CapturePolicy
-    seed : int
-    frames : ZoneFrames, optional
-        Memory of a real machine to start from.
-
-    Returns
-    -------
-    Run
-
-    Examples
-    --------
-    >>> from buddycap import POLICIES
-    >>> small = StudyConfig(memory_pages=1 << 15, warmup_s=1)
-    >>> run = run_once(small, POLICIES["none"], seed=1)
-    >>> len(run.requests), run.digest == run_once(small, POLICIES["none"], seed=1).digest
-    (64, True)
-    """
-    begin = time.process_time()
-    if frames is None:
-        zone = study_zone(config, seed)
-    else:
-        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
-    world = World(zone, policy, config.parameters(warm=frames is not None), seed)
-    while not world.run():
-        pass
-    requests, totals = world.results(), world.totals()
-    return Run(policy.name, seed, requests, totals, zone.digest(), time.process_time() - begin)
 
 
 def run_study(
@@ -254,20 +46,6 @@ def run_study(
         if progress:
             progress(len(runs), len(jobs))
     return runs
-
-
-def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
-    """Read one zone of a recording: the one named, or the largest.
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged.
-    MisuseError
-        If there is no zone of that name.
-    """
-    zones = read_kpageflags(path, zones=[zone] if zone else None)
-    return max(zones, key=lambda frames: int(np.count_nonzero(frames.kinds)))
 
 
 def compare(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -298,11 +76,6 @@ def manifest(config: StudyConfig, seeds: Sequence[int], source: str | None) -> d
         "seeds": list(seeds),
         "from": source,
     }
-
-
-def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig:
-    """Return the configuration of a preset, with other values for some fields."""
-    return replace(StudyConfig(preset=preset, memory_pages=memory_pages), **{**PRESET_CHANGES[preset], **changes})
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
