@@ -277,6 +277,15 @@ cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx
 cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int alloc_flags) noexcept nogil
 cdef int zone_cpuset_permits(zone_t *z, int alloc_flags) noexcept nogil
 
+# Whole arrays, exactly as single calls in the same order.  `orders` (one each) or, where it is NULL, `order`.  Frees and
+# captures are all or nothing: ST_OK, or the status of the first offender and its position.  The arguments are checked,
+# but for orders (0..max_page_order), types (0..2) and the capture list.  alloc_many: how many blocks were had; -1 fills.
+cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                   int64_t *offender) noexcept nogil
+cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                      int64_t *offender) noexcept nogil
+cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil
+
 
 # --- the machine: zones of one node, the LRU, reclaim and the slow path (lru, reclaim, kswapd, slowpath.pxi) ------
 

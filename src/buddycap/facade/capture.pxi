@@ -94,13 +94,15 @@ cdef class CaptureList:
         cdef int64_t n = buffer.view.len // 8
         cdef int64_t k = 0
         cdef int status
-        z = self.zone.ready()
-        self.open_slot()
-        status = free_many_status(z, p, n, NULL, 0, &k)
+        z = self.zone.begin()
+        if not slot_is(z, self.slot, self.seq, SLOT_CAPTURE):
+            self.zone.end()
+            self.open_slot()
+        with nogil:
+            status = capture_many(z, self.slot, p, n, NULL, 0, &k)
+        self.zone.end()
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
-        for k in range(n):
-            capture_one_page(z, self.slot, <int32_t> (p[k] - z.base_pfn), 0)
 
     def capture_alloc_or_return(self, order, *, alloc_flags=0, classzone_idx=0):
         """Take a block of `order` from the list and give everything else back.

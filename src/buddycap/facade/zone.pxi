@@ -361,9 +361,7 @@ cdef class Zone:
             one_order = <int> as_ranged(order, "order", 0, z.max_page_order)
         self.begin()
         with nogil:
-            status = free_many_status(z, p, n, orders, one_order, &k)
-            if status == ST_OK:
-                free_many(z, p, n, orders, one_order)
+            status = free_many(z, p, n, orders, one_order, &k)
         self.end()
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
