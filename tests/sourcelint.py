@@ -22,6 +22,7 @@ CORE_PARTS = (
     "stream",
     "watermark",
     "lru",
+    "steps",
     "reclaim",
     "kswapd",
     "slowpath",

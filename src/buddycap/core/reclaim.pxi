@@ -18,7 +18,6 @@
 # throttle_vm_writeout compares with a parameter.  zone_reclaim, memory cgroups and suspend are left out.
 
 cdef enum:
-    EVENT_ROOM = 160            # places kept free: more than any piece of work fills
     SHRINKER_SEEKS = 2          # DEFAULT_SEEKS
     CONGESTION_MS = 100         # HZ/10
 
@@ -48,74 +47,6 @@ cdef enum:                      # what becomes of a page
     VERDICT_ACTIVATE
     VERDICT_CULL
     VERDICT_FREE
-
-
-# --- events and waits -------------------------------------------------------------------------------------------
-
-cdef uint32_t events_pending(const machine_t *m) noexcept nogil:
-    return m.event_last - m.event_first
-
-
-cdef int event_take(machine_t *m, event_t *event) noexcept nogil:
-    """The oldest event; 0 if there is none."""
-    if m.event_first == m.event_last:
-        return 0
-    event[0] = m.event[m.event_first & (NR_EVENTS - 1)]
-    m.event_first += 1
-    return 1
-
-
-cdef inline void event_put(machine_t *m, int kind, int32_t zone, int64_t page, uint64_t owner) noexcept nogil:
-    """Note an event.  Steps begin with EVENT_ROOM free places; a full ring (nobody drains it) takes no more."""
-    cdef event_t *event = &m.event[m.event_last & (NR_EVENTS - 1)]
-    if m.event_last - m.event_first == NR_EVENTS:
-        return
-    event.kind = kind
-    event.zone = zone
-    event.page = page
-    event.owner = owner
-    m.event_last += 1
-
-
-cdef inline int leave_step(step_t *out, int wait) noexcept nogil:
-    """Leave the step; 0, so that the callers can return it."""
-    out.wait = wait
-    return 0
-
-
-cdef inline int congestion_wait(scan_t *sc, step_t *out, int ms) noexcept nogil:
-    out.wait_ms = ms
-    sc.congestion_waits += 1
-    return leave_step(out, WAIT_CONGESTION)
-
-
-cdef inline int may_go_on(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
-    """Whether the step may do one more piece of work."""
-    if events_pending(m) > NR_EVENTS - EVENT_ROOM:
-        return leave_step(out, WAIT_EVENTS)
-    if out.cost.scanned + out.cost.active + out.cost.slab_scanned >= budget:
-        return leave_step(out, WAIT_NONE)
-    return 1
-
-
-cdef void step_begin(step_t *out) noexcept nogil:
-    memset(out, 0, sizeof(step_t))
-    out.page = NO_PAGE
-
-
-cdef void cost_add(cost_t *total, const cost_t *cost) noexcept nogil:
-    total.scanned += cost.scanned
-    total.looked += cost.looked
-    total.isolated += cost.isolated
-    total.active += cost.active
-    total.freed += cost.freed
-    total.captured += cost.captured
-    total.activated += cost.activated
-    total.unmapped += cost.unmapped
-    total.swapped += cost.swapped
-    total.pageouts += cost.pageouts
-    total.slab_scanned += cost.slab_scanned
-    total.slab_freed += cost.slab_freed
 
 
 # --- shrink_page_list: one page ---------------------------------------------------------------------------------

@@ -1,0 +1,148 @@
+# Allocations in flight and kswapd as objects with step().
+
+
+@cython.no_gc_clear
+@cython.final
+cdef class AllocRequest:
+    """An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done."""
+
+    cdef readonly MachineBase machine
+    cdef request_t r
+    cdef object __weakref__
+
+    def __cinit__(self, MachineBase machine=None):
+        if machine is None:
+            raise TypeError("an AllocRequest comes from Machine.request")
+        self.machine = machine
+        self.r.state = REQUEST_DONE
+
+    def __init__(self):
+        raise TypeError("an AllocRequest comes from Machine.request")
+
+    def __dealloc__(self):
+        if self.machine is not None:
+            self.machine.ready()
+            request_abort(&self.machine.m, &self.r)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __repr__(self):
+        return f"<AllocRequest order={self.r.order} gfp={self.r.gfp:#x} path={self.stats['path']!r} pfn={self.pfn}>"
+
+    @property
+    def done(self):
+        """Whether it is over, well or badly."""
+        return self.r.state == REQUEST_DONE
+
+    @property
+    def pfn(self):
+        """First PFN of the block; None if it is not done, or failed."""
+        return self.machine.request_pfn(&self.r)
+
+    @property
+    def stats(self):
+        """What it did so far, as a dict: path, the counters of `Step`, and what is said of capture and waits."""
+        cdef scan_t *sc = &self.r.scan
+        return {
+            "path": PATHS[self.r.path], **cost_dict(&self.r.total), "reclaims": self.r.reclaims,
+            "progress": self.r.progress, "priority": sc.priority if self.r.reclaims else None,
+            "capture_own": sc.capture_own, "capture_merged": sc.capture_merged,
+            "capture_foreign": sc.capture_foreign,
+            "capture_largest": None if sc.capture_largest < 0 else sc.capture_largest, "givebacks": sc.givebacks,
+            "sync_passes": sc.sync_passes, "writeback_waits": sc.writeback_waits,
+            "congestion_waits": sc.congestion_waits, "oom_rounds": self.r.oom_rounds,
+        }
+
+    def step(self, max_pages=32):
+        """Go on for about max_pages pages, or until something must be waited for.
+
+        Parameters
+        ----------
+        max_pages : int
+            Budget. Isolation of one aligned block is never divided.
+
+        Returns
+        -------
+        Step
+
+        Notes
+        -----
+        The caller lets the wait happen: it ends writes with `Machine.end_writeback` and lets time pass.
+        """
+        cdef step_t step
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.ready()
+        self.machine.drain()
+        request_step(&self.machine.m, &self.r, budget, &step)
+        self.machine.drain()
+        return make_step(self.machine, &step)
+
+    def run(self):
+        """Run to the end, serving every wait at once; the PFN or None."""
+        self.machine.run(&self.r)
+        return self.pfn
+
+    def close(self):
+        """Give up: what was isolated or captured goes back. A block that was obtained stays with the caller."""
+        self.machine.ready()
+        request_abort(&self.machine.m, &self.r)
+        self.machine.drain()
+
+
+@cython.final
+cdef class Kswapd:
+    """kswapd of a machine; `Machine.kswapd` makes one."""
+
+    cdef readonly MachineBase machine
+
+    def __cinit__(self, MachineBase machine=None):
+        if machine is None:
+            raise TypeError("a Kswapd comes from Machine.kswapd")
+        self.machine = machine
+
+    def __init__(self):
+        raise TypeError("a Kswapd comes from Machine.kswapd")
+
+    def __repr__(self):
+        return f"<Kswapd {'asleep' if self.asleep else 'awake'} order={self.order}>"
+
+    @property
+    def asleep(self):
+        """Whether it sleeps until it is woken."""
+        return bool(self.machine.m.kswapd.asleep)
+
+    @property
+    def order(self):
+        """Order that it balances for, or did last."""
+        return self.machine.m.kswapd.order
+
+    @property
+    def stats(self):
+        """Its work so far, as a dict with the counters of `Step`."""
+        return cost_dict(&self.machine.m.kswapd.total)
+
+    def wake(self, order=0):
+        """Wake it for every zone below its low mark at this order, as an allocation does."""
+        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.top_zone().max_page_order)
+        self.machine.ready()
+        for k in range(self.machine.m.nr_zones):
+            wakeup_kswapd(&self.machine.m, self.machine.m.zone[k], checked)
+        self.machine.drain()
+
+    def step(self, max_pages=32):
+        """Go on for about max_pages pages: see `AllocRequest.step`."""
+        cdef step_t step
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.ready()
+        self.machine.drain()
+        kswapd_step(&self.machine.m, budget, &step)
+        self.machine.drain()
+        return make_step(self.machine, &step)
+
+    def run(self):
+        """Run until it sleeps, serving every wait at once."""
+        self.machine.run_kswapd()
