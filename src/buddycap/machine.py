@@ -1,10 +1,11 @@
 """A machine: the zones of one node with their LRU lists, reclaim, kswapd and the slow path of allocation."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from ._core import MachineBase, Zone
@@ -20,6 +21,7 @@ from .formats.procfs import (
     format_pagetypeinfo,
     format_vmstat,
 )
+from .formats.snapshot import Snapshot, read_snapshot
 from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
 from .policy import CapturePolicy, find_policy
 
@@ -147,6 +149,8 @@ class Machine(MachineBase):
     """
 
     names: tuple[str, ...]
+    differences: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    """Of a machine from a snapshot: recorded free blocks per order minus those of /proc/buddyinfo, by zone."""
 
     def __init__(
         self,
@@ -274,7 +278,9 @@ class Machine(MachineBase):
             )
             for k, zone in enumerate(parts)
         ]
-        machine = cls(zones, swap_pages=sum(present), policy=policy, events=events)
+        names = [zone.name for zone in parts]
+        known = names if all(name.upper() in ZoneType.__members__ for name in names) else None
+        machine = cls(zones, names=known, swap_pages=sum(present), policy=policy, events=events)
         for zone in parts:
             machine._fill_lru(zone, seed)
         return machine
@@ -291,6 +297,43 @@ class Machine(MachineBase):
             If it cannot be read.
         """
         return cls.from_frames(read_kpageflags(path), **options)
+
+    @classmethod
+    def from_snapshot(cls, snapshot: str | Path | Snapshot, *, node: int = 0, **options: Any) -> Self:
+        """Make a machine in the state of a snapshot.
+
+        Parameters
+        ----------
+        snapshot : str, Path or Snapshot
+            A file of `buddycap snapshot`, or a recording of /proc/kpageflags with or without the texts of /proc beside
+            it: see `buddycap.formats.snapshot.read_snapshot`.
+        node : int
+            The node to take from a file.
+        **options
+            As for `from_frames`.
+
+        Returns
+        -------
+        Machine
+            With the zones' real bounds and holes. `differences` tells how far the recorded free blocks are from
+            /proc/buddyinfo: 0 in every order where nothing happened while the pages were read.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged or has no pages.
+        OSError
+            If it cannot be read.
+
+        Notes
+        -----
+        Types of pageblocks are inferred from what is in them; with pagetypeinfo in the snapshot, as many are unmovable
+        and reclaimable as the kernel counted: see `buddycap.formats.pageblocks`.
+        """
+        read = snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, node=node)
+        machine = cls.from_frames(read.frames, **options)
+        machine.differences = MappingProxyType(read.differences)
+        return machine
 
     def _fill_lru(self, frames: ZoneFrames, seed: int) -> None:
         for pfns, flags, others in lru_pages(frames, seed):

@@ -2,7 +2,7 @@
 
 A recording is an `.npz` file with two arrays a zone: `<zone>`, one 64-bit word of flags per page, and
 `<zone>_start_pfn`, the PFN of its first page. `read_kpageflags` turns it into `ZoneFrames`: what every page is, and
-which blocks are free. What the words cannot tell:
+which blocks are free. `snapshot.py` has the whole machine, with the kernel's texts. What the words cannot tell:
 
 - Pages on per-CPU lists and pages that the kernel uses without a flag (vmalloc, drivers) both read 0. They are
   KERNEL here. /proc/zoneinfo says how many pages are on per-CPU lists, but not which.
@@ -10,8 +10,9 @@ which blocks are free. What the words cannot tell:
 - The order of the LRU lists, and the migratetype of a pageblock (`pageblocks.py` infers it).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,17 @@ from numpy.typing import NDArray
 from ..errors import FormatError, MisuseError
 from ..flags import PageFlags
 from .npz import NpzReader
-from .pagekinds import KPF, PageKind, classify, mark_absent
+from .pagekinds import KPF, PageKind, classify, keep_present, mark_absent
 
 __all__ = ["BLOCK_DTYPE", "KPF", "PageKind", "ZoneFrames", "read_kpageflags", "write_kpageflags"]
 
 SECTION_PAGES = 1 << 15  # 128 MiB, the unit in which x86-64 initialises and adds memory
+RESERVED_PREFIX = "snapshot."  # of arrays that are no zones
 BLOCK_DTYPE = np.dtype([("pfn", np.int64), ("order", np.uint8)])
 
 _MAX_PFN = 1 << 52
 _START = "_start_pfn"
+_CHUNK_PAGES = 1 << 18
 _PAGE_FLAGS = np.uint64(sum(flag for flag in PageFlags if flag <= KPF.UNEVICTABLE))
 
 
@@ -46,16 +49,16 @@ class ZoneFrames:
         Words of /proc/kpageflags.
     kinds : ndarray[uint8], shape (pages,)
         `PageKind` of every page.
-    free_blocks : ndarray[BLOCK_DTYPE], shape (blocks,)
-        PFN and order of every free block, ascending.
     max_page_order : int
         Largest order of the allocator.
     pageblock_order : int
         Order of a pageblock.
+    pageblocks : mapping of str to int, optional
+        Pageblocks by the kernel's name of the migratetype, as /proc/pagetypeinfo counted them for the whole zone.
 
     Notes
     -----
-    All arrays are read-only. Memory: 9 bytes a page and 9 a free block.
+    All arrays are read-only. Memory: 9 bytes a page, and 9 a free block once `free_blocks` is asked for.
 
     Examples
     --------
@@ -73,9 +76,9 @@ class ZoneFrames:
     start_pfn: int
     flags: NDArray[np.uint64]
     kinds: NDArray[np.uint8]
-    free_blocks: NDArray[np.void]
     max_page_order: int = 10
     pageblock_order: int = 9
+    pageblocks: Mapping[str, int] | None = None
 
     @classmethod
     def from_flags(
@@ -87,8 +90,10 @@ class ZoneFrames:
         max_page_order: int = 10,
         pageblock_order: int = 9,
         section_pages: int = SECTION_PAGES,
+        present: Sequence[tuple[int, int]] | None = None,
+        pageblocks: Mapping[str, int] | None = None,
     ) -> "ZoneFrames":
-        """Classify the pages of a zone and rebuild its free blocks.
+        """Classify the pages of a zone.
 
         Parameters
         ----------
@@ -104,6 +109,11 @@ class ZoneFrames:
             Order of a pageblock.
         section_pages : int
             Aligned runs of so many words that are all 0 count as absent memory; 0 lets every page be present.
+        present : sequence of (int, int), optional
+            Ranges of PFNs with memory, first and the one behind the last, ascending. Pages outside are holes, unless
+            their words show that they are in use.
+        pageblocks : mapping of str to int, optional
+            Pageblocks by migratetype.
 
         Returns
         -------
@@ -123,20 +133,70 @@ class ZoneFrames:
         _check_geometry(start_pfn, flags, max_page_order, pageblock_order)
         kinds = classify(flags)
         mark_absent(kinds, flags, start_pfn, section_pages)
-        blocks = _free_blocks(kinds, start_pfn, max_page_order)
-        for array in (flags, kinds, blocks):
+        if present is not None:
+            keep_present(kinds, start_pfn, present)
+        for array in (flags, kinds):
             array.flags.writeable = False
-        return cls(name, start_pfn, flags, kinds, blocks, max_page_order, pageblock_order)
+        return cls(name, start_pfn, flags, kinds, max_page_order, pageblock_order, pageblocks)
 
     @property
     def end_pfn(self) -> int:
         """PFN behind the last page."""
         return self.start_pfn + len(self.flags)
 
+    @cached_property
+    def free_blocks(self) -> NDArray[np.void]:
+        """PFN and order of every free block, ascending: BLOCK_DTYPE, shape (blocks,), read-only.
+
+        Notes
+        -----
+        A run of BUDDY pages is cut into the largest aligned blocks. That is exact because free buddies always merge;
+        exceptions are buddies of different migratetype from the pageblock order on, and pages that are being moved.
+        """
+        heads = np.zeros(len(self.kinds), np.uint8)
+        for first, part in self._free_heads():
+            heads[first : first + len(part)] = part
+        blocks = np.empty(np.count_nonzero(heads), BLOCK_DTYPE)
+        done = 0
+        for first in range(0, len(heads), _CHUNK_PAGES):
+            pages = np.flatnonzero(heads[first : first + _CHUNK_PAGES])
+            some = blocks[done : done + len(pages)]
+            some["order"] = heads[first : first + _CHUNK_PAGES][pages] - 1
+            some["pfn"] = pages + (self.start_pfn + first)
+            done += len(pages)
+        blocks.flags.writeable = False
+        return blocks
+
     @property
     def nr_free(self) -> NDArray[np.int64]:
         """Free blocks per order, as /proc/buddyinfo counts them."""
-        return np.bincount(self.free_blocks["order"], minlength=self.max_page_order + 1)
+        counts = np.zeros(self.max_page_order + 2, np.int64)
+        for _, heads in self._free_heads():
+            counts += np.bincount(heads, minlength=len(counts))
+        return counts[1:]
+
+    def _free_heads(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield the zone in pieces: index of the first page, and order + 1 on the first page of each free block.
+
+        Level by level: a block of the next order is free where both of its halves are. What is free at one level
+        and has no free parent is a block. Pieces end where the largest blocks do.
+        """
+        whole = 1 << self.max_page_order
+        base = self.start_pfn % whole
+        for first in range(-base, len(self.kinds), _CHUNK_PAGES):
+            part = self.kinds[max(first, 0) : first + _CHUNK_PAGES]
+            before = max(first, 0) - first
+            level = np.zeros(-(-(before + len(part)) // whole) * whole, bool)
+            np.equal(part, PageKind.FREE, out=level[before : before + len(part)])
+            heads = np.zeros(len(level), np.uint8)
+            for order in range(self.max_page_order):
+                parent = level[0::2] & level[1::2]
+                level[0::2] ^= parent
+                level[1::2] ^= parent
+                heads[:: 1 << order][level] = order + 1
+                level = parent
+            heads[::whole][level] = self.max_page_order + 1
+            yield max(first, 0), heads[before : before + len(part)]
 
     @property
     def present_ranges(self) -> NDArray[np.int64]:
@@ -230,11 +290,15 @@ class ZoneFrames:
         if not self.start_pfn <= start_pfn < end_pfn <= self.end_pfn:
             raise MisuseError(f"{start_pfn}..{end_pfn} is no part of {self.start_pfn}..{self.end_pfn}")
         part = slice(start_pfn - self.start_pfn, end_pfn - self.start_pfn)
-        kinds = self.kinds[part]
-        blocks = _free_blocks(kinds, start_pfn, self.max_page_order)
-        blocks.flags.writeable = False
+        whole = (start_pfn, end_pfn) == (self.start_pfn, self.end_pfn)
         return ZoneFrames(
-            self.name, start_pfn, self.flags[part], kinds, blocks, self.max_page_order, self.pageblock_order
+            self.name,
+            start_pfn,
+            self.flags[part],
+            self.kinds[part],
+            self.max_page_order,
+            self.pageblock_order,
+            self.pageblocks if whole else None,
         )
 
 
@@ -246,32 +310,6 @@ def _check_geometry(start_pfn: int, flags: NDArray[np.uint64], max_page_order: i
         raise MisuseError(f"no zone of {len(flags)} pages starts at PFN {start_pfn}")
     if not 0 <= pageblock_order <= max_page_order <= 14:
         raise MisuseError(f"pageblock_order {pageblock_order} and max_page_order {max_page_order} do not fit")
-
-
-def _free_blocks(kinds: NDArray[np.uint8], start_pfn: int, max_page_order: int) -> NDArray[np.void]:
-    """Cut runs of free pages into the largest aligned blocks, ascending.
-
-    Level by level: a block of the next order is free where both of its halves are. What is free at one level and
-    has no free parent is a block.
-    """
-    whole = 1 << max_page_order
-    base = start_pfn // whole * whole
-    level = np.zeros(-(-(start_pfn + len(kinds) - base) // whole) * whole, bool)
-    np.equal(kinds, PageKind.FREE, out=level[start_pfn - base : start_pfn - base + len(kinds)])
-    heads = np.zeros(len(level), np.uint8)  # order + 1 on the first page of a block
-    for order in range(max_page_order):
-        parent = level[0::2] & level[1::2]
-        level[0::2] ^= parent
-        level[1::2] ^= parent
-        heads[:: 1 << order][level] = order + 1
-        level = parent
-    heads[::whole][level] = max_page_order + 1
-    pfns = np.flatnonzero(heads)
-    blocks = np.empty(len(pfns), BLOCK_DTYPE)
-    blocks["order"] = heads[pfns] - 1
-    pfns += base
-    blocks["pfn"] = pfns
-    return blocks
 
 
 def read_kpageflags(
@@ -313,15 +351,14 @@ def read_kpageflags(
 
     Notes
     -----
-    Memory: about 1.4 times the words, up to 1.7 times where free memory is finely fragmented.
+    Memory: 1.2 times the words. The arrays of a snapshot that `record_snapshot` made are read, its texts are not.
     """
     frames = []
     with NpzReader(path, max_items=max_pages) as npz:
-        names = [name for name in npz.names if not name.endswith(_START)]
-        orphans = {name.removesuffix(_START) for name in npz.names if name.endswith(_START)} ^ set(names)
-        missing = orphans | set(zones or ()) - set(names)
-        if missing or not names:
-            raise FormatError(f"words or start_pfn of zone {min(missing, default='')!r} missing", file=str(path))
+        names = zone_names(npz, path)
+        unknown = set(zones or ()) - set(names)
+        if unknown or not names:
+            raise FormatError(f"words or start_pfn of zone {min(unknown, default='')!r} missing", file=str(path))
         for name in names:
             if zones is not None and name not in zones:
                 continue
@@ -337,14 +374,31 @@ def read_kpageflags(
                 section_pages=section_pages,
             )
             del words
-            _refuse_heads_only(zone, path)
+            refuse_heads_only(zone, path)
             frames.append(zone)
     return tuple(sorted(frames, key=lambda zone: zone.start_pfn))
 
 
-def _refuse_heads_only(zone: ZoneFrames, path: str | Path) -> None:
+def zone_names(npz: NpzReader, path: str | Path) -> list[str]:
+    """Return the names of the zones in an archive, in file order.
+
+    Raises
+    ------
+    FormatError
+        If one lacks its words or its first PFN.
+    """
+    arrays = [name for name in npz.names if not name.startswith(RESERVED_PREFIX)]
+    names = [name for name in arrays if not name.endswith(_START)]
+    orphans = {name.removesuffix(_START) for name in arrays if name.endswith(_START)} ^ set(names)
+    if orphans:
+        raise FormatError(f"words or start_pfn of zone {min(orphans)!r} missing", file=str(path))
+    return names
+
+
+def refuse_heads_only(zone: ZoneFrames, path: str | Path) -> None:
     """Refuse words in which BUDDY marks heads only: all blocks would silently be single pages."""
-    if len(zone.free_blocks) > 100 and not zone.nr_free[1:].any():
+    nr_free = zone.nr_free
+    if nr_free[0] > 100 and not nr_free[1:].any():
         message = f"{zone.name}: BUDDY on single pages only, as kernels before 4.6 set it; block sizes are unknown"
         raise FormatError(message, file=str(path))
 

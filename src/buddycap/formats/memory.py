@@ -75,7 +75,8 @@ def zone_from_frames(
 
     Notes
     -----
-    Types of pageblocks are inferred: see `inferred_pageblock_types`. O(pages).
+    Types of pageblocks are inferred, with the counts of /proc/pagetypeinfo where the recording has them and the
+    pageblock order is the recorded one: see `inferred_pageblock_types`. O(pages).
     """
     zone = Zone(
         frames.start_pfn,
@@ -92,7 +93,9 @@ def zone_from_frames(
     )
     pages = 1 << pageblock_order
     first = frames.start_pfn - frames.start_pfn % pages
-    for k, migratetype in enumerate(inferred_pageblock_types(frames, pageblock_order=pageblock_order).tolist()):
+    counts = frames.pageblocks if pageblock_order == frames.pageblock_order else None
+    types = inferred_pageblock_types(frames, counts, pageblock_order=pageblock_order)
+    for k, migratetype in enumerate(types.tolist()):
         zone.set_pageblock_migratetype(max(first + k * pages, frames.start_pfn), migratetype)
     zone.free_many(frames.pfns(PageKind.FREE))
     zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it

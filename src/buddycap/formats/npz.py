@@ -24,6 +24,7 @@ __all__ = ["NpzReader"]
 
 _MAGIC = b"\x93NUMPY"
 _CHUNK_BYTES = 1 << 20
+_MAX_PADDING_BYTES = 1 << 25
 _DEFLATE_MAX_RATIO = 1032  # what the format can reach at best; a directory entry that claims more lies
 _DESCR = re.compile(r"'descr'\s*:\s*'([<>=|]?)([iu])([1248])'")
 _ORDER = re.compile(r"'fortran_order'\s*:\s*(?:True|False)\b")
@@ -95,19 +96,41 @@ class NpzReader:
         self._zip.close()
         self._file.close()
 
-    def array(self, name: str) -> NDArray[np.uint64]:
+    def array(self, name: str, min_items: int = 0, padding: int = 0) -> NDArray[np.uint64]:
         """Read a one-dimensional array of 64-bit unsigned words, in the byte order of this machine.
+
+        Parameters
+        ----------
+        name : str
+        min_items : int
+            An array that is shorter, by 4 Mi items at most, is made so long.
+        padding : int
+            Value of the items behind the end.
 
         Raises
         ------
         FormatError
             If the array is missing, of another type or shape, larger than its data, cut or damaged.
         """
-        dtype, shape, data = self._checked(name)
+        dtype, shape, data = self._checked(name, 8 * min_items)
         if len(shape) != 1 or dtype.kind != "u" or dtype.itemsize != 8:
             raise self._error(f"{name}: one-dimensional uint64 expected, found {dtype} of shape {shape}")
         words = np.frombuffer(data, dtype=dtype)
+        words[shape[0] :] = padding
         return words.astype(np.uint64, copy=False)
+
+    def text(self, name: str) -> str:
+        """Read an ASCII text kept as a one-dimensional array of bytes.
+
+        Raises
+        ------
+        FormatError
+            As for `array`, and if it is not ASCII.
+        """
+        dtype, shape, data = self._checked(name)
+        if len(shape) != 1 or dtype.itemsize != 1 or not data.isascii():
+            raise self._error(f"{name}: a row of ASCII bytes expected")
+        return data.decode("ascii")
 
     def scalar(self, name: str) -> int:
         """Read a single integer (an array of shape `()` or `(1,)`).
@@ -132,7 +155,7 @@ class NpzReader:
             raise self._error(f"member {strange[0]!r} is no .npy array")
         return tuple(file.removesuffix(".npy") for file in files)
 
-    def _checked(self, name: str) -> tuple[np.dtype[np.integer], tuple[int, ...], bytearray]:
+    def _checked(self, name: str, min_bytes: int = 0) -> tuple[np.dtype[np.integer], tuple[int, ...], bytearray]:
         """Read a member after its sizes have been compared with each other."""
         if name not in self.names:
             raise self._error(f"array {name!r} is missing")
@@ -149,7 +172,7 @@ class NpzReader:
                     raise self._error(f"{name}: {items} items claimed, at most {self._max_items} accepted")
                 if header_bytes + items * dtype.itemsize != info.file_size:
                     raise self._error(f"{name}: {items} items claimed, {info.file_size - header_bytes} bytes of data")
-                return dtype, shape, self._data(name, member, items * dtype.itemsize)
+                return dtype, shape, self._data(name, member, items * dtype.itemsize, min_bytes)
 
     def _header(self, name: str, member: IO[bytes]) -> tuple[np.dtype[np.integer], tuple[int, ...], int]:
         """Parse the `.npy` header: type, shape, length. Only what numpy itself writes for integers is understood."""
@@ -166,9 +189,11 @@ class NpzReader:
         items = shape.group(1)
         return dtype, () if items is None else (int(items),), 8 + size_bytes + length
 
-    def _data(self, name: str, member: IO[bytes], size: int) -> bytearray:
+    def _data(self, name: str, member: IO[bytes], size: int, min_bytes: int) -> bytearray:
         """Read exactly `size` bytes and the end of the member, where its checksum is verified."""
-        data = bytearray(size)
+        if min_bytes > size + _MAX_PADDING_BYTES:
+            raise self._error(f"{name}: {size} bytes, {min_bytes} expected")
+        data = bytearray(max(size, min_bytes))
         view = memoryview(data)
         done = 0
         while done < size:

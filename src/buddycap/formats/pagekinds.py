@@ -1,11 +1,12 @@
 """What every page of a real machine is: the bits of /proc/kpageflags, and the kinds they are sorted into."""
 
+from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KPF", "PageKind", "classify", "mark_absent"]
+__all__ = ["KPF", "PageKind", "classify", "keep_present", "mark_absent"]
 
 _CHUNK_PAGES = 1 << 16  # whole passes over so many words stay in the cache, and temporaries stay small
 
@@ -167,3 +168,29 @@ def mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: 
     inner = slice(first, first + sections * section_pages)
     absent = flags[inner].reshape(sections, section_pages).max(axis=1, initial=0) == 0
     kinds[inner].reshape(sections, section_pages)[absent] = PageKind.HOLE
+
+
+def keep_present(kinds: NDArray[np.uint8], start_pfn: int, present: Sequence[tuple[int, int]]) -> None:
+    """Turn pages outside the ranges of memory into holes, unless they are free or a process's.
+
+    Parameters
+    ----------
+    kinds : ndarray[uint8], shape (pages,)
+        Kinds, changed in place.
+    start_pfn : int
+        PFN of the first page.
+    present : sequence of (int, int)
+        Ranges of PFNs with memory, first and the one behind the last, ascending.
+
+    Examples
+    --------
+    >>> kinds = np.full(6, PageKind.RESERVED, np.uint8)
+    >>> keep_present(kinds, 10, [(0, 11), (13, 15)])
+    >>> kinds
+    array([3, 0, 0, 3, 3, 0], dtype=uint8)
+    """
+    end = 0
+    for first, behind in [*present, (start_pfn + len(kinds),) * 2]:
+        gap = kinds[max(end - start_pfn, 0) : max(first - start_pfn, 0)]
+        gap[(gap != PageKind.FREE) & (gap < PageKind.OFF_LRU)] = PageKind.HOLE
+        end = behind

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from .._core import Zone
 from .._world import World
-from ..formats.kpageflags import ZoneFrames, read_kpageflags
+from ..errors import MisuseError
+from ..formats.kpageflags import ZoneFrames
+from ..formats.snapshot import read_snapshot
 from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
 
-__all__ = ["Run", "frames_from_recording", "run_once", "study_zone"]
+__all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,17 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
     )
 
 
+def make_world(
+    config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None
+) -> tuple[Zone, World]:
+    """Return the memory of a run and the world around it, before the first event; arguments as for `run_once`."""
+    if frames is None:
+        zone = study_zone(config, seed)
+    else:
+        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
+    return zone, World(zone, policy, config.parameters(warm=frames is not None), seed)
+
+
 def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None) -> Run:
     """Run the experiment once.
 
@@ -94,11 +107,7 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     (64, True)
     """
     begin = time.process_time()
-    if frames is None:
-        zone = study_zone(config, seed)
-    else:
-        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
-    world = World(zone, policy, config.parameters(warm=frames is not None), seed)
+    zone, world = make_world(config, policy, seed, frames)
     while not world.run():
         pass
     requests, totals = world.results(), world.totals()
@@ -106,7 +115,7 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
 
 
 def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
-    """Read one zone of a recording: the one named, or the largest.
+    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
 
     Raises
     ------
@@ -115,5 +124,7 @@ def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFram
     MisuseError
         If there is no zone of that name.
     """
-    zones = read_kpageflags(path, zones=[zone] if zone else None)
-    return max(zones, key=lambda frames: int(np.count_nonzero(frames.kinds)))
+    frames = {part.name: part for part in read_snapshot(path).frames}
+    if zone is not None and zone not in frames:
+        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
+    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))

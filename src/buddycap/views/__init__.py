@@ -1,0 +1,1 @@
+"""Pictures and time lines of memory, and the commands that make them."""

@@ -1,0 +1,80 @@
+"""Record the memory of this Linux machine into one file: what every page is (/proc/kpageflags), free blocks, zones,
+types of pageblocks, counters. Root is needed; without, what can be read is recorded and the rest is named.
+
+The file is an .npz archive. `Machine.from_snapshot`, `buddycap study --from` and `buddycap map` start from it.
+With --show an existing file, or a recording made by hand, is described instead.
+
+Exit status: 0, 1 if pages could not be recorded, 2 for an error.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from ..formats.recording import record_snapshot
+from ..formats.snapshot import Snapshot, read_snapshot
+
+__all__ = ["add_arguments", "command"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments of `buddycap snapshot`."""
+    parser.add_argument(
+        "-o", "--out", default="snapshot.npz", metavar="FILE", help="file to write (default: snapshot.npz)"
+    )
+    parser.add_argument("--show", metavar="FILE", help="record nothing; describe a snapshot, a recording or its folder")
+    parser.add_argument("--node", type=int, default=0, help="node to describe (default: 0); all are recorded")
+    parser.add_argument("--proc", default="/proc", metavar="DIR", help="where the files of /proc are (default: /proc)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run `buddycap snapshot`."""
+    if args.show:
+        _print(read_snapshot(args.show, node=args.node), [], args.json)
+        return 0
+    begin = time.perf_counter()
+    show = sys.stderr.isatty()
+    try:
+        missing = record_snapshot(args.out, args.proc, _bar if show else None)
+    finally:
+        print("\r\x1b[K" if show else "", end="", file=sys.stderr, flush=True)
+    size = Path(args.out).stat().st_size
+    first = f"{args.out}: {size / 1024:.0f} KiB, recorded in {time.perf_counter() - begin:.1f} s"
+    if "kpageflags" not in missing:
+        _print(read_snapshot(args.out, node=args.node), [first], args.json)
+        return 0
+    if args.json:
+        print(json.dumps({"file": args.out, "bytes": size, "zones": {}, "missing": missing}))
+        return 1
+    print(first)
+    for name, why in missing.items():
+        print(f"missing: {name}: {why}")
+    print("without kpageflags the file holds texts only: no machine can be made of it")
+    return 1
+
+
+def _bar(done: int, pages: int) -> None:
+    """Draw a progress bar on a terminal."""
+    print(f"\r{done >> 8} of {pages >> 8} MiB", end="", file=sys.stderr, flush=True)
+
+
+def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
+    """Print what is in a snapshot."""
+    if not as_json:
+        print("\n".join(first + snapshot.report()))
+        return
+    zones = {
+        zone.name: {
+            "start_pfn": zone.start_pfn,
+            "spanned": len(zone.kinds),
+            "pages": zone.nr_pages(),
+            "nr_free": zone.nr_free.tolist(),
+            "difference": snapshot.differences.get(zone.name),
+            "quiet": snapshot.quiet.get(zone.name),
+        }
+        for zone in snapshot.frames
+    }
+    print(json.dumps({"file": snapshot.file, "zones": zones, "missing": dict(snapshot.missing)}))
