@@ -434,7 +434,7 @@ ctypedef struct scan_t:         # scan_control, and where shrink_zone and the fu
     int32_t sync_passes
     int32_t writeback_waits
     int32_t congestion_waits
-    int32_t reserved
+    int32_t no_lumpy            # machine_t.no_lumpy
 
 ctypedef struct request_t:      # an allocation on its way; also keeps what it has cost so far
     int32_t order
@@ -493,6 +493,10 @@ ctypedef struct machine_t:
     int32_t laptop_mode         # parameter
     int32_t write_congested     # bdi_write_congested: the driver sets it
     int32_t slab_objects_per_page       # parameter
+    int32_t no_lumpy            # parameters of what-if studies, 0 as in Linux: isolation takes single pages,
+    int32_t no_sync_pass        # direct reclaim ends a round after the asynchronous pass,
+    int32_t kswapd_order0       # kswapd balances for order 0 whatever was asked for
+    int32_t reserved
     int64_t shrinker_nr         # shrinker.nr: objects due but not yet scanned
     policy_t policy             # of requests that bring none
     kswapd_t kswapd

@@ -25,7 +25,7 @@ cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
     """A request of `order` has found the zone below its low mark, or will."""
     if z.present_pages == 0 or zone_watermark_ok(z, order, z.pages_low, 0, 0):
         return
-    m.kswapd.max_order = max(m.kswapd.max_order, <int32_t> order)
+    m.kswapd.max_order = max(m.kswapd.max_order, 0 if m.kswapd_order0 else <int32_t> order)
     if z.cpuset_allowed and m.kswapd.asleep:
         m.kswapd.asleep = 0
         event_put(m, EV_WAKE_KSWAPD, 0, NO_PAGE, 0)
@@ -57,6 +57,7 @@ cdef void begin_balance(machine_t *m, kswapd_t *k) noexcept nogil:
     cdef int n
     k.scan.gfp = GFP_KERNEL
     k.scan.order = k.order
+    k.scan.no_lumpy = m.no_lumpy
     k.scan.kswapd = 1
     k.scan.got = NO_PAGE
     k.scan.may_writepage = not m.laptop_mode

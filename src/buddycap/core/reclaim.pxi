@@ -272,11 +272,16 @@ cdef inline void isolation_cost(const isolation_t *isolated, step_t *out) noexce
     out.cost.looked += isolated.looked
 
 
+cdef inline int isolate_order(const scan_t *sc) noexcept nogil:
+    """Order of the blocks that lumpy reclaim takes."""
+    return 0 if sc.no_lumpy else sc.order
+
+
 cdef void isolate_inactive(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """One round's isolation; swap_cluster_max tags, whatever max_scan is."""
     cdef isolation_t isolated
     isolate_lru_pages(z, SWAP_CLUSTER_MAX, LRU_INACTIVE_FILE if sc.file else LRU_INACTIVE_ANON,
-                      slot_list(z, sc.page_slot), sc.order, isolate_mode(sc), &isolated)
+                      slot_list(z, sc.page_slot), isolate_order(sc), isolate_mode(sc), &isolated)
     z.vm[VM_PGDEACTIVATE] += isolated.count[LRU_ACTIVE_ANON] + isolated.count[LRU_ACTIVE_FILE]
     z.pages_scanned += isolated.scanned
     z.recent_scanned[0] += isolated.count[LRU_INACTIVE_ANON] + isolated.count[LRU_ACTIVE_ANON]
@@ -326,6 +331,12 @@ cdef void putback_survivors(scan_t *sc, zone_t *z) noexcept nogil:
         putback_page(z, i, sc.cpu)
 
 
+cdef inline int wants_sync_pass(const machine_t *m, const scan_t *sc) noexcept nogil:
+    """Survivors of a direct reclaim for a costly order are waited for."""
+    return (sc.nr_freed < sc.nr_taken and not sc.kswapd and sc.order > PAGE_ALLOC_COSTLY_ORDER
+            and not m.no_sync_pass)
+
+
 cdef int shrink_inactive_list(machine_t *m, scan_t *sc, zone_t *z, int64_t budget, step_t *out) noexcept nogil:
     """Rounds of isolate, shrink and put back until max_scan pages have been scanned or there are none."""
     while True:
@@ -337,7 +348,7 @@ cdef int shrink_inactive_list(machine_t *m, scan_t *sc, zone_t *z, int64_t budge
             if not shrink_page_list(m, sc, z, budget, out):
                 return 0
             sc.list_state = LIST_PUTBACK
-            if sc.nr_freed < sc.nr_taken and not sc.kswapd and sc.order > PAGE_ALLOC_COSTLY_ORDER:
+            if wants_sync_pass(m, sc):
                 sc.list_state = LIST_REST
                 return congestion_wait(sc, out, CONGESTION_MS)
         elif sc.list_state == LIST_REST:
@@ -383,7 +394,7 @@ cdef void deactivate_isolated(scan_t *sc, zone_t *z, int file) noexcept nogil:
 cdef void shrink_active_list(scan_t *sc, zone_t *z, int32_t n, int file, step_t *out) noexcept nogil:
     """Move about n pages from the tail of an active list to the inactive one; lumpy too.  One piece of work."""
     cdef isolation_t isolated
-    isolate_lru_pages(z, n, LRU_ACTIVE_FILE if file else LRU_ACTIVE_ANON, slot_list(z, sc.page_slot), sc.order,
+    isolate_lru_pages(z, n, LRU_ACTIVE_FILE if file else LRU_ACTIVE_ANON, slot_list(z, sc.page_slot), isolate_order(sc),
                       ISOLATE_ACTIVE, &isolated)
     z.pages_scanned += isolated.scanned
     z.recent_scanned[file] += isolated.taken

@@ -134,6 +134,7 @@ cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
     cdef int k
     sc.gfp = r.gfp
     sc.order = r.order
+    sc.no_lumpy = m.no_lumpy
     sc.alloc_flags = r.alloc_flags
     sc.classzone_idx = r.classzone_idx
     sc.cpu = r.cpu
