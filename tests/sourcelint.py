@@ -19,6 +19,7 @@ CORE_PARTS = (
     "capture",
     "pcp",
     "bulk",
+    "bulkfree",
     "stream",
     "watermark",
     "lru",

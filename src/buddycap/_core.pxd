@@ -12,7 +12,7 @@ a page of the zone has a cell in the arrays (cells outside the zone read PG_HOLE
 """
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 
 
 cdef enum:
@@ -257,16 +257,19 @@ ctypedef struct violation_t:    # what zone_check found first
     int64_t found
 
 
-# Ask for the cache line at p; nothing on compilers without it.
+# prefetch: ask for the cache line at p; nothing on compilers without it.  ctz: position of the lowest bit of x, not 0.
 cdef extern from *:
     """
     #if defined(__GNUC__)
     #define buddycap_prefetch(p) __builtin_prefetch(p)
+    #define buddycap_ctz(x) __builtin_ctzll(x)
     #else
     #define buddycap_prefetch(p) ((void) (p))
+    static int buddycap_ctz(unsigned long long x) { int n = 0; for (; !(x & 1); x >>= 1) n++; return n; }
     #endif
     """
     void buddycap_prefetch(const void *p) noexcept nogil
+    int buddycap_ctz(uint64_t x) noexcept nogil
 
 
 # The signatures that a part above its definition needs, and that other modules may cimport.

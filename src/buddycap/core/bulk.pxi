@@ -1,71 +1,121 @@
-# Whole arrays of frees, captures and allocations in one call, with exactly the result of single calls.
+# Allocations of whole arrays, with exactly the result of single calls.
+#
+# A request takes the head of the first list that is not empty, so the lists below it are: the next requests get what
+# was cut off, pages ascending, until the block is used up.  So a block is cut at once, and only what is left of the last
+# one is listed.  A list that will be used up to the last block is walked from both ends: two chains of cache misses
+# instead of one.
 
-cdef enum:
-    PREFETCH_BLOCKS = 12        # how far ahead
+
+cdef inline void hand_out(zone_t *z, int32_t i, int order, int64_t *pfns, int64_t count) noexcept nogil:
+    """`count` allocated blocks from page i on."""
+    cdef int64_t pfn = z.base_pfn + i
+    cdef int64_t k
+    if order == 0:
+        memset(order_array(z) + i, PG_USED, count)
+    else:
+        for k in range(count):
+            order_array(z)[i + (k << order)] = PG_USED | order
+    for k in range(count):
+        pfns[k] = pfn + (k << order)
 
 
-cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                          int64_t *offender) noexcept nogil:
-    """ST_OK if the n blocks can all be freed; else why not and the first offender.  Nothing changes either way.
+cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexcept nogil:
+    """List what is left of a block: `rest` times 2^order pages from page i on, in the largest blocks that fit."""
+    while rest:
+        if rest & 1:
+            order_array(z)[i] = PG_FREE | order
+            list_add(link_array(z), free_list(order, mt), i)
+            z.nr_free[order] += 1
+            z.vm[VM_BUDDY_SPLIT] += 1
+            i += 1 << order
+        rest >>= 1
+        order += 1
 
-    While it looks, the order bytes of the blocks seen are marked, so that a duplicate is found without memory.
+
+cdef int64_t cut_first(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
+    """Use up the first block of list (from_order, mt), or as much of it as there is room for.  Number of blocks."""
+    cdef int32_t i = link_array(z)[free_list(from_order, mt)].next
+    cdef int64_t count = <int64_t> 1 << (from_order - order)
+    cdef int64_t rest = max(count - room, <int64_t> 0)
+    list_del(link_array(z), i)
+    z.nr_free[from_order] -= 1
+    count -= rest
+    hand_out(z, i, order, pfns, count)
+    list_rest(z, <int32_t> (i + (count << order)), rest, order, mt)
+    z.vm[VM_BUDDY_SPLIT] += count - 1
+    return count
+
+
+cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns) noexcept nogil:
+    """Use up the whole of list (from_order, mt), which is not empty, from both ends.  Number of blocks.
+
+    There must be room for every free block of the order, whatever its type.
     """
-    cdef uint8_t *state = order_array(z)
-    cdef int status = ST_OK
-    cdef int64_t k = 0
-    cdef int64_t m
-    while k < n:
-        if orders != NULL:
-            order = orders[k]
-        status = used_block_status(z, pfns[k], order)
-        if status != ST_OK:
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = free_list(from_order, mt)
+    cdef int32_t front = link[head].next
+    cdef int32_t back = link[head].prev
+    cdef int32_t next_front, next_back
+    cdef int64_t count = <int64_t> 1 << (from_order - order)
+    cdef int64_t low = 0
+    cdef int64_t top = z.nr_free[from_order] * count
+    cdef int64_t high = top
+    while 1:
+        next_front = link[front].next
+        next_back = link[back].prev
+        hand_out(z, front, order, pfns + low, count)
+        low += count
+        if front == back:
             break
-        state[pfns[k] - z.base_pfn] |= PG_SEEN
-        k += 1
-    for m in range(k):
-        state[pfns[m] - z.base_pfn] &= ~PG_SEEN
-    offender[0] = k
-    return status
+        high -= count
+        hand_out(z, back, order, pfns + high, count)
+        if next_front == back:
+            break
+        front = next_front
+        back = next_back
+    memmove(pfns + low, pfns + high, (top - high) * sizeof(int64_t))
+    low += top - high
+    list_init(link, head)
+    z.nr_free[from_order] -= low // count
+    z.vm[VM_BUDDY_SPLIT] += low - low // count
+    return low
 
 
-cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                   int64_t *offender) noexcept nogil:
-    """Free n blocks in order, all or none."""
-    cdef int status = free_many_status(z, pfns, n, orders, order, offender)
-    cdef int64_t k
-    if status != ST_OK:
-        return status
-    for k in range(n):
-        if k + PREFETCH_BLOCKS < n:
-            buddycap_prefetch(order_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
-            buddycap_prefetch(link_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
-        free_pages_ok(z, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
-    return ST_OK
-
-
-cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                      int64_t *offender) noexcept nogil:
-    """Capture n blocks in order, all or none."""
-    cdef int status = free_many_status(z, pfns, n, orders, order, offender)
-    cdef int64_t k
-    if status != ST_OK:
-        return status
-    for k in range(n):
-        capture_one_page(z, slot, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
-    return ST_OK
+cdef int64_t cut_lists(zone_t *z, int order, int mt, int64_t *pfns, int64_t n) noexcept nogil:
+    """Allocate up to n blocks from the lists of type mt alone.  Number of blocks."""
+    cdef link_t *link = link_array(z)
+    cdef int64_t k = 0
+    cdef int from_order = order
+    while k < n and from_order <= z.max_page_order:
+        if list_empty(link, free_list(from_order, mt)):
+            from_order += 1
+        elif z.nr_free[from_order] << (from_order - order) <= n - k:
+            k += cut_all(z, from_order, order, mt, pfns + k)
+        else:
+            k += cut_first(z, from_order, order, mt, pfns + k, n - k)
+    z.nr_free_pages -= k << order
+    return k
 
 
 cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
-    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE."""
+    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n).
+
+    A fallback takes one block; what it has moved to the lists of the type comes next.
+    """
     cdef int64_t k = 0
     cdef int64_t m
     cdef int32_t i
+    mt = request_type(z, mt)
     while k < n:
-        i = rmqueue_zone(z, order, mt)
+        k += cut_lists(z, order, mt, pfns + k, n - k)
+        if k == n:
+            break
+        i = rmqueue_fallback(z, order, mt)
         if i == NO_PAGE:
             break
         pfns[k] = z.base_pfn + i
         k += 1
+    z.vm[VM_PGALLOC] += k << order
     for m in range(k, n):
         pfns[m] = NO_PAGE
     return k

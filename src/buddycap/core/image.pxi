@@ -146,6 +146,7 @@ cdef void zone_layout(zone_t *z, int owners) noexcept nogil:
     z.off_heads = place(&end, nr_list_heads(z.cpus) * sizeof(link_t), 3 * stagger)
     z.off_link = z.off_heads + nr_list_heads(z.cpus) * sizeof(link_t)
     z.bytes = z.off_link + (<uint64_t> z.nr_index + <uint64_t> z.slot_limit * SLOT_LINKS) * sizeof(link_t)
+    z.bytes += ((<uint64_t> z.nr_index + 63) >> 6) * sizeof(uint64_t)      # scratch of bulk operations
 
 
 cdef int geometry_ok(const zone_t *z) noexcept nogil:
