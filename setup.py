@@ -27,7 +27,6 @@ DIRECTIVES = {
     "cdivision": True,
     "embedsignature": True,
     "binding": True,
-    "freethreading_compatible": True,
     "show_performance_hints": not CHECKED,
 }
 

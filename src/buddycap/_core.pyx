@@ -22,6 +22,7 @@ include "core/image.pxi"
 include "core/export.pxi"
 
 include "facade/guards.pxi"
+include "facade/arrays.pxi"
 include "facade/config.pxi"
 include "facade/zone.pxi"
 include "facade/dump.pxi"

@@ -66,9 +66,9 @@ cdef class CaptureList:
         -----
         O(max_page_order).  No counter but NR_FREE_PAGES moves, and that only for free buddies.
         """
-        cdef zone_t *z = self.zone.ready()
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int block_order = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int block_order = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
+        cdef zone_t *z = self.zone.ready()
         cdef int status
         self.open_slot()
         status = used_block_status(z, block, block_order)
@@ -134,10 +134,10 @@ cdef class CaptureList:
         >>> capture.capture_alloc_or_return(4, alloc_flags=2), zone.nr_free_pages
         (0, 48)
         """
-        cdef zone_t *z = self.zone.ready()
-        cdef int wanted = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int wanted = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
         cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
+        cdef zone_t *z = self.zone.ready()
         cdef int32_t i
         self.open_slot()
         i = capture_alloc_or_return(z, self.slot, wanted, class_idx, flags)
@@ -145,17 +145,8 @@ cdef class CaptureList:
 
     def blocks(self):
         """The captured blocks as a structured array (pfn, order), head first."""
-        cdef zone_t *z = self.zone.ready()
-        cdef link_t *link = link_array(z)
-        cdef int32_t head = slot_list(z, self.slot)
-        cdef int32_t i
         self.open_slot()
-        blocks = []
-        i = link[head].next
-        while i != head:
-            blocks.append((z.base_pfn + i, order_array(z)[i] & 0x0F))
-            i = link[i].next
-        return np.array(blocks, dtype=[("pfn", "<i8"), ("order", "u1")])
+        return list_tagged(self.zone, slot_list(self.zone.z, self.slot), "order")
 
     @property
     def stats(self):

@@ -1,36 +1,74 @@
 # What is in a zone, written out.
 
 
-cdef object list_free_blocks(zone_t *z, object order, object migratetype):
-    """The free blocks as a structured array, by order, then type, each list head first."""
+cdef int64_t count_free_blocks(zone_t *z, int first, int last) noexcept:
+    """Free blocks of the orders first to last, of whatever type."""
+    cdef int64_t count = 0
+    cdef int o
+    for o in range(first, last + 1):
+        count += z.nr_free[o]
+    return count
+
+
+cdef int64_t walk_list(zone_t *z, int32_t head, int64_t *pfns, uint8_t *tags) noexcept:
+    """Write the PFNs of a list, head first, and the low nibbles of the order bytes; how many.  NULL: not wanted."""
     cdef link_t *link = link_array(z)
+    cdef int32_t i = link[head].next
     cdef int64_t k = 0
-    cdef int32_t i, head
-    cdef int64_t *pfns
-    orders = range(z.max_page_order + 1) if order is None else [as_ranged(order, "order", 0, z.max_page_order)]
-    types = range(MIGRATE_TYPES)
-    if migratetype is not None:
-        types = [as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)]
-    column = np.empty(sum(z.nr_free[o] for o in orders), dtype=np.int64)
-    cdef Buffer buffer = Buffer(column, True)
-    pfns = <int64_t *> buffer.view.buf
-    runs = []
-    for o in orders:
-        for mt in types:
-            head = free_list(o, mt)
-            i = link[head].next
-            begin = k
-            while i != head:
-                pfns[k] = z.base_pfn + i
-                k += 1
-                i = link[i].next
-            if k > begin:
-                runs.append((begin, k, o, mt))
-    result = np.empty(k, dtype=BLOCK_DTYPE)
+    while i != head:
+        if pfns != NULL:
+            pfns[k] = z.base_pfn + i
+        if tags != NULL:
+            tags[k] = order_array(z)[i] & 0x0F
+        k += 1
+        i = link[i].next
+    return k
+
+
+cdef object list_tagged(Zone zone, int32_t head, str tag):
+    """A list as a structured array (pfn, tag), head first."""
+    cdef int64_t n = -1
+    cdef Buffer pfns, tags
+    while walk_list(zone.ready(), head, NULL, NULL) != n:       # to make an array may run finalizers, which may free
+        n = walk_list(zone.z, head, NULL, NULL)
+        columns = new_array(n, int64_dtype), new_array(n, np.uint8)
+        pfns, tags = Buffer(columns[0], True), Buffer(columns[1], True)
+    walk_list(zone.z, head, <int64_t *> pfns.view.buf, <uint8_t *> tags.view.buf)
+    result = new_array(n, [("pfn", "<i8"), (tag, "u1")])
+    result["pfn"], result[tag] = columns
+    return result
+
+
+cdef object list_free_blocks(Zone zone, object order, object migratetype):
+    """The free blocks as a structured array, by order, then type, each list head first."""
+    cdef int top = zone.z.max_page_order
+    cdef int first = 0 if order is None else <int> as_ranged(order, "order", 0, top)
+    cdef int last = top if order is None else first
+    cdef int low = 0 if migratetype is None else <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)
+    cdef int high = MIGRATE_TYPES - 1 if migratetype is None else low
+    cdef int64_t length[MAX_ORDERS][MIGRATE_TYPES]
+    cdef int64_t n = -1
+    cdef int64_t k = 0
+    cdef int64_t *pfns = NULL
+    cdef Buffer buffer
+    cdef int o, mt
+    while count_free_blocks(zone.ready(), first, last) != n:    # to make an array may run finalizers, which may free
+        n = count_free_blocks(zone.z, first, last)
+        column = new_array(n, int64_dtype)
+        buffer = Buffer(column, True)
+        pfns = <int64_t *> buffer.view.buf
+    for o in range(first, last + 1):
+        for mt in range(low, high + 1):
+            length[o][mt] = walk_list(zone.z, free_list(o, mt), pfns + k, NULL)
+            k += length[o][mt]
+    result = new_array(k, BLOCK_DTYPE)
     result["pfn"] = column[:k]
-    for begin, stop, o, mt in runs:
-        result["order"][begin:stop] = o
-        result["migratetype"][begin:stop] = mt
+    k = 0
+    for o in range(first, last + 1):
+        for mt in range(low, high + 1):
+            result["order"][k:k + length[o][mt]] = o
+            result["migratetype"][k:k + length[o][mt]] = mt
+            k += length[o][mt]
     return result
 
 

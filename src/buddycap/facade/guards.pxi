@@ -39,6 +39,24 @@ cdef extern from *:
     void *buddycap_reserve(size_t n) nogil
     void buddycap_release(void *p, size_t n) nogil
 
+cdef extern from *:
+    """
+    /* The value of a plain int of one digit (30 bits), which most arguments are; 0 for everything else. */
+    static inline int buddycap_short_int(PyObject *value, int64_t *result) {
+        if (!PyLong_CheckExact(value)) return 0;
+    #if PY_VERSION_HEX >= 0x030C0000
+        if (!PyUnstable_Long_IsCompact((PyLongObject *) value)) return 0;
+        *result = (int64_t) PyUnstable_Long_CompactValue((PyLongObject *) value);
+    #else
+        Py_ssize_t size = Py_SIZE(value);
+        if (size < -1 || size > 1) return 0;
+        *result = size == 0 ? 0 : (int64_t) size * (int64_t) ((PyLongObject *) value)->ob_digit[0];
+    #endif
+        return 1;
+    }
+    """
+    int buddycap_short_int(object value, int64_t *result)
+
 
 cdef class Memory:
     """A block of memory that Python objects share: views keep it alive."""
@@ -66,7 +84,15 @@ cdef object memory_view(Memory memory, dtype, int64_t count, uint64_t offset):
 
 
 cdef inline int64_t as_int64(object value, str name) except? -1:
-    """An exact integer of 64 bits."""
+    """An exact integer of 64 bits.  May run Python code (__index__): look at a zone's state only afterwards."""
+    cdef int64_t result = 0
+    if buddycap_short_int(value, &result):
+        return result
+    return as_int64_slowly(value, name)
+
+
+cdef int64_t as_int64_slowly(object value, str name) except? -1:
+    """`as_int64` for everything but small plain integers."""
     cdef int overflow = 0
     cdef int64_t result
     if not PyLong_Check(value):
@@ -80,12 +106,24 @@ cdef inline int64_t as_int64(object value, str name) except? -1:
     return result
 
 
-cdef int64_t as_ranged(object value, str name, int64_t low, int64_t high) except? -1:
+cdef inline int64_t as_ranged(object value, str name, int64_t low, int64_t high) except? -1:
     """An integer in [low, high]."""
     cdef int64_t result = as_int64(value, name)
-    if not low <= result <= high:
-        raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
-    return result
+    if low <= result <= high:
+        return result
+    return out_of_range(value, name, low, high)
+
+
+cdef int64_t out_of_range(object value, str name, int64_t low, int64_t high) except? -1:
+    raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
+
+
+cdef uint64_t as_cookie(object cookie) except? 0:
+    """An owner cookie."""
+    number = operator.index(cookie)
+    if not 0 <= number < 1 << 64:
+        raise MisuseError(f"cookie={cookie}: allowed range is 0..2^64-1")
+    return number
 
 
 cdef str status_message(int status):
@@ -118,41 +156,3 @@ cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) ex
 cdef int corrupted(const violation_t *v) except -1:
     """Raise what zone_check has found."""
     raise CorruptionError(v.invariant, None if v.pfn == NO_PAGE else v.pfn, v.expected, v.found)
-
-
-cdef object as_array(object values, str name):
-    """An array of whatever kind; a ragged sequence is refused."""
-    try:
-        return np.asarray(values)
-    except ValueError:
-        raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
-
-
-cdef object int64_array(object values, str name):
-    """A contiguous one-dimensional int64 array with the exact values, without a copy where there need be none."""
-    array = as_array(values, name)
-    if array.dtype.kind == "O" and array.ndim == 1:
-        array = np.array([as_int64(value, f"{name}[{k}]") for k, value in enumerate(array)], dtype=np.int64)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
-    if array.ndim != 1:
-        raise MisuseError(f"{name}: shape {array.shape}: one dimension is wanted")
-    if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
-        k = int(array.argmax())
-        raise MisuseError(f"{name}[{k}]={array[k]}: allowed range is 0..2^63-1")
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-cdef class Buffer:
-    """The bytes of a contiguous array, held until this object goes."""
-
-    cdef Py_buffer view
-    cdef bint held
-
-    def __cinit__(self, array, bint writable=False):
-        PyObject_GetBuffer(array, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
-        self.held = True
-
-    def __dealloc__(self):
-        if self.held:
-            PyBuffer_Release(&self.view)

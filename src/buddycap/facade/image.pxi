@@ -1,15 +1,24 @@
 # Zone images at the boundary: what save, load and pickle share.
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
-cdef list image_parts(Zone zone):
-    """What an image file holds: the header with size and hash, and a view of the rest of the state."""
-    cdef zone_t header
-    cdef zone_t *z = zone.ready()
-    cdef uint64_t rest = used_bytes(z) - sizeof(zone_t)
-    memcpy(&header, z, sizeof(zone_t))
-    header.image_bytes = used_bytes(z)
-    image_hash(&header, <uint8_t *> z + sizeof(zone_t), rest, header.image_hash)
-    return [(<char *> &header)[:sizeof(zone_t)], memoryview(zone.memory)[sizeof(zone_t):sizeof(zone_t) + rest]]
+
+cdef bytes image_of(Zone zone):
+    """What an image file holds: the header with size and hash, then the rest of the state."""
+    cdef uint64_t size = 0
+    cdef bytes image = b""
+    cdef zone_t *header
+    while size != used_bytes(zone.ready()):         # to make the bytes may run finalizers, which may change the size
+        size = used_bytes(zone.z)
+        image = PyBytes_FromStringAndSize(NULL, size)
+    header = <zone_t *> PyBytes_AS_STRING(image)
+    zone.begin()
+    with nogil:
+        memcpy(header, zone.z, size)
+        header.image_bytes = size
+        image_hash(header, <uint8_t *> header + sizeof(zone_t), size - sizeof(zone_t), header.image_hash)
+    zone.end()
+    return image
 
 
 cdef Zone zone_from_image(object image, str name):

@@ -191,9 +191,8 @@ cdef class MachineBase:
 
     # --- helpers ---
 
-    cdef int locate(self, object pfn, int32_t *zone, int32_t *i) except -1:
-        """Position of the zone and index of an existing page."""
-        cdef int64_t n = as_int64(pfn, "pfn")
+    cdef int locate(self, int64_t n, int32_t *zone, int32_t *i) except -1:
+        """Position of the zone and index of an existing page.  The zones are ready from here on."""
         cdef zone_t *z
         cdef int k
         self.ready()
@@ -206,14 +205,17 @@ cdef class MachineBase:
         raise MisuseError(f"pfn={n}: in none of the machine's zones")
 
     cdef int locate_page(self, object pfn, int32_t *zone, int32_t *i) except -1:
-        """The same for an allocated page of order 0."""
+        """The same for an allocated page of order 0, from a Python value."""
+        return self.locate_single(as_int64(pfn, "pfn"), zone, i)
+
+    cdef int locate_single(self, int64_t n, int32_t *zone, int32_t *i) except -1:
         cdef int status
-        self.locate(pfn, zone, i)
-        status = page_status(self.m.zone[zone[0]], pfn)
+        self.locate(n, zone, i)
+        status = page_status(self.m.zone[zone[0]], n)
         if status != ST_OK:
-            refuse(self.m.zone[zone[0]], status, "pfn", pfn, 0)
+            refuse(self.m.zone[zone[0]], status, "pfn", n, 0)
         if order_array(self.m.zone[zone[0]])[i[0]] & 0x0F:
-            raise MisuseError(f"pfn={pfn}: a block of higher order; only single pages are on the LRU")
+            raise MisuseError(f"pfn={n}: a block of higher order; only single pages are on the LRU")
         return 0
 
     cdef int locate_listed(self, object pfn, int32_t *zone, int32_t *i) except -1:
@@ -236,20 +238,23 @@ cdef class MachineBase:
         """A checked request that has not begun."""
         cdef int64_t bits = as_int64(gfp, "gfp")
         cdef policy_t row
-        self.ready()
+        cdef int o, on
         if bits & ~<int64_t> GFP_KNOWN or bits < 0:
             raise MisuseError(f"gfp={bits:#x}: unknown bits {bits & ~<int64_t> GFP_KNOWN:#x}")
         if bits & (GFP_MOVABLE | GFP_RECLAIMABLE) == (GFP_MOVABLE | GFP_RECLAIMABLE):
             raise MisuseError(f"gfp={bits:#x}: MOVABLE and RECLAIMABLE at once")
         if policy is not None:
             as_policy(self.find_policy(policy), &row)
-        request_init(&self.m, r, <int> as_ranged(order, "order", 0, self.top_zone().max_page_order), <uint32_t> bits,
-                     self.as_cpu(cpu), task, NULL if policy is None else &row)
+        o = <int> as_ranged(order, "order", 0, self.top_zone().max_page_order)
+        on = self.as_cpu(cpu)
+        self.ready()
+        request_init(&self.m, r, o, <uint32_t> bits, on, task, NULL if policy is None else &row)
         return 0
 
     cdef int drain(self) except -1:
         """Empty the event ring: note the writes, keep the records if wanted."""
         cdef event_t event
+        self.ready()
         while event_take(&self.m, &event):
             if event.kind == EV_PAGEOUT:
                 self.writes[(event.zone, event.page)] = None
@@ -371,12 +376,13 @@ cdef class MachineBase:
         cdef int32_t zone = 0
         cdef int32_t i = 0
         cdef int status
+        cdef int64_t block = as_int64(pfn, "pfn")
         cdef int64_t wanted = as_int64(order, "order")
         cdef int on = self.as_cpu(cpu)
-        self.locate(pfn, &zone, &i)
-        status = used_block_status(self.m.zone[zone], pfn, <int> min(max(wanted, -1), MAX_ORDERS))
+        self.locate(block, &zone, &i)
+        status = used_block_status(self.m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
         if status != ST_OK:
-            refuse(self.m.zone[zone], status, "pfn", pfn, wanted)
+            refuse(self.m.zone[zone], status, "pfn", block, wanted)
         free_block(self.m.zone[zone], i, <int> wanted, on)
 
     def request(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False):
@@ -431,10 +437,12 @@ cdef class MachineBase:
             For inactive and active anon, inactive and active file. A list is scanned when 32 have come together, so a
             list of 16 pages or fewer is never scanned in one call of direct reclaim that starts at 0.
         """
-        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).ready()
+        cdef Zone zone = self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]
         cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << 40) for count in counts]
+        cdef zone_t *z
         if len(checked) != 4:
             raise MisuseError(f"counts: {len(checked)} numbers: 4 are wanted")
+        z = zone.ready()
         for k in range(4):
             z.nr_scan[k] = checked[k]
 
@@ -457,17 +465,11 @@ cdef class MachineBase:
             If a page cannot be added or the flags contradict each other. Then none has been added.
         """
         cdef int64_t bits = as_int64(flags, "flags")
-        cdef int64_t n
-        array = self.loose_pages(pfns, bits, LRU_FLAGS)
-        n = array.size if bits & PF_SWAPCACHE else 0
         if bits & PF_ANON and not bits & PF_SWAPBACKED or bits & PF_SWAPCACHE and not bits & PF_ANON:
             raise MisuseError(f"flags={bits:#x}: SWAPCACHE needs ANON, and ANON needs SWAPBACKED")
         if bits & PF_ACTIVE and bits & PF_UNEVICTABLE:
             raise MisuseError(f"flags={bits:#x}: ACTIVE and UNEVICTABLE at once")
-        if n > self.m.swap_free:
-            raise MisuseError(f"flags={bits:#x}: SWAPCACHE for {n} pages, but only {self.m.swap_free} slots are free")
-        self.m.swap_free -= n
-        self.list_pages(array, <uint32_t> bits, False)
+        self.list_pages(pfns, bits, LRU_FLAGS, False)
 
     def slab_add(self, pfns, flags=0):
         """Put allocated pages on the slab list: they hold unused objects, which the shrinker frees.
@@ -483,33 +485,38 @@ cdef class MachineBase:
         MisuseError
             If a page cannot be added. Then none has been added.
         """
-        cdef int64_t bits = as_int64(flags, "flags")
-        self.list_pages(self.loose_pages(pfns, bits, SLAB_FLAGS), <uint32_t> bits, True)
+        self.list_pages(pfns, as_int64(flags, "flags"), SLAB_FLAGS, True)
 
-    cdef object loose_pages(self, object pfns, int64_t flags, uint32_t allowed):
-        """Checked: different single allocated pages that are on no list, and flags among the allowed ones."""
+    cdef int list_pages(self, object pfns, int64_t flags, uint32_t allowed, bint slab) except -1:
+        """Put different single allocated pages that are on no list on the slab list or their LRU lists."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
+        cdef Buffer buffer
+        cdef const int64_t *p
+        cdef int64_t k, n, slots
         if flags & ~<int64_t> allowed:
             raise MisuseError(f"flags={flags:#x}: {flags & ~<int64_t> allowed:#x} cannot be set here")
         array = int64_array([pfns] if np.ndim(pfns) == 0 else pfns, "pfns")
-        for pfn in array.tolist():
-            self.locate_page(pfn, &zone, &i)
-            if flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
-                raise MisuseError(f"pfn={pfn}: already on a list or under writeback")
         if np.unique(array).size != array.size:
             raise MisuseError("pfns: a page is named twice")
-        return array
-
-    cdef int list_pages(self, object array, uint32_t flags, bint slab) except -1:
-        cdef int32_t zone = 0
-        cdef int32_t i = 0
-        for pfn in array.tolist():
-            self.locate(pfn, &zone, &i)
+        buffer = Buffer(array)
+        p = <const int64_t *> buffer.view.buf
+        n = buffer.view.len // 8
+        slots = n if flags & PF_SWAPCACHE else 0
+        self.ready()
+        for k in range(n):
+            self.locate_single(p[k], &zone, &i)
+            if flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
+                raise MisuseError(f"pfn={p[k]}: already on a list or under writeback")
+        if slots > self.m.swap_free:
+            raise MisuseError(f"flags={flags:#x}: SWAPCACHE for {n} pages, but only {self.m.swap_free} slots are free")
+        self.m.swap_free -= slots
+        for k in range(n):
+            self.locate(p[k], &zone, &i)
             if slab:
-                slab_add(self.m.zone[zone], i, flags)
+                slab_add(self.m.zone[zone], i, <uint32_t> flags)
             else:
-                lru_cache_add(self.m.zone[zone], i, flags)
+                lru_cache_add(self.m.zone[zone], i, <uint32_t> flags)
         return 0
 
     def lru_del(self, pfn):

@@ -75,8 +75,8 @@ cdef class AllocRequest:
         """
         cdef step_t step
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
-        self.machine.ready()
         self.machine.drain()
+        self.machine.ready()
         request_step(&self.machine.m, &self.r, budget, &step)
         self.machine.drain()
         return make_step(self.machine, &step)
@@ -137,8 +137,8 @@ cdef class Kswapd:
         """Go on for about max_pages pages: see `AllocRequest.step`."""
         cdef step_t step
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
-        self.machine.ready()
         self.machine.drain()
+        self.machine.ready()
         kswapd_step(&self.machine.m, budget, &step)
         self.machine.drain()
         return make_step(self.machine, &step)

@@ -1,9 +1,5 @@
 # The zone at the boundary: every method is check, call, result.
 
-cdef enum:
-    RUN_CHUNK = 1 << 20         # operations between two looks at signals
-    GIL_BATCH = 1024            # shorter calls keep the GIL
-
 cdef tuple VM_NAMES = (
     "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct",
     "kswapd_steal", "pageoutrun", "allocstall", "pgrotated", "slabs_scanned", "unevictable_pgs_culled",
@@ -13,8 +9,6 @@ cdef tuple VM_NAMES = (
 cdef tuple LRU_NAMES = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_unevictable",
                         "nr_slab_reclaimable")
 
-OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"),
-                     ("pfn", "<i8")])
 BLOCK_DTYPE = np.dtype([("pfn", "<i8"), ("order", "u1"), ("migratetype", "u1")])
 
 
@@ -130,6 +124,9 @@ cdef class Zone:
     # --- one caller at a time ---
     # All of this is done with the GIL.  The lock is always held but for the moment in which `end` hands the zone to one
     # of those who wait: so a caller in a loop cannot keep the others away.
+    #
+    # A method first converts its arguments, which may run Python code (__index__) and so let other threads in, and only
+    # then asks for the zone; from there on it runs no Python code until it is done.
 
     cdef inline zone_t *ready(self) except NULL:
         """The zone, once no other thread is in a long call on it.  Whoever gets it next must have the GIL first."""
@@ -175,14 +172,10 @@ cdef class Zone:
         O(max_page_order), plus one pageblock when free pages change their type.  No watermark is asked: see
         `Machine.alloc_pages`.  Linux: buffered_rmqueue for order > 0, __rmqueue (2.6.27).
         """
+        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
         cdef zone_t *z = self.ready()
-        cdef int64_t o = as_int64(order, "order")
-        cdef int64_t mt = as_int64(migratetype, "migratetype")
-        cdef int32_t i
-        if <uint64_t> o > <uint64_t> z.max_page_order or <uint64_t> mt > MT_MOVABLE:
-            as_ranged(order, "order", 0, z.max_page_order)
-            as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
-        i = rmqueue_zone(z, <int> o, <int> mt)
+        cdef int32_t i = rmqueue_zone(z, o, mt)
         return None if i == NO_PAGE else z.base_pfn + i
 
     def free_one_page(self, pfn, order):
@@ -204,9 +197,9 @@ cdef class Zone:
         -----
         O(max_page_order).  Linux: free_one_page, __free_pages_ok (2.6.27).
         """
-        cdef zone_t *z = self.ready()
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int64_t o = as_int64(order, "order")
+        cdef zone_t *z = self.ready()
         cdef int status = ST_ORDER_RANGE
         if <uint64_t> o <= <uint64_t> z.max_page_order:
             status = used_block_status(z, block, <int> o)
@@ -221,9 +214,9 @@ cdef class Zone:
         -----
         O(2^order).  Linux: split_page.
         """
-        cdef zone_t *z = self.ready()
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int o = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef zone_t *z = self.ready()
         cdef int status = used_block_status(z, block, o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
@@ -248,9 +241,11 @@ cdef class Zone:
         O(length of the list) in the worst case.  If nothing on the list has the right type it is refilled and its head
         is taken, whatever its type, as 2.6.27 does.  Linux: buffered_rmqueue for order 0.
         """
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        cdef bint from_tail = cold
         cdef zone_t *z = self.ready()
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, z.cpus - 1)
-        cdef int32_t i = rmqueue_pcplist(z, on, <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE), bool(cold))
+        cdef int32_t i = rmqueue_pcplist(z, on, mt, from_tail)
         return None if i == NO_PAGE else z.base_pfn + i
 
     def free_hot_cold_page(self, pfn, cold=False, cpu=0):
@@ -260,18 +255,19 @@ cdef class Zone:
         -----
         Linux: free_hot_cold_page (2.6.27).
         """
-        cdef zone_t *z = self.ready()
         cdef int64_t page = as_int64(pfn, "pfn")
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef bint to_tail = cold
+        cdef zone_t *z = self.ready()
         cdef int status = used_block_status(z, page, 0)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
-        free_hot_cold_page(z, on, <int32_t> (page - z.base_pfn), bool(cold))
+        free_hot_cold_page(z, on, <int32_t> (page - z.base_pfn), to_tail)
 
     def drain_pages(self, cpu=0):
         """Give every page of a CPU's list back to the zone.  Linux: drain_pages."""
-        cdef zone_t *z = self.ready()
-        drain_pages(z, <int> as_ranged(cpu, "cpu", 0, z.cpus - 1))
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        drain_pages(self.ready(), on)
 
     # --- arrays and streams ---
 
@@ -296,26 +292,17 @@ cdef class Zone:
         >>> Zone(0, 4, min_free_kbytes=0).alloc_many(6).tolist()
         [0, 1, 2, 3, -1, -1]
         """
-        cdef zone_t *z = self.ready()
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 40)
-        cdef int o = <int> as_ranged(order, "order", 0, z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
-        cdef Buffer buffer
         cdef int64_t *pfns
+        cdef int64_t room = 0
         if out is None:
-            out = np.empty(count, dtype=np.int64)
-        elif (not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (count,)
-              or not out.flags.c_contiguous or not out.flags.writeable):
-            raise MisuseError(f"out: a contiguous writeable int64 array of shape ({count},) is wanted")
-        buffer = Buffer(out, True)
-        pfns = <int64_t *> buffer.view.buf
-        if count < GIL_BATCH:
-            alloc_many(z, pfns, count, o, mt)
-            return out
-        self.begin()
-        with nogil:
-            alloc_many(z, pfns, count, o, mt)
-        self.end()
+            out = new_array(count, int64_dtype)
+        pfns = plain_int64(out, True, &room)
+        if pfns == NULL or room != count or count >= GIL_BATCH:
+            return alloc_to_array(self, count, o, mt, out)
+        alloc_many(self.ready(), pfns, count, o, mt)
         return out
 
     def free_many(self, pfns, order=0):
@@ -340,31 +327,20 @@ cdef class Zone:
             ...
         buddycap.errors.MisuseError: pfns[0]=0: already free (order=0, the zone is 0..63)
         """
-        cdef zone_t *z = self.ready()
-        cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
-        cdef Buffer order_buffer
-        cdef const int64_t *p = <const int64_t *> buffer.view.buf
-        cdef const uint8_t *orders = NULL
-        cdef int64_t n = buffer.view.len // 8
+        cdef int64_t one_order = 0
+        cdef int64_t n = 0
         cdef int64_t k = 0
-        cdef int one_order = 0
+        cdef int64_t *p = plain_int64(pfns, False, &n)
+        cdef zone_t *z
         cdef int status
-        if not PyLong_Check(order) and as_array(order, "order").ndim:
-            order = int64_array(order, "order")
-            if len(order) != n:
-                raise MisuseError(f"order: {len(order)} values for {n} PFNs")
-            for bad in np.flatnonzero((order < 0) | (order > z.max_page_order)):
-                as_ranged(order[bad], f"order[{bad}]", 0, z.max_page_order)
-            order_buffer = Buffer(order.astype(np.uint8))
-            orders = <const uint8_t *> order_buffer.view.buf
-        else:
-            one_order = <int> as_ranged(order, "order", 0, z.max_page_order)
-        self.begin()
-        with nogil:
-            status = free_many(z, p, n, orders, one_order, &k)
-        self.end()
+        if (p == NULL or n >= GIL_BATCH or not buddycap_short_int(order, &one_order)
+                or not 0 <= one_order <= self.z.max_page_order):
+            free_array(self, pfns, order)
+            return
+        z = self.ready()
+        status = free_many(z, p, n, NULL, <int> one_order, &k)
         if status != ST_OK:
-            refuse(z, status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
+            refuse(z, status, f"pfns[{k}]", p[k], one_order)
 
     def run(self, ops):
         """Perform a stream of operations at compiled speed.
@@ -398,28 +374,7 @@ cdef class Zone:
         >>> Zone(0, 64, min_free_kbytes=0).run(ops).tolist()
         [0, 1, 0]
         """
-        cdef zone_t *z
-        cdef int64_t n, done = 0
-        cdef int status = ST_OK
-        ops = np.ascontiguousarray(ops)
-        if ops.dtype != OP_DTYPE or ops.ndim != 1:
-            raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
-        if len(ops) >= 1 << 31:
-            raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
-        cdef Buffer stream = Buffer(ops)
-        results = np.empty(len(ops), dtype=np.int64)
-        cdef Buffer out = Buffer(results, True)
-        n = len(ops)
-        while done < n and status == ST_OK:
-            z = self.begin()
-            with nogil:
-                status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
-                                 <int64_t *> out.view.buf, &done)
-            self.end()
-            PyErr_CheckSignals()
-        if status != ST_OK:
-            refuse_op(self.z, status, ops, results, done)
-        return results
+        return run_array(self, ops)
 
     # --- capture, watermarks ---
 
@@ -462,17 +417,16 @@ cdef class Zone:
         -----
         O(order).  Linux: zone_watermark_ok (2.6.27).
         """
-        cdef zone_t *z = self.ready()
-        return bool(zone_watermark_ok(
-            z, <int> as_ranged(order, "order", 0, z.max_page_order),
-            as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60),
-            <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1),
-            <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)))
+        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)
+        return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
     def set_min_free_kbytes(self, kb):
         """Set new watermarks and resize the MIGRATE_RESERVE to them.  Linux: setup_per_zone_pages_min."""
-        cdef zone_t *z = self.ready()
-        setup_per_zone_pages_min(z, as_ranged(kb, "kb", 0, <int64_t> 1 << 40))
+        cdef int64_t wanted = as_ranged(kb, "kb", 0, <int64_t> 1 << 40)
+        setup_per_zone_pages_min(self.ready(), wanted)
 
     @property
     def cpuset_allowed(self):
@@ -481,30 +435,29 @@ cdef class Zone:
 
     @cpuset_allowed.setter
     def cpuset_allowed(self, value):
-        self.ready().cpuset_allowed = bool(value)
+        cdef bint allowed = value
+        self.ready().cpuset_allowed = allowed
 
     # --- pages ---
 
     def set_owner(self, pfn, cookie):
         """Attach a 64-bit cookie to an allocated block; it is cleared when the block is freed."""
-        cdef zone_t *z = self.ready()
         cdef int64_t page = as_int64(pfn, "pfn")
+        cdef uint64_t number = as_cookie(cookie)
+        cdef zone_t *z = self.ready()
         cdef int status = page_status(z, page)
         if not z.off_owner:
             raise MisuseError("set_owner: the zone was made without owners=True")
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
-        number = operator.index(cookie)
-        if not 0 <= number < 1 << 64:
-            raise MisuseError(f"cookie={cookie}: allowed range is 0..2^64-1")
         owner_array(z)[page - z.base_pfn] = number
 
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
+        cdef int64_t page = as_ranged(pfn, "pfn", self.z.start_pfn, self.z.start_pfn + self.z.spanned_pages - 1)
+        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)
         cdef zone_t *z = self.ready()
-        cdef int64_t page = as_ranged(pfn, "pfn", z.start_pfn, z.start_pfn + z.spanned_pages - 1)
-        set_pageblock_migratetype(z, <int32_t> (page - z.base_pfn),
-                                  <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1))
+        set_pageblock_migratetype(z, <int32_t> (page - z.base_pfn), mt)
 
     # --- what is where ---
 
@@ -515,19 +468,11 @@ cdef class Zone:
         -------
         structured ndarray (pfn i8, order u1, migratetype u1)
         """
-        self.ready()
-        return list_free_blocks(self.z, order, migratetype)
+        return list_free_blocks(self, order, migratetype)
 
     def pcp_pages(self, cpu=0):
         """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
-        cdef zone_t *z = self.ready()
-        cdef int32_t head = pcp_list(<int> as_ranged(cpu, "cpu", 0, z.cpus - 1))
-        cdef int32_t i = link_array(z)[head].next
-        pages = []
-        while i != head:
-            pages.append((z.base_pfn + i, order_array(z)[i] & 0x0F))
-            i = link_array(z)[i].next
-        return np.array(pages, dtype=[("pfn", "<i8"), ("tag", "u1")])
+        return list_tagged(self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)), "tag")
 
     def canonical_dump(self):
         """The whole allocator state as text, the form that recorded vectors are compared in.
@@ -723,9 +668,11 @@ cdef class Zone:
 
     def copy(self):
         """An independent zone in the same state, with the same open capture lists: see `capture_lists`."""
-        cdef zone_t *z = self.ready()
-        cdef Memory memory = Memory(z.bytes)
-        memcpy(memory.data, z, used_bytes(z))
+        cdef Memory memory = Memory(self.z.bytes)
+        cdef zone_t *z = self.begin()
+        with nogil:
+            memcpy(memory.data, z, used_bytes(z))
+        self.end()
         return Zone.__new__(Zone, memory, None)
 
     def save(self, path):
@@ -736,8 +683,7 @@ cdef class Zone:
         The file is the state itself behind a header with magic, version, sizes and hash; little-endian.
         """
         with open(path, "wb") as file:
-            for part in image_parts(self):
-                file.write(part)
+            file.write(image_of(self))
 
     @classmethod
     def load(cls, path):
@@ -754,7 +700,7 @@ cdef class Zone:
             return zone_from_image(file.read(), str(path))
 
     def __reduce__(self):
-        return _restore, (b"".join(bytes(part) for part in image_parts(self)),)
+        return _restore, (image_of(self),)
 
     def __copy__(self):
         return self.copy()

@@ -1,0 +1,179 @@
+# Arrays at the boundary: what comes in as one, and the methods that take whole arrays and streams.
+#
+# Short calls with an array that can be used as it is keep the GIL and ask numpy for nothing; everything else goes
+# through the buffer protocol.  An array must not be written to by others while a call works on it.
+
+cdef enum:
+    RUN_CHUNK = 1 << 20         # operations between two looks at signals
+    GIL_BATCH = 1024            # shorter calls keep the GIL
+
+cdef extern from *:
+    """
+    /* The public head of an ndarray: the fields that numpy's own macros read (PyArrayObject_fields), the same since
+       numpy 1.0.  Stated here so that no header of numpy is needed to build; `array_layout_is_known` looks before it is
+       relied on.  Flags: C_CONTIGUOUS 0x1, ALIGNED 0x100, WRITEABLE 0x400. */
+    typedef struct {
+        PyObject_HEAD
+        char *data;
+        int nd;
+        Py_ssize_t *shape;
+        Py_ssize_t *strides;
+        PyObject *base;
+        PyObject *descr;
+        int flags;
+    } buddycap_array;
+
+    static inline int buddycap_is_plain(PyObject *a, PyObject *type, PyObject *dtype, int flags) {
+        const buddycap_array *array = (const buddycap_array *) a;
+        return (PyObject *) Py_TYPE(a) == type && array->nd == 1 && array->descr == dtype
+            && (array->flags & flags) == flags;
+    }
+    """
+    ctypedef struct buddycap_array:
+        char *data
+        Py_ssize_t *shape
+    int buddycap_is_plain(object array, object type, object dtype, int flags)
+
+OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"),
+                     ("pfn", "<i8")])
+
+cdef object new_array = np.empty
+cdef object array_type = np.ndarray
+cdef object int64_dtype = np.dtype(np.int64)
+
+
+cdef bint array_layout_is_known() except -1:
+    """Whether arrays of this numpy look as buddycap_array says, by a look at some."""
+    cdef bint ok = np.ndarray.__basicsize__ >= sizeof(buddycap_array)
+    for shape, dtype, writable in (((7,), np.int64, True), ((3, 5), np.int64, True), ((7,), np.int32, True),
+                                   ((7,), np.int64, False)):
+        array = np.zeros(shape, dtype)
+        array.flags.writeable = writable
+        plain = array.ndim == 1 and dtype is np.int64
+        ok = ok and buddycap_is_plain(array, np.ndarray, int64_dtype, 0x101) == plain
+        ok = ok and buddycap_is_plain(array, np.ndarray, int64_dtype, 0x501) == (plain and writable)
+        ok = ok and <size_t> (<buddycap_array *> <void *> array).data == <size_t> array.__array_interface__["data"][0]
+        ok = ok and (not plain or (<buddycap_array *> <void *> array).shape[0] == 7)
+    return ok and not buddycap_is_plain(np.zeros(9, np.int64)[::2], np.ndarray, int64_dtype, 0x101)
+
+
+cdef bint layout_known = array_layout_is_known()
+
+
+cdef inline int64_t *plain_int64(object array, bint writable, int64_t *n) noexcept:
+    """The numbers of an array that can be used as it is, and how many; NULL for everything else."""
+    if not layout_known or not buddycap_is_plain(array, array_type, int64_dtype, 0x501 if writable else 0x101):
+        return NULL
+    n[0] = (<buddycap_array *> <void *> array).shape[0]
+    return <int64_t *> (<buddycap_array *> <void *> array).data
+
+
+cdef object as_array(object values, str name):
+    """An array of whatever kind; a ragged sequence is refused."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
+
+
+cdef object int64_array(object values, str name):
+    """A contiguous one-dimensional int64 array with the exact values, without a copy where there need be none."""
+    array = as_array(values, name)
+    if array.dtype.kind == "O" and array.ndim == 1:
+        array = np.array([as_int64(value, f"{name}[{k}]") for k, value in enumerate(array)], dtype=np.int64)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
+    if array.ndim != 1:
+        raise MisuseError(f"{name}: shape {array.shape}: one dimension is wanted")
+    if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
+        k = int(array.argmax())
+        raise MisuseError(f"{name}[{k}]={array[k]}: allowed range is 0..2^63-1")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+cdef class Buffer:
+    """The bytes of a contiguous array, held until this object goes."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, array, bint writable=False):
+        PyObject_GetBuffer(array, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+        self.held = True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+
+cdef object alloc_to_array(Zone zone, int64_t n, int order, int mt, object out):
+    """`Zone.alloc_many` for any array, without the GIL."""
+    cdef zone_t *z
+    cdef Buffer buffer
+    cdef int64_t *pfns
+    if (not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (n,)
+            or not out.flags.c_contiguous or not out.flags.writeable):
+        raise MisuseError(f"out: a contiguous writeable int64 array of shape ({n},) is wanted")
+    buffer = Buffer(out, True)
+    pfns = <int64_t *> buffer.view.buf
+    z = zone.begin()
+    with nogil:
+        alloc_many(z, pfns, n, order, mt)
+    zone.end()
+    return out
+
+
+cdef int free_array(Zone zone, object pfns, object order) except -1:
+    """`Zone.free_many` for any array and orders, without the GIL."""
+    cdef zone_t *z
+    cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
+    cdef Buffer order_buffer
+    cdef const int64_t *p = <const int64_t *> buffer.view.buf
+    cdef const uint8_t *orders = NULL
+    cdef int64_t n = buffer.view.len // 8
+    cdef int64_t k = 0
+    cdef int one_order = 0
+    cdef int status
+    if not PyLong_Check(order) and as_array(order, "order").ndim:
+        order = int64_array(order, "order")
+        if len(order) != n:
+            raise MisuseError(f"order: {len(order)} values for {n} PFNs")
+        for bad in np.flatnonzero((order < 0) | (order > zone.z.max_page_order)):
+            as_ranged(order[bad], f"order[{bad}]", 0, zone.z.max_page_order)
+        order_buffer = Buffer(order.astype(np.uint8))
+        orders = <const uint8_t *> order_buffer.view.buf
+    else:
+        one_order = <int> as_ranged(order, "order", 0, zone.z.max_page_order)
+    z = zone.begin()
+    with nogil:
+        status = free_many(z, p, n, orders, one_order, &k)
+    zone.end()
+    if status != ST_OK:
+        refuse(z, status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
+    return 0
+
+
+cdef object run_array(Zone zone, object ops):
+    """`Zone.run`, without the GIL."""
+    cdef zone_t *z
+    cdef int64_t n, done = 0
+    cdef int status = ST_OK
+    ops = np.ascontiguousarray(ops)
+    if ops.dtype != OP_DTYPE or ops.ndim != 1:
+        raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
+    if len(ops) >= 1 << 31:
+        raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
+    cdef Buffer stream = Buffer(ops)
+    results = np.empty(len(ops), dtype=np.int64)
+    cdef Buffer out = Buffer(results, True)
+    n = len(ops)
+    while done < n and status == ST_OK:
+        z = zone.begin()
+        with nogil:
+            status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
+                             <int64_t *> out.view.buf, &done)
+        zone.end()
+        PyErr_CheckSignals()
+    if status != ST_OK:
+        refuse_op(zone.z, status, ops, results, done)
+    return results
