@@ -11,9 +11,10 @@ from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
 from buddycap.lab.config import StudyConfig, preset_config
+from buddycap.lab.plan import Case, Plan
 from buddycap.lab.run import frames_from_recording, run_once, study_zone
-from buddycap.lab.stats import mean_interval, paired_interval, t_quantile
-from buddycap.lab.study import compare, run_study
+from buddycap.lab.study import run_plan
+from buddycap.lab.summary import summarize
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
@@ -87,10 +88,11 @@ def test_an_unfinished_world_lets_go_of_what_it_holds():
 
 def test_capture_helps_where_there_is_something_to_gain():
     """The published direction, on the default machine: more successes and fewer steals, in every seed of four."""
-    runs = run_study(preset_config("x86_64", 1 << 18), [POLICIES["none"], POLICIES["v3"]], range(1, 5))
-    rows = compare(runs)
-    assert rows[1]["gain_points"]["mean"] > rows[1]["gain_points"]["half_width"] > 0
-    assert rows[1]["steals"]["mean"] < rows[0]["steals"]["mean"]
+    case = Case("", preset_config("x86_64", 1 << 18))
+    plan = Plan((case,), (POLICIES["none"], POLICIES["v3"]), (1, 2, 3, 4))
+    none, v3 = summarize(plan, run_plan(plan, jobs=2))
+    assert v3["gain"]["mean"] > v3["gain"]["half_width"] > 0
+    assert v3["figures"]["steals"]["mean"] < none["figures"]["steals"]["mean"]
 
 
 def test_ppc64_runs():
@@ -118,32 +120,45 @@ def test_the_seed_alone_draws_the_unknown_order_of_the_lists(frames):
 
 
 def test_the_command_writes_what_it_prints(tmp_path, capsys):
-    out = tmp_path / "study.json"
-    assert main(["study", "--memory", "256MiB", "--seeds", "2", "--out", str(out)]) == 0
+    assert main(["study", "--memory", "256MiB", "--seeds", "2", "--jobs", "2", "--out", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    saved = json.loads(out.read_text())
-    assert "none" in printed
-    assert "v3" in printed
-    assert [row["policy"] for row in saved["policies"]] == ["none", "v3"]
-    assert len(saved["runs"]) == 4
-    assert set(saved["manifest"]) >= {"buddycap", "numpy", "config", "parameters", "seeds"}
-    assert f"{saved['policies'][0]['success_percent']['mean']:.2f}" in printed
+    rows = json.loads((tmp_path / "summary.json").read_text())["rows"]
+    assert [row["policy"] for row in rows] == ["none", "v3"]
+    assert f"{rows[0]['figures']['success_percent']['mean']:.2f} ± " in printed
+    assert f"{rows[1]['gain']['mean']:+.2f} ± " in printed
+    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 4
+    assert set(json.loads((tmp_path / "manifest.json").read_text())) >= {"argv", "machine", "plan", "parameters"}
 
 
-def test_the_command_starts_from_a_real_machine(tmp_path, capsys):
-    out = tmp_path / "study.json"
+def test_the_command_starts_from_a_real_machine(capsys):
+    arguments = ["study", "--from", str(SNAPSHOT), "--seeds", "1", "--policies", "v3", "--jobs", "1", "--json"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["plan"]["source"] == str(SNAPSHOT)
     assert (
-        main(["study", "--from", str(SNAPSHOT), "--seeds", "1", "--policies", "v3", "--json", "--out", str(out)]) == 0
+        result["runs"][0]["digest"]
+        == run_once(preset_config("x86_64", 1 << 18), POLICIES["v3"], 1, frames_from_recording(SNAPSHOT)).digest
     )
-    assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--memory", "lots"], ["--memory", "1MiB"], ["--seeds", "0"], ["--policies", "nobody"], ["--from", "absent.npz"]],
+    [
+        ["--memory", "lots"],
+        ["--memory", "1MiB"],
+        ["--seeds", "0"],
+        ["--policies", "nobody"],
+        ["--from", "absent.npz"],
+        ["--preset", "vax"],
+        ["--periods", "0"],
+        ["--periods", "often"],
+        ["--sweep", "builds"],
+        ["--executor", "magic"],
+        ["--config", "absent.toml"],
+    ],
 )
-def test_bad_arguments_end_in_one_clear_line(arguments, tmp_path, capsys):
-    assert main(["study", "--out", str(tmp_path / "out.json"), *arguments]) == 2
+def test_bad_arguments_end_in_one_clear_line(arguments, capsys):
+    assert main(["study", *arguments]) == 2
     assert capsys.readouterr().err.startswith("buddycap: error: ")
 
 
@@ -154,12 +169,3 @@ def test_the_world_refuses_what_it_cannot_run():
     with pytest.raises(MisuseError, match="missing or unknown"):
         World(study_zone(SMALL, 1), POLICIES["none"], {}, 1)
     assert set(parameters) == set(PARAMETERS)
-
-
-def test_intervals_are_those_of_the_textbook():
-    assert t_quantile(1) == pytest.approx(12.706, abs=1e-3)
-    assert t_quantile(11) == pytest.approx(2.201, abs=1e-3)
-    assert t_quantile(23) == pytest.approx(2.069, abs=1e-3)
-    assert t_quantile(10**6) == pytest.approx(1.960, abs=1e-3)
-    assert mean_interval([1.0, 2.0, 3.0, 4.0]).half_width == pytest.approx(2.054, abs=1e-3)
-    assert paired_interval([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]).half_width == pytest.approx(0.0, abs=1e-12)

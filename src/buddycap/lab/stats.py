@@ -1,11 +1,17 @@
-"""Means with confidence intervals, paired by seed."""
+"""Means with confidence intervals, paired by seed: by Student's t and by the bootstrap."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-__all__ = ["Interval", "mean_interval", "paired_interval", "t_quantile"]
+import numpy as np
+
+from ..errors import MisuseError
+
+__all__ = ["Interval", "bootstrap_interval", "mean_interval", "paired_interval", "seeds_needed", "t_quantile"]
+
+RESAMPLES = 10_000
 
 # Two-sided 95 % quantiles of Student's t for 1..10 degrees of freedom; above, the expansion is good to 4 digits.
 _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
@@ -93,3 +99,73 @@ def paired_interval(values: Sequence[float], base: Sequence[float]) -> Interval:
     2.00 ± 1.24
     """
     return mean_interval([a - b for a, b in zip(values, base, strict=True)])
+
+
+def bootstrap_interval(values: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean by the bootstrap, which assumes no distribution.
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least one value.
+    resamples : int, 1..
+        How often as many values are drawn with replacement.
+    seed : int, 0..
+        Of the draws, so that the interval of some values is always the same one.
+
+    Returns
+    -------
+    low, high : float
+        `nan` twice for fewer than two values.
+
+    Notes
+    -----
+    B. Efron, 1979.  With few values it is too narrow; below about 10, t is the better guide.  The draws are the raw
+    words of PCG64 scaled to an index, a stream that numpy keeps for ever.  O(resamples * values).
+
+    Examples
+    --------
+    >>> low, high = bootstrap_interval([1.0, 2.0, 3.0, 4.0])
+    >>> low, high
+    (1.5, 3.5)
+    """
+    n = len(values)
+    if resamples < 1:
+        raise MisuseError(f"resamples={resamples}: at least 1 is wanted")
+    if n < 2:
+        return math.nan, math.nan
+    raw = np.random.PCG64(seed).random_raw(resamples * n)
+    index = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+    means = np.asarray(values, dtype=np.float64)[index.astype(np.intp)].reshape(resamples, n).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return round(float(low), 9), round(float(high), 9)
+
+
+def seeds_needed(values: Sequence[float], half_width: float, most: int = 1_000_000) -> int:
+    """Number of seeds whose 95 % interval is likely to have a half width, judged by the spread of some values.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Differences of the seeds that have been run; at least two.
+    half_width : float, above 0
+        What is wanted.
+    most : int
+        Answer if more would be needed.
+
+    Examples
+    --------
+    >>> seeds_needed([1.0, 2.0, 3.0, 4.0], 0.5)
+    29
+    """
+    if len(values) < 2 or not half_width > 0:
+        raise MisuseError(f"half_width={half_width} of {len(values)} values: above 0 and at least 2 are wanted")
+    spread = stdev(values)
+    low, high = 2, most
+    while low < high:
+        n = (low + high) // 2
+        if t_quantile(n - 1) * spread / math.sqrt(n) <= half_width:
+            high = n
+        else:
+            low = n + 1
+    return low

@@ -1,156 +1,316 @@
 """The experiment: requests for huge pages on a loaded machine, under one capture policy after another.
 
 Policies are compared seed by seed: every actor has a random stream of its own, so that two runs of one seed meet the
-same load until the policy makes a difference.  docs/model.md says what is modelled and what is not.
+same load until the policy makes a difference.  docs/study.md has results, docs/model.md says what is modelled.
+
+  buddycap study                                              none and v3 at 1 GiB
+  buddycap study --policies all --memory 4GiB --out DIR       every policy; results in DIR
+  buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
+  buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
+  buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
+  mpiexec -n 9 python -m mpi4py.futures -m buddycap study --executor mpi
 """
 
 import argparse
-import json
-import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
-import numpy as np
-
-from .._world import PARAMETERS
 from ..errors import MisuseError
-from ..formats.kpageflags import ZoneFrames
 from ..machine import PRESETS, parse_pages
-from ..policy import CapturePolicy, find_policy
+from ..policy import POLICIES, CapturePolicy, find_policy
 from .config import StudyConfig, preset_config
-from .run import Run, frames_from_recording, run_once
-from .stats import mean_interval, paired_interval
+from .export import dumps, export, write_csv, write_jsonl
+from .plan import Case, Plan, ablations, sweep, with_periods
+from .progress import Progress
+from .run import frames_from_recording
+from .stats import seeds_needed
+from .store import Record, Store
+from .summary import GAIN, pairs, summarize, table
+from .workers import Pool, find_executor, perform_all, usable_cpus
 
-__all__ = ["compare", "manifest", "run_study"]
+__all__ = ["run_plan", "run_to_precision"]
 
 PAGE_SIZE = 4096
+DEFAULT_MEMORY = "1GiB"
+FORMATS = ("table", "json", "jsonl", "csv")
+FEWEST_MORE = 4  # seeds added at least, when the interval is still too wide
+
+Runner = Callable[[Plan], list[Record]]
 
 
-def run_study(
-    config: StudyConfig,
-    policies: Sequence[CapturePolicy],
-    seeds: Sequence[int],
-    frames: ZoneFrames | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Run]:
-    """Run every policy under every seed; `progress(done, all)` is called after each run."""
-    jobs = [(policy, seed) for seed in seeds for policy in policies]
-    runs = []
-    for policy, seed in jobs:
-        runs.append(run_once(config, policy, seed, frames))
-        if progress:
-            progress(len(runs), len(jobs))
-    return runs
+def run_plan(
+    plan: Plan,
+    store: Store | None = None,
+    *,
+    executor: str | Pool = "process",
+    jobs: int | None = None,
+    timeout_s: float | None = None,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Run what a store does not have of a study.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store, optional
+        Where the results go, run by run; forgotten if not given.
+    executor : str or callable
+        See `find_executor`; or what returns a context manager that opens a `concurrent.futures.Executor`.
+    jobs : int, optional
+        Workers; one for each CPU if not given.
+    timeout_s : float, s, optional
+        A run that takes longer ends in an error.
+    progress : Progress, optional
+
+    Returns
+    -------
+    list of Record
+        One for each run, in the order of the plan, errors among them.
+
+    Raises
+    ------
+    MisuseError
+        If executor, jobs or time limit are not possible.
+
+    Examples
+    --------
+    >>> from buddycap import POLICIES
+    >>> case = Case("tiny", StudyConfig(memory_pages=1 << 15, warmup_s=1))
+    >>> plan = Plan((case,), (POLICIES["none"], POLICIES["v3"]), (1, 2))
+    >>> [(record.policy, record.seed, record.error) for record in run_plan(plan, executor="thread")]
+    [('none', 1, ''), ('v3', 1, ''), ('none', 2, ''), ('v3', 2, '')]
+    """
+    if store is None:
+        with Store() as own:
+            return run_plan(plan, own, executor=executor, jobs=jobs, timeout_s=timeout_s, progress=progress)
+    missing = [task for _, task in plan.tasks() if not store.has(task)]
+    width = min(usable_cpus() if jobs is None else jobs, max(len(missing), 1))
+    pool = find_executor(executor, width, timeout_s) if isinstance(executor, str) else executor
+    store.plan = plan
+    if progress is not None:
+        progress.more(len(missing))
+    for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
+        store.add(task, outcome)
+        if progress is not None:
+            progress.step()
+    return store.records(plan)
 
 
-def compare(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return a row for each policy: means over the seeds with 95 % intervals; gain paired against the first policy."""
-    names = list(dict.fromkeys(run.policy for run in runs))
-    table = {name: [run.summary() for run in runs if run.policy == name] for name in names}
-    rows = []
-    for name, summaries in table.items():
-        columns = {key: [float(row[key]) for row in summaries] for key in summaries[0]}
-        base = [float(row["success_percent"]) for row in table[names[0]]]
-        row: dict[str, Any] = {"policy": name, "seeds": len(summaries)}
-        row.update({key: asdict(mean_interval(values)) for key, values in columns.items()})
-        row["gain_points"] = asdict(paired_interval(columns["success_percent"], base))
-        rows.append(row)
-    return rows
+def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]:
+    """Run a study with as many of its seeds as make every gain certain enough, or all of them.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its seeds are all that may be used, in this order; how many are used depends on results, which ones does not.
+    half_width : float, points
+        Wanted of the 95 % interval (t) of the gain of every policy in every case.
+    run : callable
+        Runs a plan and returns its records, such as `run_plan` with a store.
+
+    Returns
+    -------
+    list of Record
+        Of every seed that has been run.
+    """
+    if not half_width > 0:
+        raise MisuseError(f"precision={half_width}: above 0 is wanted")
+    if len(plan.policies) < 2:
+        raise MisuseError("precision: a gain needs two policies")
+    n = min(len(plan.seeds), 8)
+    while True:
+        records = run(replace(plan, seeds=plan.seeds[:n]))
+        needed = max(_needed(gain, half_width, 2 * n) for gain in _gains(plan, records))
+        if needed <= n or n == len(plan.seeds):
+            return records
+        n = min(len(plan.seeds), max(needed, n + FEWEST_MORE))
 
 
-def manifest(config: StudyConfig, seeds: Sequence[int], source: str | None) -> dict[str, Any]:
-    """Return what a reader needs to repeat the study."""
-    return {
-        "buddycap": version("buddycap"),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "argv": sys.argv[1:],
-        "config": asdict(config),
-        "parameters": {name: config.parameters(warm=source is not None)[name] for name in PARAMETERS},
-        "seeds": list(seeds),
-        "from": source,
-    }
+def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[list[float]]:
+    """Yield the gains of each policy over the first in each case, seed by seed."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.case, record.policy), []).append(record)
+    for case in plan.cases:
+        base = groups.get((case.label, plan.policies[0].name), [])
+        for policy in plan.policies[1:]:
+            a, b = pairs(groups.get((case.label, policy.name), []), base, GAIN)
+            yield [x - y for x, y in zip(a, b, strict=True)]
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    """Lay the comparison out for a terminal."""
-    columns = (
-        ("success %", "success_percent", 2),
-        ("gain, points", "gain_points", 2),
-        ("latency ms", "latency_ms", 1),
-        ("steals", "steals", 1),
-        ("own", "own", 1),
-        ("merged", "merged", 1),
-        ("foreign", "foreign", 2),
-        ("give-backs", "givebacks", 2),
-    )
-    lines = [f"{'policy':<12}" + "".join(f"{title:>16}" for title, _, _ in columns)]
-    for row in rows:
-        cells = []
-        for _, key, digits in columns:
-            value = row[key]
-            spread = f" ± {value['half_width']:.{digits}f}" if value["n"] > 1 else ""
-            cells.append(f"{value['mean']:.{digits}f}{spread}")
-        if row is rows[0]:
-            cells[1] = "-"
-        lines.append(f"{row['policy']:<12}" + "".join(f"{cell:>16}" for cell in cells))
-    return "\n".join(lines)
-
-
-def _bar(done: int, total: int) -> None:
-    """Draw a progress bar on a terminal."""
-    filled = 40 * done // total
-    end = "\n" if done == total else ""
-    print(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done}/{total} runs", end=end, file=sys.stderr, flush=True)
+def _needed(gains: Sequence[float], half_width: float, most: int) -> int:
+    """Return the seeds for a half width; twice as many as there are if they are too few to judge."""
+    return seeds_needed(gains, half_width, most) if len(gains) > 1 else most
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap study`."""
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="x86_64", help="machine (default: x86_64)")
-    parser.add_argument("--memory", default="1GiB", help="size of the synthetic machine (default: 1GiB)")
-    parser.add_argument("--policies", default="none,v3", help="names by commas; gains are against the first")
-    parser.add_argument("--seeds", type=int, default=8, metavar="N", help="number of runs of each policy (default: 8)")
-    parser.add_argument("--seed", type=int, default=1, help="first seed (default: 1)")
-    parser.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
-    parser.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
-    parser.add_argument(
-        "--out", default="study.json", metavar="FILE", help="where the results go (default: study.json)"
+    what = parser.add_argument_group("what is run")
+    what.add_argument("--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)")
+    what.add_argument("--memory", metavar="SIZE", help=f"of the synthetic machine (default: {DEFAULT_MEMORY})")
+    what.add_argument("--config", metavar="FILE.toml", help="every parameter of the model; replaces --preset, --memory")
+    what.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
+    what.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
+    what.add_argument(
+        "--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all'; gains are against the first"
     )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
+    what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
+    what.add_argument("--precision", type=float, metavar="P", help="run seeds until every gain is known to ± P points")
+    what.add_argument("--max-seeds", type=int, default=96, metavar="N", help="with --precision (default: 96)")
+    what.add_argument("--periods", default="1", metavar="F,F", help="factors of the time between requests (default: 1)")
+    what.add_argument(
+        "--sweep", action="append", default=[], metavar="KEY=A,B", help="values of a parameter; repeatable"
+    )
+    what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
+    out = parser.add_argument_group("what comes out")
+    out.add_argument("--out", metavar="DIR", help="keep every run: SQLite, CSV, JSON lines, Parquet with pyarrow")
+    out.add_argument("--resume", action="store_true", help="go on with what DIR has; give the other arguments again")
+    out.add_argument("--format", choices=FORMATS, default="table", help="on standard output (default: table)")
+    out.add_argument("--json", action="store_const", dest="format", const="json", help="same as --format json")
+    add_worker_arguments(parser)
+
+
+def add_worker_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments that say how runs are done."""
+    how = parser.add_argument_group("how it is run")
+    how.add_argument("--jobs", type=int, metavar="N", help="workers (default: one for each CPU)")
+    how.add_argument(
+        "--executor",
+        default="process",
+        metavar="NAME",
+        help="process, thread, dask, dask:ADDRESS, mpi (default: process)",
+    )
+    how.add_argument("--timeout", type=float, metavar="S", help="a run that takes longer ends as an error")
 
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap study`."""
-    if args.seeds < 1:
-        raise MisuseError(f"--seeds={args.seeds}: at least 1 is wanted")
-    policies = [find_policy(name) for name in args.policies.split(",")]
-    frames = frames_from_recording(args.source, args.zone) if args.source else None
-    pages = len(frames.kinds) if frames else parse_pages(args.memory, "memory")
-    config = preset_config(args.preset, pages)
-    seeds = range(args.seed, args.seed + args.seeds)
+    plan = _plan(args)
     begin = time.perf_counter()
-    runs = run_study(config, policies, seeds, frames, _bar if sys.stderr.isatty() else None)
-    rows = compare(runs)
-    result = {
-        "manifest": manifest(config, seeds, args.source),
-        "policies": rows,
-        "runs": [{"policy": r.policy, "seed": r.seed, **r.summary(), "digest": r.digest, **r.totals} for r in runs],
-    }
-    Path(args.out).write_text(json.dumps(result, indent=1) + "\n")
-    if args.json:
-        print(json.dumps(result))
-        return 0
-    memory = f"{frames.name} zone of {args.source}" if frames else "synthetic warm-up"
-    print(
-        f"{config.preset}, {pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {pages >> config.order} requests of order "
-        f"{config.order}, {args.seeds} seeds, 95 % intervals"
+    with open_store(args.out, args.resume) as store:
+        with Progress(0, "runs") as progress:
+            run = runner(args, store, progress)
+            if args.precision is None:
+                records = run(plan)
+            else:
+                records = run_to_precision(plan, args.precision, run)
+                plan = replace(plan, seeds=tuple(dict.fromkeys(record.seed for record in records)))
+        if store.folder is not None:
+            export(store, plan)
+    if args.format == "table":
+        print(_heading(plan))
+    show(plan, records, args.format)
+    if args.format == "table":
+        where = f"; every run: {args.out}" if args.out else ""
+        print(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
+    failed = [record for record in records if not record.ok]
+    for record in failed:
+        print(f"buddycap: error: {' '.join(_named(record))}: {record.error}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner:
+    """Return what runs a plan as the arguments of `add_worker_arguments` say."""
+    return partial(
+        run_plan, store=store, executor=args.executor, jobs=args.jobs, timeout_s=args.timeout, progress=progress
     )
-    print(_table(rows))
-    print(f"pages per request; {time.perf_counter() - begin:.1f} s; details: {args.out}")
-    return 0
+
+
+def open_store(folder: str | None, resume: bool) -> Store:
+    """Open where results go; a folder that has some needs `resume`.
+
+    Raises
+    ------
+    MisuseError
+        If results would be mixed by accident, or there is nothing to go on with.
+    """
+    if folder is None:
+        if resume:
+            raise MisuseError("--resume: which study? --out DIR names it")
+        return Store()
+    store = Store(folder)
+    if store.plan is not None and not resume:
+        store.close()
+        raise MisuseError(f"--out {folder}: there are results in it; --resume goes on with them")
+    return store
+
+
+def _named(record: Record) -> list[str]:
+    return [*([record.case] if record.case else []), record.policy, f"seed {record.seed}"]
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Return the study that the arguments describe."""
+    cases = _base_cases(args)
+    cases = with_periods(cases, numbers("--periods", args.periods))
+    cases = sweep(cases, args.sweep)
+    if args.ablations:
+        cases = ablations(cases)
+    count = args.seeds if args.precision is None else args.max_seeds
+    if count < 1:
+        raise MisuseError(f"{'--seeds' if args.precision is None else '--max-seeds'}={count}: at least 1 is wanted")
+    seeds = tuple(range(args.seed, args.seed + count))
+    return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone)
+
+
+def _base_cases(args: argparse.Namespace) -> list[Case]:
+    """Return a case for each preset, or the one of a file."""
+    if args.config is not None:
+        if args.preset or args.memory or args.source:
+            raise MisuseError("--config says what the machine is: --preset, --memory and --from do not go with it")
+        return [Case("", StudyConfig.from_toml(args.config))]
+    if args.source is not None:
+        if args.memory:
+            raise MisuseError("--from says how much memory there is: --memory does not go with it")
+        pages = len(frames_from_recording(args.source, args.zone).kinds)
+    else:
+        pages = parse_pages(args.memory or DEFAULT_MEMORY, "memory")
+    presets = (args.preset or "x86_64").split(",")
+    for name in presets:
+        if name not in PRESETS:
+            raise MisuseError(f"--preset {name}: allowed are {', '.join(PRESETS)}")
+    return [Case(name if len(presets) > 1 else "", preset_config(name, pages)) for name in presets]
+
+
+def find_policies(words: str) -> tuple[CapturePolicy, ...]:
+    """Return the policies of a command line: names by commas, or all."""
+    names = list(POLICIES) if words == "all" else words.split(",")
+    return tuple(find_policy(name) for name in names)
+
+
+def numbers(option: str, words: str) -> list[float]:
+    """Return the positive numbers of a command line."""
+    try:
+        found = [float(word) for word in words.split(",")]
+    except ValueError:
+        raise MisuseError(f"{option} {words}: numbers by commas are wanted") from None
+    if not all(0 < value < 1e6 for value in found):
+        raise MisuseError(f"{option} {words}: allowed range is above 0")
+    return found
+
+
+def _heading(plan: Plan) -> str:
+    """Return the line above the table."""
+    config = plan.cases[0].config
+    seeds = f"{len(plan.seeds)} seeds ({plan.seeds[0]}..{plan.seeds[-1]}), 95 % intervals"
+    if len(plan.cases) > 1:
+        return f"{len(plan.cases)} cases, {seeds}"
+    memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
+    requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
+    return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"
+
+
+def show(plan: Plan, records: Sequence[Record], form: str) -> None:
+    """Print results in one of `FORMATS`."""
+    if form == "table":
+        print(table(summarize(plan, records)))
+    elif form == "json":
+        runs = [record.flat() for record in records]
+        print(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
+    else:
+        write = {"csv": write_csv, "jsonl": write_jsonl}[form]
+        write([record.flat() for record in records], sys.stdout)

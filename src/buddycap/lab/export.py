@@ -1,0 +1,185 @@
+"""Results of a study as files: a CSV table, JSON lines, a JSON summary, and Parquet when pyarrow is there.
+
+Nothing in these files depends on the machine or the time of day: two studies of one plan give the same bytes.  What
+does depend on them stands in manifest.json and timings.csv.
+"""
+
+import csv
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from .._world import PARAMETERS
+from .plan import Plan, code_version
+from .store import Store
+from .summary import summarize
+
+__all__ = ["export", "machine_facts", "write_csv", "write_jsonl"]
+
+
+def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[Path]:
+    """Write the results of a study beside its database.
+
+    Parameters
+    ----------
+    store : Store
+        In a folder.
+    plan : Plan
+        Runs of it that have not ended are left out.
+    argv : sequence of str, optional
+        The command, for the manifest.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    folder = store.folder
+    assert folder is not None, "a store in memory has no files"
+    records = store.records(plan)
+    rows = [record.flat() for record in records]
+    files = [folder / name for name in ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json")]
+    with _replacing(files[0]) as stream:
+        write_csv(rows, stream)
+    with _replacing(files[1]) as stream:
+        write_jsonl(rows, stream)
+    with _replacing(files[2]) as stream:
+        stream.write(dumps({"version": code_version(), "rows": summarize(plan, records)}, indent=1) + "\n")
+    with _replacing(files[3]) as stream:
+        write_csv(_timings(store, plan), stream)
+    with _replacing(files[4]) as stream:
+        stream.write(dumps(manifest(plan, argv), indent=1) + "\n")
+    return files + write_parquet(folder, rows)
+
+
+class _replacing:
+    """A text file that takes the place of another when it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._new = path.with_name(path.name + ".new")
+
+    def __enter__(self) -> IO[str]:
+        self._stream = self._new.open("w", encoding="utf-8", newline="")
+        return self._stream
+
+    def __exit__(self, kind: object, *exc_info: object) -> None:
+        self._stream.close()
+        if kind is None:
+            os.replace(self._new, self._path)
+        else:
+            self._new.unlink()
+
+
+def clean(value: Any) -> Any:
+    """Return a value as JSON can hold it: what is no number becomes none.
+
+    Examples
+    --------
+    >>> clean({"a": [float("nan"), 1.5]})
+    {'a': [None, 1.5]}
+    """
+    if isinstance(value, dict):
+        return {name: clean(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def dumps(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON text."""
+    return json.dumps(clean(value), indent=indent, allow_nan=False)
+
+
+def _names(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the columns of some rows in the order in which they first stand there."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def write_csv(rows: Sequence[dict[str, Any]], stream: IO[str]) -> None:
+    """Write rows as a CSV table; numbers keep every digit, what is missing is empty."""
+    writer = csv.DictWriter(stream, _names(rows), restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in clean(row).items()})
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def write_jsonl(rows: Iterable[dict[str, Any]], stream: IO[str]) -> None:
+    """Write rows as JSON, one a line."""
+    stream.writelines(dumps(row) + "\n" for row in rows)
+
+
+def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
+    """Write rows as Parquet if pyarrow is installed; return the files written."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        return []
+    names = _names(rows)
+    columns = {name: [_cell(clean(row.get(name))) for row in rows] for name in names}
+    path = folder / "runs.parquet"
+    new = folder / "runs.parquet.new"
+    parquet.write_table(pyarrow.table(columns), new)
+    os.replace(new, path)
+    return [path]
+
+
+def _timings(store: Store, plan: Plan) -> list[dict[str, Any]]:
+    """Return the CPU seconds of each run."""
+    found = []
+    for case, task in plan.tasks():
+        seconds = store.cpu_s(task)
+        if seconds is not None:
+            found.append({"case": case.label, "policy": task.policy.name, "seed": task.seed, "cpu_s": seconds})
+    return found
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return what is worth knowing of the machine and the software."""
+    return {
+        "buddycap": version("buddycap"),
+        "code": code_version(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "compiler": platform.python_compiler(),
+        "cpu": _cpu_name(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def manifest(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what a reader needs to repeat a study, and where and when it was run."""
+    warm = plan.source is not None
+    parameters = {case.label: case.config.parameters(warm=warm) for case in plan.cases}
+    return {
+        "argv": list(sys.argv[1:] if argv is None else argv),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine_facts(),
+        "plan": plan.as_dict(),
+        "parameters": {label: {name: table[name] for name in PARAMETERS} for label, table in parameters.items()},
+    }

@@ -1,0 +1,269 @@
+"""What a study is to run: configurations, policies and seeds, and the key under which each run is kept."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from ..errors import MisuseError
+from ..machine import parse_pages
+from ..policy import CapturePolicy
+from .config import StudyConfig
+
+__all__ = ["ABLATIONS", "Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
+
+PACKAGE = Path(__file__).parent.parent
+
+# What a run's result depends on, besides configuration, policy and seed: the compiled sources and these modules.
+_MODULES = ("flags.py", "machine.py", "policy.py", "formats/kpageflags.py", "lab/config.py", "lab/run.py")
+
+# Each takes one cause away; the gain that is left says what that cause is worth.
+ABLATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "congestion_wait 20 ms": MappingProxyType({"congestion_permille": 200}),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One configuration of a study and what tables call it.
+
+    Parameters
+    ----------
+    label : str
+        Unique in a study, such as "builds=7".
+    config : StudyConfig
+    """
+
+    label: str
+    config: StudyConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: what a worker is given.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    policy : CapturePolicy
+    seed : int
+    source : str, optional
+        Recording of /proc/kpageflags to start from.
+    zone : str, optional
+        Its zone; the largest if not given.
+    """
+
+    config: StudyConfig
+    policy: CapturePolicy
+    seed: int
+    source: str | None = None
+    zone: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        """Digest of the configuration, digest of the policy, seed, and version of the code."""
+        memory = [file_digest(self.source), self.zone] if self.source else None
+        config = digest([asdict(self.config), memory])
+        return config, policy_digest(self.policy), self.seed, code_version()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole study.  The seeds are fixed before it begins, and every one is reported.
+
+    Parameters
+    ----------
+    cases : tuple of Case
+    policies : tuple of CapturePolicy
+        The first is what the others are compared with.
+    seeds : tuple of int
+    source, zone : str, optional
+        As `Task`.
+
+    Raises
+    ------
+    MisuseError
+        If one of the lists is empty or names something twice.
+    """
+
+    cases: tuple[Case, ...]
+    policies: tuple[CapturePolicy, ...]
+    seeds: tuple[int, ...]
+    source: str | None = None
+    zone: str | None = None
+
+    def __post_init__(self) -> None:
+        names: tuple[tuple[str, list[Any]], ...] = (
+            ("cases", [case.label for case in self.cases]),
+            ("policies", [policy.name for policy in self.policies]),
+            ("seeds", list(self.seeds)),
+        )
+        for what, values in names:
+            if not values:
+                raise MisuseError(f"{what}: at least one is wanted")
+            twice = [value for k, value in enumerate(values) if value in values[:k]]
+            if twice:
+                raise MisuseError(f"{what}: {twice[0]!r} stands there twice")
+
+    def task(self, case: Case, policy: CapturePolicy, seed: int) -> Task:
+        """Return one run of the study."""
+        return Task(case.config, policy, seed, self.source, self.zone)
+
+    def tasks(self) -> Iterator[tuple[Case, Task]]:
+        """Return every run in the order of the reports: seed by seed in each case, so that pairs come together."""
+        for case, seed, policy in product(self.cases, self.seeds, self.policies):
+            yield case, self.task(case, policy, seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON can hold it."""
+        return {
+            "cases": [{"label": case.label, "config": asdict(case.config)} for case in self.cases],
+            "policies": [asdict(policy) for policy in self.policies],
+            "seeds": list(self.seeds),
+            "source": self.source,
+            "zone": self.zone,
+        }
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Self:
+        """Return the plan that `as_dict` has written."""
+        return cls(
+            tuple(Case(case["label"], StudyConfig(**case["config"])) for case in table["cases"]),
+            tuple(CapturePolicy(**fields_of(row)) for row in table["policies"]),
+            tuple(table["seeds"]),
+            table["source"],
+            table["zone"],
+        )
+
+
+def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a policy that JSON has held: its lists are tuples again."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a value as JSON, shortened to 16 digits.
+
+    Examples
+    --------
+    >>> digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def policy_digest(policy: CapturePolicy) -> str:
+    """Return the digest of what a policy does and is called; who proposed it does not count."""
+    return digest({f.name: getattr(policy, f.name) for f in fields(policy) if f.name != "source"})
+
+
+@cache
+def file_digest(path: str) -> str:
+    """Return the digest of a file's content."""
+    return sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+@cache
+def code_version() -> str:
+    """Return the version of buddycap with a digest of the sources that a result depends on.
+
+    A study that is resumed after such a source has changed runs again what it had.
+    """
+    sources = [p for p in PACKAGE.rglob("*") if p.suffix in (".pyx", ".pxi", ".pxd")]
+    sources += [PACKAGE / name for name in _MODULES]
+    total = sha256()
+    for path in sorted(sources):
+        total.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
+        total.update(sha256(path.read_bytes()).digest())
+    return f"{version('buddycap')}+{total.hexdigest()[:12]}"
+
+
+def sweep(cases: Iterable[Case], words: Sequence[str]) -> list[Case]:
+    """Return every combination of swept values, for each case.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+    words : sequence of str
+        Each `key=a,b,c` with a field of `StudyConfig`; `memory` takes sizes.
+
+    Raises
+    ------
+    MisuseError
+        If a word has another form, or a name or value is not allowed.
+
+    Examples
+    --------
+    >>> [case.label for case in sweep([Case("", StudyConfig())], ["builds=2,3", "memory=1GiB,2GiB"])]
+    ['builds=2 memory=1GiB', 'builds=2 memory=2GiB', 'builds=3 memory=1GiB', 'builds=3 memory=2GiB']
+    """
+    axes = [_axis(word) for word in words]
+    found = []
+    for case in cases:
+        for point in product(*axes):
+            changes = dict(change for _, change in point)
+            label = " ".join([case.label, *(text for text, _ in point)]).strip()
+            found.append(Case(label, case.config.replace(**changes)))
+    return found
+
+
+def _axis(word: str) -> list[tuple[str, tuple[str, Any]]]:
+    """Return the values of one swept parameter: the text, and the field with its value."""
+    key, equals, values = word.partition("=")
+    if not (key and equals and values):
+        raise MisuseError(f"--sweep {word}: key=value,value is wanted")
+    found: list[tuple[str, tuple[str, Any]]] = []
+    for text in values.split(","):
+        is_size = key == "memory"
+        change = ("memory_pages", parse_pages(text, "memory")) if is_size else (key, _number(text, word))
+        found.append((f"{key}={text}", change))
+    return found
+
+
+def _number(text: str, word: str) -> Any:
+    """Return a value of the command line: a number, a truth value or a word."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    if not text:
+        raise MisuseError(f"--sweep {word}: a value is empty")
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def with_periods(cases: Iterable[Case], periods: Sequence[float]) -> list[Case]:
+    """Return each case with the time between requests multiplied by each factor.
+
+    Examples
+    --------
+    >>> [c.config.period_percent for c in with_periods([Case("", StudyConfig())], [0.5, 1, 2])]
+    [50, 100, 200]
+    """
+    found = []
+    for case in cases:
+        for factor in periods:
+            percent = round(case.config.period_percent * factor)
+            label = case.label if len(periods) == 1 else f"{case.label} period x{factor:g}".strip()
+            found.append(Case(label, case.config.replace(period_percent=percent)))
+    return found
+
+
+def ablations(cases: Iterable[Case]) -> list[Case]:
+    """Return each case as it is, and once for every row of `ABLATIONS`."""
+    found = []
+    for case in cases:
+        found.append(Case(case.label or "as it is", case.config))
+        found += [
+            Case(f"{case.label} {name}".strip(), case.config.replace(**changes)) for name, changes in ABLATIONS.items()
+        ]
+    return found

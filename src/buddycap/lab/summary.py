@@ -1,0 +1,163 @@
+"""What the runs of a study say: a row for each configuration and policy, with intervals, and tables of them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .plan import Plan
+from .stats import Interval, bootstrap_interval, mean_interval, paired_interval, seeds_needed
+from .store import Record
+
+__all__ = ["GAIN", "columns", "pairs", "shown", "summarize", "table"]
+
+GAIN = "success_percent"
+WANTED_POINTS = 0.5  # the half width for which `seeds_needed` is told
+
+Row = dict[str, Any]
+
+
+def columns(records: Iterable[Record]) -> dict[str, list[float]]:
+    """Return the figures of some runs, a list for each; errors are left out.
+
+    A figure that a run could not give (`nan` or none) is left out of its list.
+    """
+    found: dict[str, list[float]] = {}
+    for record in records:
+        if record.ok:
+            for name, value in record.summary.items():
+                if isinstance(value, int | float) and math.isfinite(value):
+                    found.setdefault(name, []).append(float(value))
+    return found
+
+
+def pairs(records: Sequence[Record], base: Sequence[Record], name: str) -> tuple[list[float], list[float]]:
+    """Return a figure of both, for the seeds that have a result in both, in the order of `records`."""
+    others = {record.seed: record for record in base if record.ok}
+    both = [(record.summary[name], others[record.seed].summary[name]) for record in records if _paired(record, others)]
+    kept = [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
+    return [float(a) for a, _ in kept], [float(b) for _, b in kept]
+
+
+def _paired(record: Record, others: Mapping[int, Record]) -> bool:
+    return record.ok and record.seed in others
+
+
+def difference(records: Sequence[Record], base: Sequence[Record], name: str = GAIN) -> Row:
+    """Return how much a figure differs from that of the same seeds under another policy.
+
+    Returns
+    -------
+    dict
+        `mean`, `half_width` (t) and `n`; `low` and `high` (bootstrap); `needed`, the seeds for a half width of
+        half a unit.
+    """
+    a, b = pairs(records, base, name)
+    found: Row = asdict(paired_interval(a, b))
+    gains = [x - y for x, y in zip(a, b, strict=True)]
+    found["low"], found["high"] = bootstrap_interval(gains)
+    found["needed"] = seeds_needed(gains, WANTED_POINTS) if len(gains) > 1 else None
+    return found
+
+
+def summarize(plan: Plan, records: Sequence[Record]) -> list[Row]:
+    """Return a row for each configuration and policy.
+
+    Parameters
+    ----------
+    plan : Plan
+    records : sequence of Record
+        Runs of this plan; seeds that are missing or ended in an error are counted, and left out of the means.
+
+    Returns
+    -------
+    list of dict
+        `case`, `preset`, `order`, `memory_pages`, `policy`, `seeds`, `errors`, `identical` (every run ended in the very
+        state of the first policy), `figures` (name to mean, half width, n) and `gain` against the first policy
+        (see `difference`; none for that one).
+    """
+    rows = []
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.case, record.policy), []).append(record)
+    for case in plan.cases:
+        base = groups.get((case.label, plan.policies[0].name), [])
+        for policy in plan.policies:
+            own = groups.get((case.label, policy.name), [])
+            first = policy is plan.policies[0]
+            rows.append(
+                {
+                    "case": case.label,
+                    "preset": case.config.preset,
+                    "order": case.config.order,
+                    "memory_pages": case.config.memory_pages,
+                    "policy": policy.name,
+                    "seeds": sum(record.ok for record in own),
+                    "errors": sum(not record.ok for record in own),
+                    "identical": not first and identical(own, base),
+                    "figures": {name: asdict(mean_interval(values)) for name, values in columns(own).items()},
+                    "gain": None if first else difference(own, base),
+                }
+            )
+    return rows
+
+
+def identical(records: Sequence[Record], base: Sequence[Record]) -> bool:
+    """Whether the runs of two policies ended in the same states, seed by seed."""
+    states = {record.seed: record.digest for record in base if record.ok}
+    own = [record for record in records if record.ok]
+    return bool(own) and all(states.get(record.seed) == record.digest for record in own)
+
+
+def shown(value: Mapping[str, Any] | None, digits: int = 2, signed: bool = False) -> str:
+    """Return a mean with its interval as text.
+
+    Examples
+    --------
+    >>> shown({"mean": 2.5, "half_width": 0.25, "n": 8}, signed=True)
+    '+2.50 ± 0.25'
+    """
+    if value is None or not value["n"]:
+        return "-"
+    interval = Interval(value["mean"], value["half_width"], value["n"])
+    sign = "+" if signed else ""
+    spread = f" ± {interval.half_width:.{digits}f}" if interval.n > 1 else ""
+    return f"{interval.mean:{sign}.{digits}f}{spread}"
+
+
+# Title, figure, digits; those that a run does not have are left out.
+_COLUMNS = (
+    ("success %", GAIN, 2),
+    ("latency ms", "latency_ms", 1),
+    ("steals", "steals", 1),
+    ("own", "own", 1),
+    ("merged", "merged", 1),
+    ("foreign", "foreign", 2),
+    ("give-backs", "givebacks", 2),
+)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay rows of `summarize` out for a terminal."""
+    heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in _COLUMNS[1:])]
+    lines = [heads]
+    for row in rows:
+        figures = row["figures"]
+        cells = [row["case"], row["policy"], f"{row['seeds']}" + (f" (-{row['errors']})" if row["errors"] else "")]
+        values = [shown(figures.get(name), digits) for _, name, digits in _COLUMNS]
+        lines.append([*cells, values[0], shown(row["gain"], signed=True), resampled(row["gain"]), *values[1:]])
+    if not any(line[0] for line in lines[1:]):
+        lines = [line[1:] for line in lines]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    left = len(widths) - len(_COLUMNS) - 3
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if k <= left else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+
+
+def resampled(gain: Row | None) -> str:
+    """Return the bootstrap interval of a gain as text."""
+    return "-" if gain is None or gain["n"] < 2 else f"{gain['low']:+.2f}..{gain['high']:+.2f}"
