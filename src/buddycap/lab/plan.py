@@ -126,7 +126,7 @@ class Plan:
         """Return the plan as JSON can hold it."""
         return {
             "cases": [{"label": case.label, "config": asdict(case.config)} for case in self.cases],
-            "policies": [asdict(policy) for policy in self.policies],
+            "policies": [_plain(asdict(policy)) for policy in self.policies],
             "seeds": list(self.seeds),
             "source": self.source,
             "zone": self.zone,
@@ -149,6 +149,15 @@ def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a policy as JSON can hold them: a function is told by its name."""
+    return {name: _function_name(value) if callable(value) else value for name, value in row.items()}
+
+
+def _function_name(function: Any) -> str:
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
 def digest(value: Any) -> str:
     """Return the SHA-256 of a value as JSON, shortened to 16 digits.
 
@@ -163,7 +172,7 @@ def digest(value: Any) -> str:
 
 def policy_digest(policy: CapturePolicy) -> str:
     """Return the digest of what a policy does and is called; who proposed it does not count."""
-    return digest({f.name: getattr(policy, f.name) for f in fields(policy) if f.name != "source"})
+    return digest(_plain({f.name: getattr(policy, f.name) for f in fields(policy) if f.name != "source"}))
 
 
 @cache

@@ -9,7 +9,18 @@ from .plan import Plan
 from .stats import Interval, bootstrap_interval, mean_interval, paired_interval, seeds_needed
 from .store import Record
 
-__all__ = ["GAIN", "columns", "pairs", "shown", "summarize", "table"]
+__all__ = [
+    "GAIN",
+    "columns",
+    "difference",
+    "identical",
+    "laid_out",
+    "pairs",
+    "resampled",
+    "shown",
+    "summarize",
+    "table",
+]
 
 GAIN = "success_percent"
 WANTED_POINTS = 0.5  # the half width for which `seeds_needed` is told
@@ -148,14 +159,27 @@ def table(rows: Sequence[Row]) -> str:
         lines.append([*cells, values[0], shown(row["gain"], signed=True), resampled(row["gain"]), *values[1:]])
     if not any(line[0] for line in lines[1:]):
         lines = [line[1:] for line in lines]
+    return laid_out(lines, left=len(lines[0]) - len(_COLUMNS) - 2)
+
+
+def laid_out(lines: Sequence[Sequence[str]], left: int, last_left: bool = False) -> str:
+    """Return lines of cells in columns; the first `left` columns, and perhaps the last, begin at the left.
+
+    Examples
+    --------
+    >>> print(laid_out([["a", "bb"], ["ccc", "d"]], left=1))
+    a    bb
+    ccc   d
+    """
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    left = len(widths) - len(_COLUMNS) - 3
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if k <= left else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
+    end = len(widths) - 1 if last_left else len(widths)
+    texts = []
+    for line in lines:
+        cells = [
+            c.rjust(w) if left <= k < end else c.ljust(w) for k, (c, w) in enumerate(zip(line, widths, strict=True))
+        ]
+        texts.append("  ".join(cells).rstrip())
+    return "\n".join(texts)
 
 
 def resampled(gain: Row | None) -> str:
