@@ -29,6 +29,7 @@ COMMANDS = {
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
     "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
     "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),
+    "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),
 }
 
 

@@ -137,7 +137,7 @@ def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> lis
             case.label: finding(
                 groups.get((case.label, policy.name), []),
                 groups.get((case.label, plan.policies[0].name), []),
-                groups.get((case.label, REFERENCE), []),
+                [] if policy.name == REFERENCE else groups.get((case.label, REFERENCE), []),
             )
             for case in plan.cases
         }

@@ -1,0 +1,434 @@
+"""Pictures of a study's results: what each policy obtains, when, from what, and at what cost.
+
+  buddycap study --policies all --out DIR && buddycap plot DIR        PNG files beside the results
+  buddycap plot DIR -o PICTURES --format svg
+
+Colours are those of Okabe and Ito, which the colour-blind can tell apart; intervals are 95 % (t).  Needs matplotlib.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MisuseError
+from ..lab.compare import averaged
+from ..lab.plan import Case, Plan
+from ..lab.stats import mean_interval
+from ..lab.store import Store
+from ..lab.summary import shown, summarize
+
+__all__ = ["PICTURES", "Results", "draw"]
+
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+)  # fmt: skip
+COLOURS = (BLACK, BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MOST_LINES = 4
+MOST_PANELS = 6
+DECILES = 10
+GIB_PAGES = 1 << 18
+MACHINES = MappingProxyType({"x86_64": "x86-64, 2 MiB pages", "ppc64": "ppc64, 16 MiB pages"})
+
+Row = dict[str, Any]
+Axes = Any
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One machine or configuration: a column of each picture.
+
+    Parameters
+    ----------
+    label : str
+    cases : tuple of Case
+        Configurations whose mean it shows.
+    rows : list of dict
+        `summarize` of it, the first policy first.
+    """
+
+    label: str
+    cases: tuple[Case, ...]
+    rows: list[Row]
+
+    @property
+    def title(self) -> str:
+        return MACHINES.get(self.label, self.label)
+
+
+class Results:
+    """The results in a store, as pictures need them.
+
+    Parameters
+    ----------
+    store : Store
+
+    Raises
+    ------
+    MisuseError
+        If there is no study in it.
+    """
+
+    def __init__(self, store: Store) -> None:
+        plan = store.plan
+        if plan is None:
+            raise MisuseError(f"{store.path}: no study has been run into it")
+        self.store, self.plan = store, plan
+        self.records = store.records(plan)
+        if not any(record.ok for record in self.records):
+            raise MisuseError(f"{store.path}: no run of the study has a result")
+
+    @cached_property
+    def panels(self) -> list[Panel]:
+        """One for each machine, if the cases are its periods; else one for each case."""
+        if _are_periods(self.plan):
+            plan, records = averaged(self.plan, self.records)
+        else:
+            plan, records = self.plan, self.records
+        rows = summarize(plan, records)
+        panels = []
+        for case in plan.cases:
+            cases = [c for c in self.plan.cases if c.label == case.label or plan is not self.plan]
+            own = tuple(c for c in cases if c.config.preset == case.config.preset)
+            label = case.label or case.config.preset
+            panels.append(Panel(label, own, [row for row in rows if row["case"] == case.label and row["seeds"]]))
+        return [panel for panel in panels if panel.rows]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """Policies that have a line: all if they are few; else the first, v3, and those that gain most and least."""
+        names = [policy.name for policy in self.plan.policies]
+        if len(names) <= MOST_LINES:
+            return names
+        gains = {row["policy"]: row["gain"]["mean"] for row in self.panels[0].rows if row["gain"]}
+        chosen = {names[0], "v3" if "v3" in names else names[1], max(gains, key=gains.__getitem__)}
+        chosen.add(min(gains, key=gains.__getitem__))
+        return [name for name in names if name in chosen]
+
+    def colour(self, policy: str) -> str:
+        """Return the colour of a policy that has a line."""
+        return COLOURS[self.shown.index(policy) % len(COLOURS)]
+
+    def requests(self, panel: Panel, policy: str) -> Iterable[tuple[int, NDArray[np.void]]]:
+        """Yield seed and table of requests, first pass only, of each run."""
+        for wanted in self.plan.policies:
+            if wanted.name == policy:
+                for case in panel.cases:
+                    for seed in self.plan.seeds:
+                        table = self.store.requests(self.plan.task(case, wanted, seed))
+                        if table is not None:
+                            yield seed, _first_pass(table)
+
+
+def _first_pass(table: NDArray[np.void]) -> NDArray[np.void]:
+    return table[table["pass_number"] == 1] if "pass_number" in (table.dtype.names or ()) else table
+
+
+def _are_periods(plan: Plan) -> bool:
+    """Whether the cases differ in machine and request period alone."""
+    configs = {case.config.replace(period_percent=100) for case in plan.cases}
+    return len(configs) == len({config.preset for config in configs})
+
+
+def _figure(panels: int, height: float = 3.4, width: float = 4.2) -> tuple[Any, list[Axes]]:
+    """Return an empty picture and its axes, side by side."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
+    figure = Figure(figsize=(max(width * panels, 5.0), height), layout="constrained")
+    axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    for ax in axes:
+        ax.grid(True, color="#dddddd", linewidth=0.6)
+        ax.set_axisbelow(True)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _columns(results: Results, height: float = 3.4) -> tuple[Any, list[tuple[Panel, Axes]]]:
+    panels = results.panels[:MOST_PANELS]
+    figure, axes = _figure(len(panels), height)
+    for panel, ax in zip(panels, axes, strict=True):
+        ax.set_title(panel.title, fontsize=10)
+    return figure, list(zip(panels, axes, strict=True))
+
+
+def _values(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
+    """Return means and half widths of a figure; no half width is none to draw."""
+    found = [row["figures"][name] for row in rows]
+    return [value["mean"] for value in found], [value["half_width"] if value["n"] > 1 else 0.0 for value in found]
+
+
+def success(results: Results) -> Any:
+    """Success of each policy with its interval."""
+    count = len(results.plan.policies)
+    figure, columns = _columns(results, 1.6 + 0.28 * count)
+    for panel, ax in columns:
+        means, widths = _values(panel.rows, "success_percent")
+        places = np.arange(len(means))
+        colours = [BLACK if k == 0 else BLUE for k in range(len(means))]
+        ax.axvline(means[0], color=BLACK, linewidth=0.8, linestyle=":")
+        for place, mean, width, colour in zip(places, means, widths, colours, strict=True):
+            ax.errorbar(mean, place, xerr=width, fmt="o", color=colour, capsize=3, markersize=5)
+        texts = ["paired gain", *(shown(row["gain"], signed=True) for row in panel.rows[1:])]
+        for line, text in enumerate(texts):
+            ax.text(1.02, line, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+        ax.set_yticks(places, [row["policy"] for row in panel.rows])
+        ax.set_ylim(len(means) - 0.5, -0.5)
+        ax.set_xlabel("huge pages obtained, % of those requested")
+    base = results.plan.policies[0].name
+    figure.suptitle(f"What each policy obtains (dotted: {base}; bars: 95 % intervals)", fontsize=11)
+    return figure
+
+
+def course(results: Results) -> Any:
+    """Success by tenth of the pass."""
+    figure, columns = _columns(results)
+    for panel, ax in columns:
+        for name in results.shown:
+            runs = [_deciles(table["page"] >= 0) for _, table in results.requests(panel, name)]
+            means = [mean_interval([run[k] for run in runs]) for k in range(DECILES)]
+            place = np.arange(1, DECILES + 1)
+            middle = np.array([value.mean for value in means])
+            spread = np.array([value.half_width if value.n > 1 else 0.0 for value in means])
+            mark = MARKERS[results.shown.index(name) % len(MARKERS)]
+            ax.plot(place, middle, color=results.colour(name), marker=mark, markersize=4, label=name)
+            ax.fill_between(
+                place, middle - spread, middle + spread, color=results.colour(name), alpha=0.18, linewidth=0
+            )
+        ax.set_xticks(range(1, DECILES + 1))
+        ax.set_ylim(0, 101)
+        ax.set_xlabel("tenth of the pass")
+    columns[0][1].set_ylabel("requests served, %")
+    _legend(columns[-1][1])
+    figure.suptitle("When requests are served, from the first tenth to the last (bands: 95 % intervals)", fontsize=11)
+    return figure
+
+
+def _deciles(served: NDArray[np.bool_]) -> list[float]:
+    return [100.0 * float(part.mean()) if len(part) else 0.0 for part in np.array_split(served, DECILES)]
+
+
+def _legend(ax: Axes) -> None:
+    ax.legend(frameon=False, fontsize=9)
+
+
+def harvest(results: Results) -> Any:
+    """Where the gain comes from: every aligned block obtained, clean but left, or with kernel pages in it."""
+    count = len(results.plan.policies)
+    figure, columns = _columns(results, 1.9 + 0.28 * count)
+    for panel, ax in columns:
+        config = panel.cases[0].config
+        blocks = config.memory_pages >> config.order
+        got = np.array(_values(panel.rows, "success_percent")[0])
+        left = 100 * np.array(_values(panel.rows, "clean_left")[0]) / blocks
+        places = np.arange(len(got))
+        ax.barh(places, got, color=BLUE, label="obtained")
+        ax.barh(places, left, left=got, color=ORANGE, hatch="///", edgecolor="white", label="clean, left behind")
+        rest = 100 - got - left
+        ax.barh(places, rest, left=got + left, color="#cccccc", label="holds a kernel page")
+        for place, start, share in zip(places, got, left, strict=True):
+            ax.text(start + share + 1, place, f"{share:.1f} left", va="center", fontsize=8)
+        ax.set_yticks(places, [row["policy"] for row in panel.rows])
+        ax.set_ylim(len(got) - 0.5, -0.5)
+        ax.set_xlim(0, 100)
+        ax.grid(False)
+        ax.set_xlabel("aligned blocks of memory, %")
+    handles, labels = columns[0][1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.suptitle("The gain is clean blocks that are no longer left behind", fontsize=11)
+    return figure
+
+
+def latency(results: Results) -> Any:
+    """Distribution of the latency of requests."""
+    figure, columns = _columns(results)
+    for panel, ax in columns:
+        for name in results.shown:
+            tables = [table["latency_ns"] for _, table in results.requests(panel, name)]
+            values = np.sort(np.concatenate(tables)) / 1e6
+            share = 100 * np.arange(1, len(values) + 1) / len(values)
+            step = max(1, len(values) // 2000)
+            style = "--" if name == results.shown[0] else "-"
+            ax.plot(np.maximum(values[::step], 1e-2), share[::step], style, color=results.colour(name), label=name)
+        ax.set_xscale("log")
+        ax.set_ylim(0, 101)
+        ax.set_xlabel("latency of a request, ms (log scale)")
+    columns[0][1].set_ylabel("requests answered within, %")
+    _legend(columns[0][1])
+    figure.suptitle("How long requests take (all requests, served or not)", fontsize=11)
+    return figure
+
+
+def steals(results: Results) -> Any:
+    """Pages that others took from each request."""
+    count = len(results.plan.policies)
+    figure, columns = _columns(results, 1.6 + 0.28 * count)
+    for panel, ax in columns:
+        means, widths = _values(panel.rows, "steals")
+        places = np.arange(len(means))
+        ax.barh(places, means, color=[BLACK if k == 0 else BLUE for k in range(len(means))], height=0.6)
+        ax.errorbar(means, places, xerr=widths, fmt="none", ecolor=RED, capsize=3)
+        ax.set_yticks(places, [row["policy"] for row in panel.rows])
+        ax.set_ylim(len(means) - 0.5, -0.5)
+        ax.set_xlabel("pages stolen per request")
+    figure.suptitle("Pages that a request had freed and others took (bars: 95 % intervals)", fontsize=11)
+    return figure
+
+
+def memory(results: Results) -> Any:
+    """CPU time of a run against the size of memory."""
+    figure, (ax,) = _figure(1, 3.6, 5.6)
+    lines: dict[str, dict[float, list[float]]] = {}
+    for case, task in results.plan.tasks():
+        seconds = results.store.cpu_s(task)
+        if seconds:
+            sizes = lines.setdefault(f"{case.config.preset}, {task.policy.name}", {})
+            sizes.setdefault(case.config.memory_pages / GIB_PAGES, []).append(seconds)
+    for k, (name, sizes) in enumerate(sorted(lines.items())):
+        gib = sorted(sizes)
+        middle = np.array([np.median(sizes[size]) for size in gib])
+        spread = np.abs(np.array([[min(sizes[size]), max(sizes[size])] for size in gib]).T - middle)
+        colour = COLOURS[k % len(COLOURS)]
+        mark = MARKERS[k % len(MARKERS)]
+        ax.errorbar(gib, middle, yerr=spread, color=colour, marker=mark, markersize=5, capsize=3, label=name)
+        if k == 0:
+            linear = middle[0] * np.array(gib) / gib[0]
+            ax.plot(gib, linear, ":", color="#777777", label="linear")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(gib, [f"{size:g}" for size in gib])
+    ax.set_xlabel("memory, GiB")
+    ax.set_ylabel("CPU time of a run, s")
+    _legend(ax)
+    figure.suptitle("What a run costs, by size of memory (median, least and most)", fontsize=11)
+    return figure
+
+
+def cases(results: Results) -> Any:
+    """Gain of one policy over the first, in every case."""
+    policy = "v3" if any(p.name == "v3" for p in results.plan.policies[1:]) else results.plan.policies[1].name
+    rows = [row for row in summarize(results.plan, results.records) if row["policy"] == policy and row["gain"]["n"]]
+    figure, (ax,) = _figure(1, 1.4 + 0.3 * len(rows), 7.0)
+    ax.axvline(0, color=BLACK, linewidth=0.8)
+    for place, row in enumerate(rows):
+        gain = row["gain"]
+        colour = BLUE if row["preset"] == "x86_64" else RED
+        mark = "o" if row["preset"] == "x86_64" else "s"
+        width = gain["half_width"] if gain["n"] > 1 else 0.0
+        ax.errorbar(gain["mean"], place, xerr=width, fmt=mark, color=colour, capsize=3, markersize=5)
+    ax.set_yticks(range(len(rows)), [row["case"] for row in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel("gain, points of success")
+    base = results.plan.policies[0].name
+    figure.suptitle(f"Gain of {policy} over {base}, one thing changed at a time (95 % intervals)", fontsize=11)
+    return figure
+
+
+def _has(name: str) -> Callable[[Results], bool]:
+    """Whether every run has a figure."""
+    return lambda results: all(name in row["figures"] for panel in results.panels for row in panel.rows)
+
+
+def _many_cases(results: Results) -> bool:
+    return len(results.panels) > 2 and len(results.plan.policies) > 1
+
+
+def _few_panels(results: Results) -> bool:
+    return len(results.panels) <= MOST_PANELS
+
+
+def _sizes(results: Results) -> bool:
+    return len({case.config.memory_pages for case in results.plan.cases}) > 2
+
+
+# Name, what draws it, and whether the results have what it takes.
+PICTURES: tuple[tuple[str, Callable[[Results], Any], Callable[[Results], bool]], ...] = (
+    ("success", success, _few_panels),
+    ("course", course, _few_panels),
+    ("harvest", harvest, lambda results: _few_panels(results) and _has("clean_left")(results)),
+    ("latency", latency, _few_panels),
+    ("steals", steals, _few_panels),
+    ("cases", cases, _many_cases),
+    ("memory", memory, _sizes),
+)
+
+
+def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", only: Iterable[str] = ()) -> list[Path]:
+    """Draw the pictures that the results in a folder have enough data for.
+
+    Parameters
+    ----------
+    folder : path
+        Results of `buddycap study --out` or `compare --out`.
+    out : path, optional
+        Where the pictures go; beside the results if not given.
+    form : str
+        "png" or "svg".
+    only : iterable of str
+        Names of `PICTURES`; all that are possible if empty.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    MisuseError
+        If there are no results, matplotlib is missing, or a picture that is asked for is not possible.
+    """
+    wanted = list(only)
+    names = [name for name, _, _ in PICTURES]
+    for name in wanted:
+        if name not in names:
+            raise MisuseError(f"picture={name!r}: allowed are {', '.join(names)}")
+    target = Path(folder if out is None else out)
+    files = []
+    with Store.open(folder) as store:
+        results = Results(store)
+        for name, make, possible in PICTURES:
+            if wanted and name not in wanted:
+                continue
+            if not possible(results):
+                if wanted:
+                    raise MisuseError(f"picture={name!r}: the results in {folder} have no data for it")
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            files.append(_saved(make(results), target / f"{name}.{form}"))
+    return files
+
+
+def _saved(figure: Any, path: Path) -> Path:
+    """Write a picture without anything that differs from day to day."""
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.hashsalt": "buddycap"}):
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(path, dpi=110, metadata=metadata)
+    return path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments of `buddycap plot`."""
+    parser.add_argument("folder", metavar="DIR", help="results of study --out or compare --out")
+    parser.add_argument("-o", "--out", metavar="DIR", help="where the pictures go (default: beside the results)")
+    parser.add_argument("--format", choices=("png", "svg"), default="png", help="(default: png)")
+    parser.add_argument("--only", metavar="NAMES", help=f"by commas: {', '.join(name for name, _, _ in PICTURES)}")
+    parser.add_argument("--json", action="store_true", help="print the files as JSON")
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run `buddycap plot`."""
+    files = draw(args.folder, args.out, args.format, args.only.split(",") if args.only else ())
+    names = [str(path) for path in files]
+    print(json.dumps(names) if args.json else "\n".join(names))
+    return 0

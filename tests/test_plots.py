@@ -1,0 +1,69 @@
+"""Are pictures drawn from what a study has kept, the possible ones only, the same bytes each time?"""
+
+import json
+
+import pytest
+
+from buddycap.cli import main
+from buddycap.errors import MisuseError
+from buddycap.lab.store import Store
+from buddycap.views.plots import PICTURES, Results, draw
+
+pytest.importorskip("matplotlib")
+NAMES = [name for name, _, _ in PICTURES]
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Both machines at two periods."""
+    folder = tmp_path_factory.mktemp("compared")
+    words = ["--memory", "1GiB", "--seeds", "2", "--periods", "0.25,0.5", "--jobs", "2"]
+    assert main(["compare", *words, "--out", str(folder), "--json"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """Three sizes of memory."""
+    folder = tmp_path_factory.mktemp("swept")
+    words = ["--sweep", "memory=128MiB,256MiB,512MiB", "--seeds", "2", "--jobs", "2"]
+    assert main(["study", *words, "--out", str(folder), "--json"]) == 0
+    return folder
+
+
+def test_every_picture_is_drawn(compared, swept, tmp_path, capsys):
+    assert main(["plot", str(compared), "-o", str(tmp_path / "a"), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)
+    files += [str(path) for path in draw(swept, tmp_path / "b")]
+    drawn = {path.rpartition("/")[2].removesuffix(".png") for path in files}
+    assert drawn | {"harvest"} == set(NAMES)
+    for path in files:
+        with open(path, "rb") as stream:
+            assert stream.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_the_same_results_give_the_same_bytes(swept, tmp_path, form):
+    first, second = (draw(swept, tmp_path / name, form, ["success"])[0].read_bytes() for name in "ab")
+    assert first == second
+
+
+def test_periods_of_a_machine_are_one_panel(compared, swept):
+    with Store.open(compared) as store:
+        results = Results(store)
+        assert [(panel.label, len(panel.cases)) for panel in results.panels] == [("x86_64", 2), ("ppc64", 2)]
+        tables = [table for _, table in results.requests(results.panels[0], "v3")]
+        assert len(tables) == 4
+    with Store.open(swept) as store:
+        assert [len(panel.cases) for panel in Results(store).panels] == [1, 1, 1]
+
+
+def test_what_cannot_be_drawn_is_refused(compared, tmp_path):
+    with pytest.raises(MisuseError, match="no data for it"):
+        draw(compared, tmp_path, only=["memory"])
+    with pytest.raises(MisuseError, match="allowed are"):
+        draw(compared, tmp_path, only=["sculpture"])
+    with pytest.raises(MisuseError, match="no results"):
+        draw(tmp_path / "nowhere")
+    with Store(tmp_path / "empty"), pytest.raises(MisuseError, match="no study"):
+        draw(tmp_path / "empty")
