@@ -26,6 +26,7 @@ INTERRUPTED = 130
 # The commands that have a module of their own, with `add_arguments(parser)` and `command(args) -> exit status`; its
 # docstring is the description.  Only the module that is asked for is imported.
 COMMANDS = {
+    "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
     "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
     "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),

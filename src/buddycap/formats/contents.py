@@ -60,7 +60,7 @@ def pageblock_contents(zone: Zone) -> PageblockContents:
 
     Notes
     -----
-    Linear in the pages of the zone; a 4 GiB zone takes about 10 ms.  The kernel's own count of mixed blocks (page_owner)
+    Linear in the pages of the zone, 10 ms for 4 GiB.  The kernel's own count of mixed blocks (page_owner)
     compares a pageblock's type with that of each allocation; here it is what the pages are used for that counts.
 
     Examples
