@@ -35,7 +35,7 @@ def extensions():
     source = Path("src/buddycap")
     parts = sorted(str(p) for pattern in ("*.pxd", "*.pxi", "*.h") for p in source.rglob(pattern))
     flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else ["-O3", "-g0"]
-    for name in ("_core", "_world"):
+    for name in ("_core", "_world", "_trace"):
         if (source / f"{name}.pyx").exists():
             yield Extension(
                 f"buddycap.{name}",

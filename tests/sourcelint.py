@@ -37,6 +37,7 @@ PYTHON_RANKS = {
     "errors": 0,
     "flags": 0,
     "_core": 1,
+    "_trace": 1,  # beside _core: traces need no zone
     "_world": 2,
     "policy": 3,
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording

@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-COMPILED_MODULES = ("buddycap._core", "buddycap._world")
+COMPILED_MODULES = ("buddycap._core", "buddycap._trace", "buddycap._world")
 MODULES = [
     name
     for name in ("buddycap", *(module.name for module in pkgutil.walk_packages(buddycap.__path__, "buddycap.")))

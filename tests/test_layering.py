@@ -28,6 +28,7 @@ UPWARD = {
 
 CORE = {name: PACKAGE / "core" / f"{name}.pxi" for name in CORE_PARTS if (PACKAGE / "core" / f"{name}.pxi").exists()}
 FACADE = [PACKAGE / "_core.pyx", *sorted((PACKAGE / "facade").glob("*.pxi"))]
+TRACE = sorted([*PACKAGE.glob("_trace.p*x*"), *(PACKAGE / "trace").glob("*.pxi")])
 WORLD = sorted([*PACKAGE.glob("_world.p*x*"), *(PACKAGE / "world").glob("*.pxi")])
 NOUNS = PACKAGE / "_core.pxd"
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
@@ -107,9 +108,9 @@ def test_python_imports_go_down(path):
     assert imports_upward(path.read_text(), module_parts(path), path.name == "__init__.py") == []
 
 
-@pytest.mark.parametrize("path", [*FACADE, *WORLD], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", [*FACADE, *TRACE, *WORLD], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_compiled_modules_import_down(path):
-    own = "_world" if path in WORLD else "_core"
+    own = "_world" if path in WORLD else "_trace" if path in TRACE else "_core"
     used = re.findall(r"^\s*(?:from|import|cimport)\s+(?:buddycap|(?=\.))\.*(\w*)", stripped(path.read_text()), re.M)
     assert [name for name in used if PYTHON_RANKS[name] > PYTHON_RANKS[own]] == []
 

@@ -1,0 +1,26 @@
+"""Traces of the page allocator at compiled speed: reading text, following what happened, matching allocation and free.
+
+Python's side of it: `buddycap.formats.tracetext`, `buddycap.formats.tracefile`, `buddycap.lab.replay`.
+"""
+
+from libc.string cimport memset
+
+import numpy as np
+
+from buddycap.errors import MisuseError
+
+# Version 1 of the record that every part below works on, and that files hold.
+EVENT_DTYPE = np.dtype([
+    ("time_ns", "<i8"), ("pfn", "<i8"), ("gfp", "<u4"), ("pid", "<i4"), ("arg", "<u4"), ("span", "<u4"),
+    ("cpu", "<u2"), ("flags", "<u2"), ("event", "u1"), ("order", "u1"), ("migratetype", "u1"), ("kept", "u1"),
+])
+SKIP_NAMES = ("", "no_head", "bad_fields", "binary", "too_long", "cut")
+
+include "trace/words.pxi"
+include "trace/lines.pxi"
+include "trace/fields.pxi"
+include "trace/scan.pxi"
+include "trace/frames.pxi"
+include "trace/follow.pxi"
+include "trace/hints.pxi"
+include "trace/follower.pxi"

@@ -1,0 +1,119 @@
+# The pages of a recorded machine for Python: every method is check, call, result.
+
+CAUSES = ("start", "alloc", "free to a per-CPU list", "direct free", "free in an interrupt",
+          "free seen by a later take", "taken from the free lists", "drain", "extfrag", "isolated by compaction", "isolated by compaction, guessed")
+ODDITIES = ("alloc_of_free", "alloc_of_used", "free_of_free", "free_of_pcp", "take_of_used", "take_of_held",
+            "drain_of_free", "drain_of_used", "outside", "unaligned", "isolated_other", "fast_isolated", "lost")
+
+
+cdef class Follower:
+    """Follows the events of a trace page by page.
+
+    Parameters
+    ----------
+    zones : sequence of (start_pfn, spanned_pages)
+        1 to 16 zones.
+    max_page_order : int, 0..14
+    pageblock_order : int, 0..14
+    thp : bool
+        Per-CPU lists hold blocks of order 9 too.
+    """
+
+    cdef follow_t w
+
+    def __cinit__(self, zones, int max_page_order=10, int pageblock_order=9, bint thp=True):
+        cdef int64_t[MAX_FRAME_ZONES] starts
+        cdef int64_t[MAX_FRAME_ZONES] spanned
+        cdef int k
+        memset(&self.w, 0, sizeof(self.w))
+        if not 1 <= len(zones) <= MAX_FRAME_ZONES:
+            raise MisuseError(f"zones: {len(zones)} given; allowed are 1..{MAX_FRAME_ZONES}")
+        if not (0 <= max_page_order <= 14 and 0 <= pageblock_order <= 14):
+            raise MisuseError("max_page_order, pageblock_order: allowed range is 0..14")
+        for k, (start, pages) in enumerate(zones):
+            if not (0 <= start < <int64_t> 1 << MAX_PFN_BITS and 1 <= pages <= <int64_t> 1 << 40):
+                raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
+            starts[k] = start
+            spanned[k] = pages
+        self.w.thp = thp
+        if not frames_init(&self.w.frames, starts, spanned, len(zones), max_page_order, pageblock_order):
+            raise MemoryError("no memory for so many pages")
+
+    def __dealloc__(self):
+        frames_free(&self.w.frames)
+
+    cdef frame_zone_t *zone(self, int k) except NULL:
+        if not 0 <= k < self.w.frames.nr_zones:
+            raise MisuseError(f"zone={k}: allowed range is 0..{self.w.frames.nr_zones - 1}")
+        return &self.w.frames.zone[k]
+
+    def load(self, int zone, const uint8_t[::1] states):
+        """Set the pages of a zone, one byte each: 0 held, 1 free, 0x10 held and movable, 0x20 held and not."""
+        cdef frame_zone_t *z = self.zone(zone)
+        cdef int64_t i = z.base + z.start_pfn
+        cdef int64_t k
+        if states.shape[0] != z.spanned:
+            raise MisuseError(f"states: {states.shape[0]} pages for a zone of {z.spanned}")
+        with nogil:
+            for k in range(z.spanned):
+                if states[k] & PAGE_STATE == PAGE_FREE:
+                    set_page(&self.w.frames, z, i + k, PAGE_FREE, BY_START)
+                    insert_block(&self.w.frames, z, i + k, 0)
+                else:
+                    set_page(&self.w.frames, z, i + k, states[k] & TYPE_MASK, BY_START)
+
+    def hints(self, const event_t[::1] events, bint later=True):
+        """Look at the neighbours of every event of the whole trace: ndarray[uint8], one hint an event."""
+        cdef int64_t n = events.shape[0]
+        cdef bint ready = True
+        hints = np.zeros(n, np.uint8)
+        cdef uint8_t[::1] out = hints
+        if n == 0:
+            return hints
+        with nogil:
+            hint_removals(&events[0], &out[0], n)
+            hint_interrupts(&events[0], &out[0], n)
+            if later:
+                ready = hint_later(&self.w, &events[0], &out[0], n)
+        if not ready:
+            raise MemoryError("no memory for so many pages")
+        return hints
+
+    def follow(self, const event_t[::1] events, const uint8_t[::1] hints, int64_t start, int64_t until_ns):
+        """Follow events from number `start` up to a time; the number of the first that is left."""
+        cdef int64_t n = events.shape[0]
+        cdef int64_t done
+        if hints.shape[0] != n:
+            raise MisuseError(f"hints: {hints.shape[0]} for {n} events")
+        if not 0 <= start <= n:
+            raise MisuseError(f"start={start}: allowed range is 0..{n}")
+        if start == n:
+            return n
+        with nogil:
+            done = follow_events(&self.w, &events[0], &hints[0], start, n, until_ns)
+        return done
+
+    def nr_free(self, int zone):
+        """Free blocks of a zone per order: ndarray[int64]."""
+        cdef frame_zone_t *z = self.zone(zone)
+        return np.array([z.nr_free[order] for order in range(self.w.frames.max_order + 1)], np.int64)
+
+    def mixed_pageblocks(self, int zone):
+        """Pageblocks of a zone that hold movable pages and others."""
+        return self.zone(zone).mixed
+
+    def states(self, int zone):
+        """The pages of a zone: ndarray[uint8], a copy."""
+        cdef frame_zone_t *z = self.zone(zone)
+        cdef int64_t i = z.base + z.start_pfn
+        return np.array(<uint8_t[:z.spanned]> (self.w.frames.state + i))
+
+    def causes(self, int zone):
+        """What made the pages of a zone what they are, as numbers of `CAUSES`: ndarray[uint8], a copy."""
+        cdef frame_zone_t *z = self.zone(zone)
+        cdef int64_t i = z.base + z.start_pfn
+        return np.array(<uint8_t[:z.spanned]> (self.w.frames.cause + i))
+
+    def oddities(self):
+        """What did not fit, counted by name: a dict of int."""
+        return {name: self.w.odd[k] for k, name in enumerate(ODDITIES)}

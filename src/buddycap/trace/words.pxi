@@ -1,0 +1,125 @@
+# Words of a line: numbers, names, and texts that are kept once.  No Python in here, and no reading past `end`.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
+
+cdef enum:
+    KEPT_TEXTS = 4096           # different gfp texts and marks that are told apart
+    KEPT_SLOTS = 8192           # of the hash table over them, a power of two
+    KEPT_BYTES = 1 << 19
+    NO_TEXT = 0xFFFFFFFF
+
+
+ctypedef const uint8_t *text_t
+
+
+cdef struct kept_t:             # texts seen so far, each stored once
+    uint32_t slot[KEPT_SLOTS]   # number of a text + 1; 0: empty
+    uint64_t hash[KEPT_TEXTS]
+    uint32_t start[KEPT_TEXTS + 1]
+    uint32_t count
+    uint64_t lost               # texts that found no room
+    char bytes[KEPT_BYTES]
+
+
+cdef uint32_t kept_number(kept_t *kept, text_t p, int64_t length) noexcept nogil:
+    """The number of a text, which is kept if it is new; NO_TEXT if there is no room."""
+    cdef uint64_t h = <uint64_t> 0xCBF29CE484222325
+    cdef int64_t k
+    cdef uint32_t place, number
+    for k in range(length):
+        h = (h ^ p[k]) * <uint64_t> 0x100000001B3
+    place = <uint32_t> (h ^ (h >> 32)) & (KEPT_SLOTS - 1)
+    while kept.slot[place]:
+        number = kept.slot[place] - 1
+        if (kept.hash[number] == h and kept.start[number + 1] - kept.start[number] == length
+                and memcmp(kept.bytes + kept.start[number], p, length) == 0):
+            return number
+        place = (place + 1) & (KEPT_SLOTS - 1)
+    number = kept.count
+    if number == KEPT_TEXTS or kept.start[number] + length > KEPT_BYTES:
+        kept.lost += 1
+        return <uint32_t> NO_TEXT
+    memcpy(kept.bytes + kept.start[number], p, length)
+    kept.hash[number] = h
+    kept.start[number + 1] = kept.start[number] + <uint32_t> length
+    kept.slot[place] = number + 1
+    kept.count += 1
+    return number
+
+
+cdef inline bint is_digit(uint8_t c) noexcept nogil:
+    return 48 <= c <= 57
+
+
+cdef inline int hex_value(uint8_t c) noexcept nogil:
+    """The value of a hexadecimal digit, -1 for another character."""
+    if 48 <= c <= 57:
+        return c - 48
+    c |= 32
+    return c - 87 if 97 <= c <= 102 else -1
+
+
+cdef inline text_t skip_blanks(text_t p, text_t end) noexcept nogil:
+    while p < end and (p[0] == 32 or p[0] == 9):
+        p += 1
+    return p
+
+
+cdef inline text_t word_end(text_t p, text_t end) noexcept nogil:
+    while p < end and p[0] != 32 and p[0] != 9:
+        p += 1
+    return p
+
+
+cdef bint whole_number(text_t p, text_t end, uint64_t *value) noexcept nogil:
+    """Read all of p..end as decimal, or as hexadecimal behind 0x; False unless it is one number of 64 bits."""
+    cdef uint64_t x = 0
+    cdef int digit
+    if p >= end:
+        return False
+    if end - p > 2 and p[0] == 48 and p[1] | 32 == 120:
+        p += 2
+        if end - p > 16:
+            return False
+        while p < end:
+            digit = hex_value(p[0])
+            if digit < 0:
+                return False
+            x = (x << 4) | <uint64_t> digit
+            p += 1
+        value[0] = x
+        return True
+    if end - p > 20:
+        return False
+    while p < end:
+        if not is_digit(p[0]):
+            return False
+        digit = p[0] - 48
+        if x > (<uint64_t> 0xFFFFFFFFFFFFFFFF - <uint64_t> digit) // 10:
+            return False
+        x = x * 10 + <uint64_t> digit
+        p += 1
+    value[0] = x
+    return True
+
+
+cdef inline text_t digits(text_t p, text_t end, uint64_t *value) noexcept nogil:
+    """Read decimal digits, at most 18; the first character behind them, or NULL if there is none."""
+    cdef text_t start = p
+    cdef uint64_t x = 0
+    while p < end and is_digit(p[0]):
+        x = x * 10 + (p[0] - 48)
+        p += 1
+    if p == start or p - start > 18:
+        return NULL
+    value[0] = x
+    return p
+
+
+cdef inline bint is_word(text_t p, text_t end, const char *word, int64_t length) noexcept nogil:
+    return end - p == length and memcmp(p, word, length) == 0
+
+
+cdef inline bint starts_with(text_t p, text_t end, const char *word, int64_t length) noexcept nogil:
+    return end - p >= length and memcmp(p, word, length) == 0
