@@ -203,7 +203,7 @@ def _checksum(events: NDArray[np.void]) -> int:
     crc = 0
     data = events.view(np.uint8).reshape(-1) if len(events) else np.zeros(0, np.uint8)
     for start in range(0, len(data), _CHUNK):
-        crc = zlib.crc32(data[start : start + _CHUNK], crc)
+        crc = zlib.crc32(data[start : start + _CHUNK].data, crc)
     return crc
 
 

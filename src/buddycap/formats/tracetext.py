@@ -117,7 +117,7 @@ class TraceReport:
         Examples
         --------
         >>> TraceReport(skipped={"cut": (1, 7)}, lost_marks=2).warnings()
-        ["1 line skipped, first line 7: no line end: the file was cut", 'events were lost in 2 places']
+        ['1 line skipped, first line 7: no line end: the file was cut', 'events were lost in 2 places']
         """
         found = [
             f"{count} line{'s' * (count > 1)} skipped, first line {first}: {_REASONS[reason]}"
