@@ -1,7 +1,7 @@
 """The memory of a zone as ctypes sees it: the header of _core.pxd, so that tests can break single cells."""
 
 import ctypes
-from ctypes import c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64
+from ctypes import c_int32, c_int64, c_uint8, c_uint32, c_uint64
 
 MAX_ORDERS = 15
 MIGRATE_TYPES = 5
@@ -22,8 +22,9 @@ class Slot(ctypes.Structure):
         *((name, c_uint32) for name in ("own", "merged", "foreign", "seq")),
         ("kind", c_uint8),
         ("largest", c_uint8),
-        ("reserved", c_uint16),
-        ("reserved2", c_uint32),
+        ("rules", c_uint8),
+        ("wanted", c_uint8),
+        ("reserved", c_uint32),
     )
 
 
@@ -65,7 +66,7 @@ class Header(ctypes.Structure):
         ("pages_scanned", c_int64),
         *((name, c_int32) for name in ("prev_priority", "inactive_ratio", "slot_limit", "slots_used")),
         ("slot_seq", c_uint32),
-        ("reserved", c_uint32),
+        ("pcp_bypass", c_uint32),
         ("vm", c_uint64 * 23),
         ("random", c_uint64 * 4),
     )

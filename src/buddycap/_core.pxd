@@ -39,6 +39,7 @@ cdef enum:
     PG_USED = 0x20              # head of an allocated block whose page flags are all clear
     PG_PCP = 0x30               # on a per-CPU list; low nibble: the migratetype it is tagged with
     PG_MARKED = 0x40            # head of an allocated block with page flags set
+    PG_PRIVATE = 0x50           # head of a captured block that merges only within its list, or not at all
     PG_STATE = 0xF0
     PG_SEEN = 0x80              # laid over a head while a batch is being checked; never seen between calls
     PG_HOLE = 0xFE              # not present, or outside the zone
@@ -133,6 +134,12 @@ cdef enum:
     SLOT_CAPTURE = 1            # a capture list
     SLOT_PAGES = 2              # pages that a reclaimer has isolated
 
+cdef enum:                      # rules of a capture list; with none it is that of v3
+    LIST_PRIVATE = 1            # its blocks merge only with each other
+    LIST_RELEASE = 2            # once it has a block of order `wanted` it gives all others back,
+    LIST_TRIM = 4               # and what that block has too much
+    LIST_SATED = 8              # it has the block it was waiting for: capture no more while that is on it
+
 ctypedef struct link_t:         # page->lru: one node of a circular list; negative indices are list heads
     int32_t next
     int32_t prev
@@ -145,8 +152,9 @@ ctypedef struct slot_t:         # a private list: four link_t in size, living be
     uint32_t seq                # order of creation
     uint8_t kind                # SLOT_*
     uint8_t largest             # largest order that ever stood on the list
-    uint16_t reserved
-    uint32_t reserved2
+    uint8_t rules               # LIST_*
+    uint8_t wanted              # LIST_RELEASE: the order that is waited for
+    uint32_t reserved
 
 ctypedef struct pcp_t:          # per_cpu_pages of one CPU
     int32_t count
@@ -211,7 +219,7 @@ ctypedef struct zone_t:
     int32_t slot_limit
     int32_t slots_used          # highest slot in use + 1
     uint32_t slot_seq           # private lists opened so far: tells a handle of an earlier use of a slot
-    uint32_t reserved
+    uint32_t pcp_bypass         # direct reclaimers that keep everybody from using the per-CPU lists
     # statistics and random numbers
     uint64_t vm[NR_VM_EVENTS]
     uint64_t random[4]
@@ -331,6 +339,8 @@ cdef enum:                      # what a step ended with; only WAIT_DONE is fina
     WAIT_LISTS                  # every private list of the zone is in use: step again after others
     WAIT_SLEEP                  # kswapd only: asleep until wakeup_kswapd
     WAIT_DONE                   # finished: the result stands in the request
+    WAIT_QUEUE                  # behind others: step again after EV_QUEUE, or whenever others have gone on
+    WAIT_CONSULT                # the policy's hook is asked: request_answer goes on with the step
 
 cdef enum:                      # how a request ended
     PATH_NONE = 0
@@ -341,6 +351,7 @@ cdef enum:                      # how a request ended
     PATH_RECLAIM                # S6e: from the free lists after direct reclaim
     PATH_LAST_TRY               # S6f: high watermark, before the OOM killer would come
     PATH_FAILED
+    PATH_ISOLATED               # S6d: from the pageblock that was isolated for it
 
 cdef enum:                      # records of the event ring
     EV_RECLAIMED = 1            # the page was taken from its owner (freed or captured)
@@ -350,6 +361,24 @@ cdef enum:                      # records of the event ring
     EV_PAGEOUT                  # write submitted: the page is WRITEBACK until end_page_writeback
     EV_WAKE_PDFLUSH             # background writeback wanted for `page` pages (0: for all)
     EV_WAKE_KSWAPD              # kswapd was asleep and has work now
+    EV_QUEUE                    # machine_t.queue, which waits, may go on
+
+cdef enum:                      # policy_t.queue
+    QUEUE_NONE = 0
+    QUEUE_CREDIT                # behind the reclaimer in front, once its credit is used up
+    QUEUE_STRICT                # behind the reclaimer at work, whatever is wanted
+
+cdef enum:                      # request_t.queued
+    QUEUE_OUT = 0
+    QUEUE_PASSED                # the credit of the one in front was enough
+    QUEUE_WAITING
+    QUEUE_WORKING               # in front
+
+cdef enum:                      # what a policy's hook wants done with the capture list
+    ANSWER_NONE = 0             # it has not been asked
+    ANSWER_CONSULT              # what the policy would do
+    ANSWER_RETURN               # take nothing, give everything back
+    ANSWER_KEEP                 # leave the list as it is until the next consultation
 
 ctypedef struct event_t:
     int64_t page                # index in the zone (pfn - base_pfn)
@@ -363,7 +392,17 @@ ctypedef struct policy_t:       # a capture policy, read by the one mechanism
     int32_t check_real_order    # 1: the watermark of a captured block is checked with its own order (v1), 0: order 0
     int32_t batch               # pages collected before they go on the capture list: 1, or up to PAGEVEC_SIZE (v4)
     int32_t batch_forward       # 1: a batch is emptied from its first page, 0: from its last
-    int32_t reserved[11]        # 0; rules to come
+    int32_t private_list        # 1: captured pages merge only with each other
+    int32_t consult_lists       # 1: the list is consulted after each shrink_page_list, 0: after each pass
+    int32_t hold_rounds         # rounds of reclaim for which a block is held that the watermark forbids
+    int32_t hold_order          # their order
+    int32_t early_release       # 1: the first block that is large enough ends the capture and frees the others
+    int32_t trim                # 1: it is cut to size at once
+    int32_t queue               # QUEUE_*
+    int32_t bypass_pcp          # 1: nobody uses the per-CPU lists while this reclaims
+    int32_t isolate             # 1: the pageblock of the first page isolated is MIGRATE_ISOLATE while this reclaims
+    int32_t hook                # 1: the driver is asked at each consultation
+    int32_t reserved            # 0
 
 ctypedef struct cost_t:         # work done, in the units a driver puts a price on
     int64_t scanned             # pages decided on by shrink_page_list
@@ -407,9 +446,21 @@ ctypedef struct scan_t:         # scan_control, and where shrink_zone and the fu
     int32_t lru                 # list whose turn it is
     int64_t nr[4]
     int64_t nr_reclaimed        # by this shrink_zone
+    int32_t scan_order          # order that pages are isolated for: that of the request, but in a hold round
     int32_t capture_slot        # capture list, or -1
     uint32_t capture_seq        # its slot_t.seq
     int32_t result              # block found by this shrink_zone, or -1
+    int32_t answer              # ANSWER_*: of the hook to the consultation at hand
+    # a block held below the watermark
+    int32_t holding
+    int32_t hold_left           # rounds it may still be held
+    int64_t hold_from           # nr_reclaimed when the round began
+    int64_t hold_nr[4]          # nr of the pass that was interrupted
+    # the pageblock isolated for the request
+    int32_t isolated            # a page of it, or -1
+    int32_t isolated_zone
+    int32_t isolated_type       # its type before
+    int32_t reserved2
     # shrink_inactive_list
     int32_t list_state
     int32_t file
@@ -438,8 +489,13 @@ ctypedef struct scan_t:         # scan_control, and where shrink_zone and the fu
     int32_t writeback_waits
     int32_t congestion_waits
     int32_t no_lumpy            # machine_t.no_lumpy
+    int32_t consults            # of a capture list
+    int32_t holds               # blocks held,
+    int32_t rescued             # and handed out after all
+    int64_t hold_pages          # reclaimed in hold rounds
+    int64_t hold_ms             # rests asked for in them
 
-ctypedef struct request_t:      # an allocation on its way; also keeps what it has cost so far
+cdef struct request_t:      # an allocation on its way; also keeps what it has cost so far
     int32_t order
     uint32_t gfp
     int32_t cpu
@@ -455,6 +511,11 @@ ctypedef struct request_t:      # an allocation on its way; also keeps what it h
     int32_t oom_rounds          # rounds without any progress so far
     int64_t pages_reclaimed     # S7
     int32_t reclaims            # calls of try_to_free_pages
+    # the queue of allocations
+    int32_t queued              # QUEUE_*
+    int32_t queue_waits         # how often it has been put behind others
+    int64_t credit              # pages that others may still take while this one is in front
+    request_t *behind           # next one in the queue
     # do_try_to_free_pages
     int32_t reclaim_state
     int32_t all_unreclaimable
@@ -502,6 +563,7 @@ ctypedef struct machine_t:
     int32_t reserved
     int64_t shrinker_nr         # shrinker.nr: objects due but not yet scanned
     policy_t policy             # of requests that bring none
+    request_t *queue            # first of the queue, or NULL: a request must be finished or aborted before it goes
     kswapd_t kswapd
     # event ring: records event[first .. last), modulo NR_EVENTS
     uint32_t event_first
@@ -529,6 +591,8 @@ cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil
 # The machine.  machine_attach_zone: zones in any order, 0 if there is no room.  event_take: 0 if the ring is empty.
 # get_page_from_freelist: index in m.zone[zone[0]], or -1.  free_block: hot.  request_init: policy NULL is the
 # machine's.  request_step and kswapd_step return out.wait; request_abort lets go of everything a request holds.
+# request_answer goes on with a step that ended with WAIT_CONSULT, in the same `out`; capture_prefer makes the
+# consultation look at this block first, 0 if it is not on the request's list or too small.
 cdef void machine_init(machine_t *m) noexcept nogil
 cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil
 cdef uint32_t events_pending(const machine_t *m) noexcept nogil
@@ -539,6 +603,8 @@ cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil
 cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
                        const policy_t *policy) noexcept nogil
 cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil
+cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil
+cdef int capture_prefer(machine_t *m, request_t *r, int32_t i) noexcept nogil
 cdef void request_abort(machine_t *m, request_t *r) noexcept nogil
 cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
@@ -549,3 +615,6 @@ cdef int64_t int_sqrt(int64_t x) noexcept nogil
 cdef uint64_t random_next(uint64_t *s) noexcept nogil
 cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil
 cdef int as_policy(object policy, policy_t *out) except -1
+
+# Ask a policy's hook about the consultation that a request stopped at; an ANSWER_*, or whatever the hook raises.
+cdef int ask_hook(object hook, machine_t *m, request_t *r) except -1

@@ -94,6 +94,9 @@ ctypedef struct task_t:
     int32_t cpu
     int32_t state
     int32_t in_request          # the request below is under way
+    int32_t blocked             # it stands in the policy's queue
+    int32_t reserved3
+    int64_t blocked_since
     int64_t busy_ns             # cost of what it has done since its last event
     int64_t pause_ns            # asked for by the actor, begins when its wish has been granted
     uint64_t random[4]
@@ -218,4 +221,9 @@ ctypedef struct world_t:
     int64_t background_failed
     int64_t rereads
     int64_t swapins
+    int64_t blocked_ns          # time that allocations have stood in the policy's queue
+    int64_t held_ns             # time that captured blocks were held below the watermark
+    void *owner                 # the World, whose hook is to be asked
+    int32_t stopped             # the hook has raised
+    int32_t reserved3
     uint64_t exp2_q30[30]       # 2^(1/2), 2^(1/4), ... with 30 fraction bits

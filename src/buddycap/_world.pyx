@@ -58,6 +58,9 @@ cdef class World:
 
     cdef world_t w
     cdef object zone
+    cdef object hook
+    cdef object error           # what the hook has raised
+    cdef bint running
 
     def __cinit__(self, zone, policy, dict parameters, seed):
         cdef int64_t *values = <int64_t *> &self.w.p
@@ -83,6 +86,8 @@ cdef class World:
         self.w.m.swap_total = self.w.m.swap_free = 2 * self.w.z.present_pages
         self.w.m.swappiness = 60
         as_policy(policy, &self.w.m.policy)
+        self.hook = policy.hook
+        self.w.owner = <void *> self
         if not world_start(&self.w, seed):
             raise MemoryError("no memory for the tables of the world")
 
@@ -105,17 +110,33 @@ cdef class World:
         world_free(&self.w)
 
     def run(self, int64_t events=EVENTS_A_TURN):
-        """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed."""
+        """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.
+
+        What the policy's hook raises comes out here.  The world is as it was when the hook was asked, and asks it
+        again if it is run on.
+        """
         cdef int more = 1
         cdef int64_t left = events
+        if self.running:
+            raise MisuseError("run: called while the world is running, by the hook of its policy")
         while more and left > 0:
+            self.running = True
             with nogil:
                 more = world_run(&self.w, min(left, <int64_t> EVENTS_A_TURN))
+            self.running = False
             left -= EVENTS_A_TURN
+            if self.error is not None:
+                self.raise_error()
             PyErr_CheckSignals()
             if self.w.failed:
                 raise MemoryError("no memory for the tables of the world")
         return not more
+
+    cdef int raise_error(self) except -1:
+        """Out with what the hook has raised."""
+        error, self.error = self.error, None
+        self.w.stopped = 0
+        raise error
 
     @property
     def answered(self):
@@ -140,4 +161,16 @@ cdef class World:
         return {"events": self.w.events, "background_pages": self.w.background_pages,
                 "background_failed": self.w.background_failed, "rereads": self.w.rereads, "swapins": self.w.swapins,
                 "kswapd_scanned": self.w.m.kswapd.total.scanned, "simulated_ns": self.w.now,
+                "blocked_ns": self.w.blocked_ns, "held_ns": self.w.held_ns,
                 "dirty_pages": self.w.dirty_last - self.w.dirty_first, **self.zone.vmstat()}
+
+
+cdef int consult_hook(world_t *w, request_t *r) noexcept with gil:
+    """Ask the hook of the world's policy; 0 if it has raised, and then the world stops."""
+    cdef World world = <World> w.owner
+    try:
+        return ask_hook(world.hook, &w.m, r)
+    except BaseException as error:
+        world.error = error
+        w.stopped = 1
+        return 0

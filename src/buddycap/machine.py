@@ -40,7 +40,7 @@ class EventKind(IntEnum):
 
     RECLAIMED: the page was taken from its owner. UNMAPPED: its page table entries were removed. SWAPPED: it took a swap
     slot. UNSWAPPED: it gave the slot back. PAGEOUT: its write began. WAKE_PDFLUSH: background writeback is wanted.
-    WAKE_KSWAPD: kswapd was asleep and has work.
+    WAKE_KSWAPD: kswapd was asleep and has work. QUEUE: the allocation in front of the queue may go on.
     """
 
     RECLAIMED = 1
@@ -50,6 +50,7 @@ class EventKind(IntEnum):
     PAGEOUT = 5
     WAKE_PDFLUSH = 6
     WAKE_KSWAPD = 7
+    QUEUE = 8
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ CASES = {
     "I1 size": (header("bytes"), 64, 1, None, None, 64),
     "I2 order above the largest": (cell("order", PAGE), USED | 7, 2, PAGE, TAIL, USED | 7),
     "I2 pcp tag": (cell("order", ON_PCP), PCP | 5, 2, ON_PCP, TAIL, PCP | 5),
-    "I2 unknown state": (cell("order", PAGE), 0x50, 2, PAGE, TAIL, 0x50),
+    "I2 unknown state": (cell("order", PAGE), 0x60, 2, PAGE, TAIL, 0x60),
     "I2 left over mark": (cell("order", PAGE), 0x80 | USED, 2, PAGE, TAIL, 0x80 | USED),
     "I3 page in front of the zone": (cell("order", START - 1), USED, 3, START - 1, HOLE, USED),
     "I3 page behind the zone": (cell("order", END), USED, 3, END, HOLE, USED),

@@ -506,13 +506,16 @@ cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *ord
 
 cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
                       int64_t *offender) noexcept nogil:
-    """Capture n blocks in order, all or none; ST_OK or why not.  O(n + pages of the span covered / 64)."""
+    """Capture n blocks in order, all or none; ST_OK or why not.  O(n + pages of the span covered / 64).
+
+    A list with rules of its own takes them one by one.
+    """
     cdef slot_t *list = zone_slot(z, slot)
     cdef bulk_t b
     cdef int64_t k
     cdef int status
     b.slot = slot
-    if bulk_pays(z, &b, pfns, n) and bulk_admit(z, &b, pfns, n, orders, order):
+    if not list.rules and bulk_pays(z, &b, pfns, n) and bulk_admit(z, &b, pfns, n, orders, order):
         bulk_coalesce(z, &b, pfns, n)
         z.nr_free_pages -= b.swallowed
         z.vm[VM_CAPTURE_OWN] += b.pages

@@ -7,8 +7,60 @@
 #     foreign free meets captured buddy --capture_foreign-->  ^             |
 #                                         first fit from the tail, carve_off, the rest back to the free lists
 #
+# A list may have other rules (slot_t.rules), for the policies that were proposed in the discussion.  A block that
+# merges with its own list only, or with nothing, is PG_PRIVATE: to everybody else it is a block in use.
+#
 # Kernel: patches 3/4 and 4/4 of the series: __capture_one_page, capture_one_page, __carve_off,
 # capture_alloc_or_return.  In the kernel buddy_free overlays page->mapping; here the list's number overlays flags.
+
+
+cdef inline void carve_off(zone_t *z, int32_t i, int actual, int desired) noexcept nogil:
+    """Cut block (i, actual), in limbo, to `desired`; the pieces become free.  Linux: __carve_off."""
+    z.nr_free_pages += (1 << actual) - (1 << desired)
+    expand(z, i, desired, actual, get_pageblock_migratetype(z, i))
+
+
+cdef inline void capture_add(zone_t *z, int32_t slot, int32_t i, int state) noexcept nogil:
+    """Put a block in limbo on the list: newest first."""
+    order_array(z)[i] = state
+    flags_array(z)[i] = slot
+    list_add(link_array(z), slot_list(z, slot), i)
+
+
+cdef inline int capture_remove(zone_t *z, int32_t i) noexcept nogil:
+    """Take a block off its capture list, into limbo; its order."""
+    cdef int order = order_array(z)[i] & 0x0F
+    list_del(link_array(z), i)
+    flags_array(z)[i] = 0
+    order_array(z)[i] = PG_TAIL
+    return order
+
+
+cdef void capture_settle(zone_t *z, int32_t slot, int32_t kept) noexcept nogil:
+    """The newest block is what the list was waiting for: everything else goes back, oldest first (Kosaki).
+
+    A block that is trimmed stays as it is: whatever merged with it would have to be trimmed again.
+    """
+    cdef slot_t *list = zone_slot(z, slot)
+    cdef int32_t head = slot_list(z, slot)
+    cdef int order
+    cdef int32_t i
+    list.rules |= LIST_SATED
+    while link_array(z)[head].prev != kept:
+        i = link_array(z)[head].prev
+        order = capture_remove(z, i)
+        free_one_page(z, i, order)
+    if list.rules & LIST_TRIM:
+        order = capture_remove(z, kept)
+        carve_off(z, kept, order, list.wanted)
+        capture_add(z, slot, kept, PG_PRIVATE | list.wanted)
+
+
+cdef inline int capture_joins(zone_t *z, int32_t slot, int mark, int32_t buddy, int order) noexcept nogil:
+    """Whether a block of the list merges with this buddy: any free or captured one, or only one of its own list."""
+    if mark == PG_PRIVATE:
+        return order_array(z)[buddy] == (PG_PRIVATE | order) and flags_array(z)[buddy] == <uint32_t> slot
+    return (order_array(z)[buddy] & ~PG_CAPTURED) == order
 
 
 cdef void capture_merge(zone_t *z, int32_t slot, int32_t i, int order) noexcept nogil:
@@ -16,6 +68,7 @@ cdef void capture_merge(zone_t *z, int32_t slot, int32_t i, int order) noexcept 
     cdef uint8_t *state = order_array(z)
     cdef link_t *link = link_array(z)
     cdef slot_t *list = zone_slot(z, slot)
+    cdef int mark = PG_PRIVATE if list.rules & LIST_PRIVATE else PG_CAPTURED
     cdef int first_order = order
     cdef int32_t merged = 0
     cdef int32_t buddy
@@ -23,7 +76,7 @@ cdef void capture_merge(zone_t *z, int32_t slot, int32_t i, int order) noexcept 
     state[i] = PG_TAIL
     while order < z.max_page_order:
         buddy = i ^ (1 << order)
-        if (state[buddy] & ~PG_CAPTURED) != order:
+        if not capture_joins(z, slot, mark, buddy, order):
             break
         list_del(link, buddy)
         if state[buddy] & PG_CAPTURED:
@@ -39,9 +92,9 @@ cdef void capture_merge(zone_t *z, int32_t slot, int32_t i, int order) noexcept 
     z.vm[VM_CAPTURE_MERGED] += merged
     list.merged += merged
     list.largest = max(list.largest, <uint8_t> order)
-    state[i] = PG_CAPTURED | order
-    flags_array(z)[i] = slot
-    list_add(link, slot_list(z, slot), i)
+    capture_add(z, slot, i, mark | order)
+    if list.rules & LIST_RELEASE and order >= list.wanted:
+        capture_settle(z, slot, i)
 
 
 cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noexcept nogil:
@@ -63,31 +116,22 @@ cdef void capture_one_page(zone_t *z, int32_t slot, int32_t i, int order) noexce
     capture_merge(z, slot, i, order)
 
 
-cdef inline void carve_off(zone_t *z, int32_t i, int actual, int desired) noexcept nogil:
-    """Cut block (i, actual), in limbo, to `desired`; the pieces become free.  Linux: __carve_off."""
-    z.nr_free_pages += (1 << actual) - (1 << desired)
-    expand(z, i, desired, actual, get_pageblock_migratetype(z, i))
-
-
-cdef int capture_permits(zone_t *z, int check_order, int classzone_idx, int alloc_flags) noexcept nogil:
-    """Whether a captured block may be kept.  v3 asks with order 0, since the block is outside NR_FREE_PAGES already."""
-    return zone_cpuset_permits(z, alloc_flags) and zone_watermark_permits(z, check_order, classzone_idx, alloc_flags)
+cdef inline int capture_sated(zone_t *z, int32_t slot) noexcept nogil:
+    """Whether the list has its block and wants no more.  Another reclaimer may have taken the block over."""
+    return zone_slot(z, slot).rules & LIST_SATED and not list_empty(link_array(z), slot_list(z, slot))
 
 
 cdef int32_t capture_select(zone_t *z, int32_t slot, int order) noexcept nogil:
     """Empty the list from the tail: keep the first block that is large enough, in limbo, and free the others."""
     cdef link_t *link = link_array(z)
-    cdef uint8_t *state = order_array(z)
     cdef int32_t head = slot_list(z, slot)
     cdef int32_t got = NO_PAGE
     cdef int32_t i
     cdef int block_order
+    zone_slot(z, slot).rules &= ~LIST_SATED
     while not list_empty(link, head):
         i = link[head].prev
-        block_order = state[i] & 0x0F
-        list_del(link, i)
-        flags_array(z)[i] = 0
-        state[i] = PG_TAIL
+        block_order = capture_remove(z, i)
         if got == NO_PAGE and block_order >= order:
             carve_off(z, i, block_order, order)
             got = i
@@ -96,28 +140,42 @@ cdef int32_t capture_select(zone_t *z, int32_t slot, int order) noexcept nogil:
     return got
 
 
+cdef void capture_hold(zone_t *z, int32_t slot, int32_t i, int order) noexcept nogil:
+    """Keep a block, in limbo, that the watermark forbids: alone on the list, for another consultation (Zijlstra)."""
+    capture_add(z, slot, i, PG_PRIVATE | order)
+    zone_slot(z, slot).rules |= LIST_SATED
+
+
 cdef int32_t capture_consult(zone_t *z, int32_t slot, int order, int check_order, int classzone_idx,
-                             int alloc_flags) noexcept nogil:
-    """capture_alloc_or_return with the watermark asked for `check_order`: 0 in v3, the block's own order in v1."""
+                             int alloc_flags, int hold) noexcept nogil:
+    """capture_alloc_or_return with the watermark asked for `check_order`: 0 in v3, the block's own order in v1.
+
+    v3 asks with order 0, since the block is outside NR_FREE_PAGES already.  hold: a block that the watermark forbids,
+    and not the cpuset, stays on the list.
+    """
     cdef int32_t got = capture_select(z, slot, order)
-    if got != NO_PAGE:
-        if capture_permits(z, check_order, classzone_idx, alloc_flags):
-            order_array(z)[got] = PG_USED | order
-            z.vm[VM_PGALLOC] += 1 << order
-            z.vm[VM_CAPTURE_TAKEN] += 1
-        else:
-            free_one_page(z, got, order)
-            z.vm[VM_CAPTURE_GIVEBACK] += 1
-            got = NO_PAGE
+    cdef int allowed = zone_cpuset_permits(z, alloc_flags)
     z.all_unreclaimable = 0
     z.pages_scanned = 0
-    return got
+    if got == NO_PAGE:
+        return NO_PAGE
+    if allowed and zone_watermark_permits(z, check_order, classzone_idx, alloc_flags):
+        order_array(z)[got] = PG_USED | order
+        z.vm[VM_PGALLOC] += 1 << order
+        z.vm[VM_CAPTURE_TAKEN] += 1
+        return got
+    if allowed and hold:
+        capture_hold(z, slot, got, order)
+        return NO_PAGE
+    free_one_page(z, got, order)
+    z.vm[VM_CAPTURE_GIVEBACK] += 1
+    return NO_PAGE
 
 
 cdef int32_t capture_alloc_or_return(zone_t *z, int32_t slot, int order, int classzone_idx,
                                      int alloc_flags) noexcept nogil:
     """Consult the list: an allocated block of `order`, or NO_PAGE with everything given back.  List ends empty."""
-    return capture_consult(z, slot, order, 0, classzone_idx, alloc_flags)
+    return capture_consult(z, slot, order, 0, classzone_idx, alloc_flags, 0)
 
 
 cdef void capture_release(zone_t *z, int32_t slot) noexcept nogil:

@@ -20,6 +20,10 @@
 #  I17 owners      a page that is not allocated has no owner
 
 
+cdef enum:
+    LIST_RULES = LIST_PRIVATE | LIST_RELEASE | LIST_TRIM | LIST_SATED
+
+
 cdef inline int violated(violation_t *v, int invariant, int64_t pfn, int64_t expected, int64_t found) noexcept nogil:
     """Note what is wrong; always 0, so that checks chain with `and`."""
     v.invariant = invariant
@@ -39,7 +43,7 @@ cdef int is_legal_state(zone_t *z, uint8_t state) noexcept nogil:
         return 1
     if kind == PG_PCP:
         return (state & 0x0F) < MIGRATE_TYPES
-    return kind <= PG_MARKED and (state & 0x0F) <= z.max_page_order
+    return kind <= PG_PRIVATE and (state & 0x0F) <= z.max_page_order
 
 
 cdef int check_states(zone_t *z, violation_t *v) noexcept nogil:
@@ -167,6 +171,24 @@ cdef int check_coalescing(zone_t *z, violation_t *v) noexcept nogil:
     return 1
 
 
+cdef int check_private_coalescing(zone_t *z, int32_t slot, int32_t i, violation_t *v) noexcept nogil:
+    """I8 for a block of a list whose blocks merge only with each other."""
+    cdef uint8_t state = order_array(z)[i]
+    cdef int32_t buddy = i ^ (1 << (state & 0x0F))
+    if (state & 0x0F) == z.max_page_order or not zone_slot(z, slot).rules & LIST_PRIVATE:
+        return 1
+    if order_array(z)[buddy] == state and flags_array(z)[buddy] == <uint32_t> slot:
+        return violated(v, 8, z.base_pfn + i, PG_USED | (state & 0x0F), state)
+    return 1
+
+
+cdef inline int may_be_on(const slot_t *list, uint8_t state) noexcept nogil:
+    """Whether a captured block of that kind can be on the list: a private one also if the list is sated."""
+    if (state & PG_STATE) == PG_PRIVATE:
+        return list.rules & (LIST_PRIVATE | LIST_SATED)
+    return (state & PG_STATE) == PG_CAPTURED and not list.rules & LIST_PRIVATE
+
+
 cdef int check_slot_kinds(zone_t *z, violation_t *v) noexcept nogil:
     """I16."""
     cdef int32_t slot
@@ -175,6 +197,8 @@ cdef int check_slot_kinds(zone_t *z, violation_t *v) noexcept nogil:
     for slot in range(z.slots_used):
         if zone_slot(z, slot).kind > SLOT_PAGES:
             return violated(v, 16, NO_PAGE, SLOT_PAGES, zone_slot(z, slot).kind)
+        if zone_slot(z, slot).rules > LIST_RULES or zone_slot(z, slot).wanted >= MAX_ORDERS:
+            return violated(v, 16, NO_PAGE, LIST_RULES, zone_slot(z, slot).rules)
     return 1
 
 
@@ -187,10 +211,12 @@ cdef int check_capture_list(zone_t *z, int32_t slot, violation_t *v) noexcept no
         return 0
     i = link[head].next
     while i != head:
-        if (order_array(z)[i] & PG_STATE) != PG_CAPTURED:
+        if not may_be_on(zone_slot(z, slot), order_array(z)[i]):
             return violated(v, 9, z.base_pfn + i, PG_CAPTURED, order_array(z)[i])
         if flags_array(z)[i] != <uint32_t> slot:
             return violated(v, 9, z.base_pfn + i, slot, flags_array(z)[i])
+        if not check_private_coalescing(z, slot, i, v):
+            return 0
         i = link[i].next
     return 1
 
@@ -235,7 +261,7 @@ cdef int check_slots(zone_t *z, violation_t *v) noexcept nogil:
             if not check_isolated_list(z, slot, v):
                 return 0
             isolated += list_count(z, slot_list(z, slot), 0, 0, &stranger)
-    return (agree(v, 9, count_state(z, PG_STATE, PG_CAPTURED), captured)
+    return (agree(v, 9, count_state(z, PG_STATE, PG_CAPTURED) + count_state(z, PG_STATE, PG_PRIVATE), captured)
             and agree(v, 13, count_flagged(z, PF_ISOLATED), isolated))
 
 
@@ -263,7 +289,9 @@ cdef int check_flags(zone_t *z, violation_t *v) noexcept nogil:
     cdef uint8_t kind
     for i in range(z.nr_index):
         kind = order_array(z)[i] & PG_STATE
-        if kind != PG_CAPTURED and (kind == PG_MARKED) != (flags_array(z)[i] != 0):
+        if kind == PG_CAPTURED or kind == PG_PRIVATE:
+            continue
+        if (kind == PG_MARKED) != (flags_array(z)[i] != 0):
             return violated(v, 11, z.base_pfn + i, kind == PG_MARKED, flags_array(z)[i])
     return 1
 

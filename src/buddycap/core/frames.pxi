@@ -111,6 +111,8 @@ cdef int32_t slot_open(zone_t *z, int kind) noexcept nogil:
     s.own = s.merged = s.foreign = 0
     s.kind = kind
     s.largest = 0
+    s.rules = 0
+    s.wanted = 0
     s.reserved = 0
     z.slot_seq += 1
     s.seq = z.slot_seq
@@ -163,7 +165,7 @@ cdef int page_status(zone_t *z, int64_t pfn) noexcept nogil:
     state &= PG_STATE
     if state == PG_FREE:
         return ST_PAGE_FREE
-    if state == PG_CAPTURED:
+    if state == PG_CAPTURED or state == PG_PRIVATE:
         return ST_PAGE_CAPTURED
     if state == PG_PCP:
         return ST_PAGE_ON_PCP

@@ -79,7 +79,7 @@ cdef void hash_links(hash_t *h, zone_t *z) noexcept nogil:
         hash_word(h, link[i].next)
     for i in range(z.nr_index):
         kind = state[i] & PG_STATE
-        if kind == PG_FREE or kind == PG_CAPTURED or kind == PG_PCP or (
+        if kind == PG_FREE or kind == PG_CAPTURED or kind == PG_PRIVATE or kind == PG_PCP or (
                 kind == PG_MARKED and flags[i] & (PF_LRU | PF_ISOLATED)):
             hash_word(h, (<uint64_t> i << 32) | <uint32_t> link[i].next)
 

@@ -210,7 +210,7 @@ cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     if may_go_on(m, budget, out):
         while kswapd_advance(m, &m.kswapd, budget, out):
             pass
-    cost_add(&m.kswapd.total, &out.cost)
+    cost_add(&m.kswapd.total, &out.cost, 1)
     return out.wait
 
 

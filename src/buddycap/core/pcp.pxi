@@ -3,6 +3,8 @@
 # One list a CPU; each page is tagged with a migratetype in the low nibble of its order byte (page->private in the
 # kernel).  Hot pages are at the head.  Pages here are not counted as free and do not merge.
 #
+# While zone_t.pcp_bypass is set nobody uses them: pages go straight to and come straight from the free lists.
+#
 # Kernel: mm/page_alloc.c of 2.6.27: rmqueue_bulk, buffered_rmqueue, free_hot_cold_page, free_pages_bulk, drain_pages.
 
 
@@ -51,6 +53,8 @@ cdef int32_t rmqueue_pcplist(zone_t *z, int cpu, int mt, int cold) noexcept nogi
     """
     cdef pcp_t *pcp = zone_pcp(z, cpu)
     cdef int32_t i
+    if z.pcp_bypass:
+        return rmqueue_zone(z, 0, mt)
     mt = request_type(z, mt)
     if pcp.count == 0 and rmqueue_bulk(z, cpu, pcp.batch, mt, cold) == 0:
         return NO_PAGE
@@ -83,6 +87,9 @@ cdef void free_pages_bulk(zone_t *z, int cpu, int count) noexcept nogil:
 cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept nogil:
     """Free one page to the head (hot) or tail (cold) of the CPU's list; a full list spills one batch."""
     cdef pcp_t *pcp = zone_pcp(z, cpu)
+    if z.pcp_bypass:
+        free_pages_ok(z, i, 0)
+        return
     free_pages_prepare(z, i)
     z.vm[VM_PGFREE] += 1
     order_array(z)[i] = PG_PCP | get_pageblock_migratetype(z, i)
@@ -105,3 +112,13 @@ cdef void drain_all_pages(zone_t *z) noexcept nogil:
     cdef int cpu
     for cpu in range(z.cpus):
         drain_pages(z, cpu)
+
+
+cdef void pcp_bypass_begin(zone_t *z) noexcept nogil:
+    """A reclaimer wants every page that is freed to merge at once: empty the lists and close them (Lameter)."""
+    drain_all_pages(z)
+    z.pcp_bypass += 1
+
+
+cdef void pcp_bypass_end(zone_t *z) noexcept nogil:
+    z.pcp_bypass -= 1

@@ -5,7 +5,7 @@
 #              '- shrink_inactive_list (list_state)
 #                   isolate -> shrink_page_list ASYNC -> congestion_wait -> shrink_page_list SYNC -> put back
 #                                '- page by page (page_state): keep, activate, cull, write and wait, free or capture
-#              '- consult the capture list after each pass over the LRUs
+#              '- consult the capture list after each pass over the LRUs, or after each shrink_page_list (consult.pxi)
 #
 # Each level is a function that goes on from its state and returns 1 when it is through, or 0 when it must stop:
 # out.wait then says why.  Pages between isolation and put-back stand on one private list (page_slot); decided ones at
@@ -119,7 +119,7 @@ cdef int pageout(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) no
 cdef int page_verdict(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
     """Decisions 8 to 13, on a page that is not under writeback."""
     cdef uint32_t flags = flags_array(z)[i]
-    cdef int costly = sc.order > PAGE_ALLOC_COSTLY_ORDER
+    cdef int costly = sc.scan_order > PAGE_ALLOC_COSTLY_ORDER
     cdef int entered_swap = 0
     cdef int referenced = is_referenced(flags) and not costly       # for a costly order references do not protect
     cdef int verdict
@@ -164,24 +164,27 @@ cdef int shrink_page(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out
 
 # --- shrink_page_list: the list ---------------------------------------------------------------------------------
 
-cdef inline int pvec_limit(const scan_t *sc) noexcept nogil:
-    return sc.policy.batch if sc.capture_slot != NO_PAGE else PAGEVEC_SIZE
+cdef inline int pvec_limit(const scan_t *sc, zone_t *z) noexcept nogil:
+    return sc.policy.batch if captures(sc, z) else PAGEVEC_SIZE
 
 
 cdef void pvec_flush(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
-    """Give the collected pages where they belong.  Linux: __pagevec_free, from the last page to the first, cold."""
-    cdef int capture = sc.capture_slot != NO_PAGE
+    """Give the collected pages where they belong.  Linux: __pagevec_free, from the last page to the first, cold.
+
+    Whether a page is captured is asked each time: the page before may have completed what the list waits for.
+    """
+    cdef int forward = sc.policy.batch_forward and captures(sc, z)
     cdef int n = sc.pvec_count
+    cdef int32_t i
     cdef int k
     for k in range(n):
-        if not capture:
-            free_hot_cold_page(z, sc.cpu, sc.pvec[n - 1 - k], 1)
+        i = sc.pvec[k if forward else n - 1 - k]
+        if captures(sc, z):
+            capture_one_page(z, sc.capture_slot, i, 0)
+            out.cost.captured += 1
         else:
-            capture_one_page(z, sc.capture_slot, sc.pvec[k if sc.policy.batch_forward else n - 1 - k], 0)
-    if capture:
-        out.cost.captured += n
-    else:
-        out.cost.freed += n
+            free_hot_cold_page(z, sc.cpu, i, 1)
+            out.cost.freed += 1
     sc.pvec_count = 0
 
 
@@ -193,7 +196,7 @@ cdef inline void free_reclaimed(machine_t *m, scan_t *sc, zone_t *z, int32_t i, 
     sc.nr_freed += 1
     sc.pvec[sc.pvec_count] = i
     sc.pvec_count += 1
-    if sc.pvec_count >= pvec_limit(sc):
+    if sc.pvec_count >= pvec_limit(sc, z):
         pvec_flush(sc, z, out)
 
 
@@ -246,7 +249,7 @@ cdef int shrink_page_list(machine_t *m, scan_t *sc, zone_t *z, int64_t budget, s
 
 cdef inline int isolate_mode(const scan_t *sc) noexcept nogil:
     """Active pages too, for a costly order or when a small order is hard to get."""
-    if sc.order > PAGE_ALLOC_COSTLY_ORDER or (sc.order and sc.priority < DEF_PRIORITY - 2):
+    if sc.scan_order > PAGE_ALLOC_COSTLY_ORDER or (sc.scan_order and sc.priority < DEF_PRIORITY - 2):
         return ISOLATE_BOTH
     return ISOLATE_INACTIVE
 
@@ -274,14 +277,28 @@ cdef inline void isolation_cost(const isolation_t *isolated, step_t *out) noexce
 
 cdef inline int isolate_order(const scan_t *sc) noexcept nogil:
     """Order of the blocks that lumpy reclaim takes."""
-    return 0 if sc.no_lumpy else sc.order
+    return 0 if sc.no_lumpy else sc.scan_order
+
+
+cdef void isolate_target(scan_t *sc, zone_t *z, int lru) noexcept nogil:
+    """Policy isolate: the pageblock of the first page that will be isolated is out of bounds until reclaim ends."""
+    cdef int32_t tag = link_array(z)[page_list(lru)].prev
+    if sc.isolated != NO_PAGE or sc.order < sc.policy.capture_min_order or sc.order > z.pageblock_order or tag < 0:
+        return
+    sc.isolated_type = isolate_pageblock(z, tag)
+    if sc.isolated_type >= 0:
+        sc.isolated = tag
+        sc.isolated_zone = sc.zone
 
 
 cdef void isolate_inactive(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """One round's isolation; swap_cluster_max tags, whatever max_scan is."""
     cdef isolation_t isolated
-    isolate_lru_pages(z, SWAP_CLUSTER_MAX, LRU_INACTIVE_FILE if sc.file else LRU_INACTIVE_ANON,
-                      slot_list(z, sc.page_slot), isolate_order(sc), isolate_mode(sc), &isolated)
+    cdef int lru = LRU_INACTIVE_FILE if sc.file else LRU_INACTIVE_ANON
+    if sc.policy.isolate:
+        isolate_target(sc, z, lru)
+    isolate_lru_pages(z, SWAP_CLUSTER_MAX, lru, slot_list(z, sc.page_slot), isolate_order(sc), isolate_mode(sc),
+                      &isolated)
     z.vm[VM_PGDEACTIVATE] += isolated.count[LRU_ACTIVE_ANON] + isolated.count[LRU_ACTIVE_FILE]
     z.pages_scanned += isolated.scanned
     z.recent_scanned[0] += isolated.count[LRU_INACTIVE_ANON] + isolated.count[LRU_ACTIVE_ANON]
@@ -333,7 +350,7 @@ cdef void putback_survivors(scan_t *sc, zone_t *z) noexcept nogil:
 
 cdef inline int wants_sync_pass(const machine_t *m, const scan_t *sc) noexcept nogil:
     """Survivors of a direct reclaim for a costly order are waited for."""
-    return (sc.nr_freed < sc.nr_taken and not sc.kswapd and sc.order > PAGE_ALLOC_COSTLY_ORDER
+    return (sc.nr_freed < sc.nr_taken and not sc.kswapd and sc.scan_order > PAGE_ALLOC_COSTLY_ORDER
             and not m.no_sync_pass)
 
 
@@ -347,6 +364,8 @@ cdef int shrink_inactive_list(machine_t *m, scan_t *sc, zone_t *z, int64_t budge
         elif sc.list_state == LIST_ASYNC:
             if not shrink_page_list(m, sc, z, budget, out):
                 return 0
+            if sc.policy.consult_lists and not consult(m, sc, z, out):
+                return 0
             sc.list_state = LIST_PUTBACK
             if wants_sync_pass(m, sc):
                 sc.list_state = LIST_REST
@@ -358,6 +377,8 @@ cdef int shrink_inactive_list(machine_t *m, scan_t *sc, zone_t *z, int64_t budge
             sc.list_state = LIST_SYNC
         elif sc.list_state == LIST_SYNC:
             if not shrink_page_list(m, sc, z, budget, out):
+                return 0
+            if sc.policy.consult_lists and not consult(m, sc, z, out):
                 return 0
             sc.list_state = LIST_PUTBACK
         else:
@@ -448,61 +469,8 @@ cdef inline int scan_left(const scan_t *sc) noexcept nogil:
     return sc.nr[LRU_INACTIVE_ANON] != 0 or sc.nr[LRU_INACTIVE_FILE] != 0 or sc.nr[LRU_ACTIVE_FILE] != 0
 
 
-cdef inline int wants_capture(const scan_t *sc) noexcept nogil:
-    """Whether this shrink_zone captures: the policy, a large enough order, and nothing found in an earlier one."""
-    return sc.policy.capture and sc.order >= sc.policy.capture_min_order and sc.got == NO_PAGE
-
-
 cdef inline void note_zone_scanning_priority(zone_t *z, int32_t priority) noexcept nogil:
     z.prev_priority = min(z.prev_priority, priority)
-
-
-cdef int scan_open(scan_t *sc, zone_t *z, int capture) noexcept nogil:
-    """Open the private lists; 0 if there are not enough."""
-    sc.capture_slot = NO_PAGE
-    sc.page_slot = slot_open(z, SLOT_PAGES)
-    if sc.page_slot == NO_PAGE:
-        return 0
-    if capture:
-        sc.capture_slot = slot_open(z, SLOT_CAPTURE)
-        if sc.capture_slot == NO_PAGE:
-            slot_close(z, sc.page_slot)
-            return 0
-        sc.capture_seq = zone_slot(z, sc.capture_slot).seq
-    return 1
-
-
-cdef inline void capture_verify(scan_t *sc, zone_t *z) noexcept nogil:
-    """Between two steps somebody may have closed the list: then nothing is captured any more."""
-    if sc.capture_slot != NO_PAGE and not slot_is(z, sc.capture_slot, sc.capture_seq, SLOT_CAPTURE):
-        sc.capture_slot = NO_PAGE
-
-
-cdef void capture_close(scan_t *sc, zone_t *z) noexcept nogil:
-    """Give up the capture list and keep its numbers."""
-    cdef slot_t *slot
-    if sc.capture_slot == NO_PAGE:
-        return
-    slot = zone_slot(z, sc.capture_slot)
-    sc.capture_own += slot.own
-    sc.capture_merged += slot.merged
-    sc.capture_foreign += slot.foreign
-    if slot.own:
-        sc.capture_largest = max(sc.capture_largest, <int32_t> slot.largest)
-    capture_release(z, sc.capture_slot)
-    sc.capture_slot = NO_PAGE
-
-
-cdef void consult(scan_t *sc, zone_t *z) noexcept nogil:
-    """After a pass over the LRUs: is there a block for us?  With one in hand the rest is freed normally."""
-    cdef uint64_t givebacks = z.vm[VM_CAPTURE_GIVEBACK]
-    if sc.capture_slot == NO_PAGE:
-        return
-    sc.result = capture_consult(z, sc.capture_slot, sc.order, sc.order if sc.policy.check_real_order else 0,
-                                sc.classzone_idx, sc.alloc_flags)
-    sc.givebacks += <int32_t> (z.vm[VM_CAPTURE_GIVEBACK] - givebacks)
-    if sc.result != NO_PAGE:
-        capture_close(sc, z)
 
 
 cdef int begin_zone(machine_t *m, scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
@@ -540,11 +508,13 @@ cdef int pass_over_lists(machine_t *m, scan_t *sc, zone_t *z, int64_t budget, st
     """Go on to the next list with something to scan; at the end of the pass consult and begin another one."""
     while sc.zone_state == ZONE_PASS:
         if sc.lru > LRU_ACTIVE_FILE:
-            consult(sc, z)
+            if not sc.policy.consult_lists and not consult(m, sc, z, out):
+                return 0
             sc.lru = 0
             if not scan_left(sc):
                 sc.zone_state = ZONE_BALANCE
-        elif sc.nr[sc.lru] == 0:
+        elif sc.nr[sc.lru] == 0 or hold_is_enough(sc):
+            sc.nr[sc.lru] = 0
             sc.lru += 1
         elif not may_go_on(m, budget, out):
             return 0
@@ -599,6 +569,7 @@ cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """Put everything back that a shrink_zone has in its hands."""
     if ZONE_PASS <= sc.zone_state <= ZONE_BALANCE:
         capture_verify(sc, z)
+        hold_end(sc)
         pvec_flush(sc, z, out)
         putback_survivors(sc, z)
         capture_close(sc, z)

@@ -5,6 +5,8 @@
 #                 |          ^------------------- retry, after 20 ms --------'
 #               S1 succeeds in most cases: then nothing else was touched
 #
+# With a queue (queue.pxi) a request may stand QUEUED before START or before RECLAIM.
+#
 # Direct reclaim is S6c: priorities 12 to 0, in each the zones of the list, then the slab.
 #
 # Kernel: mm/page_alloc.c of 2.6.27 (get_page_from_freelist, __alloc_pages_internal) and mm/vmscan.c of 2.6.28
@@ -22,6 +24,7 @@ cdef enum:                      # request_t.state
     REQUEST_START = 0
     REQUEST_REBALANCE
     REQUEST_RECLAIM
+    REQUEST_QUEUED
     REQUEST_DONE
 
 cdef enum:                      # request_t.reclaim_state
@@ -129,6 +132,10 @@ cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
 
 # --- direct reclaim ---------------------------------------------------------------------------------------------
 
+cdef inline int bypasses_pcp(const request_t *r) noexcept nogil:
+    return r.policy.bypass_pcp and r.order >= r.policy.capture_min_order
+
+
 cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
     cdef scan_t *sc = &r.scan
     cdef int k
@@ -141,6 +148,7 @@ cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
     sc.policy = r.policy
     sc.may_writepage = not m.laptop_mode
     sc.got = NO_PAGE
+    sc.isolated = NO_PAGE
     sc.priority = DEF_PRIORITY
     r.reclaims += 1
     r.lru_pages = r.total_scanned = r.nr_reclaimed = r.progress = 0
@@ -148,6 +156,24 @@ cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
     for k in range(m.nr_zones):
         if is_reclaimable(m.zone[k], r.high_zoneidx):
             r.lru_pages += zone_lru_pages(m.zone[k])
+        if bypasses_pcp(r):
+            pcp_bypass_begin(m.zone[k])
+
+
+cdef void leave_reclaim(machine_t *m, request_t *r) noexcept nogil:
+    """Reclaim is over, finished or given up."""
+    cdef int k
+    r.reclaim_state = RECLAIM_BEGIN
+    for k in range(m.nr_zones):
+        if bypasses_pcp(r):
+            pcp_bypass_end(m.zone[k])
+
+
+cdef void leave_isolated(machine_t *m, request_t *r) noexcept nogil:
+    """The pageblock that was isolated for the request, if there is one, is in bounds again."""
+    if r.scan.isolated != NO_PAGE:
+        unisolate_pageblock(m.zone[r.scan.isolated_zone], r.scan.isolated, r.scan.isolated_type)
+        r.scan.isolated = NO_PAGE
 
 
 cdef int next_zone(machine_t *m, request_t *r) noexcept nogil:
@@ -166,7 +192,7 @@ cdef int next_zone(machine_t *m, request_t *r) noexcept nogil:
 cdef int end_reclaim(machine_t *m, request_t *r, int64_t progress) noexcept nogil:
     cdef int k
     r.progress = progress
-    r.reclaim_state = RECLAIM_BEGIN
+    leave_reclaim(m, r)
     for k in range(m.nr_zones):
         if is_reclaimable(m.zone[k], r.high_zoneidx):
             m.zone[k].prev_priority = max(r.scan.priority, 0)
@@ -248,6 +274,7 @@ cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int 
     r.task = task
     r.policy = m.policy if policy == NULL else policy[0]
     r.page = NO_PAGE
+    r.scan.isolated = NO_PAGE
     r.scan.capture_largest = -1
     r.high_zoneidx = gfp_zoneidx(m, gfp)
     first = preferred_zone(m, r.high_zoneidx)
@@ -308,6 +335,9 @@ cdef int rebalance(machine_t *m, request_t *r, step_t *out) noexcept nogil:
         return end_request(r, NO_PAGE, PATH_FAILED)
     if not r.gfp & GFP_WAIT:
         return end_request(r, NO_PAGE, PATH_FAILED)
+    if not queue_before_reclaim(m, r, out):
+        r.state = REQUEST_QUEUED
+        return 0
     r.state = REQUEST_RECLAIM
     return 1
 
@@ -331,15 +361,35 @@ cdef int out_of_memory(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     return retry_later(m, r, REQUEST_START, OOM_MS, out)
 
 
+cdef int attempt_isolated(machine_t *m, request_t *r) noexcept nogil:
+    """Policy isolate, once the per-CPU lists are empty: is the block there, and permitted?  Its type comes back."""
+    cdef int zone = r.scan.isolated_zone
+    cdef int32_t i = NO_PAGE
+    cdef zone_t *z
+    if r.scan.isolated == NO_PAGE:
+        return 0
+    z = m.zone[zone]
+    if zone_cpuset_permits(z, r.alloc_flags) and zone_watermark_permits(z, r.order, r.classzone_idx, r.alloc_flags):
+        i = rmqueue_isolated(z, r.scan.isolated, r.order)
+    leave_isolated(m, r)
+    if i == NO_PAGE:
+        return 0
+    r.zone = zone
+    return end_request(r, i, PATH_ISOLATED)
+
+
 cdef int after_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     """S6c's result to S8.  0: wait."""
     cdef int k
     if r.scan.got != NO_PAGE:
+        leave_isolated(m, r)
         r.zone = r.scan.got_zone
         return end_request(r, r.scan.got, PATH_CAPTURED)
     if r.order:
         for k in range(m.nr_zones):
             drain_all_pages(m.zone[k])
+    if attempt_isolated(m, r):
+        return 1
     if r.progress:
         if attempt(m, r, r.alloc_flags, PATH_RECLAIM):
             return 1
@@ -355,12 +405,21 @@ cdef int after_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
 cdef int request_advance(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
     """One transition; 0 if the step ends with it."""
     if r.state == REQUEST_START:
+        if not queue_before_start(m, r, out):
+            r.state = REQUEST_QUEUED
+            return 0
         start_request(m, r)
     elif r.state == REQUEST_REBALANCE:
         return rebalance(m, r, out)
     elif r.state == REQUEST_RECLAIM:
         return try_to_free_pages(m, r, budget, out) and after_reclaim(m, r, out)
+    elif r.state == REQUEST_QUEUED:
+        if not queue_resume(m, r, out):
+            return 0
+        r.state = REQUEST_START if r.policy.queue == QUEUE_STRICT else REQUEST_RECLAIM
     else:
+        if r.queued:
+            queue_leave(m, r)
         return leave_step(out, WAIT_DONE)
     return 1
 
@@ -371,8 +430,27 @@ cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) n
     if may_go_on(m, budget, out):
         while request_advance(m, r, budget, out):
             pass
-    cost_add(&r.total, &out.cost)
+    cost_add(&r.total, &out.cost, 1)
     return out.wait
+
+
+cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
+    """Go on with a step that ended with WAIT_CONSULT as if it had never ended."""
+    cdef cost_t before = out.cost
+    out.wait = WAIT_NONE
+    r.scan.answer = answer
+    while request_advance(m, r, budget, out):
+        pass
+    cost_add(&r.total, &before, -1)
+    cost_add(&r.total, &out.cost, 1)
+    return out.wait
+
+
+cdef int capture_prefer(machine_t *m, request_t *r, int32_t i) noexcept nogil:
+    """While the hook is asked: the consultation is to look at block i first.  0: it is not there, or too small."""
+    if r.state != REQUEST_RECLAIM or r.reclaim_state != RECLAIM_SHRINK:
+        return 0
+    return scan_prefer(&r.scan, m.zone[r.scan.zone], i)
 
 
 cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
@@ -384,6 +462,10 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
         m.shrinker_nr += r.scan.slab_scan
         if r.scan.got != NO_PAGE:
             free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
-        cost_add(&r.total, &out.cost)
+        leave_reclaim(m, r)
+        leave_isolated(m, r)
+        cost_add(&r.total, &out.cost, 1)
+    if r.queued:
+        queue_leave(m, r)
     if r.state != REQUEST_DONE:
         end_request(r, NO_PAGE, PATH_FAILED)

@@ -40,6 +40,8 @@ cdef inline int leave_step(step_t *out, int wait) noexcept nogil:
 cdef inline int congestion_wait(scan_t *sc, step_t *out, int ms) noexcept nogil:
     out.wait_ms = ms
     sc.congestion_waits += 1
+    if sc.holding:
+        sc.hold_ms += ms
     return leave_step(out, WAIT_CONGESTION)
 
 
@@ -57,16 +59,8 @@ cdef void step_begin(step_t *out) noexcept nogil:
     out.page = NO_PAGE
 
 
-cdef void cost_add(cost_t *total, const cost_t *cost) noexcept nogil:
-    total.scanned += cost.scanned
-    total.looked += cost.looked
-    total.isolated += cost.isolated
-    total.active += cost.active
-    total.freed += cost.freed
-    total.captured += cost.captured
-    total.activated += cost.activated
-    total.unmapped += cost.unmapped
-    total.swapped += cost.swapped
-    total.pageouts += cost.pageouts
-    total.slab_scanned += cost.slab_scanned
-    total.slab_freed += cost.slab_freed
+cdef void cost_add(cost_t *total, const cost_t *cost, int sign) noexcept nogil:
+    """total += sign * cost, counter by counter: a cost_t is nothing but int64_t."""
+    cdef int k
+    for k in range(sizeof(cost_t) // sizeof(int64_t)):
+        (<int64_t *> total)[k] += sign * (<const int64_t *> cost)[k]

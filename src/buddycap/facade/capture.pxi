@@ -64,7 +64,8 @@ cdef class CaptureList:
 
         Notes
         -----
-        O(max_page_order).  No counter but NR_FREE_PAGES moves, and that only for free buddies.
+        O(max_page_order).  No counter but NR_FREE_PAGES moves, and that only for free buddies.  A list that releases
+        early gives back all other blocks when this completes one of the order it waits for.
         """
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int block_order = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
@@ -104,7 +105,7 @@ cdef class CaptureList:
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
 
-    def capture_alloc_or_return(self, order, *, alloc_flags=0, classzone_idx=0):
+    def capture_alloc_or_return(self, order, *, alloc_flags=0, classzone_idx=0, bint hold=False):
         """Take a block of `order` from the list and give everything else back.
 
         Parameters
@@ -114,6 +115,8 @@ cdef class CaptureList:
             AllocFlags: which mark the zone must stay above (checked for order 0), HIGH, HARDER, CPUSET.
         classzone_idx : int, 0..3
             Index of the request's preferred zone, for lowmem_reserve.
+        hold : bool
+            A block that the watermark forbids, but not the cpuset, stays on the list, for another call.
 
         Returns
         -------
@@ -123,7 +126,7 @@ cdef class CaptureList:
         Notes
         -----
         First fit from the tail (the block whose last merge is oldest), cut by carve_off.  The list is empty
-        afterwards and can be used again.  O(blocks on the list).
+        afterwards, but for a block held, and can be used again.  O(blocks on the list).
 
         Examples
         --------
@@ -140,13 +143,20 @@ cdef class CaptureList:
         cdef zone_t *z = self.zone.ready()
         cdef int32_t i
         self.open_slot()
-        i = capture_alloc_or_return(z, self.slot, wanted, class_idx, flags)
+        i = capture_consult(z, self.slot, wanted, 0, class_idx, flags, hold)
         return None if i == NO_PAGE else z.base_pfn + i
+
+    @property
+    def sated(self):
+        """Whether the block that the list waited for, or one that is held, is on it."""
+        cdef zone_t *z = self.zone.ready()
+        self.open_slot()
+        return bool(capture_sated(z, self.slot))
 
     def blocks(self):
         """The captured blocks as a structured array (pfn, order), head first."""
         self.open_slot()
-        return list_tagged(self.zone, slot_list(self.zone.z, self.slot), "order")
+        return list_tagged(self.zone.z, self.zone, slot_list(self.zone.z, self.slot), "order")
 
     @property
     def stats(self):

@@ -3,9 +3,8 @@
 # Time never passes in the core.  Here a run to completion serves every wait at once: congestion_wait ends all writes
 # under way, oldest first, and a wait for a page ends the write of that page.
 
-cimport cython
-
 cdef enum:
+    MAX_HOLD_ROUNDS = 1000
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 
@@ -14,8 +13,10 @@ cdef uint32_t LRU_FLAGS = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_ACTIVE | PF
 cdef uint32_t LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
 cdef uint32_t SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
 cdef uint32_t GFP_KNOWN = 0x1FDFF7
-cdef tuple WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done")
-cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed")
+cdef tuple WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
+cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
+cdef dict CONSULT_AT = {"pass": 0, "list": 1}
+cdef dict QUEUES = {"none": QUEUE_NONE, "credit": QUEUE_CREDIT, "strict": QUEUE_STRICT}
 cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
 
 
@@ -36,8 +37,8 @@ cdef class Step:
     ----------
     wait : str
         "none" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback" (until the write
-        of `pfn` has ended), "lists" (after others: every private list of the zone is in use), "sleep" (kswapd, until it
-        is woken) or "done".
+        of `pfn` has ended), "lists" (after others: every private list of the zone is in use), "queue" (after others:
+        the policy's queue), "sleep" (kswapd, until it is woken) or "done".
     wait_ms : int, ms
         Limit of a congestion wait.
     pfn : int or None
@@ -91,6 +92,13 @@ cdef Step make_step(MachineBase machine, const step_t *step):
     return result
 
 
+cdef int as_word(object value, str name, dict words) except -1:
+    """The number of one of a few words."""
+    if value not in words:
+        raise MisuseError(f"{name}={value!r}: allowed are {', '.join(words)}")
+    return words[value]
+
+
 cdef int as_policy(object policy, policy_t *out) except -1:
     """Read the fields of a CapturePolicy, or of anything that has them."""
     memset(out, 0, sizeof(policy_t))
@@ -99,6 +107,16 @@ cdef int as_policy(object policy, policy_t *out) except -1:
     out.check_real_order = bool(policy.check_real_order)
     out.batch = <int32_t> as_ranged(policy.batch, "policy.batch", 1, PAGEVEC_SIZE)
     out.batch_forward = bool(policy.batch_forward)
+    out.private_list = bool(policy.private)
+    out.consult_lists = as_word(policy.consult, "policy.consult", CONSULT_AT)
+    out.hold_rounds = <int32_t> as_ranged(policy.hold_rounds, "policy.hold_rounds", 0, MAX_HOLD_ROUNDS)
+    out.hold_order = <int32_t> as_ranged(policy.hold_order, "policy.hold_order", 0, MAX_ORDERS - 1)
+    out.early_release = bool(policy.early_release)
+    out.trim = bool(policy.trim)
+    out.queue = as_word(policy.queue, "policy.queue", QUEUES)
+    out.bypass_pcp = bool(policy.bypass_pcp)
+    out.isolate = bool(policy.isolate)
+    out.hook = policy.hook is not None
     return 0
 
 
@@ -134,6 +152,7 @@ cdef class MachineBase:
     cdef machine_t m
     cdef readonly tuple zones           # lowest first
     cdef object find_policy             # name -> CapturePolicy
+    cdef object policy                  # of requests that bring none
     cdef dict writes                    # (zone, index) of every page under writeback, oldest first
     cdef bytearray log                  # event_t records, None if they are not kept
     cdef object __weakref__
@@ -158,12 +177,14 @@ cdef class MachineBase:
         m.writeback_limit = as_ranged(writeback_limit, "writeback_limit", 0, <int64_t> 1 << 40)
         m.slab_objects_per_page = <int32_t> as_ranged(slab_objects_per_page, "slab_objects_per_page", 1, 4096)
         m.laptop_mode = laptop_mode
-        as_policy(find_policy(policy), &m.policy)
+        policy = find_policy(policy)
+        as_policy(policy, &m.policy)
         for zone in zones:
             machine_attach_zone(&m, (<Zone> zone).z)
         self.m = m
         self.zones = zones
         self.find_policy = find_policy
+        self.policy = policy
         self.log = bytearray() if events else None
 
     def __dealloc__(self):
@@ -284,20 +305,33 @@ cdef class MachineBase:
             self.end_write(step.zone, <int32_t> step.page)
         elif step.wait == WAIT_LISTS:
             raise MisuseError("every private list of a zone is in use: close requests and capture lists first")
+        elif step.wait == WAIT_QUEUE:
+            raise MisuseError("the queue of allocations is led by a request that is run by steps: end that one first")
         PyErr_CheckSignals()
         return 0
 
-    cdef int run(self, request_t *r) except -1:
+    cdef int ask(self, object policy, request_t *r) except -1:
+        """Ask the hook of a request's policy about the consultation at hand; an ANSWER_*."""
+        return ask_hook((self.policy if policy is None else self.find_policy(policy)).hook, &self.m, r)
+
+    cdef int run(self, request_t *r, object policy) except -1:
         """Run a request to its end: the first step at once, which is often the last one, the others without the GIL."""
         cdef step_t step
+        cdef int answer = ANSWER_NONE
         self.ready()
         request_step(&self.m, r, SHORT_BUDGET, &step)
         try:
             while step.wait != WAIT_DONE:
-                self.serve(&step)
+                if step.wait == WAIT_CONSULT:
+                    answer = self.ask(policy, r)
+                else:
+                    self.serve(&step)
                 self.begin()
                 with nogil:
-                    request_step(&self.m, r, RUN_BUDGET, &step)
+                    if step.wait == WAIT_CONSULT:
+                        request_answer(&self.m, r, answer, RUN_BUDGET, &step)
+                    else:
+                        request_step(&self.m, r, RUN_BUDGET, &step)
                 self.end()
         except BaseException:
             request_abort(&self.m, r)
@@ -347,7 +381,7 @@ cdef class MachineBase:
         Raises
         ------
         MisuseError
-            If an argument is out of range.
+            If an argument is out of range, or the policy has a queue and a request that is run step by step leads it.
 
         Notes
         -----
@@ -355,7 +389,7 @@ cdef class MachineBase:
         """
         cdef request_t r
         self.prepare(&r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
-        self.run(&r)
+        self.run(&r, policy)
         return self.request_pfn(&r)
 
     def free_pages(self, pfn, order, *, cpu=0):
@@ -398,6 +432,7 @@ cdef class MachineBase:
         AllocRequest
         """
         cdef AllocRequest request = AllocRequest.__new__(AllocRequest, self)
+        request.policy = policy
         self.prepare(&request.r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
         return request
 

@@ -7,6 +7,7 @@ cdef class AllocRequest:
     """An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done."""
 
     cdef readonly MachineBase machine
+    cdef object policy                  # as it was given
     cdef request_t r
     cdef object __weakref__
 
@@ -54,7 +55,9 @@ cdef class AllocRequest:
             "capture_foreign": sc.capture_foreign,
             "capture_largest": None if sc.capture_largest < 0 else sc.capture_largest, "givebacks": sc.givebacks,
             "sync_passes": sc.sync_passes, "writeback_waits": sc.writeback_waits,
-            "congestion_waits": sc.congestion_waits, "oom_rounds": self.r.oom_rounds,
+            "congestion_waits": sc.congestion_waits, "oom_rounds": self.r.oom_rounds, "consults": sc.consults,
+            "holds": sc.holds, "rescued": sc.rescued, "hold_pages": sc.hold_pages, "hold_ms": sc.hold_ms,
+            "queue_waits": self.r.queue_waits,
         }
 
     def step(self, max_pages=32):
@@ -74,16 +77,24 @@ cdef class AllocRequest:
         The caller lets the wait happen: it ends writes with `Machine.end_writeback` and lets time pass.
         """
         cdef step_t step
+        cdef int answer
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
         self.machine.drain()
         self.machine.ready()
         request_step(&self.machine.m, &self.r, budget, &step)
+        while step.wait == WAIT_CONSULT:
+            try:
+                answer = self.machine.ask(self.policy, &self.r)
+            except BaseException:
+                self.close()
+                raise
+            request_answer(&self.machine.m, &self.r, answer, budget, &step)
         self.machine.drain()
         return make_step(self.machine, &step)
 
     def run(self):
         """Run to the end, serving every wait at once; the PFN or None."""
-        self.machine.run(&self.r)
+        self.machine.run(&self.r, self.policy)
         return self.pfn
 
     def close(self):

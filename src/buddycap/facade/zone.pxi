@@ -378,18 +378,37 @@ cdef class Zone:
 
     # --- capture, watermarks ---
 
-    def capture_list(self):
+    def capture_list(self, *, bint private=False, release_order=None, bint trim=False):
         """Open a capture list: a context manager that gives back what is left on leaving.
+
+        Parameters
+        ----------
+        private : bool
+            Its blocks merge only with each other: neither with free ones nor with those of other lists.
+        release_order : int, optional
+            As soon as a block of at least this order stands on the list, all its other blocks go back.
+        trim : bool
+            And what that block has too much. Nothing merges with it any more.
 
         Raises
         ------
         MisuseError
-            If 65535 lists are open.
+            If 65535 lists are open, or an argument is out of range.
         """
         cdef zone_t *z = self.ready()
-        cdef int32_t slot = slot_open(z, SLOT_CAPTURE)
+        cdef int rules = LIST_PRIVATE if private else 0
+        cdef int wanted = 0
+        cdef int32_t slot
+        if release_order is not None:
+            wanted = <int> as_ranged(release_order, "release_order", 0, z.max_page_order)
+            rules |= LIST_RELEASE | LIST_TRIM if trim else LIST_RELEASE
+        elif trim:
+            raise MisuseError("trim=True: needs a release_order")
+        slot = slot_open(z, SLOT_CAPTURE)
         if slot == NO_PAGE:
             raise MisuseError(f"capture_list: {z.slot_limit} lists are open, which is the most a zone can have")
+        zone_slot(z, slot).rules = rules
+        zone_slot(z, slot).wanted = wanted
         return make_capture_list(self, slot)
 
     def capture_lists(self):
@@ -472,7 +491,7 @@ cdef class Zone:
 
     def pcp_pages(self, cpu=0):
         """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
-        return list_tagged(self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)), "tag")
+        return list_tagged(self.z, self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)), "tag")
 
     def canonical_dump(self):
         """The whole allocator state as text, the form that recorded vectors are compared in.

@@ -1,8 +1,8 @@
 # What the tasks' pages are, and what reclaim does to them.
 
-from ._core cimport (EV_PAGEOUT, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP,
-                     PF_PINNED, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, event_t, event_take, lru_cache_add,
-                     page_mark, page_release, page_set_flags, slab_add, start_page_writeback)
+from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY,
+                     PF_MMAP, PF_PINNED, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, event_t, event_take,
+                     lru_cache_add, page_mark, page_release, page_set_flags, slab_add, start_page_writeback)
 
 
 cdef inline uint32_t page_flags(world_t *w, int32_t page) noexcept nogil:
@@ -67,6 +67,16 @@ cdef void flush_dirty(world_t *w, int64_t pages, int64_t before) noexcept nogil:
             pages -= 1
 
 
+cdef void wake_queue(world_t *w) noexcept nogil:
+    """The allocation in front of the policy's queue goes on."""
+    cdef int32_t k
+    for k in range(w.nr_tasks):
+        if w.task[k].blocked and w.m.queue == &w.task[k].request:
+            w.task[k].blocked = 0
+            w.blocked_ns += max(w.now - w.task[k].blocked_since, <int64_t> 0)
+            wake_at(w, k, max(w.now, w.task[k].blocked_since))
+
+
 cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
     """Take note of what reclaim has done in the step that task `t` has just made."""
     cdef event_t event
@@ -82,6 +92,8 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
             if not w.task[w.kswapd].in_request:
                 w.task[w.kswapd].in_request = 1
                 wake_at(w, w.kswapd, w.now)
+        elif event.kind == EV_QUEUE:
+            wake_queue(w)
         elif event.kind == EV_WAKE_PDFLUSH:
             flush_dirty(w, event.page if event.page else w.dirty_last, 0)
 

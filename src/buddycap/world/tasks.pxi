@@ -1,8 +1,8 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
-from ._core cimport (NR_GFP_ZONES, PATH_CAPTURED, WAIT_CONGESTION, WAIT_DONE, WAIT_LISTS, WAIT_SLEEP, WAIT_WRITEBACK,
-                     as_policy, kswapd_abort, kswapd_step, machine_attach_zone, machine_init, request_abort,
-                     request_init, request_step)
+from ._core cimport (NR_GFP_ZONES, PATH_CAPTURED, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS, WAIT_QUEUE,
+                     WAIT_SLEEP, WAIT_WRITEBACK, ask_hook, request_answer, as_policy, kswapd_abort, kswapd_step,
+                     machine_attach_zone, machine_init, request_abort, request_init, request_step)
 
 cdef enum:
     YIELD_NS = 20000            # a task lets others come in after so much work
@@ -26,13 +26,24 @@ cdef void pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexcept 
     elif step.wait == WAIT_LISTS:
         time += RETRY_NS
     t.busy_ns = 0
-    wake_at(w, id, time)
+    if t.request.scan.holding:
+        w.held_ns += time - w.now
+    if step.wait == WAIT_QUEUE:
+        t.blocked = 1           # until drain_events finds it in front
+        t.blocked_since = time
+    else:
+        wake_at(w, id, time)
 
 
 cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     """One step of the task's allocation: 1 when it has ended, 0 when the task has been put to wait."""
     cdef step_t step
     cdef int wait = request_step(&w.m, &t.request, w.p.budget_pages, &step)
+    cdef int answer = 1
+    while wait == WAIT_CONSULT and answer > 0:
+        answer = consult_hook(w, &t.request)
+        if answer > 0:
+            wait = request_answer(&w.m, &t.request, answer, w.p.budget_pages, &step)
     t.busy_ns += step_price(w, &step)
     drain_events(w, t)
     if wait == WAIT_DONE:
@@ -147,6 +158,8 @@ cdef int world_run(world_t *w, int64_t events) noexcept nogil:
             run_actor(w, t, next.task)
         events -= 1
         w.events += 1
+        if w.stopped:
+            return 1
     return 1
 
 
