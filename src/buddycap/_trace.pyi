@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EVENT_DTYPE: np.dtype[np.void]
+TRACED_DTYPE: np.dtype[np.void]
+TURN_DTYPE: np.dtype[np.void]
 EVENT_NAMES: dict[str, int]
 SKIP_NAMES: tuple[str, ...]
 
@@ -32,3 +34,7 @@ class Follower:
     def states(self, zone: int) -> NDArray[np.uint8]: ...
     def causes(self, zone: int) -> NDArray[np.uint8]: ...
     def oddities(self) -> dict[str, int]: ...
+
+def match_requests(
+    events: NDArray[np.void], zones: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.void], NDArray[np.void], dict[str, int]]: ...

@@ -14,6 +14,11 @@ EVENT_DTYPE = np.dtype([
     ("time_ns", "<i8"), ("pfn", "<i8"), ("gfp", "<u4"), ("pid", "<i4"), ("arg", "<u4"), ("span", "<u4"),
     ("cpu", "<u2"), ("flags", "<u2"), ("event", "u1"), ("order", "u1"), ("migratetype", "u1"), ("kept", "u1"),
 ])
+TRACED_DTYPE = np.dtype([
+    ("time_ns", "<i8"), ("lifetime_ns", "<i8"), ("pfn", "<i8"), ("gfp", "<u4"), ("pid", "<i4"), ("cpu", "<u2"),
+    ("order", "u1"), ("migratetype", "u1"), ("flags", "<u4"),
+])
+TURN_DTYPE = np.dtype([("time_ns", "<i8"), ("request", "<i4"), ("kind", "<i4")])
 SKIP_NAMES = ("", "no_head", "bad_fields", "binary", "too_long", "cut")
 
 include "trace/words.pxi"
@@ -24,3 +29,4 @@ include "trace/frames.pxi"
 include "trace/follow.pxi"
 include "trace/hints.pxi"
 include "trace/follower.pxi"
+include "trace/match.pxi"

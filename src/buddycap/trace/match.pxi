@@ -1,0 +1,187 @@
+# Which free ends which allocation: requests with their lifetimes, and the order in which they begin and end.
+
+cdef enum traced_flag:
+    TRACED_FAILED = 1           # got no page
+    TRACED_PARTS = 2            # freed in parts; it ends with the last
+    TRACED_HELD = 4             # in use before the trace began
+    TRACED_OPEN = 8             # in use at the end of the trace
+
+cdef enum turn_kind:
+    TURN_ALLOC = 1
+    TURN_FREE = 2
+
+cdef enum:
+    DEAD_PAGE = -1              # freed, or never allocated with an event
+
+
+cdef packed struct traced_t:
+    int64_t time_ns
+    int64_t lifetime_ns
+    int64_t pfn
+    uint32_t gfp
+    int32_t pid
+    uint16_t cpu
+    uint8_t order
+    uint8_t migratetype
+    uint32_t flags
+
+
+cdef packed struct turn_t:      # a request begins or ends
+    int64_t time_ns
+    int32_t request
+    int32_t kind
+
+
+cdef struct match_t:
+    frames_t frames             # of which only the zones are used
+    int32_t *unit               # of every page: its request + 1, 0 if nothing is known, DEAD_PAGE
+    int32_t *left               # of every request: pages not freed yet
+    traced_t *request
+    turn_t *turn
+    int64_t requests
+    int64_t turns
+    int64_t silent              # frees of pages that were allocated without an event
+    int64_t lost_frees          # allocations of pages that were in use
+    int64_t outside
+
+
+cdef void begin_request(match_t *m, const event_t *e, int64_t time_ns, uint32_t flags) noexcept nogil:
+    cdef traced_t *r = &m.request[m.requests]
+    r.time_ns, r.lifetime_ns, r.pfn = time_ns, -1, e.pfn
+    r.gfp, r.pid, r.cpu = e.gfp, e.pid, e.cpu
+    r.order, r.migratetype, r.flags = e.order, e.migratetype, flags
+    m.left[m.requests] = <int32_t> 1 << e.order
+    m.requests += 1
+
+
+cdef void add_turn(match_t *m, int64_t time_ns, int64_t request, int kind) noexcept nogil:
+    m.turn[m.turns].time_ns = time_ns
+    m.turn[m.turns].request = <int32_t> request
+    m.turn[m.turns].kind = kind
+    m.turns += 1
+
+
+cdef inline void page_ends(match_t *m, int32_t unit, const event_t *e) noexcept nogil:
+    """A page of a request is gone; with the last one the request ends."""
+    cdef int64_t r = unit - 1
+    m.left[r] -= 1
+    if m.left[r] == 0:
+        m.request[r].lifetime_ns = max(<int64_t> 0, e.time_ns - m.request[r].time_ns)
+        m.request[r].flags &= ~<uint32_t> TRACED_OPEN
+        add_turn(m, e.time_ns, r, TURN_FREE)
+
+
+cdef void match_alloc(match_t *m, int64_t i, const event_t *e) noexcept nogil:
+    cdef int64_t k
+    if m.unit[i] > 0:
+        m.lost_frees += 1
+    begin_request(m, e, e.time_ns, TRACED_OPEN)
+    add_turn(m, e.time_ns, m.requests - 1, TURN_ALLOC)
+    for k in range(i, i + (<int64_t> 1 << e.order)):
+        if m.unit[k] > 0:
+            page_ends(m, m.unit[k], e)
+        m.unit[k] = <int32_t> m.requests
+
+
+cdef void match_free(match_t *m, int64_t i, const event_t *e, int64_t start_ns) noexcept nogil:
+    cdef int64_t k
+    cdef int32_t unit = m.unit[i]
+    if unit == 0:
+        begin_request(m, e, start_ns, TRACED_HELD)
+        m.request[m.requests - 1].lifetime_ns = max(<int64_t> 0, e.time_ns - start_ns)
+        add_turn(m, e.time_ns, m.requests - 1, TURN_FREE)
+    elif unit == DEAD_PAGE:
+        m.silent += 1
+    for k in range(i, i + (<int64_t> 1 << e.order)):
+        unit = m.unit[k]
+        if unit > 0:
+            if m.request[unit - 1].order != e.order:
+                m.request[unit - 1].flags |= TRACED_PARTS
+            page_ends(m, unit, e)
+        m.unit[k] = DEAD_PAGE
+
+
+cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
+    cdef frame_zone_t *z
+    cdef int64_t k, i
+    for k in range(n):
+        if e[k].event != EV_ALLOC and e[k].event != EV_FREE:
+            continue
+        if e[k].event == EV_ALLOC and e[k].flags & FL_FAILED:
+            begin_request(m, &e[k], e[k].time_ns, TRACED_FAILED)
+            m.request[m.requests - 1].lifetime_ns = 0
+            add_turn(m, e[k].time_ns, m.requests - 1, TURN_ALLOC)
+            continue
+        z = zone_of(&m.frames, e[k].pfn)
+        if (z == NULL or e[k].order > MAX_EVENT_ORDER or not spans(z, e[k].pfn, <int64_t> 1 << e[k].order)
+                or e[k].pfn & ((<int64_t> 1 << e[k].order) - 1)):
+            m.outside += 1
+            continue
+        i = z.base + e[k].pfn
+        if e[k].event == EV_ALLOC:
+            match_alloc(m, i, &e[k])
+        else:
+            match_free(m, i, &e[k], e[0].time_ns)
+
+
+cdef bint match_init(match_t *m, zones) except -1:
+    """Lay out the zones; the struct is zero before."""
+    cdef int k
+    cdef int64_t cells = 0
+    if not 1 <= len(zones) <= MAX_FRAME_ZONES:
+        raise MisuseError(f"zones: {len(zones)} given; allowed are 1..{MAX_FRAME_ZONES}")
+    m.frames.nr_zones = len(zones)
+    for k, (start, pages) in enumerate(zones):
+        if not (0 <= start < <int64_t> 1 << MAX_PFN_BITS and 1 <= pages <= <int64_t> 1 << 40):
+            raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
+        m.frames.zone[k].start_pfn = start
+        m.frames.zone[k].spanned = pages
+        m.frames.zone[k].base = cells - <int64_t> start
+        cells += pages
+    m.unit = <int32_t *> calloc(cells, sizeof(int32_t))
+    if m.unit == NULL:
+        raise MemoryError("no memory for so many pages")
+    return True
+
+
+def match_requests(const event_t[::1] events, zones):
+    """Match every allocation with what frees it.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE]
+    zones : sequence of (start_pfn, spanned_pages)
+
+    Returns
+    -------
+    requests : ndarray[TRACED_DTYPE]
+        In the order in which the trace shows them.
+    turns : ndarray[TURN_DTYPE]
+        When each begins (kind 1) and ends (2), in the order of the trace; requests of before it only end.
+    counts : dict of int
+        silent, lost_frees, outside.
+    """
+    cdef match_t m
+    cdef int64_t n = events.shape[0]
+    cdef int64_t k, room = 0, allocs = 0
+    cdef traced_t[::1] request
+    cdef turn_t[::1] turn
+    cdef int32_t[::1] left
+    for k in range(n):
+        room += events[k].event == EV_ALLOC or events[k].event == EV_FREE
+        allocs += events[k].event == EV_ALLOC
+    if room >= 1 << 30:
+        raise MisuseError(f"events: {room} allocations and frees; at most 2^30 - 1 in one piece")
+    requests = np.zeros(room + 1, TRACED_DTYPE)
+    turns = np.zeros(room + allocs + 1, TURN_DTYPE)
+    lefts = np.zeros(room + 1, np.int32)
+    request, turn, left = requests, turns, lefts
+    memset(&m, 0, sizeof(m))
+    match_init(&m, zones)
+    m.request, m.turn, m.left = &request[0], &turn[0], &left[0]
+    if n:
+        with nogil:
+            match_events(&m, &events[0], n)
+    free(m.unit)
+    return requests[:m.requests], turns[:m.turns], {
+        "silent": m.silent, "lost_frees": m.lost_frees, "outside": m.outside}
