@@ -43,6 +43,7 @@ PYTHON_RANKS = {
     "_trace": 1,  # beside _core: traces need no zone
     "_world": 2,
     "policy": 3,
+    "policyfile": 3,
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
     "formats": 4,
     "lab": 5,

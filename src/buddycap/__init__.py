@@ -16,6 +16,7 @@ from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, Po
 from .flags import GFP, AllocFlags, MigrateType, PageFlags
 from .machine import Machine
 from .policy import POLICIES, CapturePolicy
+from .policyfile import load_policies, policies_to_toml
 
 __version__ = version("buddycap")
 
@@ -36,4 +37,6 @@ __all__ = [
     "PageFlags",
     "PolicyError",
     "Zone",
+    "load_policies",
+    "policies_to_toml",
 ]

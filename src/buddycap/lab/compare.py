@@ -20,12 +20,13 @@ from typing import Any
 
 from ..errors import MisuseError
 from ..machine import parse_pages
+from ..policyfile import find_policies
 from .config import PRESET_CHANGES, preset_config
 from .export import dumps, export
 from .plan import Case, Plan, with_periods
 from .progress import Progress
 from .store import Record
-from .study import add_worker_arguments, find_policies, numbers, open_store, runner
+from .study import add_worker_arguments, numbers, open_store, runner
 from .summary import laid_out, resampled, shown, summarize
 from .verdict import finding, verdict
 

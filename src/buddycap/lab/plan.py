@@ -171,8 +171,8 @@ def digest(value: Any) -> str:
 
 
 def policy_digest(policy: CapturePolicy) -> str:
-    """Return the digest of what a policy does and is called; who proposed it does not count."""
-    return digest(_plain({f.name: getattr(policy, f.name) for f in fields(policy) if f.name != "source"}))
+    """Return the digest of what a policy does and is called; what is said about it does not count."""
+    return digest(_plain({f.name: getattr(policy, f.name) for f in fields(policy) if f.name not in ("source", "rule")}))
 
 
 @cache

@@ -20,7 +20,7 @@ from functools import partial
 
 from ..errors import MisuseError
 from ..machine import PRESETS, parse_pages
-from ..policy import POLICIES, CapturePolicy, find_policy
+from ..policyfile import find_policies
 from .config import StudyConfig, preset_config
 from .export import dumps, export, write_csv, write_jsonl
 from .plan import Case, Plan, ablations, sweep, with_periods
@@ -155,7 +155,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
     what.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
     what.add_argument(
-        "--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all'; gains are against the first"
+        "--policies",
+        default="none,v3",
+        metavar="NAMES",
+        help="names and TOML files by commas, or 'all'; gains are against the first",
     )
     what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
@@ -274,12 +277,6 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
         if name not in PRESETS:
             raise MisuseError(f"--preset {name}: allowed are {', '.join(PRESETS)}")
     return [Case(name if len(presets) > 1 else "", preset_config(name, pages)) for name in presets]
-
-
-def find_policies(words: str) -> tuple[CapturePolicy, ...]:
-    """Return the policies of a command line: names by commas, or all."""
-    names = list(POLICIES) if words == "all" else words.split(",")
-    return tuple(find_policy(name) for name in names)
 
 
 def numbers(option: str, words: str) -> list[float]:
