@@ -164,8 +164,8 @@ def test_bad_arguments_end_in_one_clear_line(arguments, capsys):
 
 def test_the_world_refuses_what_it_cannot_run():
     parameters = SMALL.parameters(warm=False)
-    with pytest.raises(MisuseError, match="builds=0"):
-        World(study_zone(SMALL, 1), POLICIES["none"], {**parameters, "builds": 0}, 1)
+    with pytest.raises(MisuseError, match="requesters=0"):
+        World(study_zone(SMALL, 1), POLICIES["none"], {**parameters, "requesters": 0}, 1)
     with pytest.raises(MisuseError, match="missing or unknown"):
         World(study_zone(SMALL, 1), POLICIES["none"], {}, 1)
     assert set(parameters) == set(PARAMETERS)

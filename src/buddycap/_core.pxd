@@ -557,8 +557,8 @@ ctypedef struct machine_t:
     int32_t laptop_mode         # parameter
     int32_t write_congested     # bdi_write_congested: the driver sets it
     int32_t slab_objects_per_page       # parameter
-    int32_t no_lumpy            # parameters of what-if studies, 0 as in Linux: isolation takes single pages,
-    int32_t no_sync_pass        # direct reclaim ends a round after the asynchronous pass,
+    int32_t no_lumpy            # parameters of what-if studies, 0 as in Linux: isolation takes single pages
+    int32_t no_sync_pass        # direct reclaim ends a round after the asynchronous pass
     int32_t kswapd_order0       # kswapd balances for order 0 whatever was asked for
     int32_t reserved
     int64_t shrinker_nr         # shrinker.nr: objects due but not yet scanned

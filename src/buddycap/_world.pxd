@@ -9,10 +9,10 @@ from ._core cimport machine_t, policy_t, request_t, step_t, zone_t
 
 
 cdef enum:
-    CHUNK = 8                   # pages a task allocates in one event, so that others can come in between
     PAGE_BYTES = 4096
     SWAPPED = -2                # in a table of pages: the page is in swap
-    ABSENT = -1                 # in a table of pages: never read, or dropped
+    ABSENT = -1                 # in a table of pages: never read, dropped, or a free slot
+    LAST_PASS = 3
 
 cdef enum:                      # actors
     TASK_BUILD = 1
@@ -23,6 +23,8 @@ cdef enum:                      # actors
     TASK_WARMUP                 # fills the page cache before the requests begin
     TASK_REQUESTER
     TASK_KSWAPD
+    TASK_LOAD                   # a recorded load, in place of the builds and the short kernel allocations
+    TASK_FLUSHER                # before the pass at rest: reads a file as large as memory and deletes it
 
 cdef enum:                      # what the pages are for that a task is allocating
     WANT_NOTHING = 0
@@ -35,6 +37,7 @@ cdef enum:                      # what the pages are for that a task is allocati
     WANT_KERNEL                 # freed when the process ends
     WANT_TIMED                  # freed after a while
     WANT_HUGE                   # what it is all about
+    WANT_FLUSH                  # page cache of the flusher's file
 
 cdef enum:                      # what a build's process is due besides its anonymous pages
     DUE_PAGE_TABLE
@@ -49,12 +52,25 @@ cdef enum:                      # kinds of owner cookies: kind << 56 | task << 4
     OWNER_ANON = 1
     OWNER_HOT = 2
     OWNER_DIRTY = 3
+    OWNER_FLUSH = 4
+
+cdef enum:                      # why a request has failed, by the block that came nearest; see fail_cause
+    CAUSE_NONE = 0              # it has not
+    CAUSE_KERNEL                # every block it had freed pages in holds a kernel page
+    CAUSE_KEPT                  # a page of the block was kept: locked, dirty, under writeback, pinned, used again
+    CAUSE_STOLEN                # others took pages that it had freed
+    CAUSE_NOTHING               # nothing could be isolated
+    CAUSE_MARK                  # the block is free: the watermark forbade it, or it came too late
+
+cdef enum:
+    STAMP_STOLEN = 0x80000000   # in a page's stamp: somebody else has taken the page since
+    STAMP_SERIAL = 0x7FFFFFFF
 
 ctypedef struct wtimer_t:       # a block that is freed at `time`
     int64_t time
     uint64_t seq
-    int32_t page
-    int32_t order
+    int32_t page                # negative: slot -1 - page of a recorded load, see load.pxi
+    int32_t order               # then: the number of its task
 
 ctypedef struct wake_t:         # when a task goes on
     int64_t time
@@ -73,9 +89,17 @@ ctypedef struct dirty_t:        # a dirty page of the page cache, known by its c
     int32_t page
     int32_t reserved
 
+ctypedef struct load_t:         # one allocation of a recorded load
+    int64_t time_ns
+    int64_t lifetime_ns
+    int32_t order
+    int32_t migratetype
+
 ctypedef struct result_t:       # one request for a huge page
     int64_t start_ns
     int64_t latency_ns
+    int64_t sync_wait_ns        # of the latency: waits of the synchronous passes
+    int64_t wait_ns             # of the latency: all waits
     int64_t scanned
     int64_t freed
     int32_t path                # PATH_*
@@ -85,9 +109,26 @@ ctypedef struct result_t:       # one request for a huge page
     int32_t foreign             # freed by others
     int32_t largest             # largest order on a capture list, -1: none
     int32_t givebacks
+    int32_t consults            # of a capture list
+    int32_t holds               # blocks held below the watermark,
+    int32_t rescued             # and handed out after all
+    int32_t queue_waits         # how often the policy has put it behind others
     int32_t sync_passes
+    int32_t sync_waits
     int32_t steals              # pages it freed that others took before it was done
     int32_t reclaims            # calls of direct reclaim
+    int32_t oom_rounds          # rounds without any progress
+    int32_t cause               # CAUSE_*
+    int32_t pass_number         # 1..3
+
+ctypedef struct pass_t:         # one pass of requests, when it ended
+    int64_t start_ns
+    int64_t end_ns
+    int64_t requests
+    int64_t successes
+    int64_t clean_left          # aligned blocks without any kernel page that were not obtained
+    int64_t free_pages
+    int64_t background_pages    # allocated by others meanwhile
 
 ctypedef struct task_t:
     int32_t kind
@@ -108,27 +149,38 @@ ctypedef struct task_t:
     uint32_t want_gfp
     uint32_t reserved2
     int64_t want_index
+    int64_t want_life           # WANT_TIMED of a recorded load: how long the block lives
     request_t request
-    # a build's process, or the resident program
+    # a build's process, the resident program, a recorded load
     int32_t *pages              # its anonymous pages
     int64_t pages_size
     int64_t pages_goal
     int64_t pages_done
-    int32_t *hot                # its part of the hot set
+    int32_t *hot                # its part of the hot set; of a recorded load: free slots of `pages`
     int64_t hot_size
+    int64_t hot_done
     int32_t *kernel             # pairs (page, order) freed when the process ends
     int32_t kernel_size
     int32_t kernel_done
     int64_t quota[NR_DUES]      # pages, or touches, of each kind that the process is due in all
     int64_t done[NR_DUES]
     int64_t period_ns           # between chunks
+    # a recorded load
+    int64_t load_at             # next allocation,
+    int64_t load_clock          # and the time when the one before was due
     # a requester
     int64_t request_start
-    uint32_t serial             # of the request under way, 0: none
+    int64_t sync_wait_ns
+    int64_t wait_ns
+    int64_t last_wait_ns
+    int32_t sync_waits
     int32_t steals
+    uint32_t serial             # of the request under way, 0: none
+    int32_t nr_blocks
+    int32_t *block              # aligned blocks in which the request has freed pages
 
-ctypedef struct params_t:
-    # what happens
+ctypedef struct params_t:       # in the order of PARAMETERS
+    # builds
     int64_t builds
     int64_t anon_median_pages
     int64_t anon_min_pages
@@ -140,29 +192,63 @@ ctypedef struct params_t:
     int64_t cold_pages
     int64_t hot_touches
     int64_t hot_pages
+    int64_t touch_permille
+    int64_t recent_permille
     int64_t dirty_pages
     int64_t slab_pages
-    int64_t kernel_rate_hz
+    int64_t process_kernel_pages
+    int64_t process_order2_permille
+    # a recorded load
+    int64_t loads
+    int64_t load_duration_ns
+    # other load
+    int64_t kernel_period_ns
+    int64_t kernel_order1_permille
+    int64_t kernel_order2_permille
+    int64_t kernel_order3_permille
     int64_t kernel_life_ns
     int64_t kernel_long_life_ns
+    int64_t kernel_long_permille
     int64_t stream_period_ns
     int64_t resident_pages
     int64_t resident_touch_ns
+    int64_t flush_period_ns
+    int64_t dirty_age_ns
+    int64_t dirty_background_pages
+    int64_t dirty_limit_pages
+    # warm-up
     int64_t warmup_pages
     int64_t warmup_ns
     int64_t warmup_slab_permille
     int64_t warmup_pinned_permille
     int64_t warmup_unmovable_permille
+    int64_t unmovable_short_permille
+    int64_t unmovable_short_life_ns
+    int64_t unmovable_long_permille
+    int64_t unmovable_long_life_ns
+    # requests
     int64_t request_start_ns
     int64_t request_period_ns
     int64_t request_order
     int64_t request_gfp
     int64_t requests
     int64_t requesters
+    int64_t passes
+    int64_t rest_ns
+    # reclaim
     int64_t congestion_pages
-    int64_t congestion_ms_permille
+    int64_t congestion_ns
+    int64_t retry_ns
+    int64_t swap_pages
+    int64_t swappiness
+    int64_t lumpy
+    int64_t sync_pass
+    int64_t kswapd_orders
+    # machine, and how time is cut
     int64_t cpus
+    int64_t chunk_pages
     int64_t budget_pages
+    int64_t yield_ns
     # what it costs
     int64_t scan_ns
     int64_t free_ns
@@ -175,6 +261,8 @@ ctypedef struct params_t:
     int64_t disk_read_ns
     int64_t disk_swapin_ns
     int64_t disk_write_ns
+    int64_t cold_read_pages
+    int64_t hot_read_pages
 
 ctypedef struct world_t:
     machine_t m
@@ -184,9 +272,11 @@ ctypedef struct world_t:
     uint64_t seq
     task_t *task
     int32_t nr_tasks
-    int32_t kswapd              # number of kswapd's task
-    int32_t warm                # warm-up is over
+    int32_t kswapd              # number of kswapd's task,
+    int32_t flusher             # and of the flusher's
     int32_t failed              # out of memory for the world's own tables
+    int32_t over                # the last pass has ended
+    int32_t resting             # the load has been killed
     # event queue and timers: binary heaps
     wake_t *wake
     int32_t nr_wakes
@@ -206,24 +296,31 @@ ctypedef struct world_t:
     int64_t dirty_last
     int64_t dirties_size
     uint64_t dirty_seq
-    int64_t nr_dirty
+    # a recorded load
+    load_t *load
+    int64_t nr_load
     # steals: which request freed the page last
-    uint32_t *stamp             # per page: serial of the request that freed it last
+    uint32_t *stamp             # per page: serial of the request that freed it last, and STAMP_STOLEN
+    uint32_t *block_stamp       # per block of the requests' order: serial of the request that noted it last
     uint32_t serial             # requests begun
     int32_t first_requester
     int32_t requesters_done
-    int32_t reserved2
+    int32_t pass_number         # 1..3
     # results
     result_t *result
     int64_t nr_results
+    int64_t pass_first          # first result of this pass
+    pass_t passes[LAST_PASS]
     int64_t events
     int64_t background_pages    # allocated by others than the requesters
     int64_t background_failed
+    int64_t no_progress         # rounds of reclaim without any progress, of all tasks
     int64_t rereads
     int64_t swapins
-    int64_t blocked_ns          # time that allocations have stood in the policy's queue
+    int64_t blocked_ns          # time that allocations of others than requesters have stood in the policy's queue
     int64_t held_ns             # time that captured blocks were held below the watermark
     void *owner                 # the World, whose hook is to be asked
     int32_t stopped             # the hook has raised
     int32_t reserved3
     uint64_t exp2_q30[30]       # 2^(1/2), 2^(1/4), ... with 30 fraction bits
+    uint32_t log2_q24[257]      # log2(1 + k/256) with 24 fraction bits

@@ -5,14 +5,25 @@ from ._core import Zone
 from .policy import CapturePolicy
 
 PARAMETERS: tuple[str, ...]
+CAUSES: tuple[str, ...]
 RESULT_DTYPE: np.dtype[np.void]
+PASS_DTYPE: np.dtype[np.void]
+LOAD_DTYPE: np.dtype[np.void]
 
 class World:
-    def __new__(cls, zone: Zone, policy: CapturePolicy, parameters: dict[str, int], seed: int) -> World: ...
+    def __new__(
+        cls,
+        zone: Zone,
+        policy: CapturePolicy,
+        parameters: dict[str, int],
+        seed: int,
+        load: NDArray[np.void] | None = None,
+    ) -> World: ...
     def run(self, events: int = 20000) -> bool: ...
     @property
     def answered(self) -> int: ...
     @property
     def now_ns(self) -> int: ...
     def results(self) -> NDArray[np.void]: ...
+    def passes(self) -> NDArray[np.void]: ...
     def totals(self) -> dict[str, int]: ...

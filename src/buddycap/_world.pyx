@@ -15,7 +15,10 @@ from buddycap.errors import MisuseError
 include "world/chance.pxi"
 include "world/queues.pxi"
 include "world/pages.pxi"
+include "world/answers.pxi"
 include "world/actors.pxi"
+include "world/load.pxi"
+include "world/passes.pxi"
 include "world/tasks.pxi"
 
 cdef enum:
@@ -23,20 +26,48 @@ cdef enum:
 
 PARAMETERS = (
     "builds", "anon_median_pages", "anon_min_pages", "anon_max_pages", "anon_sigma_q16", "duration_median_ns",
-    "duration_sigma_q16", "gap_mean_ns", "cold_pages", "hot_touches", "hot_pages", "dirty_pages", "slab_pages",
-    "kernel_rate_hz", "kernel_life_ns", "kernel_long_life_ns", "stream_period_ns", "resident_pages",
-    "resident_touch_ns", "warmup_pages", "warmup_ns", "warmup_slab_permille", "warmup_pinned_permille",
-    "warmup_unmovable_permille", "request_start_ns", "request_period_ns", "request_order", "request_gfp", "requests",
-    "requesters", "congestion_pages", "congestion_ms_permille", "cpus", "budget_pages", "scan_ns", "free_ns",
-    "look_ps", "active_ns", "pageout_ns", "fault_ns", "disk_page_ns", "disk_read_ns", "disk_swapin_ns",
-    "disk_write_ns",
+    "duration_sigma_q16", "gap_mean_ns", "cold_pages", "hot_touches", "hot_pages", "touch_permille", "recent_permille",
+    "dirty_pages", "slab_pages", "process_kernel_pages", "process_order2_permille",
+    "loads", "load_duration_ns",
+    "kernel_period_ns", "kernel_order1_permille", "kernel_order2_permille", "kernel_order3_permille", "kernel_life_ns",
+    "kernel_long_life_ns", "kernel_long_permille", "stream_period_ns", "resident_pages", "resident_touch_ns",
+    "flush_period_ns", "dirty_age_ns", "dirty_background_pages", "dirty_limit_pages",
+    "warmup_pages", "warmup_ns", "warmup_slab_permille", "warmup_pinned_permille", "warmup_unmovable_permille",
+    "unmovable_short_permille", "unmovable_short_life_ns", "unmovable_long_permille", "unmovable_long_life_ns",
+    "request_start_ns", "request_period_ns", "request_order", "request_gfp", "requests", "requesters", "passes",
+    "rest_ns",
+    "congestion_pages", "congestion_ns", "retry_ns", "swap_pages", "swappiness", "lumpy", "sync_pass",
+    "kswapd_orders",
+    "cpus", "chunk_pages", "budget_pages", "yield_ns",
+    "scan_ns", "free_ns", "look_ps", "active_ns", "pageout_ns", "fault_ns",
+    "disk_page_ns", "disk_read_ns", "disk_swapin_ns", "disk_write_ns", "cold_read_pages", "hot_read_pages",
+)
+
+# At least 1: a rate, a distance in time or a size that is divided by.
+_POSITIVE = (
+    "anon_median_pages", "anon_min_pages", "duration_median_ns", "gap_mean_ns", "kernel_life_ns",
+    "kernel_long_life_ns", "stream_period_ns", "resident_touch_ns", "flush_period_ns", "unmovable_short_life_ns",
+    "unmovable_long_life_ns", "request_period_ns", "requesters", "passes", "chunk_pages", "budget_pages", "yield_ns",
+    "cold_read_pages", "hot_read_pages", "congestion_ns", "retry_ns", "cpus",
 )
 
 RESULT_DTYPE = np.dtype([
-    ("start_ns", "<i8"), ("latency_ns", "<i8"), ("scanned", "<i8"), ("freed", "<i8"), ("path", "<i4"), ("page", "<i4"),
-    ("own", "<i4"), ("merged", "<i4"), ("foreign", "<i4"), ("largest", "<i4"), ("givebacks", "<i4"),
-    ("sync_passes", "<i4"), ("steals", "<i4"), ("reclaims", "<i4"),
+    ("start_ns", "<i8"), ("latency_ns", "<i8"), ("sync_wait_ns", "<i8"), ("wait_ns", "<i8"), ("scanned", "<i8"),
+    ("freed", "<i8"), ("path", "<i4"), ("page", "<i4"), ("own", "<i4"), ("merged", "<i4"), ("foreign", "<i4"),
+    ("largest", "<i4"), ("givebacks", "<i4"), ("consults", "<i4"), ("holds", "<i4"), ("rescued", "<i4"),
+    ("queue_waits", "<i4"), ("sync_passes", "<i4"), ("sync_waits", "<i4"), ("steals", "<i4"),
+    ("reclaims", "<i4"), ("oom_rounds", "<i4"), ("cause", "<i4"), ("pass_number", "<i4"),
 ])
+
+PASS_DTYPE = np.dtype([
+    ("start_ns", "<i8"), ("end_ns", "<i8"), ("requests", "<i8"), ("successes", "<i8"), ("clean_left", "<i8"),
+    ("free_pages", "<i8"), ("background_pages", "<i8"),
+])
+
+LOAD_DTYPE = np.dtype([("time_ns", "<i8"), ("lifetime_ns", "<i8"), ("order", "<i4"), ("migratetype", "<i4")])
+
+# Why a request has failed, by its number in `RESULT_DTYPE`'s cause; the first is that of a success.
+CAUSES = ("", "kernel page", "page kept", "stolen", "nothing isolated", "watermark")
 
 
 cdef class World:
@@ -50,6 +81,13 @@ cdef class World:
     parameters : dict of str to int
         A value for each name in `PARAMETERS`; units are in the names.
     seed : int
+    load : ndarray of LOAD_DTYPE, shape (allocations,), optional
+        A recorded load, in order of time, for parameters["loads"] copies of it.
+
+    Raises
+    ------
+    MisuseError
+        If a parameter is missing, unknown or out of range.
 
     Notes
     -----
@@ -62,12 +100,12 @@ cdef class World:
     cdef object error           # what the hook has raised
     cdef bint running
 
-    def __cinit__(self, zone, policy, dict parameters, seed):
+    def __cinit__(self, zone, policy, dict parameters, seed, load=None):
         cdef int64_t *values = <int64_t *> &self.w.p
+        cdef const uint8_t[::1] events
         cdef int k
         memset(&self.w, 0, sizeof(self.w))
-        if sizeof(params_t) != len(PARAMETERS) * sizeof(int64_t) or sizeof(result_t) != RESULT_DTYPE.itemsize:
-            raise MisuseError("the tables of names do not fit the structs")
+        check_tables()
         if zone.owner is None:
             raise MisuseError("zone: must be made with owners=True")
         if set(parameters) != set(PARAMETERS):
@@ -77,33 +115,44 @@ cdef class World:
                 raise MisuseError(f"{PARAMETERS[k]}={parameters[PARAMETERS[k]]}: allowed range is 0..2^62-1")
             values[k] = parameters[PARAMETERS[k]]
         self.check_parameters(zone)
+        events = checked_load(load, self.w.p.loads, zone.max_page_order).view(np.uint8)
         self.zone = zone
-        self.w.z = <zone_t *> <size_t> zone.address
+        self.attach(policy)
+        if not (load_start(&self.w, &events[0], events.shape[0] // sizeof(load_t)) and world_start(&self.w, seed)):
+            raise MemoryError("no memory for the tables of the world")
+
+    cdef int attach(self, policy) except -1:
+        """The machine of the one zone."""
+        cdef int k
+        self.w.z = <zone_t *> <size_t> self.zone.address
         machine_init(&self.w.m)
         for k in range(NR_GFP_ZONES):
             self.w.m.gfp_zone[k] = self.w.z.zone_idx
         machine_attach_zone(&self.w.m, self.w.z)
-        self.w.m.swap_total = self.w.m.swap_free = 2 * self.w.z.present_pages
-        self.w.m.swappiness = 60
+        self.w.m.swap_total = self.w.m.swap_free = self.w.p.swap_pages
+        self.w.m.swappiness = <int32_t> self.w.p.swappiness
+        self.w.m.no_lumpy = not self.w.p.lumpy
+        self.w.m.no_sync_pass = not self.w.p.sync_pass
+        self.w.m.kswapd_order0 = not self.w.p.kswapd_orders
         as_policy(policy, &self.w.m.policy)
         self.hook = policy.hook
         self.w.owner = <void *> self
-        if not world_start(&self.w, seed):
-            raise MemoryError("no memory for the tables of the world")
+        return 0
 
     cdef int check_parameters(self, zone) except -1:
         cdef params_t *p = &self.w.p
-        for name in ("builds", "anon_median_pages", "duration_median_ns", "gap_mean_ns", "kernel_rate_hz",
-                     "stream_period_ns", "resident_touch_ns", "request_period_ns", "requesters", "budget_pages",
-                     "kernel_life_ns", "kernel_long_life_ns", "anon_min_pages"):
+        for name in _POSITIVE:
             if (<int64_t *> p)[PARAMETERS.index(name)] < 1:
                 raise MisuseError(f"{name}=0: must be at least 1")
-        if p.request_order > zone.max_page_order:
-            raise MisuseError(f"request_order={p.request_order}: allowed range is 0..{zone.max_page_order}")
+        for name, high in (("request_order", zone.max_page_order), ("passes", LAST_PASS), ("swappiness", 100),
+                           ("chunk_pages", 1024), ("cpus", zone.cpus), ("process_kernel_pages", 1 << 16),
+                           ("anon_max_pages", 1 << 26), ("requests", 1 << 31), ("resident_pages", 1 << 31)):
+            if parameters_value(p, name) > high:
+                raise MisuseError(f"{name}={parameters_value(p, name)}: allowed range is 0..{high}")
         if p.cpus != zone.cpus:
             raise MisuseError(f"cpus={p.cpus}: the zone has {zone.cpus}")
-        if p.builds + p.requesters > 1000 or p.anon_min_pages > p.anon_max_pages or p.anon_max_pages > 1 << 26:
-            raise MisuseError("builds, requesters or anon_max_pages: too many")
+        if p.builds + p.loads + p.requesters > 1000 or p.anon_min_pages > p.anon_max_pages:
+            raise MisuseError("builds, loads, requesters or anon_min_pages: too many")
         return 0
 
     def __dealloc__(self):
@@ -150,19 +199,54 @@ cdef class World:
 
     def results(self):
         """The requests answered so far, in order of their ends: structured array, `RESULT_DTYPE`."""
-        cdef int64_t k
-        table = np.zeros(self.w.nr_results, dtype=RESULT_DTYPE)
-        for k in range(self.w.nr_results):
-            table[k] = np.frombuffer((<char *> &self.w.result[k])[:sizeof(result_t)], dtype=RESULT_DTYPE)[0]
-        return table
+        return np.frombuffer((<char *> self.w.result)[:self.w.nr_results * sizeof(result_t)], dtype=RESULT_DTYPE)
+
+    def passes(self):
+        """The passes that have ended: structured array, `PASS_DTYPE`."""
+        cdef int64_t n = 0
+        while n < LAST_PASS and self.w.passes[n].end_ns:
+            n += 1
+        return np.frombuffer((<char *> self.w.passes)[:n * sizeof(pass_t)], dtype=PASS_DTYPE)
 
     def totals(self):
         """Counters of the whole run."""
         return {"events": self.w.events, "background_pages": self.w.background_pages,
-                "background_failed": self.w.background_failed, "rereads": self.w.rereads, "swapins": self.w.swapins,
+                "background_failed": self.w.background_failed, "no_progress": self.w.no_progress,
+                "rereads": self.w.rereads, "swapins": self.w.swapins,
                 "kswapd_scanned": self.w.m.kswapd.total.scanned, "simulated_ns": self.w.now,
                 "blocked_ns": self.w.blocked_ns, "held_ns": self.w.held_ns,
-                "dirty_pages": self.w.dirty_last - self.w.dirty_first, **self.zone.vmstat()}
+                "dirty_pages": self.w.dirty_last - self.w.dirty_first,
+                "present_pages": self.w.z.present_pages, **self.zone.vmstat()}
+
+
+cdef int64_t parameters_value(const params_t *p, name) except? -1:
+    return (<const int64_t *> p)[PARAMETERS.index(name)]
+
+
+cdef int check_tables() except -1:
+    """The names that Python reads must lie where the structs have their fields."""
+    if sizeof(params_t) != len(PARAMETERS) * sizeof(int64_t) or sizeof(result_t) != RESULT_DTYPE.itemsize or \
+            sizeof(pass_t) != PASS_DTYPE.itemsize or sizeof(load_t) != LOAD_DTYPE.itemsize:
+        raise MisuseError("the tables of names do not fit the structs")
+    return 0
+
+
+cdef object checked_load(object load, int64_t loads, int max_page_order):
+    """The recorded load as an array that can be copied; one record for none."""
+    if (load is None) != (loads == 0):
+        raise MisuseError(f"loads={loads}: copies of a recorded load, which must be given with them")
+    if load is None:
+        return np.zeros(1, LOAD_DTYPE)
+    if not isinstance(load, np.ndarray) or load.dtype != LOAD_DTYPE or load.ndim != 1 or not len(load):
+        raise MisuseError("load: a non-empty array of LOAD_DTYPE is wanted")
+    times = load["time_ns"]
+    if times[0] < 0 or (np.diff(times) < 0).any() or (load["lifetime_ns"] < 0).any() or times.max() >= 1 << 62:
+        raise MisuseError("load: times must ascend from 0 or above, and lifetimes not be negative")
+    if not ((load["order"] >= 0) & (load["order"] <= max_page_order)).all():
+        raise MisuseError(f"load: order: allowed range is 0..{max_page_order}")
+    if not ((load["migratetype"] >= 0) & (load["migratetype"] <= 2)).all():
+        raise MisuseError("load: migratetype: allowed range is 0..2")
+    return np.ascontiguousarray(load)
 
 
 cdef int consult_hook(world_t *w, request_t *r) noexcept with gil:

@@ -9,43 +9,55 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import FormatError, MisuseError
-from ..flags import GFP
 from ..machine import PRESETS
+from .parameters import PAGE_SIZE, PAGES_4GIB, SECOND_NS, world_parameters
 
 __all__ = ["PRESET_CHANGES", "StudyConfig", "preset_config"]
 
-PAGE_SIZE = 4096
-PAGES_4GIB = 1 << 20
-CHUNK_BYTES = 8 * PAGE_SIZE  # what the stream reader reads at once
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 LARGEST = 1 << 40
 
-# Ranges of fields that are narrower than 0..2^40.
+# Ranges of fields that are narrower than 0..2^40; shares (`_permille`) are 0..1000 unless they stand here.
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "memory_pages": (1, 1 << 31),
+        "min_free_kbytes": (0, 1 << 31),
         "cpus": (1, 4096),
         "boot_permille": (0, 900),
-        "builds": (0, 900),
+        "pcp_batch": (0, 1 << 24),
+        "pcp_high": (0, 1 << 24),
+        "swap_permille": (0, 100_000),
+        "swappiness": (0, 100),
+        "builds": (0, 800),
         "process_pages": (1, 1 << 26),
         "process_pages_least": (1, 1 << 26),
         "process_sigma": (0, 2),
         "process_time_sigma": (0, 2),
         "process_ms": (1, LARGEST),
         "gap_ms": (1, LARGEST),
-        "kernel_rate_hz": (1, 1_000_000),
+        "process_kernel_pages": (0, 1 << 16),
+        "load_copies": (0, 100),
+        "load_time_percent": (1, 1_000_000),
+        "kernel_rate_hz": (0, 1_000_000),
         "kernel_life_ms": (1, LARGEST),
         "kernel_long_life_ms": (1, LARGEST),
         "stream_mib_per_s": (0.001, 100_000),
-        "resident_permille": (0, 1000),
         "resident_touches_hz": (1, 1_000_000),
-        "warmup_pinned_permille": (0, 1000),
+        "flush_ms": (1, LARGEST),
+        "warmup_permille": (0, 100_000),
+        "unmovable_short_life_ms": (1, LARGEST),
+        "unmovable_long_life_ms": (1, LARGEST),
         "request_mib_per_s": (0.001, 1_000_000),
         "period_percent": (1, 100_000),
         "requesters": (1, 100),
-        "disk_mib_per_s": (0.001, 1_000_000),
+        "passes": (1, 3),
+        "congestion_ms": (1, LARGEST),
+        "retry_ms": (1, LARGEST),
+        "chunk_pages": (1, 1024),
         "budget_pages": (1, 1 << 20),
+        "yield_us": (1, LARGEST),
+        "disk_mib_per_s": (0.001, 1_000_000),
+        "cold_read_pages": (1, 1 << 20),
+        "hot_read_pages": (1, 1 << 20),
     }
 )
 
@@ -62,11 +74,19 @@ class StudyConfig:
     preset : str
         "x86_64" (huge pages of order 9) or "ppc64" (order 12).
     memory_pages : int, pages
+    min_free_kbytes : int, KiB
+        0: from the size of the memory, as the kernel does.
     cpus : int
+    pcp_batch, pcp_high : int, pages
+        Per-CPU lists; 0: as the kernel does. Both 1: no lists, in effect.
     boot_permille : int
         Memory that boot has taken for ever.
+    swap_permille : int, permille of memory
+    swappiness : int, 0..100
     builds : int
-        Build processes at work at any time (A1); 0: five for 4 GiB, in proportion.
+        Build processes at work at any time (A1); 0: as many as the preset has for 4 GiB, in proportion.
+    builds_4gib : int
+        That number.
     process_pages, process_pages_least, process_pages_most_permille : int, pages, pages, permille of memory
         Anonymous memory of one process: median of the lognormal distribution and its bounds.
     process_sigma : float
@@ -75,22 +95,36 @@ class StudyConfig:
         Undisturbed duration of one process: median, and standard deviation of the natural logarithm.
     gap_ms : int, ms
         Mean pause between two processes (exponential).
+    process_kernel_pages, process_order2_permille : int, pages, permille of processes
+        Kernel pages of a process, besides one block of order 1 and a page table for 512 pages; and how many have a
+        block of order 2.
+    touch_permille, recent_permille : int
+        Uses of own pages for each page faulted in, and the part of them that goes to the latest tenth.
     cold_pages, dirty_pages, slab_pages : int, pages
         File pages that a process reads once, that it writes, and reclaimable slab pages that it makes.
     hot_touches : int
         Uses of its build's part of the hot set.
     hot_pages : int, pages for 4 GiB
         Hot set of all builds together.
+    load_copies, load_time_percent : int
+        A recorded load in place of A1 and A2 (see `buddycap.lab.load`): how many run at once, and its times, in percent
+        of the recorded ones: 200 is half as fast.
     kernel_rate_hz : int, 1/s
-        Short kernel allocations for each build (A2).
-    kernel_life_ms, kernel_long_life_ms : int, ms
-        Mean life of nine tenths and of one tenth of them.
+        Short kernel allocations for each CPU (A2).
+    kernel_order1_permille, kernel_order2_permille, kernel_order3_permille : int
+        How many of them have these orders; the others have order 0.
+    kernel_life_ms, kernel_long_life_ms, kernel_long_permille : int, ms, ms, permille
+        Mean life of most of them (exponential), of the others, and the part of these.
     stream_mib_per_s : float, MiB/s
         Reader of a file that is never read again (A3).
     resident_permille : float, permille of memory
         Program that keeps its memory (A4).
     resident_touches_hz : int, 1/s
         Uses of its pages, skewed.
+    flush_ms, dirty_age_ms : int, ms
+        pdflush (A5): how often it looks, and the age at which a dirty page is written.
+    dirty_background_permille, dirty_limit_permille : int, permille of memory
+        Dirty pages above which it writes the oldest, and above which writers wait for the disk.
     warmup_s : int, s
         Simulated time before the first request (A6).
     warmup_permille : int, permille of memory
@@ -98,26 +132,45 @@ class StudyConfig:
     warmup_slab_permille, warmup_pinned_permille : int, permille of these file pages, permille of the slab pages
         Slab pages made meanwhile, and their part that is pinned for ever.
     unmovable_permille : int, permille of these file pages
-        Unmovable kernel pages made meanwhile: half of them live 5 s, three tenths 120 s, two tenths for ever.
+        Unmovable kernel pages made meanwhile.
+    unmovable_short_permille, unmovable_long_permille : int, permille of those pages
+        Parts with a short and a long life; the others live for ever.
+    unmovable_short_life_ms, unmovable_long_life_ms : int, ms
+        Mean of these lives (exponential).
     request_mib_per_s : float, MiB/s
         Rate of the requests (A7); each asks for one huge page, and there are as many as fit into the memory.
     period_percent : int, percent
         Time between two requests, of what that rate asks for.
     requesters : int
-        Tasks that share the requests.
-    congestion_permille : int
-        Length of congestion_wait in thousandths of the kernel's.
+        Tasks that share the requests; each makes one a period.
+    repeat : bool
+        They use __GFP_REPEAT.
+    passes : int, 1..3
+        Under load; again, after all has been freed; and at rest.
+    rest_s : int, s
+        Time between the end of the load and the file that is read before the pass at rest.
+    lumpy, sync_pass, kswapd_orders : bool
+        What Linux has: lumpy reclaim; the wait and the synchronous second pass of direct reclaim for large orders;
+        kswapd balancing for the order asked for.
+    congestion_ms, retry_ms : int, ms
+        congestion_wait of reclaim, and of an allocation that is tried again.
     congestion_pages : int, pages
         congestion_wait ends early when a longer queue of writes has gone down to this.
     scan_ns, free_ns, active_ns, pageout_ns, fault_ns : int, ns
         Cost of a page scanned, freed, moved from an active list, written out, and faulted in.
     look_ps : int, ps
         Cost of a page frame looked at by lumpy reclaim.
+    chunk_pages : int, pages
+        What an actor allocates in one event.
     budget_pages : int, pages
         Most pages that a reclaimer scans in one event.
+    yield_us : int, us
+        Work after which an actor lets others come in.
     disk_mib_per_s : float, MiB/s
+    cold_read_pages, hot_read_pages : int, pages
+        One read of a file that is read once, and of the hot set.
     read_cost_us, swap_cost_us, write_cost_us : int, us
-        Of the disk, besides the transfer: a read of 16 or 32 pages, a page from swap, a page written.
+        Of the disk, besides the transfer: a read, a page from swap, a page written.
 
     Raises
     ------
@@ -132,9 +185,15 @@ class StudyConfig:
 
     preset: str = "x86_64"
     memory_pages: int = 1 << 18
+    min_free_kbytes: int = 0
     cpus: int = 4
+    pcp_batch: int = 0
+    pcp_high: int = 0
     boot_permille: int = 15
+    swap_permille: int = 2000
+    swappiness: int = 60
     builds: int = 0
+    builds_4gib: int = 5
     process_pages: int = 5000
     process_pages_least: int = 200
     process_pages_most_permille: int = 125
@@ -142,26 +201,51 @@ class StudyConfig:
     process_ms: int = 1500
     process_time_sigma: float = 0.5
     gap_ms: int = 30
+    process_kernel_pages: int = 6
+    process_order2_permille: int = 500
+    touch_permille: int = 500
+    recent_permille: int = 700
     cold_pages: int = 120
     dirty_pages: int = 60
     slab_pages: int = 8
     hot_touches: int = 1500
     hot_pages: int = 35000
-    kernel_rate_hz: int = 200
+    load_copies: int = 1
+    load_time_percent: int = 100
+    kernel_rate_hz: int = 250
+    kernel_order1_permille: int = 150
+    kernel_order2_permille: int = 100
+    kernel_order3_permille: int = 50
     kernel_life_ms: int = 50
     kernel_long_life_ms: int = 60_000
+    kernel_long_permille: int = 100
     stream_mib_per_s: float = 5
     resident_permille: float = 62.5
     resident_touches_hz: int = 160
+    flush_ms: int = 1000
+    dirty_age_ms: int = 30_000
+    dirty_background_permille: int = 50
+    dirty_limit_permille: int = 100
     warmup_s: int = 20
     warmup_permille: int = 1150
     warmup_slab_permille: int = 100
     warmup_pinned_permille: int = 30
     unmovable_permille: int = 70
+    unmovable_short_permille: int = 500
+    unmovable_short_life_ms: int = 5000
+    unmovable_long_permille: int = 300
+    unmovable_long_life_ms: int = 120_000
     request_mib_per_s: float = 16
     period_percent: int = 100
     requesters: int = 1
-    congestion_permille: int = 1000
+    repeat: bool = False
+    passes: int = 1
+    rest_s: int = 30
+    lumpy: bool = True
+    sync_pass: bool = True
+    kswapd_orders: bool = True
+    congestion_ms: int = 100
+    retry_ms: int = 20
     congestion_pages: int = 1000
     scan_ns: int = 500
     free_ns: int = 500
@@ -169,8 +253,12 @@ class StudyConfig:
     pageout_ns: int = 2000
     fault_ns: int = 1300
     look_ps: int = 30_000
+    chunk_pages: int = 8
     budget_pages: int = 32
+    yield_us: int = 20
     disk_mib_per_s: float = 60
+    cold_read_pages: int = 32
+    hot_read_pages: int = 16
     read_cost_us: int = 4000
     swap_cost_us: int = 1000
     write_cost_us: int = 20
@@ -180,7 +268,7 @@ class StudyConfig:
             raise MisuseError(f"preset={self.preset!r}: allowed are {', '.join(PRESETS)}")
         for field in fields(self):
             if field.name != "preset":
-                _check(field.name, getattr(self, field.name), field.type is float)
+                _check(field.name, getattr(self, field.name), field.type)
         least = 64 << PRESETS[self.preset].pageblock_order
         if self.memory_pages < least:
             raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {least}")
@@ -193,7 +281,7 @@ class StudyConfig:
     @property
     def nr_builds(self) -> int:
         """Number of builds."""
-        return self.builds or max(1, round(5 * self.memory_pages / PAGES_4GIB))
+        return self.builds or max(1, round(self.builds_4gib * self.memory_pages / PAGES_4GIB))
 
     @property
     def period_ns(self) -> int:
@@ -274,56 +362,17 @@ class StudyConfig:
             name = re.split(r"[=:]", str(error))[0]
             raise FormatError(str(error), str(path), _line_of(text, name)) from None
 
-    def parameters(self, *, warm: bool) -> dict[str, int]:
-        """Values for `buddycap._world.World`; `warm`: the memory is in use already, so there is no warm-up."""
-        pages = self.memory_pages
-        start_ns = (2 if warm else self.warmup_s) * SECOND_NS
-        return {
-            "builds": self.nr_builds,
-            "anon_median_pages": self.process_pages,
-            "anon_min_pages": self.process_pages_least,
-            "anon_max_pages": pages * self.process_pages_most_permille // 1000,
-            "anon_sigma_q16": round(self.process_sigma * 65536),
-            "duration_median_ns": self.process_ms * MS_NS,
-            "duration_sigma_q16": round(self.process_time_sigma * 65536),
-            "gap_mean_ns": self.gap_ms * MS_NS,
-            "cold_pages": self.cold_pages,
-            "hot_touches": self.hot_touches,
-            "hot_pages": self.hot_pages * pages // PAGES_4GIB,
-            "dirty_pages": self.dirty_pages,
-            "slab_pages": self.slab_pages,
-            "kernel_rate_hz": self.kernel_rate_hz * self.nr_builds,
-            "kernel_life_ns": self.kernel_life_ms * MS_NS,
-            "kernel_long_life_ns": self.kernel_long_life_ms * MS_NS,
-            "stream_period_ns": int(CHUNK_BYTES * SECOND_NS // (self.stream_mib_per_s * (1 << 20))),
-            "resident_pages": int(pages * self.resident_permille // 1000),
-            "resident_touch_ns": SECOND_NS // self.resident_touches_hz,
-            "warmup_pages": 0 if warm else pages * self.warmup_permille // 1000,
-            "warmup_ns": start_ns,
-            "warmup_slab_permille": self.warmup_slab_permille,
-            "warmup_pinned_permille": self.warmup_pinned_permille,
-            "warmup_unmovable_permille": self.unmovable_permille,
-            "request_start_ns": start_ns,
-            "request_period_ns": self.period_ns,
-            "request_order": self.order,
-            "request_gfp": int(GFP.HIGHUSER_MOVABLE | GFP.COMP | GFP.NOWARN),
-            "requests": pages >> self.order,
-            "requesters": self.requesters,
-            "congestion_pages": self.congestion_pages,
-            "congestion_ms_permille": self.congestion_permille,
-            "cpus": self.cpus,
-            "budget_pages": self.budget_pages,
-            "scan_ns": self.scan_ns,
-            "free_ns": self.free_ns,
-            "look_ps": self.look_ps,
-            "active_ns": self.active_ns,
-            "pageout_ns": self.pageout_ns,
-            "fault_ns": self.fault_ns,
-            "disk_page_ns": int(PAGE_SIZE * SECOND_NS // (self.disk_mib_per_s * (1 << 20))),
-            "disk_read_ns": self.read_cost_us * 1000,
-            "disk_swapin_ns": self.swap_cost_us * 1000,
-            "disk_write_ns": self.write_cost_us * 1000,
-        }
+    def parameters(self, *, warm: bool, load_ns: int = 0) -> dict[str, int]:
+        """Return the values for `buddycap._world.World`.
+
+        Parameters
+        ----------
+        warm : bool
+            The memory is in use already, so there is no warm-up.
+        load_ns : int, ns
+            Length of the recorded load that replaces the builds and the short kernel allocations; 0: there is none.
+        """
+        return world_parameters(self, warm=warm, load_ns=load_ns)
 
 
 PRESET_CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -356,12 +405,16 @@ def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig
     return config.replace(**{**PRESET_CHANGES[preset], **changes})
 
 
-def _check(name: str, value: object, is_float: bool) -> None:
-    """Refuse a number of the wrong type or out of range."""
-    wanted = "a number" if is_float else "an integer"
-    if isinstance(value, bool) or not isinstance(value, (int, float) if is_float else int):
+def _check(name: str, value: object, kind: object) -> None:
+    """Refuse a value of the wrong type or out of range."""
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise MisuseError(f"{name}={value!r}: True or False is wanted")
+        return
+    wanted = "a number" if kind is float else "an integer"
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         raise MisuseError(f"{name}={value!r}: {wanted} is wanted")
-    low, high = _RANGES.get(name, (0, LARGEST))
+    low, high = _RANGES.get(name, (0, 1000 if name.endswith("_permille") else LARGEST))
     if not low <= value <= high:
         raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
 

@@ -8,15 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Zone
-from .._world import World
-from ..errors import MisuseError
-from ..formats.kpageflags import ZoneFrames
-from ..formats.snapshot import read_snapshot
+from .._world import CAUSES, World
+from ..formats.kpageflags import ZoneFrames, read_kpageflags
 from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
 
-__all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
+__all__ = ["Run", "frames_from_recording", "run_once", "study_zone"]
+
+PATH_CAPTURED = 4
+SECOND_NS = 1_000_000_000
+
+# Means over the requests of a pass, and totals over them.
+_MEANS = ("scanned", "freed", "steals", "own", "merged", "foreign", "largest", "sync_waits", "reclaims")
+_TOTALS = ("givebacks", "holds", "rescued", "queue_waits", "sync_passes", "oom_rounds")
+_COUNTERS = ("rereads", "swapins", "kswapd_scanned", "no_progress", "background_failed", "events")
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,10 @@ class Run:
     policy : str
     seed : int
     requests : ndarray, shape (requests,)
-        One record a request: `buddycap._world.RESULT_DTYPE`.
+        One record a request, in order of their ends: `buddycap._world.RESULT_DTYPE`. Field `path` is how it ended (4:
+        from a capture list, 7: failed), `page` the page or -1, `cause` an index in `buddycap._world.CAUSES`.
+    passes : ndarray, shape (passes,)
+        One record a pass: `buddycap._world.PASS_DTYPE`.
     totals : dict
         Counters of the whole run.
     digest : str
@@ -39,21 +48,63 @@ class Run:
     policy: str
     seed: int
     requests: NDArray[np.void]
+    passes: NDArray[np.void]
     totals: dict[str, int]
     digest: str
     cpu_s: float
 
     def summary(self) -> dict[str, float]:
-        """Return the figures of a run that are compared between policies."""
-        table = self.requests
-        mean = {name: float(table[name].mean()) for name in ("steals", "own", "merged", "foreign", "scanned", "freed")}
+        """Return the figures of a run that are compared between policies; see docs/model.md for each.
+
+        Figures of requests are those of the first pass. What the clock of the host says (`cpu_s`) is not among them.
+
+        Examples
+        --------
+        >>> from buddycap import POLICIES
+        >>> run = run_once(StudyConfig(memory_pages=1 << 15, warmup_s=1), POLICIES["none"], seed=1)
+        >>> figures = run.summary()
+        >>> round(figures["ceiling_percent"] - figures["success_percent"] - 100 * figures["clean_left"] / 64, 9)
+        0.0
+        """
+        table = self.requests[self.requests["pass_number"] == 1]
+        first = self.passes[0]
+        ok = table["page"] >= 0
+        failed = table[~ok]
+        blocks = int(first["requests"])
+        seconds = int(first["end_ns"] - first["start_ns"]) / SECOND_NS
         return {
-            "success_percent": 100 * float((table["page"] >= 0).mean()),
+            "success_percent": 100 * float(ok.mean()),
+            **{f"success{k + 1}_percent": _percent(self.passes[k]) for k in range(1, len(self.passes))},
+            "ceiling_percent": 100 * int(first["successes"] + first["clean_left"]) / blocks,
+            "clean_left": int(first["clean_left"]),
+            "free_percent": 100 * int(first["free_pages"]) / self.totals["present_pages"],
+            **{f"tenth{k}_percent": 100 * float(part.mean()) for k, part in enumerate(np.array_split(ok, 10), 1)},
             "latency_ms": float(table["latency_ns"].mean()) / 1e6,
-            "captured_success": int((table["path"] == 4).sum()),
-            "givebacks": int(table["givebacks"].sum()),
-            **mean,
+            "latency_median_ms": float(np.median(table["latency_ns"])) / 1e6,
+            "latency_worst_ms": float(table["latency_ns"].max()) / 1e6,
+            "wait_ms": float(table["wait_ns"].mean()) / 1e6,
+            "sync_wait_ms": float(table["sync_wait_ns"].mean()) / 1e6,
+            **{name: float(table[name].mean()) for name in _MEANS},
+            **{name: int(table[name].sum()) for name in _TOTALS},
+            "captured_success": int((table["path"] == PATH_CAPTURED).sum()),
+            **{f"failed_{_word(CAUSES[k])}": int((failed["cause"] == k).sum()) for k in range(1, len(CAUSES))},
+            "background_per_s": int(first["background_pages"]) / seconds if seconds else 0.0,
+            **{name: self.totals[name] for name in _COUNTERS},
+            "blocked_ms": self.totals["blocked_ns"] / 1e6,
+            "held_ms": self.totals["held_ns"] / 1e6,
+            "direct_scanned": int(self.totals["pgscan_direct"]),
+            "pass_s": seconds,
         }
+
+
+def _percent(row: np.void) -> float:
+    """Return the success of a pass."""
+    return 100 * int(row["successes"]) / int(row["requests"])
+
+
+def _word(text: str) -> str:
+    """Return a cause as a part of a name."""
+    return text.replace(" ", "_")
 
 
 def study_zone(config: StudyConfig, seed: int) -> Zone:
@@ -66,21 +117,13 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
         present_ranges=[(boot, config.memory_pages)],
         max_page_order=preset.max_page_order,
         pageblock_order=preset.pageblock_order,
+        min_free_kbytes=config.min_free_kbytes or None,
         cpus=config.cpus,
+        pcp_batch=config.pcp_batch or None,
+        pcp_high=config.pcp_high or None,
         owners=True,
         seed=seed,
     )
-
-
-def make_world(
-    config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None
-) -> tuple[Zone, World]:
-    """Return the memory of a run and the world around it, before the first event; arguments as for `run_once`."""
-    if frames is None:
-        zone = study_zone(config, seed)
-    else:
-        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
-    return zone, World(zone, policy, config.parameters(warm=frames is not None), seed)
 
 
 def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None) -> Run:
@@ -107,15 +150,27 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     (64, True)
     """
     begin = time.process_time()
-    zone, world = make_world(config, policy, seed, frames)
+    if frames is None:
+        zone = study_zone(config, seed)
+    else:
+        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
+    world = World(zone, policy, config.parameters(warm=frames is not None), seed)
     while not world.run():
         pass
-    requests, totals = world.results(), world.totals()
-    return Run(policy.name, seed, requests, totals, zone.digest(), time.process_time() - begin)
+    totals = world.totals()
+    return Run(
+        policy.name,
+        seed,
+        world.results(),
+        world.passes(),
+        totals,
+        zone.digest(),
+        time.process_time() - begin,
+    )
 
 
 def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
-    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
+    """Read one zone of a recording: the one named, or the largest.
 
     Raises
     ------
@@ -124,7 +179,5 @@ def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFram
     MisuseError
         If there is no zone of that name.
     """
-    frames = {part.name: part for part in read_snapshot(path).frames}
-    if zone is not None and zone not in frames:
-        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
-    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))
+    zones = read_kpageflags(path, zones=[zone] if zone else None)
+    return max(zones, key=lambda frames: int(np.count_nonzero(frames.kinds)))

@@ -7,9 +7,7 @@ from ._core cimport (GFP_IO, GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_R
 
 cdef enum:
     GFP_USER_PAGE = GFP_KERNEL | GFP_HIGHMEM | GFP_MOVABLE | 0x20000     # GFP_HIGHUSER_MOVABLE
-    COLD_READ = 32              # pages of one read of a file that is not in the cache
-    HOT_READ = 16
-    SECOND = 1000000000
+    PAGE_TABLE_PAGES = 512      # pages that one page table maps
 
 cdef enum:                      # where a build stands
     BUILD_GAP = 0
@@ -33,11 +31,11 @@ cdef void start_process(world_t *w, task_t *t) noexcept nogil:
     cdef int k
     t.pages_goal = lognormal(w.exp2_q30, t.random, w.p.anon_median_pages, w.p.anon_sigma_q16)
     t.pages_goal = min(max(t.pages_goal, w.p.anon_min_pages), w.p.anon_max_pages)
-    t.period_ns = duration * CHUNK // t.pages_goal
-    t.quota[DUE_PAGE_TABLE] = (t.pages_goal + 511) // 512
+    t.period_ns = duration * w.p.chunk_pages // t.pages_goal
+    t.quota[DUE_PAGE_TABLE] = (t.pages_goal + PAGE_TABLE_PAGES - 1) // PAGE_TABLE_PAGES
     t.quota[DUE_COLD] = w.p.cold_pages
     t.quota[DUE_HOT] = w.p.hot_touches
-    t.quota[DUE_TOUCH] = t.pages_goal // 2
+    t.quota[DUE_TOUCH] = t.pages_goal * w.p.touch_permille // 1000
     t.quota[DUE_DIRTY] = w.p.dirty_pages
     t.quota[DUE_SLAB] = w.p.slab_pages
     for k in range(NR_DUES):
@@ -52,8 +50,8 @@ cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
     if t.hot[number] >= 0:
         mark_page_accessed(w.z, t.hot[number])
         return 1
-    number -= number % HOT_READ
-    for k in range(number, min(number + HOT_READ, t.hot_size)):
+    number -= number % w.p.hot_read_pages
+    for k in range(number, min(number + w.p.hot_read_pages, t.hot_size)):
         absent += t.hot[k] < 0
     t.want_index = number
     wish(t, WANT_HOT, 0, GFP_USER_PAGE, absent)
@@ -62,9 +60,9 @@ cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
 
 cdef int touch_anon(world_t *w, task_t *t) noexcept nogil:
     """Use an own page, mostly a recent one; 0 if it is in swap."""
-    cdef int64_t recent = max(t.pages_done // 10, <int64_t> CHUNK)
+    cdef int64_t recent = max(t.pages_done // 10, w.p.chunk_pages)
     cdef int64_t span = t.pages_done
-    if permille(t.random, 700):
+    if permille(t.random, w.p.recent_permille):
         span = min(recent, span)
     if touch_own(w, t, t.pages_done - 1 - <int64_t> below(t.random, span)):
         return 1
@@ -90,8 +88,8 @@ cdef int64_t build_due(world_t *w, task_t *t, int kind) noexcept nogil:
         else:
             touch_anon(w, t)
     elif kind == DUE_COLD or kind == DUE_DIRTY:
-        t.done[kind] += CHUNK
-        wish(t, WANT_CACHE if kind == DUE_COLD else WANT_DIRTY, 0, GFP_USER_PAGE, CHUNK)
+        t.done[kind] += w.p.chunk_pages
+        wish(t, WANT_CACHE if kind == DUE_COLD else WANT_DIRTY, 0, GFP_USER_PAGE, w.p.chunk_pages)
     else:
         t.done[kind] += 1
         if kind == DUE_SLAB:
@@ -110,15 +108,16 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
         wish(t, WANT_KERNEL, 1, GFP_KERNEL, 1)
     elif t.state == BUILD_STACK:
         t.state = BUILD_PAGES
-        wish(t, WANT_KERNEL, 0, GFP_KERNEL, 6)
+        if w.p.process_kernel_pages:
+            wish(t, WANT_KERNEL, 0, GFP_KERNEL, w.p.process_kernel_pages)
     elif t.state == BUILD_PAGES:
         t.state = BUILD_RUN
-        if permille(t.random, 500):
+        if permille(t.random, w.p.process_order2_permille):
             wish(t, WANT_KERNEL, 2, GFP_KERNEL, 1)
     elif t.pages_done >= t.pages_goal:
         drop_own(w, t)
         t.state = BUILD_GAP
-        return exponential(t.random, w.p.gap_mean_ns)
+        return exponential(w.log2_q24, t.random, w.p.gap_mean_ns)
     else:
         kind = next_due(t)
         while kind != NR_DUES:
@@ -126,7 +125,7 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
             if t.want != WANT_NOTHING:
                 return 0
             kind = next_due(t)
-        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(<int64_t> CHUNK, t.pages_goal - t.pages_done))
+        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return t.period_ns
     return 0
 
@@ -135,22 +134,25 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
 
 cdef int64_t kernel_next(world_t *w, task_t *t) noexcept nogil:
     """A2: short kernel allocations of small orders."""
-    cdef uint64_t draw = below(t.random, 100)
-    wish(t, WANT_TIMED, (draw >= 70) + (draw >= 85) + (draw >= 95), GFP_KERNEL, 1)
-    return exponential(t.random, SECOND // w.p.kernel_rate_hz)
+    cdef int64_t draw = 999 - <int64_t> below(t.random, 1000)
+    cdef int64_t high = w.p.kernel_order3_permille
+    cdef int64_t middle = high + w.p.kernel_order2_permille
+    cdef int order = (draw < high) + (draw < middle) + (draw < middle + w.p.kernel_order1_permille)
+    wish(t, WANT_TIMED, order, GFP_KERNEL, 1)
+    return exponential(w.log2_q24, t.random, w.p.kernel_period_ns)
 
 
 cdef int64_t stream_next(world_t *w, task_t *t) noexcept nogil:
     """A3: a reader that streams through a file once."""
-    t.done[DUE_COLD] += CHUNK
-    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, CHUNK)
+    t.done[DUE_COLD] += w.p.chunk_pages
+    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, w.p.chunk_pages)
     return w.p.stream_period_ns
 
 
 cdef int64_t resident_next(world_t *w, task_t *t) noexcept nogil:
     """A4: a program that fills its memory during the warm-up and then uses it, some of it much more than the rest."""
     if t.pages_done < t.pages_goal:
-        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(<int64_t> CHUNK, t.pages_goal - t.pages_done))
+        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return t.period_ns
     if not touch_own(w, t, skewed(t.random, t.pages_done)):
         wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
@@ -158,10 +160,9 @@ cdef int64_t resident_next(world_t *w, task_t *t) noexcept nogil:
 
 
 cdef int64_t pdflush_next(world_t *w, task_t *t) noexcept nogil:
-    """A5: writes what has been dirty for 30 s, and more if more than 5 % of memory is dirty."""
-    cdef int64_t dirty = w.dirty_last - w.dirty_first
-    flush_dirty(w, dirty - w.z.present_pages // 20, w.now - 30 * <int64_t> SECOND)
-    return SECOND
+    """A5: writes what has been dirty for long, and more if too much of memory is dirty."""
+    flush_dirty(w, w.dirty_last - w.dirty_first - w.p.dirty_background_pages, w.now - w.p.dirty_age_ns)
+    return w.p.flush_period_ns
 
 
 cdef int64_t warmup_next(world_t *w, task_t *t) noexcept nogil:
@@ -178,52 +179,65 @@ cdef int64_t warmup_next(world_t *w, task_t *t) noexcept nogil:
         return 0
     if t.pages_done >= w.p.warmup_pages:
         return -1
-    t.pages_done += CHUNK
-    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, CHUNK)
+    t.pages_done += w.p.chunk_pages
+    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, w.p.chunk_pages)
     return t.period_ns
 
 
-cdef int64_t requester_next(world_t *w, task_t *t) noexcept nogil:
-    """A7: one attempt a period, each block kept; late ones follow at once."""
-    cdef int64_t wait = t.request_start + w.p.request_period_ns - w.now
-    if t.pages_done and wait > 0:
-        return wait
-    if t.pages_done == t.pages_goal:
-        w.requesters_done += 1
-        return -1
-    t.pages_done += 1
-    t.request_start = w.now
-    w.serial += 1
-    t.serial = w.serial
-    t.steals = 0
-    wish(t, WANT_HUGE, <int> w.p.request_order, <uint32_t> w.p.request_gfp, 1)
-    return 0
-
-
 cdef int64_t actor_next(world_t *w, task_t *t) noexcept nogil:
-    if t.kind == TASK_BUILD:
-        return build_next(w, t)
-    if t.kind == TASK_KERNEL:
-        return kernel_next(w, t)
-    if t.kind == TASK_STREAM:
-        return stream_next(w, t)
+    if t.kind == TASK_REQUESTER:
+        return requester_next(w, t)
     if t.kind == TASK_RESIDENT:
         return resident_next(w, t)
     if t.kind == TASK_PDFLUSH:
         return pdflush_next(w, t)
     if t.kind == TASK_WARMUP:
         return warmup_next(w, t)
-    return requester_next(w, t)
+    if t.kind == TASK_FLUSHER:
+        return flusher_next(w, t)
+    if w.resting:
+        return killed(w, t)
+    if t.kind == TASK_BUILD:
+        return build_next(w, t)
+    if t.kind == TASK_KERNEL:
+        return kernel_next(w, t)
+    if t.kind == TASK_LOAD:
+        return load_next(w, t)
+    return stream_next(w, t)
+
+
+cdef inline int64_t read_ns(world_t *w, int64_t pages) noexcept nogil:
+    """Time of one read."""
+    return w.p.disk_read_ns + pages * w.p.disk_page_ns
+
+
+cdef int64_t cold_reads(world_t *w, int64_t pages) noexcept nogil:
+    """Reads that the last chunk of so many pages of a file has completed."""
+    return pages // w.p.cold_read_pages - (pages - w.p.chunk_pages) // w.p.cold_read_pages
+
+
+cdef int64_t throttle_writer(world_t *w) noexcept nogil:
+    """Too much is dirty: the writer writes the surplus and waits for the disk.  Linux: balance_dirty_pages."""
+    cdef int64_t surplus = w.dirty_last - w.dirty_first - w.p.dirty_limit_pages
+    if surplus <= 0:
+        return 0
+    flush_dirty(w, surplus, 0)
+    return max(w.disk_free_at - w.now, <int64_t> 0)
 
 
 cdef int64_t read_delay(world_t *w, task_t *t, int32_t filled) noexcept nogil:
-    """How long the task waits for the disk after it has got the pages for what it reads."""
+    """How long the task waits for the disk after it has got the pages for what it reads or writes."""
+    cdef int64_t reads = 0
     if t.kind == TASK_WARMUP or t.kind == TASK_RESIDENT and filled == WANT_ANON:
         return 0
     if filled == WANT_HOT:
-        return disk_busy(w, w.p.disk_read_ns + HOT_READ * w.p.disk_page_ns) - w.now
+        return disk_busy(w, read_ns(w, w.p.hot_read_pages)) - w.now
     if filled == WANT_SWAPIN:
         return disk_busy(w, w.p.disk_swapin_ns + w.p.disk_page_ns) - w.now
-    if filled == WANT_CACHE and t.done[DUE_COLD] % COLD_READ == 0:
-        return disk_busy(w, w.p.disk_read_ns + COLD_READ * w.p.disk_page_ns) - w.now
-    return 0
+    if filled == WANT_DIRTY:
+        return throttle_writer(w)
+    if filled == WANT_CACHE:
+        reads = cold_reads(w, t.done[DUE_COLD])
+    elif filled == WANT_FLUSH:
+        reads = cold_reads(w, t.pages_done)
+    return disk_busy(w, reads * read_ns(w, w.p.cold_read_pages)) - w.now if reads else 0

@@ -22,23 +22,39 @@ cdef uint64_t exp2_q30(const uint64_t *table, uint64_t fraction) noexcept nogil:
     return x
 
 
-cdef uint64_t neg_log2_q32(uint64_t u) noexcept nogil:
-    """-log2(u / 2^64) with 32 fraction bits, for u > 0: normalise, then square once for each bit."""
-    cdef uint64_t whole = 63
-    cdef uint64_t fraction = 0
-    cdef uint64_t x
+cdef uint32_t log2_bits_q24(uint64_t x) noexcept nogil:
+    """log2(x / 2^31) with 24 fraction bits, for x in [2^31, 2^32): square once for each bit."""
+    cdef uint32_t fraction = 0
     cdef int k
-    while not u >> 63:
-        u <<= 1
-        whole -= 1
-    x = u >> 32
-    for k in range(32):
+    for k in range(24):
         x = (x * x) >> 31
         fraction <<= 1
         if x >> 32:
             fraction |= 1
             x >>= 1
-    return (<uint64_t> 64 << 32) - ((whole << 32) | fraction)
+    return fraction
+
+
+cdef void log2_table(uint32_t *table) noexcept nogil:
+    """table[k] = log2(1 + k/256) with 24 fraction bits."""
+    cdef int k
+    for k in range(256):
+        table[k] = log2_bits_q24(<uint64_t> (256 + k) << 23)
+    table[256] = 1 << 24
+
+
+cdef inline uint64_t neg_log2_q16(const uint32_t *table, uint64_t u) noexcept nogil:
+    """-log2(u / 2^64) with 16 fraction bits, for u > 0, between the table's values on a straight line."""
+    cdef uint64_t whole = 63
+    cdef uint64_t low, fraction
+    cdef uint32_t k
+    while not u >> 63:
+        u <<= 1
+        whole -= 1
+    k = <uint32_t> (u >> 55) & 0xFF
+    low = (u >> 31) & 0xFFFFFF
+    fraction = table[k] + ((<uint64_t> (table[k + 1] - table[k]) * low) >> 24)
+    return ((<uint64_t> 64 << 24) - (whole << 24) - fraction) >> 8
 
 
 cdef inline uint64_t below(uint64_t *random, uint64_t n) noexcept nogil:
@@ -50,10 +66,10 @@ cdef inline int permille(uint64_t *random, uint64_t n) noexcept nogil:
     return below(random, 1000) < n
 
 
-cdef int64_t exponential(uint64_t *random, int64_t mean) noexcept nogil:
+cdef int64_t exponential(const uint32_t *table, uint64_t *random, int64_t mean) noexcept nogil:
     """Exponential with the given mean, at most 44 times that."""
-    cdef uint64_t log = neg_log2_q32(random_next(random) | 1) >> 16     # 16 fraction bits
-    return <int64_t> ((log * 45426) >> 16) * (mean >> 16) + (<int64_t> (((log * 45426) >> 16) * (mean & 0xFFFF)) >> 16)
+    cdef uint64_t log = (neg_log2_q16(table, random_next(random) | 1) * 45426) >> 16    # natural, 16 fraction bits
+    return <int64_t> log * (mean >> 16) + ((<int64_t> log * (mean & 0xFFFF)) >> 16)
 
 
 cdef int64_t lognormal(const uint64_t *table, uint64_t *random, int64_t median, int64_t sigma_q16) noexcept nogil:

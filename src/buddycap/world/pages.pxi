@@ -1,8 +1,9 @@
 # What the tasks' pages are, and what reclaim does to them.
 
 from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY,
-                     PF_MMAP, PF_PINNED, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, event_t, event_take,
-                     lru_cache_add, page_mark, page_release, page_set_flags, slab_add, start_page_writeback)
+                     PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG,
+                     event_t, event_take, lru_cache_add, page_mark, page_release, page_set_flags, slab_add,
+                     start_page_writeback)
 
 
 cdef inline uint32_t page_flags(world_t *w, int32_t page) noexcept nogil:
@@ -25,6 +26,8 @@ cdef void forget(world_t *w, uint64_t owner) noexcept nogil:
         t.pages[number] = SWAPPED
     elif owner >> 56 == OWNER_HOT:
         t.hot[number] = ABSENT
+    elif owner >> 56 == OWNER_FLUSH:
+        t.pages[number] = ABSENT
 
 
 cdef void note_dirty(world_t *w, int32_t page) noexcept nogil:
@@ -69,11 +72,16 @@ cdef void flush_dirty(world_t *w, int64_t pages, int64_t before) noexcept nogil:
 
 cdef void wake_queue(world_t *w) noexcept nogil:
     """The allocation in front of the policy's queue goes on."""
+    cdef int64_t blocked
     cdef int32_t k
     for k in range(w.nr_tasks):
         if w.task[k].blocked and w.m.queue == &w.task[k].request:
             w.task[k].blocked = 0
-            w.blocked_ns += max(w.now - w.task[k].blocked_since, <int64_t> 0)
+            blocked = max(w.now - w.task[k].blocked_since, <int64_t> 0)
+            if w.task[k].serial:
+                w.task[k].wait_ns += blocked
+            else:
+                w.blocked_ns += blocked
             wake_at(w, k, max(w.now, w.task[k].blocked_since))
 
 
@@ -83,7 +91,7 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
     while event_take(&w.m, &event):
         if event.kind == EV_RECLAIMED:
             if t.serial:
-                w.stamp[event.page] = t.serial
+                note_reclaimed(w, t, <int32_t> event.page)
             if event.owner:
                 forget(w, event.owner)
         elif event.kind == EV_PAGEOUT:
@@ -98,17 +106,6 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
             flush_dirty(w, event.page if event.page else w.dirty_last, 0)
 
 
-cdef void note_steal(world_t *w, int32_t page, int order) noexcept nogil:
-    """Count pages of a block just allocated that a request still under way has freed."""
-    cdef int32_t k, r
-    for k in range(page, page + (1 << order)):
-        if w.stamp[k]:
-            for r in range(w.first_requester, w.first_requester + <int32_t> w.p.requesters):
-                if w.task[r].serial == w.stamp[k]:
-                    w.task[r].steals += 1
-            w.stamp[k] = 0
-
-
 cdef void add_anon(world_t *w, task_t *t, int32_t id, int32_t page, int64_t number) noexcept nogil:
     lru_cache_add(w.z, page, PF_SWAPBACKED | PF_ANON | PF_MMAP | PF_YOUNG | PF_ACTIVE)
     page_owner(w, page)[0] = cookie(OWNER_ANON, id, number)
@@ -117,12 +114,18 @@ cdef void add_anon(world_t *w, task_t *t, int32_t id, int32_t page, int64_t numb
 
 cdef int64_t life(world_t *w, task_t *t) noexcept nogil:
     """How long a kernel allocation lives: short ones and long ones, by who made it; -1 for ever."""
-    cdef uint64_t draw = below(t.random, 100)
+    cdef int64_t draw
+    if t.kind == TASK_LOAD:
+        return t.want_life
+    draw = below(t.random, 1000)
     if t.kind == TASK_KERNEL:
-        return exponential(t.random, w.p.kernel_long_life_ns if draw < 10 else w.p.kernel_life_ns)
-    if draw < 50:
-        return exponential(t.random, 5000000000)
-    return exponential(t.random, 120000000000) if draw < 80 else -1
+        return exponential(w.log2_q24, t.random, w.p.kernel_long_life_ns if draw < w.p.kernel_long_permille
+                           else w.p.kernel_life_ns)
+    if draw < w.p.unmovable_short_permille:
+        return exponential(w.log2_q24, t.random, w.p.unmovable_short_life_ns)
+    if draw < w.p.unmovable_short_permille + w.p.unmovable_long_permille:
+        return exponential(w.log2_q24, t.random, w.p.unmovable_long_life_ns)
+    return -1
 
 
 cdef void place_kernel_block(world_t *w, task_t *t, int32_t page, int order) noexcept nogil:
@@ -138,19 +141,37 @@ cdef void place_kernel_block(world_t *w, task_t *t, int32_t page, int order) noe
         free_at(w, page, order, w.now + time)
 
 
+cdef void place_swapped(world_t *w, task_t *t, int32_t id, int32_t page) noexcept nogil:
+    """A page from swap; its slot may have expired while the task waited for memory."""
+    if t.pages[t.want_index] != SWAPPED:
+        free_block(w.z, page, 0, t.cpu)
+        return
+    add_anon(w, t, id, page, t.want_index)
+    w.m.swap_free += 1
+    w.swapins += 1
+
+
+cdef void place_load(world_t *w, task_t *t, int32_t id, int32_t page) noexcept nogil:
+    """A page of a recorded load: it gets a slot, which is freed when its time is up."""
+    cdef int32_t slot = slot_take(w, t)
+    if slot >= 0:
+        add_anon(w, t, id, page, slot)
+        free_at(w, -1 - slot, id, w.now + t.want_life)
+
+
 cdef void place_page(world_t *w, task_t *t, int32_t id, int32_t page) noexcept nogil:
     """The task has got a block for what it wants: put it to use."""
     cdef int order = t.want_order
     w.background_pages += 1 << order
-    note_steal(w, page, order)
+    note_steal(w, page, order, 0)
     t.busy_ns += w.p.fault_ns
-    if t.want == WANT_ANON:
+    if t.want == WANT_ANON and t.kind == TASK_LOAD:
+        place_load(w, t, id, page)
+    elif t.want == WANT_ANON:
         add_anon(w, t, id, page, t.pages_done)
         t.pages_done += 1
     elif t.want == WANT_SWAPIN:
-        add_anon(w, t, id, page, t.want_index)
-        w.m.swap_free += 1
-        w.swapins += 1
+        place_swapped(w, t, id, page)
     elif t.want == WANT_CACHE:
         lru_cache_add(w.z, page, 0)
     elif t.want == WANT_HOT:
@@ -160,6 +181,11 @@ cdef void place_page(world_t *w, task_t *t, int32_t id, int32_t page) noexcept n
         page_owner(w, page)[0] = cookie(OWNER_HOT, id, t.want_index)
         t.hot[t.want_index] = page
         w.rereads += 1
+    elif t.want == WANT_FLUSH:
+        lru_cache_add(w.z, page, 0)
+        page_owner(w, page)[0] = cookie(OWNER_FLUSH, id, t.pages_done)
+        t.pages[t.pages_done] = page
+        t.pages_done += 1
     elif t.want == WANT_DIRTY:
         lru_cache_add(w.z, page, PF_DIRTY)
         note_dirty(w, page)
@@ -181,16 +207,21 @@ cdef int touch_own(world_t *w, task_t *t, int64_t number) noexcept nogil:
     return 1
 
 
+cdef inline void own_release(world_t *w, task_t *t, int32_t page) noexcept nogil:
+    """Give back an anonymous page with its swap slot, or the slot of one that is in swap."""
+    if page == SWAPPED or page_flags(w, page) & PF_SWAPCACHE:
+        w.m.swap_free += 1
+    if page != SWAPPED:
+        page_release(w.z, page, t.cpu)
+
+
 cdef void drop_own(world_t *w, task_t *t) noexcept nogil:
     """The process ends: its anonymous pages, swap slots and kernel blocks are freed."""
     cdef int64_t k
-    cdef int32_t page
     for k in range(t.pages_done):
-        page = t.pages[k]
-        if page == SWAPPED or page_flags(w, page) & PF_SWAPCACHE:
-            w.m.swap_free += 1
-        if page != SWAPPED:
-            page_release(w.z, page, t.cpu)
+        if t.pages[k] != ABSENT:
+            own_release(w, t, t.pages[k])
+            t.pages[k] = ABSENT
     t.pages_done = 0
     for k in range(t.kernel_done):
         free_block(w.z, t.kernel[2 * k], t.kernel[2 * k + 1], t.cpu)

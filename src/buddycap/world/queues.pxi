@@ -147,9 +147,14 @@ cdef int64_t congestion_ends(world_t *w, int64_t limit_ns) noexcept nogil:
 
 cdef void catch_up(world_t *w) noexcept nogil:
     """Let happen what was due by now: writes that have ended, blocks that are freed."""
+    cdef wtimer_t due
     while w.write_first < w.write_last and w.write[w.write_first].time <= w.now:
         end_page_writeback(&w.m, w.z, w.write[w.write_first].page, 0)
         w.write_first += 1
     while w.nr_timers and w.timer[0].time <= w.now:
-        free_block(w.z, w.timer[0].page, w.timer[0].order, w.timer[0].page % <int32_t> w.p.cpus)
+        due = w.timer[0]
         timer_drop_first(w)
+        if due.page < 0:
+            slot_expired(w, &w.task[due.order], -1 - due.page)
+        else:
+            free_block(w.z, due.page, due.order, due.page % <int32_t> w.p.cpus)

@@ -1,12 +1,14 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
-from ._core cimport (NR_GFP_ZONES, PATH_CAPTURED, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS, WAIT_QUEUE,
-                     WAIT_SLEEP, WAIT_WRITEBACK, ask_hook, request_answer, as_policy, kswapd_abort, kswapd_step,
-                     machine_attach_zone, machine_init, request_abort, request_init, request_step)
+from ._core cimport (ALLOC_CPUSET, ALLOC_WMARK_LOW, NR_GFP_ZONES, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
+                     WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, get_page_from_freelist, kswapd_abort,
+                     kswapd_step, machine_attach_zone, machine_init, request_abort, request_answer, request_init,
+                     request_step)
 
 cdef enum:
-    YIELD_NS = 20000            # a task lets others come in after so much work
-    RETRY_NS = 20000000         # after a failed allocation, or when all private lists are in use
+    KERNEL_CONGESTION_MS = 100  # HZ/10: what the core asks for, and what the parameters may replace,
+    KERNEL_RETRY_MS = 20        # HZ/50
+    AGAIN_NS = 20000000         # after a failed allocation, or when all private lists are in use
 
 
 cdef inline int64_t step_price(world_t *w, const step_t *step) noexcept nogil:
@@ -16,29 +18,52 @@ cdef inline int64_t step_price(world_t *w, const step_t *step) noexcept nogil:
             + step.cost.pageouts * w.p.pageout_ns + step.cost.slab_scanned * w.p.scan_ns)
 
 
-cdef void pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexcept nogil:
-    """Let the task go on when what its step waits for has come."""
+cdef inline int64_t rest_limit(world_t *w, const step_t *step) noexcept nogil:
+    """Longest time that a congestion_wait takes."""
+    if step.wait_ms == KERNEL_CONGESTION_MS:
+        return w.p.congestion_ns
+    return w.p.retry_ns if step.wait_ms == KERNEL_RETRY_MS else step.wait_ms * <int64_t> 1000000
+
+
+cdef int64_t pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexcept nogil:
+    """Let the task go on when what its step waits for has come; how long it waits, work apart."""
     cdef int64_t time = w.now + t.busy_ns
+    cdef int64_t end = time
     if step.wait == WAIT_CONGESTION:
-        time += congestion_ends(w, step.wait_ms * w.p.congestion_ms_permille * 1000) - w.now
+        end += congestion_ends(w, rest_limit(w, step)) - w.now
     elif step.wait == WAIT_WRITEBACK:
-        time = max(time, write_ends(w, <int32_t> step.page))
+        end = max(time, write_ends(w, <int32_t> step.page))
     elif step.wait == WAIT_LISTS:
-        time += RETRY_NS
+        end += AGAIN_NS
     t.busy_ns = 0
     if t.request.scan.holding:
-        w.held_ns += time - w.now
+        w.held_ns += end - w.now
     if step.wait == WAIT_QUEUE:
         t.blocked = 1           # until drain_events finds it in front
-        t.blocked_since = time
+        t.blocked_since = end
     else:
-        wake_at(w, id, time)
+        wake_at(w, id, end)
+    return end - time
+
+
+cdef void count_waits(task_t *t, int sync_passes, int wait, int64_t wait_ns) noexcept nogil:
+    """Add up the waits of a request.  A synchronous pass begins in the step after its congestion_wait."""
+    if t.request.scan.sync_passes > sync_passes:
+        t.sync_waits += 1
+        t.sync_wait_ns += t.last_wait_ns
+    if wait == WAIT_WRITEBACK:
+        t.sync_waits += 1
+        t.sync_wait_ns += wait_ns
+    t.last_wait_ns = wait_ns
+    t.wait_ns += wait_ns
 
 
 cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     """One step of the task's allocation: 1 when it has ended, 0 when the task has been put to wait."""
     cdef step_t step
+    cdef int sync_passes = t.request.scan.sync_passes
     cdef int wait = request_step(&w.m, &t.request, w.p.budget_pages, &step)
+    cdef int64_t wait_ns = 0
     cdef int answer = 1
     while wait == WAIT_CONSULT and answer > 0:
         answer = consult_hook(w, &t.request)
@@ -48,32 +73,28 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     drain_events(w, t)
     if wait == WAIT_DONE:
         t.in_request = 0
+        w.no_progress += t.request.oom_rounds
+    else:
+        wait_ns = pause(w, t, id, &step)
+    count_waits(t, sync_passes, wait, wait_ns)
+    return wait == WAIT_DONE
+
+
+cdef int begin_request(world_t *w, task_t *t) noexcept nogil:
+    """Begin to allocate a block.  1 if the free lists had one at once, so that there is nothing more to do.
+
+    That is what the first step of a request would try, unless the policy makes it queue; most allocations end with it.
+    """
+    cdef int32_t zone
+    cdef int32_t page = -1
+    if t.want != WANT_HUGE and not w.m.policy.queue:
+        page = get_page_from_freelist(&w.m, t.want_order, t.want_gfp, ALLOC_WMARK_LOW | ALLOC_CPUSET, t.cpu, &zone)
+    if page >= 0:
+        t.request.page = page
         return 1
-    pause(w, t, id, &step)
+    request_init(&w.m, &t.request, t.want_order, t.want_gfp, t.cpu, 0, NULL)
+    t.in_request = 1
     return 0
-
-
-cdef void answer(world_t *w, task_t *t) noexcept nogil:
-    """Note how a request for a huge page has ended."""
-    cdef result_t *r = &w.result[w.nr_results]
-    cdef request_t *request = &t.request
-    w.nr_results += 1
-    r.start_ns = t.request_start
-    r.latency_ns = w.now + t.busy_ns - t.request_start
-    r.scanned = request.total.scanned
-    r.freed = request.total.freed + request.total.captured
-    r.path = request.path
-    r.page = request.page
-    r.own = <int32_t> request.scan.capture_own
-    r.merged = <int32_t> request.scan.capture_merged
-    r.foreign = <int32_t> request.scan.capture_foreign
-    r.largest = request.scan.capture_largest
-    r.givebacks = request.scan.givebacks
-    r.sync_passes = request.scan.sync_passes
-    r.steals = t.steals
-    r.reclaims = request.reclaims
-    t.serial = 0
-    t.want = WANT_NOTHING
 
 
 cdef int granted(world_t *w, task_t *t, int32_t id) noexcept nogil:
@@ -95,13 +116,10 @@ cdef int granted(world_t *w, task_t *t, int32_t id) noexcept nogil:
 cdef int fill(world_t *w, task_t *t, int32_t id) noexcept nogil:
     """Allocate what the task wants.  0 when it has been put to wait."""
     while t.want != WANT_NOTHING:
-        if not t.in_request:
-            request_init(&w.m, &t.request, t.want_order, t.want_gfp, t.cpu, 0, NULL)
-            t.in_request = 1
-        if not advance_request(w, t, id):
+        if (t.in_request or not begin_request(w, t)) and not advance_request(w, t, id):
             return 0
         if not granted(w, t, id):
-            wake_at(w, id, w.now + t.busy_ns + RETRY_NS)
+            wake_at(w, id, w.now + t.busy_ns + AGAIN_NS)
             t.busy_ns = 0
             return 0
     return 1
@@ -119,7 +137,7 @@ cdef void run_actor(world_t *w, task_t *t, int32_t id) noexcept nogil:
             return
         delay = max(t.pause_ns, read_delay(w, t, wanted))
         t.pause_ns = 0
-        if delay > 0 or t.busy_ns >= YIELD_NS:
+        if delay > 0 or t.busy_ns >= w.p.yield_ns:
             wake_at(w, id, w.now + max(delay, t.busy_ns))
             t.busy_ns = 0
             return
@@ -146,7 +164,7 @@ cdef int world_run(world_t *w, int64_t events) noexcept nogil:
     cdef wake_t next
     cdef task_t *t
     while events > 0:
-        if w.requesters_done == w.p.requesters or w.failed or w.nr_wakes == 0:
+        if w.over or w.failed or w.nr_wakes == 0:
             return 0
         next = wake_take(w)
         w.now = next.time
@@ -172,7 +190,10 @@ cdef int table(int32_t **out, int64_t n) noexcept nogil:
 
 
 cdef int add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uint64_t seed) noexcept nogil:
-    """A new task that begins at `start_ns`; 0 if there is no memory for its tables."""
+    """A new task with a stream of its own that begins at `start_ns`, or, if that is negative, when it is woken.
+
+    0 if there is no memory for its tables.
+    """
     cdef int32_t id = w.nr_tasks
     cdef task_t *t = &w.task[id]
     cdef int64_t k
@@ -185,53 +206,80 @@ cdef int add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uint64_
         return 0
     if kind == TASK_BUILD:
         t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
-        t.kernel_size = <int32_t> (pages // 512 + 16)
+        t.kernel_size = <int32_t> (pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8)
         if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * t.kernel_size):
             return 0
         for k in range(t.hot_size):
             t.hot[k] = ABSENT
-    if kind != TASK_KSWAPD:
+    if kind == TASK_LOAD:
+        t.hot_size = pages
+        if not table(&t.hot, pages):
+            return 0
+    if kind == TASK_REQUESTER and not table(&t.block, w.z.nr_index >> w.p.request_order):
+        return 0
+    if start_ns >= 0:
         wake_at(w, id, start_ns)
     return 1
+
+
+cdef int add_builds(world_t *w, uint64_t seed) noexcept nogil:
+    """The builds and the short kernel allocations, or copies of a recorded load, spread over its length."""
+    cdef params_t *p = &w.p
+    cdef int64_t k
+    cdef int ok = 1
+    for k in range(p.builds):
+        ok = ok and add_task(w, TASK_BUILD, p.anon_max_pages, k * 100000000, seed)
+    for k in range(p.loads):
+        ok = ok and add_task(w, TASK_LOAD, LOAD_SLOTS, 0, seed)
+        if ok:
+            w.task[w.nr_tasks - 1].load_at = k * w.nr_load // p.loads
+    if p.kernel_period_ns:
+        ok = ok and add_task(w, TASK_KERNEL, 0, 0, seed)
+    return ok
 
 
 cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
     cdef params_t *p = &w.p
     cdef task_t *t
     cdef int64_t k
-    cdef int ok = 1
-    for k in range(p.builds):
-        ok = ok and add_task(w, TASK_BUILD, p.anon_max_pages, k * 100000000, seed)
-    ok = ok and add_task(w, TASK_KERNEL, 0, 0, seed) and add_task(w, TASK_STREAM, 0, 0, seed)
+    cdef int ok = add_builds(w, seed) and add_task(w, TASK_STREAM, 0, 0, seed)
     ok = ok and add_task(w, TASK_RESIDENT, p.resident_pages, 0, seed) and add_task(w, TASK_PDFLUSH, 0, 0, seed)
     if not ok:
         return 0
     t = &w.task[w.nr_tasks - 2]
     t.pages_goal = p.resident_pages
-    t.period_ns = p.warmup_ns // 2 * CHUNK // max(p.resident_pages, <int64_t> CHUNK)
+    t.period_ns = p.warmup_ns // 2 * p.chunk_pages // max(p.resident_pages, p.chunk_pages)
     w.kswapd = w.nr_tasks
-    ok = add_task(w, TASK_KSWAPD, 0, 0, seed)
+    ok = add_task(w, TASK_KSWAPD, 0, -1, seed)
     w.first_requester = w.nr_tasks
     for k in range(p.requesters):
-        ok = ok and add_task(w, TASK_REQUESTER, 0, p.request_start_ns + k * p.request_period_ns // p.requesters, seed)
-        w.task[w.first_requester + k].pages_goal = (p.requests + k) // p.requesters
-    if p.warmup_pages:
-        ok = ok and add_task(w, TASK_WARMUP, 0, 0, seed)
-        w.task[w.nr_tasks - 1].period_ns = p.warmup_ns * CHUNK // p.warmup_pages
+        ok = ok and add_task(w, TASK_REQUESTER, 0, -1, seed)
+    if ok and p.warmup_pages:
+        ok = add_task(w, TASK_WARMUP, 0, 0, seed)
+        w.task[w.nr_tasks - 1].period_ns = p.warmup_ns * p.chunk_pages // p.warmup_pages
+    w.flusher = w.nr_tasks
+    if ok and p.passes == LAST_PASS:
+        ok = add_task(w, TASK_FLUSHER, w.z.present_pages, -1, seed)
+        w.task[w.flusher].pages_goal = w.z.present_pages
     return ok
 
 
 cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
     """Tables and tasks; 0 if there is no memory for them."""
-    cdef int64_t tasks = w.p.builds + w.p.requesters + 8
+    cdef int64_t tasks = w.p.builds + w.p.loads + w.p.requesters + 8
     exp2_table(w.exp2_q30)
+    log2_table(w.log2_q24)
     w.task = <task_t *> calloc(tasks, sizeof(task_t))
     w.wake = <wake_t *> calloc(2 * tasks, sizeof(wake_t))
     w.stamp = <uint32_t *> calloc(w.z.nr_index, sizeof(uint32_t))
-    w.result = <result_t *> calloc(w.p.requests + 1, sizeof(result_t))
-    if w.task == NULL or w.wake == NULL or w.stamp == NULL or w.result == NULL:
+    w.block_stamp = <uint32_t *> calloc((w.z.nr_index >> w.p.request_order) + 1, sizeof(uint32_t))
+    w.result = <result_t *> calloc(w.p.requests * w.p.passes + 1, sizeof(result_t))
+    if w.task == NULL or w.wake == NULL or w.stamp == NULL or w.block_stamp == NULL or w.result == NULL:
         return 0
-    return add_tasks(w, seed)
+    if not add_tasks(w, seed):
+        return 0
+    begin_pass(w, w.p.request_start_ns)
+    return 1
 
 
 cdef void world_free(world_t *w) noexcept nogil:
@@ -242,11 +290,14 @@ cdef void world_free(world_t *w) noexcept nogil:
         free(w.task[k].pages)
         free(w.task[k].hot)
         free(w.task[k].kernel)
+        free(w.task[k].block)
     kswapd_abort(&w.m)
     free(w.task)
     free(w.wake)
     free(w.timer)
     free(w.write)
     free(w.dirty)
+    free(w.load)
     free(w.stamp)
+    free(w.block_stamp)
     free(w.result)
