@@ -9,8 +9,9 @@ import pytest
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
 from buddycap.lab import plan as planning
+from buddycap.lab.ablations import ABLATIONS
 from buddycap.lab.config import StudyConfig, preset_config
-from buddycap.lab.plan import ABLATIONS, Case, Plan, Task, ablations, code_version, sweep, with_periods
+from buddycap.lab.plan import Case, Plan, Task, ablations, code_version, sweep, with_periods
 from buddycap.lab.progress import bar
 from buddycap.lab.stats import bootstrap_interval, mean_interval, paired_interval, seeds_needed, t_quantile
 from buddycap.lab.store import Record
@@ -86,10 +87,10 @@ def test_a_summary_counts_errors_and_sees_equal_states():
 
 
 def test_a_sweep_makes_every_combination():
-    cases = sweep([BASE], ["builds=2,3", "congestion_permille=200,1000,0"])
+    cases = sweep([BASE], ["builds=2,3", "congestion_ms=20,100,50"])
     assert len(cases) == 6
-    assert {(case.config.builds, case.config.congestion_permille) for case in cases} == {
-        (builds, wait) for builds in (2, 3) for wait in (200, 1000, 0)
+    assert {(case.config.builds, case.config.congestion_ms) for case in cases} == {
+        (builds, wait) for builds in (2, 3) for wait in (20, 100, 50)
     }
     assert sweep([BASE], []) == [BASE]
 

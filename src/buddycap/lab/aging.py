@@ -15,7 +15,8 @@ from ..formats.extfrag import unusable_free_index
 from ..formats.kpageflags import ZoneFrames
 from ..machine import Machine
 from ..policy import POLICIES, CapturePolicy
-from .config import PAGES_4GIB, StudyConfig
+from .config import StudyConfig
+from .parameters import PAGES_4GIB
 from .run import study_zone
 
 __all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "make_room", "measure", "reach"]

@@ -8,26 +8,22 @@ from hashlib import sha256
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import MisuseError
 from ..machine import parse_pages
 from ..policy import CapturePolicy
+from .ablations import ABLATIONS
 from .config import StudyConfig
 
-__all__ = ["ABLATIONS", "Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
+__all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
 
 PACKAGE = Path(__file__).parent.parent
 
 # What a run's result depends on, besides configuration, policy and seed: the compiled sources and these modules.
-_MODULES = ("flags.py", "machine.py", "policy.py", "formats/kpageflags.py", "lab/config.py", "lab/run.py")
-
-# Each takes one cause away; the gain that is left says what that cause is worth.
-ABLATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "congestion_wait 20 ms": MappingProxyType({"congestion_permille": 200}),
-    }
+_MODULES = (
+    *("flags.py", "machine.py", "policy.py", "formats/kpageflags.py"),
+    *("lab/config.py", "lab/parameters.py", "lab/run.py"),
 )
 
 
