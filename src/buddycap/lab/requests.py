@@ -126,4 +126,5 @@ def requests_of(trace: Trace, zones: Sequence[tuple[int, int]] | None = None) ->
     [(10, 25, 8, 1), (20, -1, 4, 0)]
     """
     requests = match_trace(trace, zones).requests
-    return requests[(requests["flags"] & int(TracedFlags.HELD)) == 0]
+    begun: NDArray[np.void] = requests[(requests["flags"] & int(TracedFlags.HELD)) == 0]
+    return begun

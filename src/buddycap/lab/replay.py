@@ -1,0 +1,440 @@
+"""Reconstruction: a recorded machine's memory, followed page by page through a trace from its first snapshot.
+
+Nothing is simulated: every event names its pages. So the free blocks at any time follow from the trace, and the end can
+be compared with a second snapshot. What a trace does not say is inferred, and each inference is counted by what made
+it: `docs/replay.md` has the rules.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._trace import CAUSES, Follower
+from ..errors import FormatError, MisuseError
+from ..formats.kpageflags import PageKind, ZoneFrames
+from ..formats.procfs import BuddyinfoRow, format_buddyinfo
+from ..formats.snapshot import Snapshot, read_snapshot
+from ..formats.tracefile import Trace, read_trace
+from .timeline import Timeline, sample_times
+
+__all__ = ["EndReport", "Reconstruction", "Recording", "Wrong", "compare_end", "open_recording", "reconstruct"]
+
+_MARK = "buddycap: snapshot "
+_TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
+_FREE = 1
+_MOVABLE = np.uint8(0x10)
+_FIXED = np.uint8(0x20)
+_NO_END = 1 << 62
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A trace with the snapshots around it.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in reports.
+    trace : Trace
+    start : Snapshot
+    end : Snapshot or None
+
+    Notes
+    -----
+    The moments of the snapshots are marks in the trace, `buddycap: snapshot start begin`, `... end begin` and
+    `... end kpageflags done`; without them the whole trace lies between the two.
+    """
+
+    name: str
+    trace: Trace
+    start: Snapshot
+    end: Snapshot | None = None
+
+    @property
+    def zones(self) -> list[tuple[int, int]]:
+        """First PFN and length of every zone."""
+        return [(zone.start_pfn, len(zone.kinds)) for zone in self.start.frames]
+
+    @property
+    def first_ns(self) -> int:
+        """When the start snapshot began to be read."""
+        times = self.trace.events["time_ns"]
+        mark = self.trace.mark_ns(_MARK + "start begin")
+        return int(times[0]) if mark is None else mark
+
+    @property
+    def end_ns(self) -> tuple[int, int]:
+        """When the end snapshot began to be read, and when its pages had been."""
+        last = int(self.trace.events["time_ns"].max())
+        begin = self.trace.mark_ns(_MARK + "end begin")
+        done = self.trace.mark_ns(_MARK + "end kpageflags done")
+        begin = last if begin is None else begin
+        return begin, max(begin, last if done is None else done)
+
+
+def open_recording(
+    path: str | Path, start: str | Path | None = None, end: str | Path | None = None, kernel: str | None = None
+) -> Recording:
+    """Read a trace and the snapshots that belong to it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A trace; or a folder with a trace (`trace.txt`, also .gz or .zst, or `trace.bct`) and `kpageflags.start.npz`,
+        perhaps `kpageflags.end.npz`, with the texts of /proc beside them.
+    start, end : str or Path, optional
+        Snapshots; those of the folder if not given.
+    kernel : str, optional
+        Release of the recorded kernel; that of the snapshot if not given.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    MisuseError
+        If there is no snapshot to start from.
+    FormatError, OSError
+        If a file is damaged, or cannot be read.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir():
+        path = _trace_in(path)
+        start = start or folder
+        if end is None and (folder / "kpageflags.end.npz").exists():
+            end = folder / "kpageflags.end.npz"
+    if start is None:
+        raise MisuseError(f"{path}: from which state? give a snapshot, or a folder that has one")
+    first = read_snapshot(start)
+    trace = read_trace(path, kernel or _release(folder, first))
+    if not len(trace):
+        raise FormatError("no event in the trace", str(path))
+    last = read_snapshot(end) if end is not None else None
+    if last is not None and [z.name for z in last.frames] != [z.name for z in first.frames]:
+        raise MisuseError(f"{end}: zones differ from those of {start}")
+    return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
+
+
+def _trace_in(folder: Path) -> Path:
+    """Return the trace of a folder."""
+    for name in _TRACES:
+        if (folder / name).exists():
+            return folder / name
+    raise FormatError(f"the folder has no trace: none of {', '.join(_TRACES)}", str(folder))
+
+
+def _release(folder: Path, snapshot: Snapshot) -> str | None:
+    """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
+    found = snapshot.meta.get("kernel")
+    if found is None and (folder / "meta.json").is_file():
+        import json
+
+        try:
+            found = json.loads((folder / "meta.json").read_text()).get("kernel")
+        except (ValueError, AttributeError) as error:
+            raise FormatError(f"no JSON object ({error})", str(folder / "meta.json")) from error
+    return found if isinstance(found, str) and found[:1].isdigit() else None
+
+
+class Reconstruction:
+    """The memory of a recorded machine at a moment of its trace.
+
+    Parameters
+    ----------
+    trace : Trace
+    start : Snapshot
+        State at the beginning.
+    first_ns : int, optional
+        Events before this are left out; by default none are.
+    infer : bool
+        Use what later events tell about earlier ones. Without it a free counts as what it seems to be by itself.
+
+    Notes
+    -----
+    About 50 M events a second, after a pass over the whole trace that is as quick. 3 bytes a page, 1 an event.
+
+    Examples
+    --------
+    >>> from buddycap.formats.kpageflags import KPF
+    >>> from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS
+    >>> zone = ZoneFrames.from_flags("DMA", 0, np.full(1024, KPF.BUDDY, np.uint64))
+    >>> events = np.zeros(2, EVENT_DTYPE)
+    >>> events["event"] = EVENTS["mm_page_alloc_zone_locked"], EVENTS["mm_page_alloc"]
+    >>> memory = Reconstruction(Trace(events), Snapshot("", (zone,)))
+    >>> memory.follow(); memory.nr_free("DMA")
+    array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0])
+    """
+
+    def __init__(self, trace: Trace, start: Snapshot, first_ns: int | None = None, *, infer: bool = True) -> None:
+        frames = start.frames
+        self.names = tuple(zone.name for zone in frames)
+        self.max_page_order = frames[0].max_page_order
+        self.trace = trace
+        self._follower = Follower(
+            [(zone.start_pfn, len(zone.kinds)) for zone in frames], self.max_page_order, frames[0].pageblock_order
+        )
+        for k, zone in enumerate(frames):
+            self._follower.load(k, start_states(zone))
+        self._hints = self._follower.hints(trace.events, infer)
+        times = trace.events["time_ns"]
+        self._at = 0 if first_ns is None else int(np.argmax(times >= first_ns))
+
+    @property
+    def done(self) -> int:
+        """Number of the first event that has not been followed yet."""
+        return self._at
+
+    def follow(self, until_ns: int = _NO_END) -> None:
+        """Go on to a moment of the trace: all events up to the first one that is later."""
+        self._at = self._follower.follow(self.trace.events, self._hints, self._at, until_ns)
+
+    def nr_free(self, zone: str) -> NDArray[np.int64]:
+        """Free blocks of a zone per order: ndarray[int64]."""
+        return self._follower.nr_free(self._index(zone))
+
+    def mixed_pageblocks(self, zone: str) -> int:
+        """Pageblocks of a zone that hold movable pages and others, as far as is known what their pages are."""
+        return self._follower.mixed_pageblocks(self._index(zone))
+
+    def free(self, zone: str) -> NDArray[np.bool_]:
+        """Which pages of a zone are in free blocks: ndarray[bool], shape (pages,)."""
+        found: NDArray[np.bool_] = (self._follower.states(self._index(zone)) & 7) == _FREE
+        return found
+
+    def states(self, zone: str) -> NDArray[np.uint8]:
+        """What every page is: 0 held from before, 1 free, 2 on a per-CPU list, 3 in use, 4 isolated; ndarray[uint8]."""
+        found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & np.uint8(7)
+        return found
+
+    def causes(self, zone: str) -> NDArray[np.uint8]:
+        """What made the pages of a zone what they are: numbers of `CAUSES`, ndarray[uint8]."""
+        return self._follower.causes(self._index(zone))
+
+    def oddities(self) -> dict[str, int]:
+        """What did not fit so far, by name."""
+        return self._follower.oddities()
+
+    def buddyinfo(self) -> str:
+        """The text of /proc/buddyinfo at this moment."""
+        return format_buddyinfo(BuddyinfoRow(0, name, tuple(self.nr_free(name).tolist())) for name in self.names)
+
+    def timeline(self, moments: Sequence[int] | NDArray[np.int64], step: Callable[[], None] | None = None) -> Timeline:
+        """Follow the trace and note the state at each moment.
+
+        Parameters
+        ----------
+        moments : sequence of int, ns
+            Ascending.
+        step : callable, optional
+            Called after each.
+        """
+        counts, mixed = [], []
+        for moment in np.asarray(moments, np.int64).tolist():
+            self.follow(moment)
+            counts.append([self.nr_free(name) for name in self.names])
+            mixed.append([self.mixed_pageblocks(name) for name in self.names])
+            if step:
+                step()
+        return Timeline(self.names, np.asarray(moments, np.int64), np.array(counts), np.array(mixed, np.int64))
+
+    def _index(self, zone: str) -> int:
+        if zone not in self.names:
+            raise MisuseError(f"zone={zone!r}: there are {', '.join(self.names)}")
+        return self.names.index(zone)
+
+
+def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
+    """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
+    states = (zone.kinds == PageKind.FREE).astype(np.uint8)
+    states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
+    states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
+    return states
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Pages that the trace leaves in a state other than the recorded one.
+
+    Parameters
+    ----------
+    cause : str
+        What made the page what the reconstruction says it is.
+    free : bool
+        Whether the reconstruction says it is free.
+    pages : int
+    """
+
+    cause: str
+    free: bool
+    pages: int
+
+
+@dataclass(frozen=True)
+class EndReport:
+    """How far the reconstruction is from the recorded end.
+
+    Parameters
+    ----------
+    nr_free, buddyinfo : mapping of str to tuple of int
+        Free blocks per order of each zone as reconstructed and as /proc/buddyinfo had them, when the snapshot began.
+    unfollowed : mapping of str to tuple of int
+        Those of the start.
+    changed : int
+        Pages that are free at the end and were not at the start, or the other way.
+    wrong : int
+        Pages of which the reconstruction says otherwise than the end snapshot.
+    moving : int
+        Pages that were allocated or freed while the end snapshot was read: not counted above.
+    causes : tuple of Wrong
+        The wrong pages by what made them so, most first.
+    nr_free_after, buddyinfo_after : mapping of str to tuple of int
+        As `nr_free` and `buddyinfo`, when the pages had been read.
+    """
+
+    nr_free: Mapping[str, tuple[int, ...]]
+    buddyinfo: Mapping[str, tuple[int, ...]]
+    unfollowed: Mapping[str, tuple[int, ...]]
+    changed: int
+    wrong: int
+    moving: int
+    causes: tuple[Wrong, ...] = ()
+    nr_free_after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    buddyinfo_after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def differences(self) -> dict[str, tuple[int, ...]]:
+        """Free blocks per order, reconstructed less recorded, when the end snapshot began."""
+        return _gaps(self.nr_free, self.buddyinfo)
+
+    @property
+    def error(self) -> int:
+        """Sum of the absolute differences over zones and orders."""
+        return _total(self.differences)
+
+    @property
+    def error_after(self) -> int:
+        """The same when the pages of the end snapshot had been read."""
+        return _total(_gaps(self.nr_free_after, self.buddyinfo_after))
+
+    @property
+    def error_unfollowed(self) -> int:
+        """The same for the start: what doing nothing would give."""
+        return _total(_gaps(self.unfollowed, self.buddyinfo))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        return {
+            "changed_pages": self.changed,
+            "wrong_pages": self.wrong,
+            "moving_pages": self.moving,
+            "wrong_by_cause": [vars(row) for row in self.causes],
+            "buddyinfo_error": self.error,
+            "buddyinfo_error_after": self.error_after,
+            "buddyinfo_error_without_replay": self.error_unfollowed,
+            "differences": {name: list(gap) for name, gap in self.differences.items()},
+        }
+
+
+def _gaps(ours: Mapping[str, tuple[int, ...]], theirs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return the differences per order of the zones that both have."""
+    return {
+        name: tuple(a - b for a, b in zip(counts, theirs[name], strict=True))
+        for name, counts in ours.items()
+        if name in theirs
+    }
+
+
+def _total(gaps: Mapping[str, tuple[int, ...]]) -> int:
+    """Return the sum of absolute values."""
+    return sum(abs(n) for gap in gaps.values() for n in gap)
+
+
+def compare_end(memory: Reconstruction, recording: Recording) -> EndReport:
+    """Follow the trace to the end snapshot, and compare.
+
+    Parameters
+    ----------
+    memory : Reconstruction
+        Not yet beyond the moment at which the end snapshot began.
+    recording : Recording
+        With an end.
+
+    Raises
+    ------
+    MisuseError
+        If there is no end snapshot, or it does not have the pages of the start.
+
+    Notes
+    -----
+    The end snapshot is read page by page while the machine goes on. Pages that the trace changes meanwhile are left
+    out of the comparison: which of their states was read, nobody knows.
+    """
+    if recording.end is None:
+        raise MisuseError("the recording has no snapshot of the end")
+    begin_ns, done_ns = recording.end_ns
+    memory.follow(begin_ns)
+    counts = {name: tuple(memory.nr_free(name).tolist()) for name in memory.names}
+    at_begin = {name: memory.free(name) for name in memory.names}
+    memory.follow(done_ns)
+    changed = wrong = moving = 0
+    causes = np.zeros((2, len(CAUSES)), np.int64)
+    for first, last in zip(recording.start.frames, recording.end.frames, strict=True):
+        name = first.name
+        if first.start_pfn != last.start_pfn or len(first.kinds) != len(last.kinds):
+            raise MisuseError(f"zone {name}: the two snapshots do not span the same pages")
+        ours, theirs = memory.free(name), last.kinds == PageKind.FREE
+        still = ours == at_begin[name]
+        moving += int((~still).sum())
+        changed += int((((first.kinds == PageKind.FREE) != theirs) & still).sum())
+        bad = (ours != theirs) & still
+        wrong += int(bad.sum())
+        for free in (0, 1):
+            causes[free] += np.bincount(memory.causes(name)[bad & (ours == free)], minlength=len(CAUSES))
+    rows = [Wrong(CAUSES[k], bool(free), int(n)) for free, row in enumerate(causes) for k, n in enumerate(row) if n]
+    return EndReport(
+        counts,
+        dict(recording.end.buddyinfo),
+        {zone.name: tuple(zone.nr_free.tolist()) for zone in recording.start.frames},
+        changed,
+        wrong,
+        moving,
+        tuple(sorted(rows, key=lambda row: -row.pages)),
+        {name: tuple(memory.nr_free(name).tolist()) for name in memory.names},
+        dict(recording.end.buddyinfo_after),
+    )
+
+
+def reconstruct(
+    recording: Recording, samples: int = 101, *, infer: bool = True, step: Callable[[], None] | None = None
+) -> tuple[Timeline, EndReport | None, dict[str, int]]:
+    """Follow a recording from its start to its end.
+
+    Parameters
+    ----------
+    recording : Recording
+    samples : int
+        Moments of the time line, from the start to the moment at which the end snapshot began.
+    infer : bool
+        See `Reconstruction`.
+    step : callable, optional
+        Called after each moment.
+
+    Returns
+    -------
+    timeline : Timeline
+    end : EndReport or None
+        None if the recording has no end snapshot.
+    oddities : dict of str to int
+        What did not fit, see docs/replay.md.
+    """
+    memory = Reconstruction(recording.trace, recording.start, recording.first_ns, infer=infer)
+    timeline = memory.timeline(sample_times(recording.first_ns, recording.end_ns[0], samples), step)
+    end = compare_end(memory, recording) if recording.end is not None else None
+    return timeline, end, memory.oddities()
