@@ -252,7 +252,7 @@ class Reconstruction:
 
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
-    states = (zone.kinds == PageKind.FREE).astype(np.uint8)
+    states: NDArray[np.uint8] = (zone.kinds == PageKind.FREE).astype(np.uint8)
     states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
     states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
     return states
