@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED ?= 0
 EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
 RULES = tests/test_layering.py tests/test_source_rules.py tests/test_stub.py
-CODE = setup.py src tests $(wildcard benchmarks examples)
+CODE = setup.py src tests $(wildcard benchmarks examples docs/*.py)
 
 .PHONY: build test bench lint docs debug stress annotate clean
 

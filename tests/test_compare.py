@@ -29,8 +29,8 @@ def judged(own, base, reference):
     return verdict({"x86_64": finding(own, base, reference)}, "v3")
 
 
-NONE = runs("none", 50.0, background_rate=1000.0, latency_ms=100.0)
-V3 = runs("v3", 53.0, spread=0.2, background_rate=1000.0, latency_ms=100.0)
+NONE = runs("none", 50.0, background_per_s=1000.0, latency_ms=100.0)
+V3 = runs("v3", 53.0, spread=0.2, background_per_s=1000.0, latency_ms=100.0)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ V3 = runs("v3", 53.0, spread=0.2, background_rate=1000.0, latency_ms=100.0)
         (runs("p", 50.0, spread=0.2), "shows no gain; worse than v3"),
         (runs("p", 45.0), "a loss; worse than v3"),
         (
-            runs("p", 55.0, background_rate=500.0, latency_ms=104.0),
+            runs("p", 55.0, background_per_s=500.0, latency_ms=104.0),
             "gains at a price; better than v3; background work -50 % (x86_64)",
         ),
         (
-            runs("p", 55.0, background_rate=1000.0, latency_ms=120.0),
+            runs("p", 55.0, background_per_s=1000.0, latency_ms=120.0),
             "gains at a price; better than v3; latency +20 % (x86_64)",
         ),
     ],

@@ -125,7 +125,8 @@ def test_a_failed_run_is_an_error_row_and_the_rest_goes_on(tmp_path, expected):
             store.add(task, outcome)
         first, second = (store.record(PLAN.cases[0], task) for task in tasks)
         assert first == expected[0]
-        assert second.error.startswith("FormatError: ")
+        assert "Error: " in second.error
+        assert "Nowhere" in second.error
         assert not store.has(tasks[1])
         assert store.requests(tasks[1]) is None
 
@@ -137,6 +138,20 @@ def test_a_dying_worker_takes_only_its_own_run_along(expected):
     assert outcomes[9].error == "the worker process died"
     assert sorted(outcomes) == [1, 2, 3, 9]
     assert {run.digest for run in (outcomes[seed].run for seed in (1, 2, 3))} <= {r.digest for r in expected}
+
+
+def test_workers_that_do_not_start_are_not_blamed_on_the_runs(tmp_path):
+    """A script without a guard: its workers run it again and die."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from buddycap import POLICIES\nfrom buddycap.lab.plan import Case, Plan\n"
+        "from buddycap.lab.config import StudyConfig\nfrom buddycap.lab.study import run_plan\n"
+        "case = Case('', StudyConfig(memory_pages=1 << 15))\n"
+        "run_plan(Plan((case,), (POLICIES['none'],), (1,)), jobs=1)\n"
+    )
+    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.rstrip().endswith("needs executor='thread'")
 
 
 def test_a_hung_run_ends_alone(tmp_path, capsys):
@@ -180,7 +195,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path):
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)  # ends only when the last worker has closed its end
     assert (child.returncode, out) == (130, "")
-    assert err == "buddycap: interrupted\n"
+    assert err.endswith("--resume goes on\nbuddycap: interrupted\n")
     assert rows_of(tmp_path) > 2
 
 

@@ -22,8 +22,18 @@ PACKAGE = Path(__file__).parent.parent
 
 # What a run's result depends on, besides configuration, policy and seed: the compiled sources and these modules.
 _MODULES = (
-    *("flags.py", "machine.py", "policy.py", "formats/kpageflags.py"),
-    *("lab/config.py", "lab/parameters.py", "lab/run.py"),
+    "flags.py",
+    "machine.py",
+    "policy.py",
+    "formats/kpageflags.py",
+    "formats/npz.py",
+    "formats/pageblocks.py",
+    "formats/pagekinds.py",
+    "formats/recording.py",
+    "formats/snapshot.py",
+    "lab/config.py",
+    "lab/parameters.py",
+    "lab/run.py",
 )
 
 
@@ -133,16 +143,16 @@ class Plan:
         """Return the plan that `as_dict` has written."""
         return cls(
             tuple(Case(case["label"], StudyConfig(**case["config"])) for case in table["cases"]),
-            tuple(CapturePolicy(**fields_of(row)) for row in table["policies"]),
+            tuple(_policy(row) for row in table["policies"]),
             tuple(table["seeds"]),
             table["source"],
             table["zone"],
         )
 
 
-def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a policy that JSON has held: its lists are tuples again."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+def _policy(row: Mapping[str, Any]) -> CapturePolicy:
+    """Return the policy whose fields JSON has held; a hook is a function, which JSON cannot hold."""
+    return CapturePolicy(**{**row, "hook": None})
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,8 +177,9 @@ def digest(value: Any) -> str:
 
 
 def policy_digest(policy: CapturePolicy) -> str:
-    """Return the digest of what a policy does and is called; what is said about it does not count."""
-    return digest(_plain({f.name: getattr(policy, f.name) for f in fields(policy) if f.name not in ("source", "rule")}))
+    """Return the digest of what a policy does and is called; the texts about it do not count."""
+    named = {field.name: getattr(policy, field.name) for field in fields(policy)}
+    return digest(_plain({name: value for name, value in named.items() if name not in ("source", "rule")}))
 
 
 @cache

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from .._core import Zone
 from .._world import CAUSES, World
-from ..formats.kpageflags import ZoneFrames, read_kpageflags
+from ..errors import MisuseError
+from ..formats.kpageflags import ZoneFrames
+from ..formats.snapshot import read_snapshot
 from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
@@ -170,7 +172,7 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
 
 
 def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
-    """Read one zone of a recording: the one named, or the largest.
+    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
 
     Raises
     ------
@@ -179,5 +181,7 @@ def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFram
     MisuseError
         If there is no zone of that name.
     """
-    zones = read_kpageflags(path, zones=[zone] if zone else None)
-    return max(zones, key=lambda frames: int(np.count_nonzero(frames.kinds)))
+    frames = {part.name: part for part in read_snapshot(path).frames}
+    if zone is not None and zone not in frames:
+        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
+    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))

@@ -92,10 +92,17 @@ def run_plan(
     store.plan = plan
     if progress is not None:
         progress.more(len(missing))
-    for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
-        store.add(task, outcome)
-        if progress is not None:
-            progress.step()
+    done = 0
+    try:
+        for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
+            store.add(task, outcome)
+            done += 1
+            if progress is not None:
+                progress.step()
+    except KeyboardInterrupt:
+        if store.folder is not None:
+            print(f"\n{done} of {len(missing)} runs are kept in {store.folder}; --resume goes on", file=sys.stderr)
+        raise
     return store.records(plan)
 
 

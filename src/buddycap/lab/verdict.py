@@ -24,7 +24,7 @@ from .summary import difference, identical
 __all__ = ["PRICE_PERCENT", "Finding", "finding", "verdict"]
 
 PRICE_PERCENT = 5.0
-_PRICES = (("background_rate", "background work", -1), ("latency_ms", "latency", +1))
+_PRICES = (("background_per_s", "background work", -1), ("latency_ms", "latency", +1))
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,18 @@ def perform_all(
     ------
     task : Task
     outcome : Outcome
+
+    Raises
+    ------
+    MisuseError
+        If workers do not even start.
     """
     queue, suspects = deque(tasks), deque[Task]()
     while queue or suspects:
         lost: list[Task] = []
         with pool() as executor:
+            if suspects:
+                _probe(executor)
             while suspects and not lost:
                 begin = time.monotonic()
                 lost = yield from _drain(executor, deque([suspects.popleft()]), 1, timeout_s)
@@ -129,6 +136,17 @@ def perform_all(
                 yield lost[0], Outcome(error=error)
             else:
                 suspects.extend((yield from _drain(executor, queue, width, timeout_s)))
+
+
+def _probe(executor: Executor) -> None:
+    """Refuse workers that die of themselves, before tasks are blamed for it."""
+    try:
+        executor.submit(os.getpid).result()
+    except BrokenExecutor:
+        raise MisuseError(
+            "executor: its worker processes do not start; in a script, what starts a study stands under "
+            "if __name__ == '__main__':, and a session that is no file needs executor='thread'"
+        ) from None
 
 
 def _drain(

@@ -7,6 +7,7 @@ Colours are those of Okabe and Ito, which the colour-blind can tell apart; inter
 """
 
 import argparse
+import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_LINES = 4
 MOST_PANELS = 6
 DECILES = 10
+PNG_COLOURS = 128
 GIB_PAGES = 1 << 18
 MACHINES = MappingProxyType({"x86_64": "x86-64, 2 MiB pages", "ppc64": "ppc64, 16 MiB pages"})
 
@@ -408,12 +410,19 @@ def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", o
 
 
 def _saved(figure: Any, path: Path) -> Path:
-    """Write a picture without anything that differs from day to day."""
+    """Write a picture, small, and without anything that differs from day to day."""
     import matplotlib
+    from PIL import Image  # comes with matplotlib
 
-    with matplotlib.rc_context({"svg.hashsalt": "buddycap"}):
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        figure.savefig(path, dpi=110, metadata=metadata)
+    if path.suffix == ".svg":
+        with matplotlib.rc_context({"svg.hashsalt": "buddycap"}):
+            figure.savefig(path, metadata={"Date": None})
+        return path
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=110, metadata={"Software": None})
+    with Image.open(stream) as picture:
+        palette = picture.convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
+        palette.save(path, optimize=True)
     return path
 
 

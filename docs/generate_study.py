@@ -1,0 +1,191 @@
+"""Makes docs/study.md, its pictures and the table of README.md from runs; no number on these pages is typed by hand.
+
+python docs/generate_study.py run DIR        every study of the page, by the commands that it shows; resumes
+python docs/generate_study.py collect DIR    their figures into docs/study.json, the pictures into docs/pictures
+python docs/generate_study.py write          the pages from docs/study.json and docs/study.template
+"""
+
+import json
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from study_tables import BLOCKS, readme_table
+
+from buddycap.cli import main as buddycap
+from buddycap.lab.compare import averaged, comparison
+from buddycap.lab.export import clean, machine_facts
+from buddycap.lab.plan import Plan
+from buddycap.lab.store import Record, Store
+from buddycap.lab.summary import summarize
+from buddycap.views.plots import draw
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+FIGURES = DOCS / "study.json"
+TEMPLATE = DOCS / "study.template"
+PAGE = DOCS / "study.md"
+PICTURES = DOCS / "pictures"
+README = ROOT / "README.md"
+BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
+PLACE = re.compile(r"\{\{(\w+)\}\}")
+RECORDING = "tests/data/kpageflags.mixed-1GiB.npz"
+JOBS = 2
+ROUNDS = 3
+
+BOTH = "study --preset x86_64,ppc64 --memory 4GiB"
+STUDIES = {
+    "compare": "compare --policies all",
+    "ablations": f"{BOTH} --ablations --seeds 24",
+    "builds": f"{BOTH} --sweep builds=3,4,6,8 --seeds 12",
+    "unmovable": f"{BOTH} --sweep unmovable_permille=10,40,80 --seeds 12",
+    "requesters": f"{BOTH} --sweep requesters=2,4 --seeds 12",
+    "disk": f"{BOTH} --sweep disk_mib_per_s=30,120 --seeds 12",
+    "chunk": f"{BOTH} --sweep chunk_pages=1,32 --seeds 12",
+    "memory": "study --sweep memory=1GiB,2GiB,4GiB,8GiB,16GiB --seeds 3",
+    "small": "study --seeds 24",
+    "recording": f"study --from {RECORDING} --seeds 24",
+}
+SWEEPS = ("builds", "unmovable", "requesters", "disk", "chunk")
+SPEED = "compare --seeds 8"
+PICTURED = {
+    "compare": ("success", "course", "harvest", "latency", "steals"),
+    "ablations": ("cases",),
+    "memory": ("memory",),
+}
+KEPT = (
+    "success_percent", "latency_ms", "steals", "own", "merged", "foreign", "givebacks", "captured_success",
+    "clean_left", "ceiling_percent", "blocked_ms", "rescued", "background_per_s",
+)  # fmt: skip
+
+
+def run(folder: Path) -> None:
+    """Run every study, and measure how much faster two workers are than one."""
+    for name, words in STUDIES.items():
+        resume = ["--resume"] if (folder / name).exists() else []
+        command = [*shlex.split(words), "--jobs", str(JOBS), "--out", str(folder / name), *resume]
+        print("buddycap", *command, flush=True)
+        begin = time.perf_counter()
+        if buddycap(command):
+            raise SystemExit(f"{name} has errors")
+        print(f"{time.perf_counter() - begin:.0f} s\n", flush=True)
+    if not (folder / "speed.json").exists():
+        (folder / "speed.json").write_text(json.dumps(_speed()) + "\n")
+
+
+def _speed() -> dict[str, object]:
+    """Return the time that one and two workers take, in turn, several times."""
+    seconds: dict[str, list[float]] = {"1": [], "2": []}
+    for _ in range(ROUNDS):
+        for jobs, found in seconds.items():
+            begin = time.perf_counter()
+            command = [sys.executable, "-m", "buddycap", *shlex.split(SPEED), "--jobs", jobs, "--json"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            found.append(time.perf_counter() - begin)
+    return {"command": SPEED, "seconds": seconds}
+
+
+def collect(folder: Path) -> None:
+    """Gather the figures of all studies and draw the pictures."""
+    result: dict[str, object] = {"commit": _commit(), "machine": machine_facts(), "commands": STUDIES, "jobs": JOBS}
+    for name in STUDIES:
+        with Store.open(folder / name) as store:
+            plan = store.plan
+            records = store.records(plan)
+            if name == "compare":
+                result[name] = _compared(plan, records)
+                result["rows"] = summarize(*averaged(plan, records))
+            else:
+                result[name] = summarize(plan, records)
+            if name == "memory":
+                result["cost"] = _cost(store)
+            result["runs"] = result.get("runs", 0) + len(records)
+            result.setdefault("cpu_s", {})[name] = sum(store.cpu_s(task) or 0.0 for _, task in plan.tasks())
+        if name in PICTURED:
+            draw(folder / name, PICTURES, only=PICTURED[name])
+    result["speed"] = json.loads((folder / "speed.json").read_text())
+    FIGURES.write_text(json.dumps(_slim(clean(result)), indent=1) + "\n")
+
+
+def _compared(plan: Plan, records: list[Record]) -> dict[str, object]:
+    """Return the comparison without what the pages do not show."""
+    found = comparison(plan, records)
+    for row in found["policies"]:
+        for machine in row["machines"].values():
+            del machine["figures"]
+    found["periods"] = [row for row in found["periods"] if row["policy"] in ("none", "v3")]
+    return found
+
+
+def _cost(store: Store) -> list[dict[str, object]]:
+    """Return the median CPU seconds of a run for each size of memory and policy."""
+    found: dict[tuple[int, str], list[float]] = {}
+    for case, task in store.plan.tasks():
+        found.setdefault((case.config.memory_pages, task.policy.name), []).append(store.cpu_s(task))
+    return [
+        {"memory_pages": pages, "policy": policy, "cpu_s": statistics.median(values), "runs": len(values)}
+        for (pages, policy), values in found.items()
+    ]
+
+
+def _slim(value: object) -> object:
+    """Return the figures that the pages show, to six digits."""
+    if isinstance(value, dict):
+        figures = value.get("figures")
+        if isinstance(figures, dict):
+            value = {**value, "figures": {name: figures[name] for name in KEPT if name in figures}}
+        return {name: _slim(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_slim(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _commit() -> str:
+    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def page(figures: dict[str, object]) -> str:
+    """Return docs/study.md."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    unknown = set(PLACE.findall(text)) - set(BLOCKS)
+    if unknown:
+        raise SystemExit(f"{TEMPLATE}: no such block: {', '.join(sorted(unknown))}")
+    return PLACE.sub(lambda match: BLOCKS[match[1]](figures), text)
+
+
+def readme(text: str, figures: dict[str, object]) -> str:
+    """Return README.md with its table."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{README}: {BEGIN} and {END} are wanted")
+    return f"{head}{BEGIN}\n{readme_table(figures)}\n{END}{tail}"
+
+
+def write() -> None:
+    """Write the pages."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    PAGE.write_text(page(figures), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8"), figures), encoding="utf-8")
+
+
+def main(words: list[str]) -> int:
+    """Run the command line above."""
+    commands = {"run": run, "collect": collect}
+    if words == ["write"]:
+        write()
+    elif len(words) == 2 and words[0] in commands:
+        commands[words[0]](Path(words[1]))
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

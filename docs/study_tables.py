@@ -1,0 +1,315 @@
+"""The blocks of docs/study.md: tables and sentences made from the figures of docs/study.json."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from buddycap.lab.summary import resampled, shown
+
+Figures = dict[str, Any]
+Row = dict[str, Any]
+
+MACHINES = {"x86_64": "x86-64", "ppc64": "ppc64"}
+GIB_PAGES = 1 << 18
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table.
+
+    >>> print(table(["a"], [["1"]]))
+    | a |
+    |---|
+    | 1 |
+    """
+    lines = [heads, ["-" * 3] * len(heads), *rows]
+    return "\n".join(
+        "| " + " | ".join(row) + " |" if k != 1 else "|" + "|".join(row) + "|" for k, row in enumerate(lines)
+    )
+
+
+def figure(row: Row, name: str, digits: int = 2) -> str:
+    """Return a figure of a row, or a dash."""
+    return shown(row["figures"].get(name), digits)
+
+
+def gain(row: Row) -> str:
+    """Return the gain of a row, bold where its interval excludes 0."""
+    value = row["gain"]
+    text = shown(value, signed=True)
+    return f"**{text}**" if value and value["n"] > 1 and abs(value["mean"]) > value["half_width"] else text
+
+
+def published(figures: Figures) -> str:
+    """The published figures alone."""
+    rows = [
+        [MACHINES[row["preset"]], f"{told['without']:.1f}", f"{told['with']:.1f}", f"{told['gain']:+.2f}",
+         f"{100 * told['gain'] / told['without']:+.1f} %"]
+        for row in figures["compare"]["machines"]
+        for told in [row["published"]]
+    ]  # fmt: skip
+    return table(["machine", "mainline, %", "with capture, %", "gain, points", "relative"], rows)
+
+
+def compared(figures: Figures) -> str:
+    """The published figures beside ours."""
+    rows = []
+    for row in figures["compare"]["machines"]:
+        told, found = row["published"], row["gain"]
+        rows.append(
+            [
+                MACHINES[row["preset"]],
+                f"{told['without']:.1f} → {told['with']:.1f} ({told['gain']:+.2f})",
+                shown(row["without"]),
+                shown(row["with"]),
+                gain(row),
+                resampled(found),
+                f"{100 * found['mean'] / row['without']['mean']:+.1f} %",
+                str(found["needed"]),
+            ]
+        )
+    heads = ["machine", "published", "none, %", "v3, %", "gain ± t", "bootstrap", "relative", "seeds for ± 0.5"]
+    return table(heads, rows)
+
+
+def compared_said(figures: Figures) -> str:
+    """What the comparison shows and what it does not, in sentences that follow from it."""
+    told = []
+    for row in figures["compare"]["machines"]:
+        off = row["baseline_off_by"]
+        near = "within 3 points of" if abs(off) <= 3 else "NOT within 3 points of"
+        above = "lies above 0" if row["above_zero"] else "does NOT lie above 0"
+        inside = "contains" if row["contains_published"] else "does NOT contain"
+        told.append(
+            f"- {MACHINES[row['preset']]}: the baseline is {near} the published one ({off:+.2f}); the interval of the "
+            f"gain {above} and {inside} the published {row['published']['gain']:+.2f}."
+        )
+    return "\n".join(told)
+
+
+def calibrated(figures: Figures) -> str:
+    """What was set for each machine."""
+    chosen = figures["compare"]["calibrated"]
+    names = list(dict.fromkeys(name for values in chosen.values() for name in values))
+    rows = [[f"`{name}`", *(str(values.get(name, "")) for values in chosen.values())] for name in names]
+    return table(["parameter", *(MACHINES[name] for name in chosen)], rows)
+
+
+def periods(figures: Figures) -> str:
+    """Each machine at each period."""
+    rows = [
+        [
+            row["case"],
+            row["policy"],
+            figure(row, "success_percent"),
+            gain(row) if row["gain"] else "-",
+            figure(row, "latency_ms", 0),
+            figure(row, "steals", 0),
+        ]
+        for row in figures["compare"]["periods"]
+        if row["policy"] in ("none", "v3")
+    ]
+    return table(["case", "policy", "success, %", "gain, points", "latency, ms", "pages stolen"], rows)
+
+
+def policies(figures: Figures) -> str:
+    """Every policy on both machines."""
+    rows = []
+    names = [row["preset"] for row in figures["compare"]["machines"]]
+    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    for policy in dict.fromkeys(row["policy"] for row in figures["rows"]):
+        cells = [policy]
+        for name in names:
+            row = by_key[name, policy]
+            cells += [figure(row, "success_percent"), gain(row), figure(row, "latency_ms", 0), figure(row, "steals", 0)]
+        rows.append(cells)
+    heads = ["policy"]
+    for name in names:
+        heads += [f"{MACHINES[name]}: success, %", "gain", "latency, ms", "stolen"]
+    return table(heads, rows)
+
+
+def prices(figures: Figures) -> str:
+    """What each policy costs the others, and what it leaves behind."""
+    names = [row["preset"] for row in figures["compare"]["machines"]]
+    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    rows = []
+    for policy in dict.fromkeys(row["policy"] for row in figures["rows"]):
+        cells = [policy]
+        for name in names:
+            row = by_key[name, policy]
+            cells += [figure(row, "background_per_s", 0), figure(row, "clean_left", 1), figure(row, "givebacks", 1)]
+        rows.append(cells)
+    heads = ["policy"]
+    for name in names:
+        heads += [f"{MACHINES[name]}: background pages/s", "clean blocks left", "give-backs"]
+    return table(heads, rows)
+
+
+def verdicts(figures: Figures) -> str:
+    """The verdict on each policy."""
+    rows = [[row["policy"], row["source"], row["verdict"]] for row in figures["compare"]["policies"]]
+    return table(["policy", "proposed", "verdict"], rows)
+
+
+def findings(figures: Figures) -> str:
+    """Against v3, on each machine."""
+    names = [row["preset"] for row in figures["compare"]["machines"]]
+    rows = []
+    for row in figures["compare"]["policies"]:
+        cells = [row["policy"]]
+        for name in names:
+            found = row["machines"][name]
+            cells += [shown(found["against"], signed=True) if found["against"]["n"] else "-", found["words"]]
+        rows.append(cells)
+    heads = ["policy"]
+    for name in names:
+        heads += [f"{MACHINES[name]}: less v3", "finding"]
+    return table(heads, rows)
+
+
+def cases(rows: Sequence[Row]) -> str:
+    """Baseline and gain of v3 for each case, machine by machine."""
+    baseline = {row["case"]: row for row in rows if row["gain"] is None}
+    found = [
+        [row["case"], figure(baseline[row["case"]], "success_percent"), gain(row), figure(row, "latency_ms", 0)]
+        for row in rows
+        if row["gain"] is not None
+    ]
+    return table(["case", "none, %", "gain of v3, points", "latency with v3, ms"], found)
+
+
+def ablations(figures: Figures) -> str:
+    """Each cause of the effect taken away."""
+    return cases(figures["ablations"])
+
+
+def sweeps(figures: Figures) -> str:
+    """One parameter changed at a time."""
+    names = ("builds", "unmovable", "requesters", "disk", "chunk")
+    return cases([row for name in names if name in figures for row in figures[name]])
+
+
+def cost(figures: Figures) -> str:
+    """CPU time by size of memory."""
+    rows = figures["cost"]
+    base = {row["policy"]: row for row in reversed(rows)}
+    found = []
+    for row in rows:
+        first = base[row["policy"]]
+        times = row["memory_pages"] / first["memory_pages"]
+        found.append(
+            [
+                f"{row['memory_pages'] / GIB_PAGES:g} GiB",
+                row["policy"],
+                f"{row['cpu_s']:.2f}",
+                f"{row['cpu_s'] / first['cpu_s'] / times:.2f}",
+            ]
+        )
+    return table(["memory", "policy", "CPU s", "times linear"], found)
+
+
+def speed(figures: Figures) -> str:
+    """One worker and two."""
+    seconds = figures["speed"]["seconds"]
+    one, two = (sorted(seconds[jobs]) for jobs in ("1", "2"))
+    middle = [values[len(values) // 2] for values in (one, two)]
+    ratios = [a / b for a, b in zip(seconds["1"], seconds["2"], strict=True)]
+    rows = [
+        [f"`buddycap {figures['speed']['command']} --jobs {jobs}`", f"{mid:.1f}", f"{values[0]:.1f}-{values[-1]:.1f}"]
+        for jobs, mid, values in (("1", middle[0], one), ("2", middle[1], two))
+    ]
+    said = f"Two workers are {middle[0] / middle[1]:.2f} times as fast as one ({min(ratios):.2f}-{max(ratios):.2f})."
+    return table(["command", "median, s", "least-most, s"], rows) + "\n\n" + said
+
+
+def commands(figures: Figures) -> str:
+    """The commands of the page."""
+    return "\n".join(f"    buddycap {words} --out DIR/{name}" for name, words in figures["commands"].items())
+
+
+def provenance(figures: Figures) -> str:
+    """Where the numbers come from."""
+    machine = figures["machine"]
+    seeds = figures["compare"]["seeds"]
+    cpu_s = sum(figures["cpu_s"].values())
+    return (
+        f"Commit {figures['commit']} (code {machine['code']}); {machine['cpu']}, {machine['cpus']} CPUs shared with "
+        f"others; Python {machine['python']}, numpy {machine['numpy']}, {machine['platform']}. Seeds of the "
+        f"comparison: {seeds[0]}..{seeds[-1]}; {figures['runs']} runs in all, {cpu_s:.0f} s of CPU."
+    )
+
+
+def memory_size(figures: Figures) -> str:
+    """Memory of both machines."""
+    return f"{figures['compare']['memory_pages'] / GIB_PAGES:g} GiB"
+
+
+def readme_table(figures: Figures) -> str:
+    """The table of README.md."""
+    rows = []
+    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    for row in figures["compare"]["machines"]:
+        told = row["published"]
+        none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
+        size = f"{none['memory_pages'] / GIB_PAGES:g} GiB"
+        said = f"{told['without']:.1f}; {told['gain']:+.2f}"
+        rows.append(_readme_row(f"{MACHINES[row['preset']]}, {size}", said, none, v3))
+    for name, key in (("x86-64, 1 GiB", "small"), ("a real machine's GiB", "recording")):
+        none, v3 = figures[key]
+        rows.append(_readme_row(name, "-", none, v3))
+    heads = [
+        "memory",
+        "published",
+        "mainline, %",
+        "capture v3: gain, points",
+        "latency, ms",
+        "pages stolen per request",
+    ]
+    return table(heads, rows)
+
+
+def _readme_row(name: str, said: str, none: Row, v3: Row) -> list[str]:
+    change = [
+        f"{none['figures'][key]['mean']:.0f} → {v3['figures'][key]['mean']:.0f}" for key in ("latency_ms", "steals")
+    ]
+    return [name, said, figure(none, "success_percent"), gain(v3), *change]
+
+
+def harvest_said(figures: Figures) -> str:
+    """Clean blocks left behind, beside the gain."""
+    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    told = []
+    for row in figures["compare"]["machines"]:
+        none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
+        if "clean_left" in none["figures"]:
+            blocks = none["memory_pages"] >> none["order"]
+            left = [value["figures"]["clean_left"]["mean"] for value in (none, v3)]
+            points = 100 * (left[0] - left[1]) / blocks
+            told.append(
+                f"- {MACHINES[row['preset']]}: of {blocks} blocks, none leaves {left[0]:.1f} clean ones behind and v3 "
+                f"{left[1]:.1f}: {points:+.2f} points, beside a gain of {row['gain']['mean']:+.2f}."
+            )
+    return "\n".join(told)
+
+
+BLOCKS: dict[str, Callable[[Figures], str]] = {
+    function.__name__: function
+    for function in (
+        published,
+        compared,
+        compared_said,
+        calibrated,
+        periods,
+        policies,
+        prices,
+        verdicts,
+        findings,
+        harvest_said,
+        ablations,
+        sweeps,
+        cost,
+        speed,
+        commands,
+        provenance,
+        memory_size,
+    )
+}
