@@ -1,0 +1,147 @@
+"""The map of memory as a PNG picture: a pageblock a row, columns of rows, and a legend with counts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MisuseError
+from .pagemap import KINDS, PageMap, rows_of
+from .png import LETTER_HEIGHT, LETTER_WIDTH, draw_text, encode_png
+
+__all__ = ["map_png", "zone_picture"]
+
+_PAPER, _INK, _FAINT = len(KINDS), len(KINDS) + 1, len(KINDS) + 2
+_PALETTE = (*(kind.colour for kind in KINDS), "ffffff", "1b1b1b", "8a8a8a")
+_GAP = 12
+_LINE = LETTER_HEIGHT + 4
+_WIDE = 1.5  # width of a picture over its height, about
+_MAX_PIXELS = 1 << 28
+
+
+def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "") -> bytes:
+    """Draw zones into one PNG picture.
+
+    Parameters
+    ----------
+    maps : sequence of PageMap
+        The zones, drawn below each other.
+    width : int, pages
+        Pages in a row; a pageblock if not given.
+    title : str
+        First line of the picture.
+
+    Returns
+    -------
+    bytes
+        A PNG file. One pixel a page, or a square of several in a small zone.
+
+    Raises
+    ------
+    MisuseError
+        If there is no zone, or the picture would have more than 2**28 pixels.
+
+    Notes
+    -----
+    24 GiB take about 0.3 s.
+    """
+    if not maps:
+        raise MisuseError("maps: no zone to draw")
+    wide = width if width is not None else 1 << maps[0].pageblock_order
+    rows = sum(-(-_used(m) // wide) + 1 for m in maps)
+    if not 1 <= wide <= 1 << 16 or wide * rows > _MAX_PIXELS:
+        raise MisuseError(f"width={width}: 1..65536 pages a row and 2^28 pixels are allowed")
+    columns = max(1, round((_WIDE * rows / wide) ** 0.5))
+    scale = max(1, min(6, 300 // rows, 1024 // (wide * columns)))
+    big = 2 if wide * columns * scale > 1600 else 1
+    parts = []
+    for page_map in maps:
+        end = page_map.start_pfn + len(page_map.codes) - 1
+        head = f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {len(page_map.codes) >> 8} MiB"
+        parts.append(_text(head, _INK, big))
+        parts.append(zone_picture(page_map, wide, columns, scale))
+    note = f"{wide} pages a row, {scale} x {scale} pixels a page; PFNs rise to the right, then down"
+    note += ", then by column" if columns > 1 else ""
+    heads = [_text(title, _INK, big)] * bool(title) + [_text(note, _FAINT, big)]
+    counts = "; ".join(f"{text}: {pages} pages" for text, pages in legend_rows(maps))
+    return encode_png(
+        _framed(_stacked(heads), _stacked(parts), _legend(maps).repeat(big, axis=0).repeat(big, axis=1)),
+        _PALETTE,
+        [("Title", title or "memory map"), ("Description", f"{note}. {counts}")],
+    )
+
+
+def _used(page_map: PageMap) -> int:
+    """Return the pages of a zone up to its last one that is no hole."""
+    return len(page_map.codes) - int(np.argmax(page_map.codes[::-1] != 0)) if page_map.codes.any() else 1
+
+
+def zone_picture(page_map: PageMap, width: int, columns: int = 1, scale: int = 1) -> NDArray[np.uint8]:
+    """Return the numbers of the kinds of a zone's pages as a picture: rows of `width` pages in some columns."""
+    rows = np.concatenate([part for _, part in rows_of(page_map, width)])
+    rows = rows[: -(-(page_map.start_pfn % width + _used(page_map)) // width)]
+    height = -(-len(rows) // columns)
+    columns = -(-len(rows) // height)
+    picture = np.full((height, columns * (width + _GAP) - _GAP), _PAPER, np.uint8)
+    for k in range(columns):
+        part = rows[k * height : (k + 1) * height]
+        picture[: len(part), k * (width + _GAP) : k * (width + _GAP) + width] = part
+    return picture.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else picture
+
+
+def legend_rows(maps: Sequence[PageMap]) -> list[tuple[str, int]]:
+    """Return the texts of the kinds that there are, and their pages."""
+    total: dict[str, int] = {}
+    for page_map in maps:
+        for name, pages in page_map.counts().items():
+            total[name] = total.get(name, 0) + pages
+    return [(kind.text, total[kind.name]) for kind in KINDS if kind.name in total]
+
+
+def _legend(maps: Sequence[PageMap]) -> NDArray[np.uint8]:
+    """Draw the legend: a patch of colour, the text, pages and their part of all."""
+    rows = legend_rows(maps)
+    total = sum(pages for _, pages in rows)
+    lines = [f"{text}" for text, _ in rows]
+    wide = max(map(len, lines))
+    lines = [
+        f"{line:<{wide}} {pages:>10} {100 * pages / total:5.1f}%" for line, (_, pages) in zip(lines, rows, strict=True)
+    ]
+    heading = f"{'pages of 4 KiB':<{wide}} {total:>10}"
+    picture = np.full(((len(rows) + 1) * _LINE, (wide + 18) * LETTER_WIDTH + 20), _PAPER, np.uint8)
+    draw_text(picture, 16, 2, heading, _INK)
+    numbers = {kind.text: number for number, kind in enumerate(KINDS)}
+    for k, ((text, _), line) in enumerate(zip(rows, lines, strict=True), start=1):
+        top = k * _LINE
+        picture[top : top + 11, 0:11] = _FAINT
+        picture[top + 1 : top + 10, 1:10] = numbers[text]
+        draw_text(picture, 16, top + 2, line, _INK)
+    return picture
+
+
+def _text(text: str, colour: int, scale: int) -> NDArray[np.uint8]:
+    """Draw a line of text."""
+    picture = np.full((LETTER_HEIGHT * scale, max(len(text), 1) * LETTER_WIDTH * scale), _PAPER, np.uint8)
+    draw_text(picture, 0, 0, text, colour, scale)
+    return picture
+
+
+def _framed(head: NDArray[np.uint8], body: NDArray[np.uint8], legend: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put the head above, and the legend beside the body, with a margin around."""
+    top, left = len(head) + 2 * _GAP, body.shape[1] + 3 * _GAP
+    height = top + max(len(body), len(legend)) + _GAP
+    picture = np.full((height, max(left + legend.shape[1], head.shape[1]) + 2 * _GAP), _PAPER, np.uint8)
+    for part, y, x in ((head, _GAP, _GAP), (body, top, _GAP), (legend, top, left)):
+        picture[y : y + len(part), x : x + part.shape[1]] = part
+    return picture
+
+
+def _stacked(parts: Sequence[NDArray[np.uint8]], gap: int = 6) -> NDArray[np.uint8]:
+    """Put pictures below each other."""
+    wide = max(part.shape[1] for part in parts)
+    picture = np.full((sum(len(part) + gap for part in parts) - gap, wide), _PAPER, np.uint8)
+    top = 0
+    for part in parts:
+        picture[top : top + len(part), : part.shape[1]] = part
+        top += len(part) + gap
+    return picture
