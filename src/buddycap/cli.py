@@ -28,6 +28,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
+    "map": ("buddycap.views.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
     "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
     "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),
     "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),

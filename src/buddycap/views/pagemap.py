@@ -6,7 +6,7 @@ cones (tests/unit/test_pagemap.py measures it): file is blue, anonymous memory y
 of a pair inactive.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from ..flags import MigrateType, PageFlags
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.snapshot import read_snapshot
 
-__all__ = ["CODE_KINDS", "CODE_ORDERS", "KINDS", "Kind", "PageMap", "maps_of", "read_maps"]
+__all__ = ["CODE_KINDS", "CODE_ORDERS", "KINDS", "Kind", "PageMap", "maps_of", "read_maps", "rows_of"]
 
 
 class Kind(NamedTuple):
@@ -166,9 +166,9 @@ class PageMap:
     def kind_table(self) -> NDArray[np.uint8]:
         """Number in `KINDS` of every code: uint8, shape (256,). Blocks from the pageblock order on stand out."""
         table = CODE_KINDS.copy()
-        large = CODE_ORDERS >= self.pageblock_order
-        table[large & (CODE_KINDS == _NUMBER["free"])] = _NUMBER["free_huge"]
-        table[large & (np.arange(256) >= _ALLOCATED)] = _NUMBER["huge"]
+        for order in range(self.pageblock_order, 16):
+            table[_FREE + order] = _NUMBER["free_huge"]
+            table[_ALLOCATED + order : 128 : 16] = _NUMBER["huge"]
         return table
 
     def counts(self) -> dict[str, int]:
@@ -258,16 +258,12 @@ def _starts_with(path: Path, start: bytes) -> bool:
         return file.read(len(start)) == start
 
 
-def rows_of(page_map: PageMap, width: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield pieces of a map as rows of `width` pages that begin at multiples of it: first PFN, kinds, shape (rows, width).
+def rows_of(page_map: PageMap, width: int) -> NDArray[np.uint8]:
+    """Return the kinds of a map as rows of `width` pages that begin at multiples of it: shape (rows, width).
 
     Pages before the zone's first and behind its last are holes.
     """
-    table = page_map.kind_table
     before = page_map.start_pfn % width
-    step = max(_CHUNK_PAGES // width, 1) * width
-    for first in range(-before, len(page_map.codes), step):
-        part = table[page_map.codes[max(first, 0) : first + step]]
-        rows = np.zeros(-(-(len(part) + max(-first, 0)) // width) * width, np.uint8)
-        rows[max(-first, 0) : max(-first, 0) + len(part)] = part
-        yield page_map.start_pfn + first, rows.reshape(-1, width)
+    rows = np.zeros(-(-(before + len(page_map.codes)) // width) * width, np.uint8)
+    rows[before : before + len(page_map.codes)] = page_map.kinds
+    return rows.reshape(-1, width)

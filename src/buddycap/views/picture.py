@@ -78,8 +78,7 @@ def _used(page_map: PageMap) -> int:
 
 def zone_picture(page_map: PageMap, width: int, columns: int = 1, scale: int = 1) -> NDArray[np.uint8]:
     """Return the numbers of the kinds of a zone's pages as a picture: rows of `width` pages in some columns."""
-    rows = np.concatenate([part for _, part in rows_of(page_map, width)])
-    rows = rows[: -(-(page_map.start_pfn % width + _used(page_map)) // width)]
+    rows = rows_of(page_map, width)[: -(-(page_map.start_pfn % width + _used(page_map)) // width)]
     height = -(-len(rows) // columns)
     columns = -(-len(rows) // height)
     picture = np.full((height, columns * (width + _GAP) - _GAP), _PAPER, np.uint8)

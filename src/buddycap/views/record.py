@@ -124,7 +124,9 @@ class Recorder:
         self._codes = np.zeros(0, np.uint8)
         self._owners = np.zeros(0, np.uint16)
 
-    def add(self, source: "Zone | MachineBase | ZoneFrames | Iterable[ZoneFrames]", time_ns: int, label: str = "") -> None:
+    def add(
+        self, source: "Zone | MachineBase | ZoneFrames | Iterable[ZoneFrames]", time_ns: int, label: str = ""
+    ) -> None:
         """Record a moment. O(pages).
 
         Parameters
@@ -141,7 +143,10 @@ class Recorder:
         MisuseError
             If the source has other zones than before, or time goes backwards.
         """
-        maps = maps_of(source)
+        self.add_maps(maps_of(source), time_ns, label)
+
+    def add_maps(self, maps: tuple[PageMap, ...], time_ns: int, label: str = "") -> None:
+        """Record a moment of which the maps are there already; see `add`."""
         if not self.moments:
             self._lay_out(maps)
         shape = [(zone.name, zone.start_pfn, zone.pages) for zone in self.zones]

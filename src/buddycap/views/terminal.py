@@ -55,14 +55,18 @@ def terminal_map(
 
     Examples
     --------
+    >>> from buddycap import MigrateType, Zone
     >>> from buddycap.views.pagemap import maps_of
     >>> zone = Zone(0, 4096, min_free_kbytes=0)
     >>> pfn = zone.rmqueue(9, MigrateType.MOVABLE)
-    >>> print(terminal_map(maps_of(zone), size=(40, 20)))
-    zone: PFN 0 to 4095, 128 pages a cell
-    HHHH____________________________
-    _ free, a pageblock or more   3584 88%
-    H huge page, or as large a block 512 12%
+    >>> print(terminal_map(maps_of(zone), size=(40, 8)))
+    zone: PFN 0 to 4095, 32 pages a cell
+    ________________________________________
+    ________________________________HHHHHHHH
+    HHHHHHHH________________________________
+    ________
+    _ free, a pageblock or mor     3584 88%
+    H huge page, or as large a      512 12%
     """
     columns, lines = size or shutil.get_terminal_size()
     rows = legend_rows(maps)
@@ -75,15 +79,17 @@ def terminal_map(
         end = page_map.start_pfn + len(page_map.codes) - 1
         out.append(f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {factor} pages a cell"[:columns])
         wide = min(columns, len(cells))
-        grid = np.zeros(-(-len(cells) // wide) * wide, np.uint8)
-        grid[: len(cells)] = cells
-        grid = grid.reshape(-1, wide)
+        grid = np.zeros((-(-len(cells) // wide), wide), np.uint8)
+        grid.flat[: len(cells)] = cells
         out += _half_blocks(grid, environment) if colour else _letters(grid)
-    letters = {kind.text: (number, kind.letter) for number, kind in enumerate(KINDS)}
+    signs = {kind.text: (number, kind.letter) for number, kind in enumerate(KINDS)}
+    wide = max(min(max(len(text) for text, _ in rows), columns - 15), 1)
     for text, pages in rows:
-        number, letter = letters[text]
-        sign = f"{_sequence(number, environment, 48)}  {_RESET}" if colour else letter
-        out.append(f"{sign} {text[: max(columns - 16, 8)]:<28}{pages:>7} {round(100 * pages / total)}%")
+        number, letter = signs[text]
+        sign = f"{_sequence(number, environment, 48)} {_RESET}" if colour else letter
+        out.append(
+            f"{sign} {text[:wide]:<{wide}} {pages:>8} {round(100 * pages / total):>2}%"[: None if colour else columns]
+        )
     return "\n".join(out)
 
 
