@@ -11,6 +11,7 @@ Examples
 
 from importlib.metadata import version
 
+from . import _core, views
 from ._core import BLOCK_DTYPE, OP_DTYPE, CaptureList, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags
@@ -19,6 +20,8 @@ from .policy import POLICIES, CapturePolicy
 from .policyfile import load_policies, policies_to_toml
 
 __version__ = version("buddycap")
+
+_core.set_html_view(views.html_view)
 
 __all__ = [
     "BLOCK_DTYPE",

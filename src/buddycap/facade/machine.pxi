@@ -436,6 +436,10 @@ cdef class MachineBase:
         self.prepare(&request.r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
         return request
 
+    def _repr_html_(self):
+        """A small map and a table, for notebooks."""
+        return None if html_view is None else html_view(self)
+
     @property
     def kswapd(self):
         """kswapd of this machine: a `Kswapd`."""

@@ -9,7 +9,16 @@ cdef tuple VM_NAMES = (
 cdef tuple LRU_NAMES = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_unevictable",
                         "nr_slab_reclaimable")
 
+# What notebooks show of a zone or a machine; the package puts it here, because pictures are made above the core.
+cdef object html_view = None
+
 BLOCK_DTYPE = np.dtype([("pfn", "<i8"), ("order", "u1"), ("migratetype", "u1")])
+
+
+def set_html_view(view):
+    """Let `view(thing) -> str` make the HTML that notebooks show of a `Zone` or a `Machine`; None for none."""
+    global html_view
+    html_view = view
 
 
 cdef class Zone:
@@ -726,6 +735,10 @@ cdef class Zone:
 
     def __deepcopy__(self, memo):
         return self.copy()
+
+    def _repr_html_(self):
+        """A small map and a table, for notebooks."""
+        return None if html_view is None else html_view(self)
 
     def __repr__(self):
         return (f"<Zone pfn {self.z.start_pfn}..{self.z.start_pfn + self.z.spanned_pages - 1}, "

@@ -9,7 +9,7 @@ from ..errors import MisuseError
 from .pagemap import KINDS, PageMap, rows_of
 from .png import LETTER_HEIGHT, LETTER_WIDTH, draw_text, encode_png
 
-__all__ = ["map_png", "zone_picture"]
+__all__ = ["legend_rows", "map_png", "small_png", "zone_picture"]
 
 _PAPER, _INK, _FAINT = len(KINDS), len(KINDS) + 1, len(KINDS) + 2
 _PALETTE = (*(kind.colour for kind in KINDS), "ffffff", "1b1b1b", "8a8a8a")
@@ -39,7 +39,7 @@ def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "
     Raises
     ------
     MisuseError
-        If there is no zone, or the picture would have more than 2**28 pixels.
+        If there is no zone, `width` is out of range, or there are more than 2**28 pages (1 TiB).
 
     Notes
     -----
@@ -48,9 +48,11 @@ def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "
     if not maps:
         raise MisuseError("maps: no zone to draw")
     wide = width if width is not None else 1 << maps[0].pageblock_order
+    if not 1 <= wide <= 1 << 16:
+        raise MisuseError(f"width={width}: allowed range is 1..65536 pages")
     rows = sum(-(-_used(m) // wide) + 1 for m in maps)
-    if not 1 <= wide <= 1 << 16 or wide * rows > _MAX_PIXELS:
-        raise MisuseError(f"width={width}: 1..65536 pages a row and 2^28 pixels are allowed")
+    if wide * rows > _MAX_PIXELS:
+        raise MisuseError(f"maps: {wide * rows} pages to draw, at most {_MAX_PIXELS}")
     columns = max(1, round((_WIDE * rows / wide) ** 0.5))
     scale = max(1, min(6, 300 // rows, 1024 // (wide * columns)))
     big = 2 if wide * columns * scale > 1600 else 1
@@ -86,6 +88,31 @@ def zone_picture(page_map: PageMap, width: int, columns: int = 1, scale: int = 1
         part = rows[k * height : (k + 1) * height]
         picture[: len(part), k * (width + _GAP) : k * (width + _GAP) + width] = part
     return picture.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else picture
+
+
+def small_png(page_map: PageMap, max_pixels: int) -> tuple[bytes, int, int]:
+    """Draw a zone alone, without legend.
+
+    Returns
+    -------
+    bytes
+        PNG file with at most about `max_pixels` pixels; of a large zone every n-th page, n a power of two.
+    int, int
+        Width and height to show it at, in pixels.
+    """
+    factor, pages = 1, 1 << page_map.pageblock_order
+    while len(page_map.codes) > max_pixels * factor and factor < pages:
+        factor *= 2
+    rows = rows_of(page_map, pages)[: -(-(page_map.start_pfn % pages + _used(page_map)) // pages), ::factor]
+    skip = -(-rows.size // max_pixels)
+    width = rows.shape[1]
+    columns = max(1, round((_WIDE * len(rows[::skip]) / width) ** 0.5))
+    height = -(-len(rows[::skip]) // columns)
+    picture = np.zeros((height * columns, width), np.uint8)
+    picture[: len(rows[::skip])] = rows[::skip]
+    picture = np.concatenate(np.split(picture, columns), axis=1)
+    scale = max(1, min(8, 64 // height))
+    return encode_png(picture, _PALETTE), picture.shape[1], height * scale
 
 
 def legend_rows(maps: Sequence[PageMap]) -> list[tuple[str, int]]:
