@@ -73,7 +73,7 @@ class Timeline:
     >>> timeline.slice("requests", "order 9", 1000, 5000, category="request", scanned=32)
     >>> timeline.counter("free pages", 1000, 77, unit="pages")
     >>> len(timeline.encode())
-    130
+    124
     """
 
     def __init__(self) -> None:

@@ -60,13 +60,11 @@ def terminal_map(
     >>> zone = Zone(0, 4096, min_free_kbytes=0)
     >>> pfn = zone.rmqueue(9, MigrateType.MOVABLE)
     >>> print(terminal_map(maps_of(zone), size=(40, 8)))
-    zone: PFN 0 to 4095, 32 pages a cell
+    zone: PFN 0 to 4095, 64 pages a cell
     ________________________________________
-    ________________________________HHHHHHHH
-    HHHHHHHH________________________________
-    ________
-    _ free, a pageblock or mor     3584 88%
-    H huge page, or as large a      512 12%
+    ________HHHHHHHH________
+    _ free, a pageblock or more     3584 88%
+    H huge page, or as large a       512 12%
     """
     columns, lines = size or shutil.get_terminal_size()
     rows = legend_rows(maps)
