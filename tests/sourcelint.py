@@ -30,6 +30,7 @@ CORE_PARTS = (
     "kswapd",
     "queue",
     "slowpath",
+    "requests",
     "check",
     "image",
     "export",

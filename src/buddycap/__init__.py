@@ -12,9 +12,9 @@ Examples
 from importlib.metadata import version
 
 from . import _core, views
-from ._core import BLOCK_DTYPE, OP_DTYPE, CaptureList, Zone
+from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
-from .flags import GFP, AllocFlags, MigrateType, PageFlags
+from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
 from .machine import Machine
 from .policy import POLICIES, CapturePolicy
 from .policyfile import load_policies, policies_to_toml
@@ -25,9 +25,12 @@ _core.set_html_view(views.html_view)
 
 __all__ = [
     "BLOCK_DTYPE",
+    "COST_DTYPE",
     "GFP",
     "OP_DTYPE",
     "POLICIES",
+    "REQUEST_DTYPE",
+    "RESULT_DTYPE",
     "AllocFlags",
     "BuddycapError",
     "CaptureList",
@@ -39,6 +42,8 @@ __all__ = [
     "MisuseError",
     "PageFlags",
     "PolicyError",
+    "RequestOp",
+    "RequestPath",
     "Zone",
     "load_policies",
     "policies_to_toml",

@@ -127,6 +127,15 @@ cdef enum:                      # why an argument is refused; the facade turns e
     ST_OP_UNKNOWN
     ST_OP_ARG
     ST_DUPLICATE
+    ST_GFP_UNKNOWN
+    ST_GFP_MOBILITY
+    ST_NOT_SINGLE
+    ST_PAGE_LISTED
+    ST_PAGE_RELEASED
+    ST_FLAGS_UNKNOWN
+    ST_FLAGS_ANON
+    ST_FLAGS_LISTS
+    ST_NO_SWAP
     NR_STATUS
 
 cdef enum:
@@ -569,6 +578,65 @@ ctypedef struct machine_t:
     uint32_t event_first
     uint32_t event_last
     event_t event[NR_EVENTS]
+
+cdef enum:                      # operations of a stream of requests, see Machine.run
+    MOP_ALLOC = 1
+    MOP_FREE
+    MOP_RELEASE
+    MOP_LRU_ADD
+    MOP_SLAB_ADD
+    MOP_ACCESS
+    MOP_SET_FLAGS
+    MOP_CLEAR_FLAGS
+    MOP_KSWAPD
+
+ctypedef struct machine_op_t:   # one operation, 24 bytes
+    uint8_t op
+    uint8_t order
+    uint16_t cpu
+    uint32_t gfp
+    int32_t arg                 # number of the allocation that it is about, or -1: pfn and order are given
+    uint32_t flags              # TASK_* of an allocation, page flags
+    int64_t pfn
+
+ctypedef struct machine_result_t:       # what came of it, 16 bytes
+    int64_t pfn                 # or -1
+    int32_t cost                # row in the table of costs, or -1
+    int8_t zone                 # counted from the lowest, or -1
+    uint8_t path                # PATH_* of an allocation
+    uint8_t freed               # of an allocation: a later operation has freed the block
+    uint8_t reserved
+
+ctypedef struct machine_cost_t: # what a request that reclaimed, or a run of kswapd, has cost
+    int64_t op
+    cost_t cost
+    int64_t reclaims
+    int64_t capture_own
+    int64_t capture_merged
+    int64_t capture_foreign
+    int64_t capture_largest     # -1: no capture list
+    int64_t givebacks
+    int64_t sync_passes
+    int64_t writeback_waits
+    int64_t congestion_waits
+    int64_t oom_rounds
+    int64_t consults
+    int64_t holds
+    int64_t rescued
+    int64_t hold_pages
+    int64_t hold_ms
+    int64_t queue_waits
+
+ctypedef struct machine_stream_t:       # a stream on its way
+    const machine_op_t *ops
+    machine_result_t *result
+    int32_t *holder[MAX_NR_ZONES]       # by page: number + 1 of the operation that allocated it
+    const policy_t *policy      # NULL: the machine's
+    int64_t at                  # operation whose turn it is
+    int32_t status              # why it is refused
+    int32_t reserved
+    request_t request
+    step_t step
 
 # Pages.  i: index in the zone of an allocated order-0 page.  No function checks its arguments.
 # page_set_flags overwrites all flags; page_mark and page_unmark set and clear some.  The flags given to lru_cache_add

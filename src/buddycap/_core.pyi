@@ -12,6 +12,9 @@ from .policy import CapturePolicy
 
 OP_DTYPE: np.dtype[np.void]
 BLOCK_DTYPE: np.dtype[np.void]
+REQUEST_DTYPE: np.dtype[np.void]
+RESULT_DTYPE: np.dtype[np.void]
+COST_DTYPE: np.dtype[np.void]
 
 _Policy: TypeAlias = CapturePolicy | str
 _Wait: TypeAlias = Literal["none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue"]
@@ -278,6 +281,9 @@ class MachineBase:
         memalloc: bool = False,
         realtime: bool = False,
     ) -> int | None: ...
+    def run(
+        self, ops: NDArray[np.void], *, policy: _Policy | None = None
+    ) -> tuple[NDArray[np.void], NDArray[np.void]]: ...
     def free_pages(self, pfn: SupportsIndex, order: SupportsIndex, *, cpu: SupportsIndex = 0) -> None: ...
     def request(
         self,

@@ -5,7 +5,17 @@ from enum import IntEnum, IntFlag
 
 from .errors import MisuseError
 
-__all__ = ["GFP", "AllocFlags", "MigrateType", "PageFlags", "ZoneType", "allocflags_to_migratetype", "gfp_zone"]
+__all__ = [
+    "GFP",
+    "AllocFlags",
+    "MigrateType",
+    "PageFlags",
+    "RequestOp",
+    "RequestPath",
+    "ZoneType",
+    "allocflags_to_migratetype",
+    "gfp_zone",
+]
 
 
 class MigrateType(IntEnum):
@@ -26,6 +36,43 @@ class ZoneType(IntEnum):
     NORMAL = 2
     HIGHMEM = 3
     MOVABLE = 4
+
+
+class RequestOp(IntEnum):
+    """Operations of `Machine.run`, each as the method of that name.
+
+    ALLOC: `alloc_pages`. FREE: `free_pages`. RELEASE: `release`. LRU_ADD: `lru_cache_add`. SLAB_ADD: `slab_add`.
+    ACCESS: `mark_page_accessed`. SET_FLAGS, CLEAR_FLAGS: `set_page_flags`. KSWAPD: `kswapd.run`.
+    """
+
+    ALLOC = 1
+    FREE = 2
+    RELEASE = 3
+    LRU_ADD = 4
+    SLAB_ADD = 5
+    ACCESS = 6
+    SET_FLAGS = 7
+    CLEAR_FLAGS = 8
+    KSWAPD = 9
+
+
+class RequestPath(IntEnum):
+    """How an allocation of `Machine.run` ended; `AllocRequest.stats` has the same in words.
+
+    FAST: above the low mark. SECOND: above the min mark, kswapd woken. MEMALLOC: whatever the marks. CAPTURED: from a
+    capture list. RECLAIM: from the free lists after direct reclaim. LAST_TRY: above the high mark, where the OOM killer
+    would come. ISOLATED: from the pageblock that was isolated for it.
+    """
+
+    NONE = 0
+    FAST = 1
+    SECOND = 2
+    MEMALLOC = 3
+    CAPTURED = 4
+    RECLAIM = 5
+    LAST_TRY = 6
+    FAILED = 7
+    ISOLATED = 8
 
 
 class GFP(IntFlag):

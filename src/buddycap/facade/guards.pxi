@@ -139,7 +139,21 @@ cdef str status_message(int status):
         ST_WRONG_ORDER: "allocated with another order",
         ST_PAGE_IN_USE_BY_RECLAIM: "on an LRU list, isolated or under writeback: take it off first",
         ST_DUPLICATE: "named twice in one call",
+        ST_NOT_SINGLE: "a block of higher order; only single pages are on the LRU",
+        ST_PAGE_LISTED: "already on a list or under writeback",
+        ST_PAGE_RELEASED: "released already",
     }.get(status, f"refused with status {status}")
+
+
+cdef str flags_message(int status, str where, int64_t flags, int64_t allowed):
+    """What is wrong with GFP bits or page flags."""
+    return f"{where}={flags:#x}: " + {
+        ST_GFP_UNKNOWN: f"unknown bits {flags & ~allowed:#x}",
+        ST_GFP_MOBILITY: "MOVABLE and RECLAIMABLE at once",
+        ST_FLAGS_UNKNOWN: f"{flags & ~allowed:#x} cannot be set here",
+        ST_FLAGS_ANON: "SWAPCACHE needs ANON, and ANON needs SWAPBACKED",
+        ST_FLAGS_LISTS: "ACTIVE and UNEVICTABLE at once",
+    }[status]
 
 
 cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) except -1:

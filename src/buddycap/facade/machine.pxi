@@ -8,11 +8,6 @@ cdef enum:
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 
-cdef uint32_t LRU_FLAGS = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_ACTIVE | PF_MMAP | PF_ANON | PF_SWAPCACHE
-                           | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG | PF_PINNED | PF_MLOCKED)
-cdef uint32_t LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
-cdef uint32_t SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
-cdef uint32_t GFP_KNOWN = 0x1FDFF7
 cdef tuple WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
 cdef dict CONSULT_AT = {"pass": 0, "list": 1}
@@ -214,16 +209,10 @@ cdef class MachineBase:
 
     cdef int locate(self, int64_t n, int32_t *zone, int32_t *i) except -1:
         """Position of the zone and index of an existing page.  The zones are ready from here on."""
-        cdef zone_t *z
-        cdef int k
         self.ready()
-        for k in range(self.m.nr_zones):
-            z = self.m.zone[k]
-            if z.start_pfn <= n < z.start_pfn + z.spanned_pages and order_array(z)[n - z.base_pfn] != PG_HOLE:
-                zone[0] = k
-                i[0] = <int32_t> (n - z.base_pfn)
-                return 0
-        raise MisuseError(f"pfn={n}: in none of the machine's zones")
+        if not machine_find(&self.m, n, zone, i):
+            raise MisuseError(f"pfn={n}: in none of the machine's zones")
+        return 0
 
     cdef int locate_page(self, object pfn, int32_t *zone, int32_t *i) except -1:
         """The same for an allocated page of order 0, from a Python value."""
@@ -232,11 +221,9 @@ cdef class MachineBase:
     cdef int locate_single(self, int64_t n, int32_t *zone, int32_t *i) except -1:
         cdef int status
         self.locate(n, zone, i)
-        status = page_status(self.m.zone[zone[0]], n)
+        status = single_page_status(self.m.zone[zone[0]], i[0])
         if status != ST_OK:
             refuse(self.m.zone[zone[0]], status, "pfn", n, 0)
-        if order_array(self.m.zone[zone[0]])[i[0]] & 0x0F:
-            raise MisuseError(f"pfn={n}: a block of higher order; only single pages are on the LRU")
         return 0
 
     cdef int locate_listed(self, object pfn, int32_t *zone, int32_t *i) except -1:
@@ -259,15 +246,14 @@ cdef class MachineBase:
         """A checked request that has not begun."""
         cdef int64_t bits = as_int64(gfp, "gfp")
         cdef policy_t row
-        cdef int o, on
-        if bits & ~<int64_t> GFP_KNOWN or bits < 0:
-            raise MisuseError(f"gfp={bits:#x}: unknown bits {bits & ~<int64_t> GFP_KNOWN:#x}")
-        if bits & (GFP_MOVABLE | GFP_RECLAIMABLE) == (GFP_MOVABLE | GFP_RECLAIMABLE):
-            raise MisuseError(f"gfp={bits:#x}: MOVABLE and RECLAIMABLE at once")
+        cdef int o, on, status
         if policy is not None:
             as_policy(self.find_policy(policy), &row)
         o = <int> as_ranged(order, "order", 0, self.top_zone().max_page_order)
         on = self.as_cpu(cpu)
+        status = request_status(&self.m, o, bits, on)
+        if status != ST_OK:
+            raise MisuseError(flags_message(status, "gfp", bits, GFP_KNOWN))
         self.ready()
         request_init(&self.m, r, o, <uint32_t> bits, on, task, NULL if policy is None else &row)
         return 0
@@ -314,30 +300,36 @@ cdef class MachineBase:
         """Ask the hook of a request's policy about the consultation at hand; an ANSWER_*."""
         return ask_hook((self.policy if policy is None else self.find_policy(policy)).hook, &self.m, r)
 
-    cdef int run(self, request_t *r, object policy) except -1:
+    cdef int run_request(self, request_t *r, object policy) except -1:
         """Run a request to its end: the first step at once, which is often the last one, the others without the GIL."""
         cdef step_t step
-        cdef int answer = ANSWER_NONE
         self.ready()
         request_step(&self.m, r, SHORT_BUDGET, &step)
+        if step.wait != WAIT_DONE:
+            self.go_on(r, &step, policy)
+        if events_pending(&self.m):
+            self.drain()
+        return 0
+
+    cdef int go_on(self, request_t *r, step_t *step, object policy) except -1:
+        """Run a request that has stopped to its end, serving every wait."""
+        cdef int answer = ANSWER_NONE
         try:
             while step.wait != WAIT_DONE:
                 if step.wait == WAIT_CONSULT:
                     answer = self.ask(policy, r)
                 else:
-                    self.serve(&step)
+                    self.serve(step)
                 self.begin()
                 with nogil:
                     if step.wait == WAIT_CONSULT:
-                        request_answer(&self.m, r, answer, RUN_BUDGET, &step)
+                        request_answer(&self.m, r, answer, RUN_BUDGET, step)
                     else:
-                        request_step(&self.m, r, RUN_BUDGET, &step)
+                        request_step(&self.m, r, RUN_BUDGET, step)
                 self.end()
         except BaseException:
             request_abort(&self.m, r)
             raise
-        if events_pending(&self.m):
-            self.drain()
         return 0
 
     cdef int run_kswapd(self) except -1:
@@ -389,7 +381,7 @@ cdef class MachineBase:
         """
         cdef request_t r
         self.prepare(&r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
-        self.run(&r, policy)
+        self.run_request(&r, policy)
         return self.request_pfn(&r)
 
     def free_pages(self, pfn, order, *, cpu=0):
@@ -418,6 +410,51 @@ cdef class MachineBase:
         if status != ST_OK:
             refuse(self.m.zone[zone], status, "pfn", block, wanted)
         free_block(self.m.zone[zone], i, <int> wanted, on)
+
+    def run(self, ops, *, policy=None):
+        """Perform a stream of requests at compiled speed: the same as single calls in the same order.
+
+        Parameters
+        ----------
+        ops : structured ndarray, shape (n,), dtype `REQUEST_DTYPE`
+            Fields op u1 (a `RequestOp`), order u1, cpu u2, gfp u4, arg i4, flags u4, pfn i8.  `arg` is the index of the
+            earlier allocation whose block the operation is about, or -1, and then `pfn` and, for a free, `order` name
+            it.  `flags` are those of `lru_cache_add`, `slab_add` and `set_page_flags`; of an allocation: 1 memalloc,
+            2 realtime.
+        policy : CapturePolicy or str, optional
+            Capture policy of the requests; the machine's if not given.
+
+        Returns
+        -------
+        results : structured ndarray, shape (n,), dtype `RESULT_DTYPE`
+            pfn i8 (the block obtained or acted upon; -1: none), cost i4 (row in `costs`, or -1), zone i1 (position in
+            `zones`, or -1), path u1 (a `RequestPath`), freed u1 (a later operation has freed the block).
+        costs : structured ndarray, dtype `COST_DTYPE`
+            One row for each allocation that reclaimed and each run of kswapd: op, the counters of `Step`, and what
+            `AllocRequest.stats` says of reclaim and capture.
+
+        Raises
+        ------
+        MisuseError
+            At the first bad operation, naming its index.  Those before it have been performed.
+
+        Notes
+        -----
+        An operation about an allocation that failed, or whose page reclaim has taken meanwhile, does nothing and has
+        PFN -1.  Waits are served at once, as `alloc_pages` does.  Can be interrupted: what has been done stays done.
+        Needs 4 bytes a page for the time of the call.
+
+        Examples
+        --------
+        >>> machine = Machine.preset("x86_64", memory="64MiB")
+        >>> ops = np.zeros(3, REQUEST_DTYPE)
+        >>> ops["op"] = RequestOp.ALLOC, RequestOp.FREE, RequestOp.ALLOC
+        >>> ops["order"], ops["gfp"], ops["arg"] = 9, GFP.HIGHUSER_MOVABLE, [-1, 0, -1]
+        >>> results, costs = machine.run(ops)
+        >>> results["pfn"].tolist(), results["path"].tolist(), len(costs)
+        ([15872, 15872, 15872], [1, 0, 1], 0)
+        """
+        return run_requests_array(self, ops, policy)
 
     def request(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False):
         """Begin an allocation that is run step by step.
@@ -503,12 +540,7 @@ cdef class MachineBase:
         MisuseError
             If a page cannot be added or the flags contradict each other. Then none has been added.
         """
-        cdef int64_t bits = as_int64(flags, "flags")
-        if bits & PF_ANON and not bits & PF_SWAPBACKED or bits & PF_SWAPCACHE and not bits & PF_ANON:
-            raise MisuseError(f"flags={bits:#x}: SWAPCACHE needs ANON, and ANON needs SWAPBACKED")
-        if bits & PF_ACTIVE and bits & PF_UNEVICTABLE:
-            raise MisuseError(f"flags={bits:#x}: ACTIVE and UNEVICTABLE at once")
-        self.list_pages(pfns, bits, LRU_FLAGS, False)
+        self.list_pages(pfns, as_int64(flags, "flags"), LRU_FLAGS, False)
 
     def slab_add(self, pfns, flags=0):
         """Put allocated pages on the slab list: they hold unused objects, which the shrinker frees.
@@ -533,8 +565,11 @@ cdef class MachineBase:
         cdef Buffer buffer
         cdef const int64_t *p
         cdef int64_t k, n, slots
-        if flags & ~<int64_t> allowed:
-            raise MisuseError(f"flags={flags:#x}: {flags & ~<int64_t> allowed:#x} cannot be set here")
+        cdef int status = ST_FLAGS_UNKNOWN if flags & ~<int64_t> allowed else ST_OK
+        if status == ST_OK and not slab:
+            status = lru_flags_status(<uint32_t> flags)
+        if status != ST_OK:
+            raise MisuseError(flags_message(status, "flags", flags, allowed))
         array = int64_array([pfns] if np.ndim(pfns) == 0 else pfns, "pfns")
         if np.unique(array).size != array.size:
             raise MisuseError("pfns: a page is named twice")
@@ -544,9 +579,10 @@ cdef class MachineBase:
         slots = n if flags & PF_SWAPCACHE else 0
         self.ready()
         for k in range(n):
-            self.locate_single(p[k], &zone, &i)
-            if flags_array(self.m.zone[zone])[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
-                raise MisuseError(f"pfn={p[k]}: already on a list or under writeback")
+            self.locate(p[k], &zone, &i)
+            status = loose_page_status(self.m.zone[zone], i)
+            if status != ST_OK:
+                refuse(self.m.zone[zone], status, "pfn", p[k], 0)
         if slots > self.m.swap_free:
             raise MisuseError(f"flags={flags:#x}: SWAPCACHE for {n} pages, but only {self.m.swap_free} slots are free")
         self.m.swap_free -= slots

@@ -94,7 +94,7 @@ cdef class AllocRequest:
 
     def run(self):
         """Run to the end, serving every wait at once; the PFN or None."""
-        self.machine.run(&self.r, self.policy)
+        self.machine.run_request(&self.r, self.policy)
         return self.pfn
 
     def close(self):

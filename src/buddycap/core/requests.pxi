@@ -1,0 +1,276 @@
+# Streams of requests to a machine: many single calls in one, with exactly their result.
+#
+# A stream stops where somebody must be asked: when a request waits, when the event ring fills, when kswapd has its
+# turn.  The driver does what the single call would have let happen, and goes on.
+#
+# Reclaim may take a page while the stream still knows it.  So every page remembers which operation allocated it: one
+# that names an allocation whose page is gone does nothing.
+
+cdef enum:
+    STREAM_BUDGET = 32          # pages of a request's first step, which is often its last
+    STREAM_EVENT_ROOM = 256     # places in the event ring that must be free before an operation
+
+cdef enum:                      # why run_requests returned
+    STREAM_STOPPED = 0          # at the end of the range asked for
+    STREAM_REQUEST              # operation `at` waits or has reclaimed: run it to its end, note it with request_end
+    STREAM_EVENTS               # drain the ring
+    STREAM_KSWAPD               # run kswapd until it sleeps, then go on behind `at`
+    STREAM_REFUSED              # `status` says what is wrong with operation `at`
+
+cdef enum:                      # flags that may be given to pages
+    LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
+    LRU_FLAGS = (LOOSE_FLAGS | PF_ACTIVE | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_MLOCKED)
+    SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
+    GFP_KNOWN = 0x1FDFF7
+
+
+# --- what may be asked for --------------------------------------------------------------------------------------
+
+cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
+    """ST_OK if there can be such a request."""
+    if <uint64_t> order > <uint64_t> m.zone[0].max_page_order:
+        return ST_ORDER_RANGE
+    if gfp & ~<int64_t> GFP_KNOWN:
+        return ST_GFP_UNKNOWN
+    if gfp & (GFP_MOVABLE | GFP_RECLAIMABLE) == (GFP_MOVABLE | GFP_RECLAIMABLE):
+        return ST_GFP_MOBILITY
+    return ST_OK if <uint64_t> cpu < <uint64_t> m.zone[0].cpus else ST_CPU_RANGE
+
+
+cdef int machine_find(const machine_t *m, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
+    """Position of the zone and index of an existing page; 0 if there is none."""
+    cdef zone_t *z
+    cdef int k
+    for k in range(m.nr_zones):
+        z = m.zone[k]
+        if z.start_pfn <= pfn < z.start_pfn + z.spanned_pages and order_array(z)[pfn - z.base_pfn] != PG_HOLE:
+            zone[0] = k
+            i[0] = <int32_t> (pfn - z.base_pfn)
+            return 1
+    return 0
+
+
+cdef int single_page_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0."""
+    cdef int status = page_status(z, z.base_pfn + i)
+    if status == ST_OK and order_array(z)[i] & 0x0F:
+        return ST_NOT_SINGLE
+    return status
+
+
+cdef int loose_page_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0 that is on no list."""
+    cdef int status = single_page_status(z, i)
+    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
+        return ST_PAGE_LISTED
+    return status
+
+
+cdef int lru_flags_status(uint32_t flags) noexcept nogil:
+    """ST_OK if a page of the LRU can have these flags."""
+    if flags & ~<uint32_t> LRU_FLAGS:
+        return ST_FLAGS_UNKNOWN
+    if flags & PF_ANON and not flags & PF_SWAPBACKED or flags & PF_SWAPCACHE and not flags & PF_ANON:
+        return ST_FLAGS_ANON
+    if flags & PF_ACTIVE and flags & PF_UNEVICTABLE:
+        return ST_FLAGS_LISTS
+    return ST_OK
+
+
+# --- single operations ------------------------------------------------------------------------------------------
+
+cdef inline void note_block(machine_t *m, machine_stream_t *s, int32_t zone, int32_t i, int path) noexcept nogil:
+    """The result of operation `at`, an allocation."""
+    cdef machine_result_t *result = &s.result[s.at]
+    result.path = path
+    if i != NO_PAGE:
+        result.pfn = m.zone[zone].base_pfn + i
+        result.zone = m.nr_zones - 1 - zone
+        s.holder[zone][i] = <int32_t> s.at + 1
+
+
+cdef void request_end(machine_t *m, machine_stream_t *s) noexcept nogil:
+    """Note the result of the request of operation `at`."""
+    note_block(m, s, s.request.zone, s.request.page, s.request.path)
+
+
+cdef int stream_alloc(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
+    """S1 of a request without the request: it serves nearly all, and its failure leaves no trace."""
+    cdef int32_t zone = 0
+    cdef int32_t i = NO_PAGE
+    s.status = request_status(m, op.order, op.gfp, op.cpu)
+    if op.flags & ~<uint32_t> (TASK_MEMALLOC | TASK_REALTIME):
+        s.status = ST_FLAGS_UNKNOWN
+    if s.status != ST_OK:
+        return STREAM_REFUSED
+    if m.queue == NULL:
+        i = get_page_from_freelist(m, op.order, op.gfp, ALLOC_WMARK_LOW | ALLOC_CPUSET, op.cpu, &zone)
+    if i != NO_PAGE:
+        note_block(m, s, zone, i, PATH_FAST)
+        return STREAM_STOPPED
+    request_init(m, &s.request, op.order, op.gfp, op.cpu, op.flags, s.policy)
+    request_step(m, &s.request, STREAM_BUDGET, &s.step)
+    if s.step.wait != WAIT_DONE or s.request.reclaims:
+        return STREAM_REQUEST
+    request_end(m, s)
+    return STREAM_STOPPED
+
+
+cdef int find_target(machine_t *m, machine_stream_t *s, const machine_op_t *op, int32_t *zone, int32_t *i,
+                     int *order) noexcept nogil:
+    """The block that an operation is about; 0 if it is gone, or if s.status says what is wrong."""
+    cdef const machine_result_t *source
+    cdef int64_t pfn = op.pfn
+    order[0] = op.order
+    s.status = ST_OK
+    if op.arg >= 0:
+        if op.arg >= s.at or s.ops[op.arg].op != MOP_ALLOC:
+            s.status = ST_OP_ARG
+            return 0
+        source = &s.result[op.arg]
+        if source.pfn == NO_PAGE:
+            return 0
+        if source.freed:
+            s.status = ST_PAGE_FREE
+            return 0
+        pfn = source.pfn
+        order[0] = s.ops[op.arg].order
+    if not machine_find(m, pfn, zone, i):
+        s.status = ST_PFN_RANGE
+        return 0
+    if op.arg < 0:
+        return 1
+    return s.holder[zone[0]][i[0]] == op.arg + 1 and page_status(m.zone[zone[0]], pfn) == ST_OK
+
+
+cdef int free_status(zone_t *z, int32_t i, int order, int op) noexcept nogil:
+    """ST_OK if the block may be freed, or dropped by its owner."""
+    cdef int status
+    if op == MOP_FREE:
+        return used_block_status(z, z.base_pfn + i, order)
+    status = single_page_status(z, i)
+    if status == ST_OK and flags_array(z)[i] & PF_ORPHAN:
+        return ST_PAGE_RELEASED
+    return status
+
+
+cdef int add_to_list(machine_t *m, zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
+    """Put a page on its LRU list or on the slab list; a status."""
+    cdef int status = loose_page_status(z, i)
+    if status == ST_OK:
+        if op == MOP_LRU_ADD:
+            status = lru_flags_status(flags)
+        elif flags & ~<uint32_t> SLAB_FLAGS:
+            status = ST_FLAGS_UNKNOWN
+    if status == ST_OK and flags & PF_SWAPCACHE:
+        if m.swap_free == 0:
+            return ST_NO_SWAP
+        m.swap_free -= 1
+    if status != ST_OK:
+        return status
+    if op == MOP_LRU_ADD:
+        lru_cache_add(z, i, flags)
+    else:
+        slab_add(z, i, flags)
+    return ST_OK
+
+
+cdef int change_page(zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
+    """Note a use of a page, or change its flags; a status."""
+    cdef int status = single_page_status(z, i)
+    if status == ST_OK and op != MOP_ACCESS and flags & ~<uint32_t> LOOSE_FLAGS:
+        status = ST_FLAGS_UNKNOWN
+    if status != ST_OK:
+        return status
+    if op == MOP_ACCESS:
+        mark_page_accessed(z, i)
+    elif op == MOP_CLEAR_FLAGS:
+        page_unmark(z, i, flags)
+    elif flags:
+        page_mark(z, i, flags)
+    return ST_OK
+
+
+cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
+    """Every operation on a page that is there already."""
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int order = 0
+    cdef zone_t *z
+    if not find_target(m, s, op, &zone, &i, &order):
+        return STREAM_STOPPED if s.status == ST_OK else STREAM_REFUSED
+    z = m.zone[zone]
+    if op.op == MOP_FREE or op.op == MOP_RELEASE:
+        s.status = ST_CPU_RANGE if op.cpu >= z.cpus else free_status(z, i, order, op.op)
+        if s.status == ST_OK:
+            if op.arg >= 0:
+                s.result[op.arg].freed = 1
+            if op.op == MOP_FREE:
+                free_block(z, i, order, op.cpu)
+            else:
+                page_release(z, i, op.cpu)
+    elif op.op == MOP_LRU_ADD or op.op == MOP_SLAB_ADD:
+        s.status = add_to_list(m, z, i, op.flags, op.op)
+    else:
+        s.status = change_page(z, i, op.flags, op.op)
+    if s.status != ST_OK:
+        return STREAM_REFUSED
+    s.result[s.at].pfn = z.base_pfn + i
+    s.result[s.at].zone = m.nr_zones - 1 - zone
+    return STREAM_STOPPED
+
+
+# --- the stream -------------------------------------------------------------------------------------------------
+
+cdef inline void result_clear(machine_result_t *result) noexcept nogil:
+    result.pfn = NO_PAGE
+    result.cost = -1
+    result.zone = -1
+    result.path = PATH_NONE
+    result.freed = 0
+    result.reserved = 0
+
+
+cdef inline void prefetch_target(const machine_t *m, const machine_stream_t *s, int64_t k, int64_t stop) noexcept nogil:
+    """Ask for what operation k will touch, if it is about a block that is known by now."""
+    cdef const machine_result_t *source
+    cdef zone_t *z
+    cdef int64_t i
+    if k + PREFETCH_OPS < stop and 0 <= s.ops[k + PREFETCH_OPS].arg < s.at:
+        buddycap_prefetch(&s.result[s.ops[k + PREFETCH_OPS].arg])
+    if k >= stop or not 0 <= s.ops[k].arg < s.at:
+        return
+    source = &s.result[s.ops[k].arg]
+    if source.pfn == NO_PAGE:
+        return
+    z = m.zone[m.nr_zones - 1 - source.zone]
+    i = source.pfn - z.base_pfn
+    buddycap_prefetch(order_array(z) + i)
+    buddycap_prefetch(link_array(z) + i)
+    buddycap_prefetch(link_array(z) + (i ^ (1 << (s.ops[s.ops[k].arg].order & 0x0F))))
+    buddycap_prefetch(s.holder[m.nr_zones - 1 - source.zone] + i)
+
+
+cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
+    """Perform the operations from `at` up to `stop`, or until somebody must be asked."""
+    cdef const machine_op_t *op
+    cdef int why
+    while s.at < stop:
+        if events_pending(m) > NR_EVENTS - STREAM_EVENT_ROOM:
+            return STREAM_EVENTS
+        op = &s.ops[s.at]
+        prefetch_target(m, s, s.at + PREFETCH_OPS, stop)
+        result_clear(&s.result[s.at])
+        if op.op == MOP_ALLOC:
+            why = stream_alloc(m, s, op)
+        elif op.op == MOP_KSWAPD:
+            why = STREAM_KSWAPD
+        elif MOP_FREE <= op.op <= MOP_CLEAR_FLAGS:
+            why = stream_page(m, s, op)
+        else:
+            s.status = ST_OP_UNKNOWN
+            why = STREAM_REFUSED
+        if why != STREAM_STOPPED:
+            return why
+        s.at += 1
+    return STREAM_STOPPED
