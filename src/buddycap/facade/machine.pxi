@@ -452,7 +452,7 @@ cdef class MachineBase:
         >>> ops["order"], ops["gfp"], ops["arg"] = 9, GFP.HIGHUSER_MOVABLE, [-1, 0, -1]
         >>> results, costs = machine.run(ops)
         >>> results["pfn"].tolist(), results["path"].tolist(), len(costs)
-        ([15872, 15872, 15872], [1, 0, 1], 0)
+        ([15360, 15360, 15360], [1, 0, 1], 0)
         """
         return run_requests_array(self, ops, policy)
 
