@@ -258,7 +258,8 @@ FREED = {"op": RequestOp.FREE, "arg": 0}
 LISTED = {"op": RequestOp.LRU_ADD, "arg": 0}
 MISUSE = {
     "unknown": ([{"op": 0}], "op=0: allowed range is 1..9"),
-    "unknown too": ([{"op": 10}], "op=10"),
+    "unknown too": ([{"op": 10, "arg": (1 << 31) - 1}], "op=10"),
+    "arg of an allocation": ([{"op": RequestOp.ALLOC, "order": 11, "arg": (1 << 31) - 1}], "order=11"),
     "order": ([{"op": RequestOp.ALLOC, "order": 11}], "order=11: allowed range is 0..10"),
     "gfp": ([{"op": RequestOp.ALLOC, "gfp": 1 << 31}], "gfp=0x80000000: unknown bits"),
     "mobility": ([{"op": RequestOp.ALLOC, "gfp": GFP.MOVABLE | GFP.RECLAIMABLE}], "MOVABLE and RECLAIMABLE"),

@@ -16,8 +16,9 @@ cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:
     cdef const machine_op_t *op = &s.ops[s.at]
     cdef int32_t zone = 0
     cdef int32_t i = 0
-    cdef int64_t pfn = op.pfn if op.arg < 0 or s.status == ST_OP_ARG else s.result[op.arg].pfn
-    cdef int order = op.order if op.arg < 0 or s.status == ST_OP_ARG else s.ops[op.arg].order
+    cdef bint known = 0 <= op.arg < s.at
+    cdef int64_t pfn = s.result[op.arg].pfn if known else op.pfn
+    cdef int order = s.ops[op.arg].order if known else op.order
     where = f"ops[{s.at}]: "
     allowed = {MOP_ALLOC: TASK_MEMALLOC | TASK_REALTIME, MOP_LRU_ADD: LRU_FLAGS, MOP_SLAB_ADD: SLAB_FLAGS}
     if s.status == ST_OP_UNKNOWN:
