@@ -1,0 +1,248 @@
+"""Do time lines say what the run did: Perfetto traces, trace text, CSV; and `buddycap map` as a command?"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from buddycap import OP_DTYPE, POLICIES, MigrateType, MisuseError, Zone
+from buddycap.cli import main
+from buddycap.formats.tracetext import EVENTS, TraceReader
+from buddycap.lab.config import StudyConfig
+from buddycap.views.ftrace import ftrace_text, page_alloc, stream_events, trace_line
+from buddycap.views.perfetto import Timeline
+from buddycap.views.runs import watch_run
+from buddycap.views.timelines import PATHS, run_timeline, trace_of_requests
+
+DATA = Path(__file__).parent / "data"
+SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1)
+
+
+def fields(data):
+    """Take a protocol buffer message apart: (number of the field, value)."""
+
+    def varint(at):
+        value = shift = 0
+        while True:
+            value |= (data[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if data[at - 1] < 0x80:
+                return value, at
+
+    at = 0
+    while at < len(data):
+        key, at = varint(at)
+        value, at = varint(at)
+        if key & 7 == 2:
+            value, at = data[at : at + value], at + value
+        else:
+            assert key & 7 == 0
+        yield key >> 3, value
+
+
+def decoded(data):
+    """The tracks of a trace by name, and its events: time, track, type, name, value."""
+    tracks, events = {}, []
+    for number, packet in fields(data):
+        assert number == 1
+        parts = dict(fields(packet))
+        assert parts[10] == 1
+        if 60 in parts:
+            track = dict(fields(parts[60]))
+            tracks[track[1]] = track[2].decode()
+        else:
+            event = dict(fields(parts[11]))
+            value = event.get(30)
+            value = value - (1 << 64) if value is not None and value >> 63 else value
+            events.append((parts[8], tracks[event[11]], event[9], event.get(23, b"").decode(), value))
+    return tracks, events
+
+
+def well_nested(events):
+    """Check that begins and ends of every track match; the names of the slices by track."""
+    stacks, names = {}, {}
+    for _, track, kind, name, _ in events:
+        if kind == 1:
+            stacks.setdefault(track, []).append(name)
+            names.setdefault(track, []).append(name)
+        elif kind == 2:
+            stacks[track].pop()
+    assert not any(stacks.values())
+    return names
+
+
+class TestPerfetto:
+    def test_slices_and_counters(self):
+        timeline = Timeline()
+        timeline.slice("t", "outer", 10, 50, pages=-3, why="x")
+        timeline.slice("t", "inner", 20, 30)
+        timeline.slice("t", "crossing", 25, 60)
+        timeline.slice("t", "no time", 20, 20)
+        timeline.counter("c", 15, -7, unit="pages")
+        timeline.instant("t", "now", 12)
+        tracks, events = decoded(timeline.encode())
+        assert set(tracks.values()) == {"t", "t (2)", "c"}
+        assert [event[0] for event in events] == sorted(event[0] for event in events)
+        assert well_nested(events) == {"t": ["outer", "inner", "no time"], "t (2)": ["crossing"]}
+        assert (15, "c", 4, "", -7) in events
+        with pytest.raises(MisuseError, match="no span"):
+            timeline.slice("t", "back", 5, 4)
+
+    def test_the_official_schema_reads_it(self):
+        schema = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
+        timeline = Timeline()
+        timeline.slice("t", "outer", 10, 50, pages=-3, why="x")
+        timeline.counter("c", 15, -7, unit="pages")
+        trace = schema.Trace()
+        trace.ParseFromString(timeline.encode())
+        events = [packet.track_event for packet in trace.packet if packet.HasField("track_event")]
+        assert [event.Type.Name(event.type) for event in events] == [
+            "TYPE_SLICE_BEGIN",
+            "TYPE_COUNTER",
+            "TYPE_SLICE_END",
+        ]
+        assert [(note.name, note.int_value or note.string_value) for note in events[0].debug_annotations] == [
+            ("pages", -3),
+            ("why", "x"),
+        ]
+        assert events[1].counter_value == -7
+        assert {p.track_descriptor.name for p in trace.packet if p.HasField("track_descriptor")} == {"t", "c"}
+
+    def test_a_run(self):
+        run = watch_run(SMALL, POLICIES["v3"], 1, steps=6)
+        tracks, events = decoded(run_timeline(run).encode())
+        names = well_nested(events)
+        requests = [name for track, some in names.items() if track.startswith("requests") for name in some]
+        assert sum(name.startswith("order 9: ") for name in requests) == len(run.requests)
+        assert sum(name == "order 9: captured" for name in requests) == int((run.requests["path"] == 4).sum()) > 0
+        assert sum("reclaim" in name.split(",")[0] for name in requests if not name.startswith("order")) == int(
+            (run.requests["scanned"] > 0).sum()
+        )
+        held = [value for _, track, _, _, value in events if track == "huge pages held"]
+        assert held[-1] == int((run.requests["page"] >= 0).sum())
+        table = run.recorder.table()
+        for name, column in (
+            ("free pages", "free_pages"),
+            ("unusable free index", "unusable_index"),
+            ("extfrag index", "extfrag_index"),
+        ):
+            seen = [(time, value) for time, track, _, _, value in events if track == f"Normal: {name}"]
+            assert seen == list(zip(table["time_ns"].tolist(), table[column].tolist(), strict=True))
+        assert "Normal: free, order 10" in tracks.values()
+
+    def test_paths_have_the_names_of_the_slow_path(self):
+        assert PATHS[4] == "captured"
+        assert PATHS[-1] == "failed"
+
+
+class TestTraceText:
+    def test_a_stream_is_read_back_as_it_was_performed(self, tmp_path):
+        ops = np.zeros(600, OP_DTYPE)
+        ops["op"][:400] = 1
+        ops["order"][:400] = np.arange(400) % 4
+        ops["migratetype"][:400] = np.arange(400) % 3
+        ops["op"][400:] = 2
+        ops["arg"][400:] = np.arange(0, 400, 2)
+        results = Zone(4096, 4096, min_free_kbytes=0).run(ops)
+        path = tmp_path / "events.trace"
+        path.write_text(ftrace_text(stream_events(ops, results, start_ns=5_000_000_000)))
+        with TraceReader(path) as reader:
+            events = np.concatenate(list(reader))
+            assert reader.report.nr_skipped == 0
+        assert events["pfn"].tolist() == results.tolist()
+        assert events["order"].tolist() == [k % 4 for k in range(400)] + [k % 4 for k in range(0, 400, 2)]
+        assert events["migratetype"][:400].tolist() == [k % 3 for k in range(400)]
+        assert [EVENTS[number] for number in events["event"][[0, 400]].tolist()] == ["mm_page_alloc", "mm_page_free"]
+        assert events["time_ns"].tolist() == [5_000_000_000 + 1000 * k for k in range(600)]
+
+    def test_a_line_is_laid_out_as_the_kernels(self):
+        real = (
+            "            task-1       [000] .....  1134.546379: mm_page_alloc: page=00000000ab6346b3 pfn=0x17d2af "
+            "order=0 migratetype=1 gfp_flags=GFP_KERNEL"
+        )
+        payload = real.split("mm_page_alloc: ")[1]
+        assert trace_line(1_134_546_379_123, "mm_page_alloc", payload, comm="task") == real
+        assert page_alloc(0x17D2AF, 0, MigrateType.MOVABLE).endswith(
+            "pfn=0x17d2af order=0 migratetype=1 gfp_flags=GFP_HIGHUSER_MOVABLE"
+        )
+
+    def test_failed_allocations_have_no_page(self):
+        ops = np.zeros(1, OP_DTYPE)
+        ops["op"], ops["order"] = 1, 10
+        (line,) = stream_events(ops, np.array([-1]))
+        assert "page=0000000000000000 pfn=0x0 order=10" in line
+        with pytest.raises(MisuseError, match="belong together"):
+            list(stream_events(ops, np.zeros(2, np.int64)))
+
+    def test_the_requests_of_a_run(self, tmp_path):
+        run = watch_run(SMALL, POLICIES["none"], 1, steps=2)
+        path = tmp_path / "run.trace"
+        path.write_text(ftrace_text(trace_of_requests(run)))
+        with TraceReader(path) as reader:
+            events = np.concatenate(list(reader))
+            assert reader.report.nr_skipped == 0
+        assert (np.diff(events["time_ns"]) >= 0).all()
+        allocations = events[events["event"] == EVENTS.index("mm_page_alloc")]
+        assert len(allocations) == len(run.requests)
+        assert sorted(allocations["pfn"][allocations["pfn"] > 0].tolist()) == sorted(
+            run.requests["page"][run.requests["page"] > 0].tolist()
+        )
+        reclaims = np.count_nonzero(run.requests["scanned"])
+        assert np.count_nonzero(events["event"] == EVENTS.index("mm_vmscan_direct_reclaim_end")) == reclaims
+
+
+class TestCommand:
+    def test_a_file_on_the_terminal(self, capsys):
+        assert main(["map", str(DATA / "kpageflags.dma.npz")]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("DMA: PFN 1 to 4095, ")
+        assert "\x1b" not in out
+        assert "reserved since boot" in out
+
+    def test_files_of_a_run(self, tmp_path, capsys):
+        names = ["r.html", "r.png", "r.pftrace", "r.trace", "r.csv"]
+        out = [word for name in names for word in ("-o", str(tmp_path / name))]
+        command = ["map", "--run", "x86_64", "--memory", "128MiB", "--policy", "none", "--steps", "4", *out]
+        assert main(command) == 0
+        assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+            str(tmp_path / name) for name in names
+        ]
+        assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
+        assert len((tmp_path / "r.csv").read_text().splitlines()) == 5
+        first = {name: (tmp_path / name).read_bytes() for name in names}
+        assert main(command) == 0
+        assert {name: (tmp_path / name).read_bytes() for name in names} == first
+
+    def test_a_run_from_a_recording(self, tmp_path, capsys):
+        source = str(DATA / "kpageflags.mixed-1GiB.npz")
+        assert main(["map", "--run", "x86_64", "--from", source, "--steps", "2", "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["Normal"]["start_pfn"] == 1048576
+        assert sum(facts["Normal"]["kinds"].values()) == facts["Normal"]["pages"] == 262144
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ([], "SOURCE and --run"),
+            (["x", "--run", "x86_64"], "SOURCE and --run"),
+            ([str(DATA / "kpageflags.dma.npz"), "-o", "x.jpg"], "must end in"),
+            ([str(DATA / "kpageflags.dma.npz"), "-o", "x.pftrace"], "--run"),
+            ([str(DATA / "kpageflags.dma.npz"), "--zone", "Normal"], "has DMA"),
+            (["/nowhere"], "/nowhere"),
+            (["--run", "x86_64", "--memory", "1MiB"], "memory_pages"),
+            ([str(DATA / "kpageflags.dma.npz"), "--width", "0", "-o", "x.png"], "width=0"),
+            ([str(DATA / "kpageflags.dma.npz"), "--cells", "0", "-o", "x.html"], "max_cells=0"),
+        ],
+    )
+    def test_mistakes(self, words, message, capsys, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert main(["map", *words]) == 2
+        assert message in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_damaged_file(self, tmp_path, capsys):
+        (tmp_path / "bad.npz").write_bytes((DATA / "kpageflags.dma.npz").read_bytes()[:300])
+        assert main(["map", str(tmp_path / "bad.npz")]) == 2
+        assert "bad.npz" in capsys.readouterr().err
