@@ -243,7 +243,7 @@ class TestBrowser:
         assert "(8 of 12)" in found["moved"]["time"]
         assert recorder.moments[7].label in found["moved"]["time"]
         for order, blocks in enumerate(recorder.moments[7].nr_free[0]):
-            assert f"{order}{blocks}{(blocks << order) / 256:.1f}" in found["moved"]["table"]
+            assert f"{order}{blocks}{(blocks << order) // 256}." in found["moved"]["table"]
         for name, pages in recorder.moments[7].counts[0].items():
             text = next(kind.text for kind in KINDS if kind.name == name)
             assert f"{text}{pages}" in found["moved"]["legend"]

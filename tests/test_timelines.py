@@ -154,7 +154,7 @@ class TestTraceText:
         assert events["pfn"].tolist() == results.tolist()
         assert events["order"].tolist() == [k % 4 for k in range(400)] + [k % 4 for k in range(0, 400, 2)]
         assert events["migratetype"][:400].tolist() == [k % 3 for k in range(400)]
-        assert [EVENTS[number] for number in events["event"][[0, 400]].tolist()] == ["mm_page_alloc", "mm_page_free"]
+        assert events["event"][[0, 400]].tolist() == [EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]]
         assert events["time_ns"].tolist() == [5_000_000_000 + 1000 * k for k in range(600)]
 
     def test_a_line_is_laid_out_as_the_kernels(self):
@@ -184,13 +184,13 @@ class TestTraceText:
             events = np.concatenate(list(reader))
             assert reader.report.nr_skipped == 0
         assert (np.diff(events["time_ns"]) >= 0).all()
-        allocations = events[events["event"] == EVENTS.index("mm_page_alloc")]
+        allocations = events[events["event"] == EVENTS["mm_page_alloc"]]
         assert len(allocations) == len(run.requests)
         assert sorted(allocations["pfn"][allocations["pfn"] > 0].tolist()) == sorted(
             run.requests["page"][run.requests["page"] > 0].tolist()
         )
         reclaims = np.count_nonzero(run.requests["scanned"])
-        assert np.count_nonzero(events["event"] == EVENTS.index("mm_vmscan_direct_reclaim_end")) == reclaims
+        assert np.count_nonzero(events["event"] == EVENTS["mm_vmscan_direct_reclaim_end"]) == reclaims
 
 
 class TestCommand:

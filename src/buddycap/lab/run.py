@@ -16,7 +16,7 @@ from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
 
-__all__ = ["Run", "frames_from_recording", "run_once", "study_zone"]
+__all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
 
 PATH_CAPTURED = 4
 SECOND_NS = 1_000_000_000
@@ -128,6 +128,17 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
     )
 
 
+def make_world(
+    config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None
+) -> tuple[Zone, World]:
+    """Return the memory of a run and the world around it, before the first event; arguments as for `run_once`."""
+    if frames is None:
+        zone = study_zone(config, seed)
+    else:
+        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
+    return zone, World(zone, policy, config.parameters(warm=frames is not None), seed)
+
+
 def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None) -> Run:
     """Run the experiment once.
 
@@ -152,11 +163,7 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     (64, True)
     """
     begin = time.process_time()
-    if frames is None:
-        zone = study_zone(config, seed)
-    else:
-        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
-    world = World(zone, policy, config.parameters(warm=frames is not None), seed)
+    zone, world = make_world(config, policy, seed, frames)
     while not world.run():
         pass
     totals = world.totals()

@@ -26,7 +26,7 @@ from ..lab.run import frames_from_recording
 from ..machine import PRESETS, parse_pages
 from ..policy import find_policy
 from .ftrace import ftrace_text
-from .pagemap import PageMap, maps_of, read_maps
+from .pagemap import PageMap, read_maps
 from .picture import map_png
 from .record import MAX_CELLS, Recorder
 from .report import html_report
@@ -143,7 +143,8 @@ def _watched(args: argparse.Namespace) -> _Drawing:
         print("\r\x1b[K" if show else "", end="", file=sys.stderr, flush=True)
     size = f"{pages / 2**18:g} GiB"
     place = f"{frames.name} zone of {args.start}" if frames else f"{size}, {config.preset}"
-    return _Drawing(args, maps_of(run.zone), run.recorder, f"{place}, policy {policy.name}, seed {args.seed}", run)
+    maps = (PageMap.of_zone(run.zone, run.recorder.zones[0].name),)
+    return _Drawing(args, maps, run.recorder, f"{place}, policy {policy.name}, seed {args.seed}", run)
 
 
 def _facts(page_map: PageMap) -> dict[str, Any]:

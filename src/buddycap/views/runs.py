@@ -17,7 +17,8 @@ from .record import MAX_CELLS, Recorder
 
 __all__ = ["WatchedRun", "owner_name", "watch_run"]
 
-_OWNERS = {1: "anonymous memory of task", 2: "working set of task", 3: "dirty page cache"}
+_OWNERS = {1: "anonymous memory of task", 2: "working set of task", 3: "dirty page cache", 4: "flushed pages of task"}
+_OF_NO_TASK = (3,)
 _TASK_SHIFT = 40  # of a cookie: kind << 56 | task << 40 | number
 _TURN = 2000  # events between two looks at the clock
 
@@ -54,7 +55,7 @@ def owner_name(owner: int) -> str:
     """
     kind, task = owner >> 16, owner & 0xFFFF
     name = _OWNERS.get(kind, f"owner {kind}, task")
-    return name if kind == max(_OWNERS) else f"{name} {task}"
+    return name if kind in _OF_NO_TASK else f"{name} {task}"
 
 
 def watch_run(
