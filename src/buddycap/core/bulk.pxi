@@ -5,18 +5,40 @@
 # one is listed.  A list that will be used up to the last block is walked from both ends: two chains of cache misses
 # instead of one.
 
+cdef enum:
+    CUT_WHOLE = 6               # larger cuts are far apart: the misses between them do not matter
+
+
+cdef inline void number_pages(int64_t *pfns, int64_t pfn, int64_t count) noexcept nogil:
+    """count PFNs from `pfn` on; a cache line of them at a time, which compilers turn into whole stores."""
+    cdef int64_t k
+    for k in range(count >> 3):
+        pfns[0] = pfn
+        pfns[1] = pfn + 1
+        pfns[2] = pfn + 2
+        pfns[3] = pfn + 3
+        pfns[4] = pfn + 4
+        pfns[5] = pfn + 5
+        pfns[6] = pfn + 6
+        pfns[7] = pfn + 7
+        pfns += 8
+        pfn += 8
+    for k in range(count & 7):
+        pfns[k] = pfn + k
+
 
 cdef inline void hand_out(zone_t *z, int32_t i, int order, int64_t *pfns, int64_t count) noexcept nogil:
     """`count` allocated blocks from page i on."""
+    cdef uint8_t *state = order_array(z) + i
     cdef int64_t pfn = z.base_pfn + i
     cdef int64_t k
     if order == 0:
-        memset(order_array(z) + i, PG_USED, count)
+        memset(state, PG_USED, count)
+        number_pages(pfns, pfn, count)
     else:
         for k in range(count):
-            order_array(z)[i + (k << order)] = PG_USED | order
-    for k in range(count):
-        pfns[k] = pfn + (k << order)
+            state[k << order] = PG_USED | order
+            pfns[k] = pfn + (k << order)
 
 
 cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexcept nogil:
@@ -32,18 +54,40 @@ cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexc
         order += 1
 
 
-cdef int64_t cut_first(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
-    """Use up the first block of list (from_order, mt), or as much of it as there is room for.  Number of blocks."""
-    cdef int32_t i = link_array(z)[free_list(from_order, mt)].next
+cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
+    """Use up whole blocks from the head of list (from_order, mt) while there is room for them.  Number of blocks."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = free_list(from_order, mt)
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t i = link[head].next
+    cdef int32_t next, line
     cdef int64_t count = <int64_t> 1 << (from_order - order)
-    cdef int64_t rest = max(count - room, <int64_t> 0)
+    cdef int64_t k = 0
+    while i != head and k + count <= room:
+        next = link[i].next
+        buddycap_prefetch(link + next)
+        if next >= 0:
+            for line in range(next, next + (1 << from_order), 64):
+                buddycap_prefetch(state + line)
+        hand_out(z, i, order, pfns + k, count)
+        k += count
+        i = next
+    link[head].next = i
+    link[i].prev = head
+    z.nr_free[from_order] -= k // count
+    z.vm[VM_BUDDY_SPLIT] += k - k // count
+    return k
+
+
+cdef int64_t cut_part(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
+    """Use up the beginning of the first block of list (from_order, mt), which is larger than the room."""
+    cdef int32_t i = link_array(z)[free_list(from_order, mt)].next
     list_del(link_array(z), i)
     z.nr_free[from_order] -= 1
-    count -= rest
-    hand_out(z, i, order, pfns, count)
-    list_rest(z, <int32_t> (i + (count << order)), rest, order, mt)
-    z.vm[VM_BUDDY_SPLIT] += count - 1
-    return count
+    hand_out(z, i, order, pfns, room)
+    list_rest(z, <int32_t> (i + (room << order)), (<int64_t> 1 << (from_order - order)) - room, order, mt)
+    z.vm[VM_BUDDY_SPLIT] += room - 1
+    return room
 
 
 cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns) noexcept nogil:
@@ -73,7 +117,8 @@ cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns
             break
         front = next_front
         back = next_back
-    memmove(pfns + low, pfns + high, (top - high) * sizeof(int64_t))
+    if low < high:
+        memmove(pfns + low, pfns + high, (top - high) * sizeof(int64_t))
     low += top - high
     list_init(link, head)
     z.nr_free[from_order] -= low // count
@@ -89,10 +134,12 @@ cdef int64_t cut_lists(zone_t *z, int order, int mt, int64_t *pfns, int64_t n) n
     while k < n and from_order <= z.max_page_order:
         if list_empty(link, free_list(from_order, mt)):
             from_order += 1
-        elif z.nr_free[from_order] << (from_order - order) <= n - k:
+        elif from_order < order + CUT_WHOLE and z.nr_free[from_order] << (from_order - order) <= n - k:
             k += cut_all(z, from_order, order, mt, pfns + k)
+        elif <int64_t> 1 << (from_order - order) <= n - k:
+            k += cut_blocks(z, from_order, order, mt, pfns + k, n - k)
         else:
-            k += cut_first(z, from_order, order, mt, pfns + k, n - k)
+            k += cut_part(z, from_order, order, mt, pfns + k, n - k)
     z.nr_free_pages -= k << order
     return k
 

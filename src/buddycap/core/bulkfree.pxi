@@ -19,6 +19,7 @@ cdef enum:
     BULK_MIN = 64               # smaller batches are done by singles,
     BULK_SPARSE = 32            # and so are those that name less than one page in so many of the span they cover
     PREFETCH_BLOCKS = 12        # how far ahead singles ask for what they will touch
+    LIST_AHEAD = 24             # and step 4
     PG_NEW = PG_SEEN | PG_FREE  # a page of a new block of the order in the low nibble, between steps 3 and 4
     LEVEL_WORDS = 544           # words for all orders of the largest region: 2 * 2^14 bits, and 64 for each small order
 
@@ -99,20 +100,22 @@ cdef inline uint64_t *bulk_bits(zone_t *z) noexcept nogil:
     return <uint64_t *> (link_array(z) + slot_list(z, z.slot_limit))
 
 
-cdef int bulk_pays(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
-    """Whether the batch is large and dense enough; if so, which regions it covers."""
+cdef int bulk_span(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
+    """Find the regions that a batch covers, some of them perhaps not.  Whether it is in the zone and dense enough."""
     cdef uint64_t low = z.nr_index
     cdef uint64_t high = 0
     cdef uint64_t i
     cdef int64_t k
-    if n < BULK_MIN or n > z.present_pages:
-        return 0
-    for k in range(n):
-        i = <uint64_t> pfns[k] - <uint64_t> z.base_pfn
-        low = min(low, i)
-        high = max(high, i)
-    if high >= <uint64_t> z.nr_index or (high - low) // BULK_SPARSE >= <uint64_t> n:
-        return 0
+    if n < z.nr_index // BULK_SPARSE:
+        for k in range(n):
+            i = <uint64_t> pfns[k] - <uint64_t> z.base_pfn
+            low = min(low, i)
+            high = max(high, i)
+        if high >= <uint64_t> z.nr_index or (high - low) // BULK_SPARSE >= <uint64_t> n:
+            return 0
+    else:                       # dense even if it covers the whole zone
+        low = 0
+        high = z.nr_index - 1
     b.region = max(64, 1 << z.max_page_order)
     b.first = <int32_t> low & -b.region
     b.end = (<int32_t> high | (b.region - 1)) + 1
@@ -123,13 +126,19 @@ cdef void bulk_forget(bulk_t *b) noexcept nogil:
     memset(b.bits + (b.first >> 6), 0, (b.end - b.first) >> 3)
 
 
-cdef void name_pages(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
+cdef int name_pages(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
+    """Name single pages; 0 at the first that is outside the zone."""
     cdef uint64_t *bits = b.bits
-    cdef int64_t base = z.base_pfn
-    cdef int64_t i, k
+    cdef uint64_t base = z.base_pfn
+    cdef uint64_t end = z.nr_index
+    cdef uint64_t i
+    cdef int64_t k
     for k in range(n):
-        i = pfns[k] - base
+        i = <uint64_t> pfns[k] - base
+        if i >= end:
+            return 0
         bits[i >> 6] |= <uint64_t> 1 << (i & 63)
+    return 1
 
 
 cdef int name_blocks(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const uint8_t *orders,
@@ -189,15 +198,17 @@ cdef int64_t count_named(bulk_t *b) noexcept nogil:
 
 cdef int bulk_admit(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const uint8_t *orders,
                     int order) noexcept nogil:
-    """Steps 1 and 2.  0: some block cannot be freed or is named twice (its bit is set once); nothing has changed."""
+    """Steps 1 and 2, if the batch is large and dense enough.  If not, or if some block cannot be freed or is named twice
+    (which sets one bit): 0, and nothing has changed."""
     cdef int admitted
+    if n < BULK_MIN or n > z.present_pages or not bulk_span(z, b, pfns, n):
+        return 0
     b.bits = bulk_bits(z)
     b.marked = b.diverted = 0
     b.pages = b.new_blocks = b.merges = b.swallowed = 0
     b.single_pages = orders == NULL and order == 0
     if b.single_pages:
-        name_pages(z, b, pfns, n)
-        admitted = admit_pages(z, b) == n
+        admitted = name_pages(z, b, pfns, n) and admit_pages(z, b) == n
     else:
         admitted = name_blocks(z, b, pfns, n, orders, order) and count_named(b) == n
     if not admitted:
@@ -272,12 +283,41 @@ cdef inline void swallow(zone_t *z, bulk_t *b, int32_t i, int order) noexcept no
         b.swallowed += 1 << order
 
 
-cdef inline void mark_new(zone_t *z, bulk_t *b, int32_t i, int order) noexcept nogil:
-    memset(order_array(z) + i, PG_NEW | order, 1 << order)
-    b.new_blocks += 1
-    b.merges -= 1
+cdef inline void fill_block(uint8_t *state, int32_t i, int order, uint8_t value) noexcept nogil:
+    """Write the order bytes of a whole block; small ones as a part of a word."""
+    cdef uint64_t *word = <uint64_t *> (state + (i & -8))
+    cdef uint64_t cells
+    if order > 3:
+        memset(state + i, value, 1 << order)
+        return
+    cells = (~<uint64_t> 0 >> (64 - (8 << order))) << (8 * (i & 7))
+    word[0] = (word[0] & ~cells) | (<uint64_t> 0x0101010101010101 * value & cells)
+
+
+cdef inline void mark_new_pages(uint64_t *states, uint64_t pages) noexcept nogil:
+    """fill_block with PG_NEW for blocks of order 0: those of 64 pages whose bit is set."""
+    cdef uint64_t low = <uint64_t> 0x7F7F7F7F7F7F7F7F
+    cdef uint64_t x
+    cdef int k
+    for k in range(8):
+        x = (pages >> (8 * k) & 0xFF) * <uint64_t> 0x0101010101010101 & <uint64_t> 0x8040201008040201
+        x = (((x & low) + low) | x) & ~low          # 0x80, which is PG_NEW, in each byte that was not zero
+        states[k] = (states[k] & ~((x >> 7) * 0xFF)) | x
+
+
+cdef inline void mark_new(zone_t *z, bulk_t *b, int32_t at, int order, uint64_t blocks) noexcept nogil:
+    """Blocks that are new: a bit each, the first at index `at`."""
+    cdef int64_t count = count_bits(blocks)
+    b.new_blocks += count
+    b.merges -= count
     if b.slot == NO_PAGE:
-        z.nr_free[order] += 1
+        z.nr_free[order] += count
+    if order == 0 and at + 64 <= z.nr_index:
+        mark_new_pages(<uint64_t *> (order_array(z) + at), blocks)
+        return
+    while blocks:
+        fill_block(order_array(z), at + (<int32_t> buddycap_ctz(blocks) << order), order, PG_NEW | order)
+        blocks &= blocks - 1
 
 
 cdef void coalesce_order(zone_t *z, bulk_t *b, int32_t at, int order) noexcept nogil:
@@ -289,8 +329,10 @@ cdef void coalesce_order(zone_t *z, bulk_t *b, int32_t at, int order) noexcept n
     cdef uint64_t all_blocks, pairs, left
     for word in range(b.level[order + 1] - b.level[order]):
         all_blocks = now[word] | old[word]
+        if all_blocks == 0:
+            continue
         pairs = 0
-        if order < z.max_page_order and all_blocks:
+        if order < z.max_page_order:
             pairs = all_blocks & (all_blocks >> 1) & <uint64_t> 0x5555555555555555
             above[word >> 1] |= even_bits(pairs) << (32 * (word & 1))
             pairs |= pairs << 1
@@ -299,9 +341,8 @@ cdef void coalesce_order(zone_t *z, bulk_t *b, int32_t at, int order) noexcept n
             swallow(z, b, at + ((word * 64 + buddycap_ctz(left)) << order), order)
             left &= left - 1
         left = now[word] & ~pairs
-        while left:
-            mark_new(z, b, at + ((word * 64 + buddycap_ctz(left)) << order), order)
-            left &= left - 1
+        if left:
+            mark_new(z, b, at + (word * 64 << order), order, left)
 
 
 cdef int is_whole(const bulk_t *b, int32_t at) noexcept nogil:
@@ -319,7 +360,7 @@ cdef void coalesce_region(zone_t *z, bulk_t *b, int32_t at) noexcept nogil:
     if b.single_pages and b.region == 1 << z.max_page_order and is_whole(b, at):
         b.merges += b.region
         b.pages += b.region
-        mark_new(z, b, at, z.max_page_order)
+        mark_new(z, b, at, z.max_page_order, 1)
         return
     memset(b.now, 0, b.level[z.max_page_order + 1] * sizeof(uint64_t))
     memset(b.old, 0, b.level[z.max_page_order + 1] * sizeof(uint64_t))
@@ -345,7 +386,7 @@ cdef inline int new_block_order(zone_t *z, int32_t i) noexcept nogil:
 
 cdef inline void finish_new(zone_t *z, int32_t i, int order, uint8_t state) noexcept nogil:
     """Order bytes of a new block as they shall be."""
-    memset(order_array(z) + i, PG_TAIL, 1 << order)
+    fill_block(order_array(z), i, order, PG_TAIL)
     order_array(z)[i] = state | order
 
 
@@ -360,8 +401,9 @@ cdef void list_free(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) 
     for list in range(MAX_ORDERS * MIGRATE_TYPES):
         last[list] = free_list(0, list)
     while left:
-        if k >= PREFETCH_BLOCKS:
-            buddycap_prefetch(link + (pfns[k - PREFETCH_BLOCKS] - z.base_pfn))
+        if k >= LIST_AHEAD:
+            buddycap_prefetch(order_array(z) + (pfns[k - LIST_AHEAD] - z.base_pfn))
+            buddycap_prefetch(link + (pfns[k - LIST_AHEAD] - z.base_pfn))
         i = <int32_t> (pfns[k] - z.base_pfn)
         k -= 1
         order = new_block_order(z, i)
@@ -482,7 +524,7 @@ cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *ord
     cdef int64_t k
     cdef int status
     b.slot = NO_PAGE
-    if bulk_pays(z, &b, pfns, n) and bulk_admit(z, &b, pfns, n, orders, order):
+    if bulk_admit(z, &b, pfns, n, orders, order):
         bulk_coalesce(z, &b, pfns, n)
         z.nr_free_pages += b.pages
         z.vm[VM_PGFREE] += b.pages
@@ -515,7 +557,7 @@ cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, c
     cdef int64_t k
     cdef int status
     b.slot = slot
-    if not list.rules and bulk_pays(z, &b, pfns, n) and bulk_admit(z, &b, pfns, n, orders, order):
+    if not list.rules and bulk_admit(z, &b, pfns, n, orders, order):
         bulk_coalesce(z, &b, pfns, n)
         z.nr_free_pages -= b.swallowed
         z.vm[VM_CAPTURE_OWN] += b.pages

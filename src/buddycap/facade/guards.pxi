@@ -29,7 +29,7 @@ cdef extern from *:
     static void *buddycap_reserve(size_t n) {
         void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     #if defined(MADV_HUGEPAGE)
-        if (p != MAP_FAILED && n >= ((size_t) 8 << 20)) (void) madvise(p, n, MADV_HUGEPAGE);
+        if (p != MAP_FAILED && n >= ((size_t) 2 << 20)) (void) madvise(p, n, MADV_HUGEPAGE);
     #endif
         return p == MAP_FAILED ? NULL : p;
     }
