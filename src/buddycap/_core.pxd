@@ -3,8 +3,8 @@
 One zone is one block of memory: a `zone_t` followed by flat arrays, found by byte offsets from the struct's own
 address.  There are no pointers inside, so a zone can be copied, saved, mapped and hashed as bytes.
 
-    zone_t | pcp | pageblock | order | flags | owner | link
-                                                       ^ last: the slots behind the page links grow upward
+    zone_t | pcp | pageblock | order | bits | flags | owner | link
+                                                              ^ last: the slots behind the page links grow upward
 
 A page frame is named by its *index*: pfn - base_pfn, where base_pfn is the zone's start rounded down to a whole
 largest block.  So the buddy of index i at order o is i ^ (1 << o), just as with absolute PFNs, and every buddy of
@@ -22,7 +22,7 @@ cdef enum:
     NR_LRU_LISTS = 5
     NR_SLOTS_MAX = 65535        # private lists that can be open at once in one zone
     SLOT_LINKS = 4              # a slot takes the room of four page links
-    ZONE_VERSION = 1
+    ZONE_VERSION = 2
 
 cdef enum:                      # migratetypes, 2.6.27 numbering
     MT_UNMOVABLE = 0
@@ -199,6 +199,7 @@ ctypedef struct zone_t:
     uint64_t off_pcp
     uint64_t off_pageblock
     uint64_t off_order
+    uint64_t off_bits           # a bit a page: scratch of bulk operations, all clear between calls
     uint64_t off_flags
     uint64_t off_owner          # 0: no owner cookies
     uint64_t off_link           # of the link of index 0: list heads lie in front of it

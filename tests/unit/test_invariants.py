@@ -76,7 +76,7 @@ def more(value):
 
 CASES = {
     "I1 magic": (header("magic"), 0, 1, None, int.from_bytes(b"bDyZone1", "little"), 0),
-    "I1 version": (header("version"), 2, 1, None, 1, 2),
+    "I1 version": (header("version"), 3, 1, None, 2, 3),
     "I1 header size": (header("header_bytes"), 8, 1, None, ctypes.sizeof(Header), 8),
     "I1 geometry": (header("max_page_order"), 15, 1, None, 1, 0),
     "I1 pages": (header("nr_index"), more, 1, None, 448, 449),
@@ -149,6 +149,7 @@ CASES = {
     "I17 owner inside a block": (cell("owner", OTHER), 5, 17, OTHER, 0, 5),
     "I17 owner of a captured page": (cell("owner", TAKEN), 5, 17, TAKEN, 0, 5),
     "I17 owner of a page on a pcp list": (cell("owner", ON_PCP), 5, 17, ON_PCP, 0, 5),
+    "I18 bit left over": (cell("bits", 2), 5, 18, 960 + 128, 0, 5),
 }  # fmt: skip
 
 
@@ -212,7 +213,7 @@ def test_isolated_page():
 
 
 def test_every_invariant_has_a_case():
-    assert {case[2] for case in CASES.values()} | {8, 13} == set(range(1, 18))
+    assert {case[2] for case in CASES.values()} | {8, 13} == set(range(1, 19))
 
 
 def test_the_first_broken_invariant_is_named(zone):

@@ -208,8 +208,8 @@ def test_what_is_no_image(image):
 def test_image_of_another_version(image):
     data, load = image
     changed = bytearray(data)
-    changed[Header.version.offset] = 2
-    with pytest.raises(FormatError, match="version 2"):
+    changed[Header.version.offset] = 3
+    with pytest.raises(FormatError, match="version 3"):
         load(bytes(changed))
 
 

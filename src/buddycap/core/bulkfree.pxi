@@ -3,7 +3,7 @@
 # Why that needs no single calls: a block that is still there after the whole batch was put on its list when the last
 # of its pages arrived; whatever stood on a list inside it before that has left no trace.  So
 #
-#   1. name      one bit for every page (or first page of a block) of the batch, behind the zone
+#   1. name      one bit for every page (or first page of a block) of the batch, in the zone's scratch
 #   2. admit     every name is an allocated block of the right order, and none is named twice; nothing has changed yet
 #   3. coalesce  region by region (a region is a largest block), 64 pages at a time: pairs of buddies become blocks of
 #                the next order; free blocks that get swallowed leave their lists; every page of a block that is new is
@@ -24,7 +24,7 @@ cdef enum:
     LEVEL_WORDS = 544           # words for all orders of the largest region: 2 * 2^14 bits, and 64 for each small order
 
 ctypedef struct bulk_t:         # one batch on its way
-    uint64_t *bits              # the scratch behind the zone: a bit a page, all clear between calls
+    uint64_t *bits              # the scratch of the zone: a bit a page, all clear between calls
     int32_t slot                # capture list, or NO_PAGE to free
     int32_t region              # pages in a region: a largest block, or 64 if that is smaller
     int32_t first               # the regions that the batch touches,
@@ -94,11 +94,6 @@ cdef inline uint64_t blocks_in_word(zone_t *z, int32_t at, uint8_t mask, uint8_t
 
 
 # --- 1. name ----------------------------------------------------------------------------------------------------
-
-cdef inline uint64_t *bulk_bits(zone_t *z) noexcept nogil:
-    """Scratch behind the private lists: one bit a page, no part of the state, all clear between calls."""
-    return <uint64_t *> (link_array(z) + slot_list(z, z.slot_limit))
-
 
 cdef int bulk_span(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
     """Find the regions that a batch covers, some of them perhaps not.  Whether it is in the zone and dense enough."""
@@ -203,7 +198,7 @@ cdef int bulk_admit(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const 
     cdef int admitted
     if n < BULK_MIN or n > z.present_pages or not bulk_span(z, b, pfns, n):
         return 0
-    b.bits = bulk_bits(z)
+    b.bits = bits_array(z)
     b.marked = b.diverted = 0
     b.pages = b.new_blocks = b.merges = b.swallowed = 0
     b.single_pages = orders == NULL and order == 0

@@ -18,6 +18,7 @@
 #  I15 marks       watermarks and reserves follow from min_free_kbytes and the node
 #  I16 slots       private lists are of a known kind; the highest is in use
 #  I17 owners      a page that is not allocated has no owner
+#  I18 bits        the scratch of bulk operations is clear
 
 
 cdef enum:
@@ -370,9 +371,19 @@ cdef int check_owners(zone_t *z, violation_t *v) noexcept nogil:
     return 1
 
 
+cdef int check_bits(zone_t *z, violation_t *v) noexcept nogil:
+    """I18."""
+    cdef int64_t word
+    for word in range(nr_words(z)):
+        if bits_array(z)[word]:
+            return violated(v, 18, z.base_pfn + word * 64, 0, <int64_t> bits_array(z)[word])
+    return 1
+
+
 cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
     """1 if every invariant from I2 on holds; else 0 and the first that does not.  I1: see zone_header_ok."""
     v.invariant = 0
     return (check_states(z, v) and check_tiling(z, v) and check_free(z, v) and check_coalescing(z, v)
             and check_slots(z, v) and check_pcp(z, v) and check_flags(z, v) and check_lru(z, v)
-            and check_pageblocks(z, v) and check_marks(z, v) and check_owners(z, v))
+            and check_pageblocks(z, v) and check_marks(z, v) and check_owners(z, v)
+            and check_bits(z, v))

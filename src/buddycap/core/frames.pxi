@@ -18,6 +18,15 @@ cdef inline uint8_t *order_array(zone_t *z) noexcept nogil:
     return <uint8_t *> z + z.off_order
 
 
+cdef inline uint64_t *bits_array(zone_t *z) noexcept nogil:
+    return <uint64_t *> (<uint8_t *> z + z.off_bits)
+
+
+cdef inline int64_t nr_words(const zone_t *z) noexcept nogil:
+    """Words of 64 bits in the bits array."""
+    return (<int64_t> z.nr_index + 63) >> 6
+
+
 cdef inline uint32_t *flags_array(zone_t *z) noexcept nogil:
     return <uint32_t *> (<uint8_t *> z + z.off_flags)
 

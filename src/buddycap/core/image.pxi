@@ -141,12 +141,12 @@ cdef void zone_layout(zone_t *z, int owners) noexcept nogil:
     z.off_pcp = place(&end, z.cpus * sizeof(pcp_t), 0)
     z.off_pageblock = place(&end, z.nr_pageblocks, 0)
     z.off_order = place(&end, z.nr_index, stagger)
+    z.off_bits = place(&end, nr_words(z) * sizeof(uint64_t), 0)
     z.off_flags = place(&end, <uint64_t> z.nr_index * sizeof(uint32_t), 2 * stagger)
     z.off_owner = place(&end, <uint64_t> z.nr_index * sizeof(uint64_t), 4 * stagger) if owners else 0
     z.off_heads = place(&end, nr_list_heads(z.cpus) * sizeof(link_t), 3 * stagger)
     z.off_link = z.off_heads + nr_list_heads(z.cpus) * sizeof(link_t)
     z.bytes = z.off_link + (<uint64_t> z.nr_index + <uint64_t> z.slot_limit * SLOT_LINKS) * sizeof(link_t)
-    z.bytes += ((<uint64_t> z.nr_index + 63) >> 6) * sizeof(uint64_t)      # scratch of bulk operations
 
 
 cdef int geometry_ok(const zone_t *z) noexcept nogil:
@@ -289,6 +289,7 @@ cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
             and agree(v, 1, expected.end, z.end) and agree(v, 1, expected.nr_index, z.nr_index)
             and agree(v, 1, expected.nr_pageblocks, z.nr_pageblocks) and agree(v, 1, expected.off_pcp, z.off_pcp)
             and agree(v, 1, expected.off_pageblock, z.off_pageblock) and agree(v, 1, expected.off_order, z.off_order)
-            and agree(v, 1, expected.off_flags, z.off_flags) and agree(v, 1, expected.off_owner, z.off_owner)
+            and agree(v, 1, expected.off_bits, z.off_bits) and agree(v, 1, expected.off_flags, z.off_flags)
+            and agree(v, 1, expected.off_owner, z.off_owner)
             and agree(v, 1, expected.off_heads, z.off_heads) and agree(v, 1, expected.off_link, z.off_link)
             and agree(v, 1, expected.bytes, z.bytes))
