@@ -1,37 +1,54 @@
 # Streams of operations: many single requests in one call.
 #
-# What a stream will free soon is known, so its cache lines are asked for ahead of time: in a zone larger than the
-# caches that is worth more than anything else.
+# What a stream will free soon is known, so its cache lines are asked for ahead of time, in two steps: the result of the
+# earlier allocation, then what its free will touch.  In a zone larger than the caches that is worth more than anything
+# else.  For the same reason a free looks at one random place to learn all about that allocation: while a stream runs,
+# each result carries a tag in its upper bits, which `finish_results` takes off.
 
 cdef enum:
-    PREFETCH_OPS = 12           # how far ahead
+    PREFETCH_OPS = 12          # how many operations ahead a free's page is asked for
+    PREFETCH_RESULTS = 24       # and the result that names it
+    TAG_SHIFT = 56              # tag of a result: 0 of a free, order + 1 of an allocation, failed or not
+
+
+cdef inline int64_t tagged(int64_t pfn, int tag) noexcept nogil:
+    return <int64_t> ((<uint64_t> pfn & ((<uint64_t> 1 << TAG_SHIFT) - 1)) | (<uint64_t> tag << TAG_SHIFT))
+
+
+cdef inline int result_tag(int64_t result) noexcept nogil:
+    return <int> (<uint64_t> result >> TAG_SHIFT)
+
+
+cdef inline int64_t result_pfn(int64_t result) noexcept nogil:
+    return <int64_t> (<uint64_t> result << (64 - TAG_SHIFT)) >> (64 - TAG_SHIFT)
 
 
 cdef inline int run_alloc(zone_t *z, const op_t *op, int64_t *result) noexcept nogil:
     cdef int32_t i
-    if op.order > z.max_page_order:
+    cdef int order = op.order
+    if order > z.max_page_order:
         return ST_ORDER_RANGE
     if op.migratetype > MT_MOVABLE:
         return ST_TYPE_RANGE
-    if op.flags & OP_PCP and op.order == 0:
+    if op.flags & OP_PCP and order == 0:
         i = rmqueue_pcplist(z, 0, op.migratetype, op.flags & OP_COLD)
     else:
-        i = rmqueue_zone(z, op.order, op.migratetype)
-    result[0] = NO_PAGE if i == NO_PAGE else z.base_pfn + i
+        i = rmqueue_zone(z, order, op.migratetype)
+    result[0] = tagged(NO_PAGE if i == NO_PAGE else z.base_pfn + i, order + 1)
     return ST_OK
 
 
-cdef inline int run_free(zone_t *z, const op_t *ops, int64_t k, int64_t *results) noexcept nogil:
-    cdef const op_t *op = &ops[k]
+cdef inline int run_free(zone_t *z, const op_t *op, int64_t k, int64_t *results) noexcept nogil:
     cdef int64_t pfn = op.pfn
+    cdef int64_t arg = op.arg
     cdef int order = op.order
     cdef int status
-    results[k] = NO_PAGE
-    if op.arg >= 0:
-        if op.arg >= k or ops[op.arg].op != OP_ALLOC:
+    results[k] = tagged(NO_PAGE, 0)
+    if arg >= 0:
+        if arg >= k or result_tag(results[arg]) == 0:
             return ST_OP_ARG
-        pfn = results[op.arg]
-        order = ops[op.arg].order
+        pfn = result_pfn(results[arg])
+        order = result_tag(results[arg]) - 1
         if pfn == NO_PAGE:
             return ST_OK
     status = used_block_status(z, pfn, order)
@@ -41,35 +58,40 @@ cdef inline int run_free(zone_t *z, const op_t *ops, int64_t k, int64_t *results
         free_hot_cold_page(z, 0, <int32_t> (pfn - z.base_pfn), op.flags & OP_COLD)
     else:
         free_pages_ok(z, <int32_t> (pfn - z.base_pfn), order)
-    results[k] = pfn
+    results[k] = tagged(pfn, 0)
     return ST_OK
 
 
-cdef inline void prefetch_free(zone_t *z, const op_t *ops, int64_t k, const int64_t *results,
-                               int64_t now) noexcept nogil:
-    """Ask for what operation k will touch, if it frees a page that is known at operation `now`."""
+cdef inline void prefetch_free(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
+    """Ask for what an operation will touch, if it frees a block that is known at operation `now`."""
     cdef uint64_t i
-    if ops[k].op != OP_FREE or ops[k].arg < 0 or ops[k].arg >= now:
+    cdef int64_t arg = op.arg
+    if op.op != OP_FREE or arg < 0 or arg >= now:
         return
-    i = <uint64_t> results[ops[k].arg] - <uint64_t> z.base_pfn
+    i = <uint64_t> result_pfn(results[arg]) - <uint64_t> z.base_pfn
     if i < <uint64_t> z.nr_index:
         buddycap_prefetch(order_array(z) + i)
         buddycap_prefetch(link_array(z) + i)
-        buddycap_prefetch(link_array(z) + (i ^ (1 << (ops[ops[k].arg].order & 0x0F))))
+        buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << ((result_tag(results[arg]) - 1) & 0x0F))))
 
 
 cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
                  int64_t *done) noexcept nogil:
-    """Perform ops[start:stop] of a stream; `results` belongs to the whole stream.  Stops at the first bad one."""
+    """Perform ops[start:stop] of a stream; `results` belongs to the whole stream.  Stops at the first bad one.
+
+    The results have tags until `finish_results` has been called.
+    """
     cdef int64_t k
     cdef int status = ST_OK
     for k in range(start, stop):
-        if k + PREFETCH_OPS < stop:
-            prefetch_free(z, ops, k + PREFETCH_OPS, results, k)
+        if k + PREFETCH_RESULTS < stop:
+            if ops[k + PREFETCH_RESULTS].arg >= 0:
+                buddycap_prefetch(results + ops[k + PREFETCH_RESULTS].arg)
+            prefetch_free(z, &ops[k + PREFETCH_OPS], results, k)
         if ops[k].op == OP_ALLOC:
             status = run_alloc(z, &ops[k], &results[k])
         elif ops[k].op == OP_FREE:
-            status = run_free(z, ops, k, results)
+            status = run_free(z, &ops[k], k, results)
         else:
             status = ST_OP_UNKNOWN
         if status != ST_OK:
@@ -77,3 +99,10 @@ cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_
             return status
     done[0] = stop
     return ST_OK
+
+
+cdef void finish_results(int64_t *results, int64_t done) noexcept nogil:
+    """Make plain PFNs of the results of the operations that have been performed."""
+    cdef int64_t k
+    for k in range(done):
+        results[k] = result_pfn(results[k])

@@ -174,6 +174,8 @@ cdef object run_array(Zone zone, object ops):
                              <int64_t *> out.view.buf, &done)
         zone.end()
         PyErr_CheckSignals()
+    with nogil:
+        finish_results(<int64_t *> out.view.buf, done)
     if status != ST_OK:
         refuse_op(zone.z, status, ops, results, done)
     return results

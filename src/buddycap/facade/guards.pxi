@@ -35,9 +35,21 @@ cdef extern from *:
     }
     static void buddycap_release(void *p, size_t n) { (void) munmap(p, n); }
     #endif
+    #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+    #define MADV_POPULATE_WRITE 23
+    #endif
+    /* Ask for memory now rather than at its first use, as a kernel has its mem_map from boot on; harmless if refused. */
+    static void buddycap_populate(void *p, size_t n) {
+    #if defined(__linux__)
+        if (n >= ((size_t) 2 << 20)) (void) madvise(p, n, MADV_POPULATE_WRITE);
+    #else
+        (void) p; (void) n;
+    #endif
+    }
     """
     void *buddycap_reserve(size_t n) nogil
     void buddycap_release(void *p, size_t n) nogil
+    void buddycap_populate(void *p, size_t n) nogil
 
 cdef extern from *:
     """

@@ -121,6 +121,7 @@ cdef class Zone:
         self.memory = Memory(size)
         self.z = <zone_t *> self.memory.data
         zone_init(self.z, config)
+        buddycap_populate(self.memory.data, used_bytes(self.z))
         for first, stop in ranges:
             zone_add_range(self.z, first, stop, populate)
         zone_finish(self.z, config)
