@@ -48,7 +48,10 @@ class Header(ctypes.Structure):
         *((name, c_int32) for name in ("nr_index", "first", "end", "max_page_order", "pageblock_order")),
         *((name, c_int32) for name in ("nr_pageblocks", "pageblock_origin", "grouping", "zone_idx", "cpus")),
         ("pcp_bulk_cold", c_int32),
-        *((f"off_{name}", c_uint64) for name in ("pcp", "pageblock", "order", "bits", "flags", "owner", "link", "heads")),
+        *(
+            (f"off_{name}", c_uint64)
+            for name in ("pcp", "pageblock", "order", "bits", "flags", "owner", "link", "heads")
+        ),
         ("nr_free_pages", c_int64),
         ("nr_free", c_int64 * MAX_ORDERS),
         *((name, c_int64) for name in ("pages_min", "pages_low", "pages_high")),
