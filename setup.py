@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import sys
+import sysconfig
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -35,12 +36,14 @@ def extensions():
     source = Path("src/buddycap")
     parts = sorted(str(p) for pattern in ("*.pxd", "*.pxi", "*.h") for p in source.rglob(pattern))
     flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else ["-O3", "-g0"]
+    said = (sysconfig.get_config_var("CFLAGS") or "", os.environ.get("CFLAGS", ""), *flags)
     for name in ("_core", "_world", "_trace"):
         if (source / f"{name}.pyx").exists():
             yield Extension(
                 f"buddycap.{name}",
                 [f"src/buddycap/{name}.pyx"],
                 depends=["setup.py", *parts],
+                define_macros=[("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"')],
                 extra_compile_args=flags,
                 extra_link_args=SANITIZERS,
             )

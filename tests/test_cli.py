@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,9 @@ def test_info_json():
     assert facts["presets"]["ppc64"] == {"max_page_order": 12, "pageblock_order": 12}
     assert list(facts["policies"]) == list(buddycap.POLICIES)
     assert 13 <= facts["bytes_per_page"] <= 16
+    assert re.match(r"(gcc|clang) \d+\.", facts["build"]["compiler"])
+    assert re.search(r"-O\d", facts["build"]["flags"])
+    assert facts["build"]["cython"].count(".") == 2
 
 
 @pytest.mark.parametrize("arguments", [[], ["bogus"], ["info", "--bogus"], ["conformance"]])

@@ -19,6 +19,7 @@ COST_DTYPE: np.dtype[np.void]
 _Policy: TypeAlias = CapturePolicy | str
 _Wait: TypeAlias = Literal["none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue"]
 
+def build_facts() -> dict[str, Any]: ...
 def node_formulas(
     present: Sequence[SupportsIndex],
     highmem: Sequence[bool | int],

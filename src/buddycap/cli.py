@@ -8,13 +8,12 @@ import json
 import os
 import platform
 import sys
-import sysconfig
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from ._core import Zone
+from ._core import Zone, build_facts
 from .errors import BuddycapError
 from .machine import PRESETS
 from .policy import POLICIES
@@ -31,6 +30,7 @@ COMMANDS = {
     "map": ("buddycap.views.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
     "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
     "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),
+    "bench": ("buddycap.lab.bench", "how fast this installation is, in a few seconds"),
     "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),
 }
 
@@ -149,7 +149,8 @@ def _info(args: argparse.Namespace) -> int:
     for name, value in facts["versions"].items():
         print(f"{name:<12}{value}")
     print(f"{'platform':<12}{facts['platform']}")
-    print(f"{'compiler':<12}{facts['compiler']}")
+    build = facts["build"]
+    print(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
     print(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
     print("presets")
     for name, preset in facts["presets"].items():
@@ -172,7 +173,7 @@ def _facts() -> dict[str, Any]:
             "numpy": version("numpy"),
         },
         "platform": platform.platform(),
-        "compiler": f"{platform.python_compiler()}, flags {sysconfig.get_config_var('CFLAGS')} -O3",
+        "build": build_facts(),
         "bytes_per_page": Zone(0, pages).image_bytes / pages,
         "presets": {name: vars(preset) for name, preset in PRESETS.items()},
         "policies": {name: policy.source for name, policy in POLICIES.items()},
