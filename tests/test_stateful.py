@@ -189,9 +189,12 @@ class CoreAndTwin(RuleBasedStateMachine):
     # Capture lists
 
     @precondition(lambda self: len(self.lists) < MAX_CAPTURE_LISTS)
-    @rule()
-    def capture_list(self):
-        self.lists.append((self.core.capture_list(), self.twin.capture_list()))
+    @rule(private=st.booleans(), release_order=st.none() | orders, trim=st.booleans())
+    def capture_list(self, private, release_order, trim):
+        rules = {"private": private}
+        if release_order is not None:
+            rules |= {"release_order": min(release_order, self.max_page_order), "trim": trim}
+        self.lists.append((self.core.capture_list(**rules), self.twin.capture_list(**rules)))
 
     @precondition(lambda self: self.held and self.lists)
     @rule(which=indices, index=indices, step=st.integers(1, 50))
@@ -202,21 +205,28 @@ class CoreAndTwin(RuleBasedStateMachine):
                 capture_list.capture_one_page(pfn, order)
 
     @precondition(lambda self: self.lists)
-    @rule(which=indices, order=orders, slack=st.integers(-6, 2), classzone_idx=classzones)
-    def capture_at_the_watermark(self, which, order, slack, classzone_idx):
+    @rule(which=indices, order=orders, slack=st.integers(-6, 2), classzone_idx=classzones, hold=st.booleans())
+    def capture_at_the_watermark(self, which, order, slack, classzone_idx, hold):
         """With pages_min about what will be free when all but 2^order pages have been given back."""
         captured = sum(1 << block_order for _, block_order in self.lists[which % len(self.lists)][1].blocks())
         pages_min = max(0, self.twin.nr_free_pages + captured - (1 << order) + slack)
         self.set_min_free_kbytes(4 * pages_min * self.twin.lowmem_pages // self.twin.present_pages)
-        self.capture_alloc_or_return(which, order, model.WMARK_MIN, classzone_idx)
+        self.capture_alloc_or_return(which, order, model.WMARK_MIN, classzone_idx, hold)
 
     @precondition(lambda self: self.lists)
-    @rule(which=indices, order=orders, flags=st.just(model.NO_WATERMARKS) | alloc_flags, classzone_idx=classzones)
-    def capture_alloc_or_return(self, which, order, flags, classzone_idx):
+    @rule(
+        which=indices,
+        order=orders,
+        flags=st.just(model.NO_WATERMARKS) | alloc_flags,
+        classzone_idx=classzones,
+        hold=st.booleans(),
+    )
+    def capture_alloc_or_return(self, which, order, flags, classzone_idx, hold):
         core_list, twin_list = self.lists[which % len(self.lists)]
         order = min(order, self.max_page_order)
-        pfn = twin_list.capture_alloc_or_return(order, alloc_flags=flags, classzone_idx=classzone_idx)
-        assert core_list.capture_alloc_or_return(order, alloc_flags=flags, classzone_idx=classzone_idx) == pfn
+        options = {"alloc_flags": flags, "classzone_idx": classzone_idx, "hold": hold}
+        pfn = twin_list.capture_alloc_or_return(order, **options)
+        assert core_list.capture_alloc_or_return(order, **options) == pfn
         self.keep(pfn, order)
 
     @precondition(lambda self: self.lists)
@@ -237,6 +247,10 @@ class CoreAndTwin(RuleBasedStateMachine):
     @invariant()
     def same_state(self):
         assert self.core.canonical_dump().splitlines() == self.twin.canonical_dump().splitlines()
+
+    @invariant()
+    def same_satisfaction(self):
+        assert [core.sated for core, _ in self.lists] == [twin.sated for _, twin in self.lists]
 
     @invariant()
     def same_marks(self):

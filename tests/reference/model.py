@@ -16,6 +16,8 @@ One deviation from 2.6.27 with the capture series: a pageblock move steps over c
 import copy
 import math
 
+from .lists import BlockList, CaptureList
+
 UNMOVABLE, RECLAIMABLE, MOVABLE, RESERVE, ISOLATE = range(5)
 MIGRATE_TYPES = 5
 FALLBACKS = {
@@ -62,73 +64,6 @@ def zone_batchsize(present):
     """Pages moved at a time between a per-CPU list and the zone; 0 for a small zone."""
     batch = max(min(present // 1024, 128) // 4, 1)
     return (1 << ((batch + batch // 2).bit_length() - 1)) - 1
-
-
-class BlockList(dict):
-    """First pages of blocks; the last key is the head."""
-
-    def add_head(self, pfn):
-        """Put a block in front."""
-        self[pfn] = None
-
-    def head(self):
-        """The block added last."""
-        return next(reversed(self))
-
-    def tail(self):
-        """The block that has been here longest."""
-        return next(iter(self))
-
-
-class CaptureList(BlockList):
-    """Blocks that a reclaimer keeps from everybody else until it has one that is large enough."""
-
-    def __init__(self, zone):
-        super().__init__()
-        self.zone = zone
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
-        self.close()
-
-    def close(self):
-        """Give everything back, oldest first, and be gone."""
-        while self:
-            self.zone.free_one_page(*self.take_tail())
-        self.zone.open_lists = [other for other in self.zone.open_lists if other is not self]
-
-    def blocks(self):
-        """(pfn, order) of every block, head first."""
-        return [(pfn, self.zone.buddy_order[pfn]) for pfn in reversed(self)]
-
-    def capture_one_page(self, pfn, order=0):
-        """Free a block in use to this list instead of to the zone."""
-        self.zone.leave_use(pfn, order)
-        self.zone.capture_and_merge(self, pfn, order)
-
-    def take_tail(self):
-        """Take the oldest block into use; returns (pfn, order)."""
-        pfn = self.tail()
-        order = self.zone.unlink(pfn)
-        self.zone.in_use[pfn] = order
-        return pfn, order
-
-    def capture_alloc_or_return(self, order, *, alloc_flags, classzone_idx):
-        """Keep the oldest block of at least `order`, trimmed; give back the rest, or all below the watermark."""
-        zone, got = self.zone, None
-        while self:
-            pfn, block_order = self.take_tail()
-            if got is None and block_order >= order:
-                zone.carve_off(pfn, block_order, order)
-                got = pfn
-            else:
-                zone.free_one_page(pfn, block_order)
-        if got is not None and not zone.watermark_permits(0, classzone_idx, alloc_flags):
-            zone.free_one_page(got, order)
-            got = None
-        return got
 
 
 class Zone:
@@ -302,10 +237,15 @@ class Zone:
         """Whether the listed block is on a capture list."""
         return isinstance(self.home[pfn], CaptureList)
 
-    def find_buddy(self, pfn, order):
-        """The buddy if the two can be merged, else None."""
+    def find_buddy(self, pfn, order, capture_list=None):
+        """The buddy if it can be merged with a block in nobody's hands, or in those of a capture list; else None."""
         buddy = pfn ^ (1 << order)
-        return buddy if order < self.max_page_order and self.buddy_order.get(buddy) == order else None
+        if order == self.max_page_order or self.buddy_order.get(buddy) != order:
+            return None
+        home = self.home[buddy]
+        if capture_list is not None and capture_list.private:
+            return buddy if home is capture_list else None
+        return None if self.is_captured(buddy) and home.keeps_apart(buddy) else buddy
 
     def leave_use(self, pfn, order):
         """The block's user lets go of it."""
@@ -330,8 +270,8 @@ class Zone:
         self.add_to_free_list(pfn, order, migratetype)
 
     def capture_and_merge(self, capture_list, pfn, order):
-        """Put a block on a capture list, swallowing free buddies and captured ones of whichever list."""
-        while (buddy := self.find_buddy(pfn, order)) is not None:
+        """Put a block on a capture list, swallowing the buddies that its rules allow, of whichever list."""
+        while (buddy := self.find_buddy(pfn, order, capture_list)) is not None:
             if self.is_captured(buddy):
                 self.unlink(buddy)
             else:
@@ -340,6 +280,7 @@ class Zone:
             pfn = min(pfn, buddy)
             order += 1
         self.link(pfn, order, capture_list)
+        capture_list.arrived(pfn, order)
 
     def split_page(self, pfn, order):
         """Make single pages of a block in use."""
@@ -473,9 +414,9 @@ class Zone:
 
     # Capture
 
-    def capture_list(self):
+    def capture_list(self, **rules):
         """Open a capture list."""
-        self.open_lists.append(CaptureList(self))
+        self.open_lists.append(CaptureList(self, **rules))
         return self.open_lists[-1]
 
     def capture_lists(self):
@@ -545,8 +486,13 @@ class Zone:
         assert pages == sorted(page for first, end in self.present_ranges for page in range(first, end))
 
     def check_buddies(self):
-        """No two buddies of one order are both free or captured: they would have merged."""
-        assert all(self.find_buddy(pfn, order) is None for pfn, order in self.buddy_order.items())
+        """No two buddies of one order stand side by side that would have merged."""
+        for pfn, order in self.buddy_order.items():
+            home = self.home[pfn]
+            if not self.is_captured(pfn) or not home.keeps_apart(pfn):
+                assert self.find_buddy(pfn, order) is None
+            elif home.private:
+                assert self.find_buddy(pfn, order, home) is None
 
     def check_pcp(self):
         """Pages on per-CPU lists are single pages, each on one list."""
