@@ -35,7 +35,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "process_ms": (1, LARGEST),
         "gap_ms": (1, LARGEST),
         "process_kernel_pages": (0, 1 << 16),
-        "load_copies": (0, 100),
+        "load_copies": (1, 100),
         "load_time_percent": (1, 1_000_000),
         "kernel_rate_hz": (0, 1_000_000),
         "kernel_life_ms": (1, LARGEST),

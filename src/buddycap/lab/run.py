@@ -15,6 +15,7 @@ from ..formats.snapshot import read_snapshot
 from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
+from .load import Load
 
 __all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
 
@@ -129,17 +130,29 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
 
 
 def make_world(
-    config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None
+    config: StudyConfig,
+    policy: CapturePolicy,
+    seed: int,
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
 ) -> tuple[Zone, World]:
     """Return the memory of a run and the world around it, before the first event; arguments as for `run_once`."""
     if frames is None:
         zone = study_zone(config, seed)
     else:
         zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
-    return zone, World(zone, policy, config.parameters(warm=frames is not None), seed)
+    recorded = load.stretched(config.load_time_percent) if load else None
+    parameters = config.parameters(warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
+    return zone, World(zone, policy, parameters, seed, recorded.allocations if recorded else None)
 
 
-def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: ZoneFrames | None = None) -> Run:
+def run_once(
+    config: StudyConfig,
+    policy: CapturePolicy,
+    seed: int,
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
+) -> Run:
     """Run the experiment once.
 
     Parameters
@@ -149,6 +162,8 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     seed : int
     frames : ZoneFrames, optional
         Memory of a real machine to start from.
+    load : Load, optional
+        A recorded load in place of the builds and the short kernel allocations.
 
     Returns
     -------
@@ -163,7 +178,7 @@ def run_once(config: StudyConfig, policy: CapturePolicy, seed: int, frames: Zone
     (64, True)
     """
     begin = time.process_time()
-    zone, world = make_world(config, policy, seed, frames)
+    zone, world = make_world(config, policy, seed, frames, load)
     while not world.run():
         pass
     totals = world.totals()

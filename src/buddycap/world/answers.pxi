@@ -1,6 +1,6 @@
 # How requests for huge pages have ended, who robbed them, and what stood in their way.
 
-from ._core cimport (PF_ISOLATED, PF_LRU, PG_CAPTURED, PG_FREE, PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_TAIL, PG_USED,
+from ._core cimport (MT_RESERVE, PF_ISOLATED, PF_LRU, PG_FREE, PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_TAIL, PG_USED,
                      scan_t)
 
 cdef enum:                      # a page as an obstacle
@@ -85,6 +85,21 @@ cdef int64_t clean_blocks(world_t *w) noexcept nogil:
     return n
 
 
+cdef int has_free_block(world_t *w) noexcept nogil:
+    """Whether a block that is large enough is free outside of MIGRATE_RESERVE."""
+    cdef uint8_t *types = <uint8_t *> w.z + w.z.off_pageblock
+    cdef int order = <int> w.p.request_order
+    cdef int32_t i = 0
+    cdef uint8_t byte
+    while i < w.z.end:
+        byte = order_byte(w, i)
+        if (byte & PG_STATE) == PG_FREE and (byte & 0xF) >= order and \
+                types[(i - w.z.pageblock_origin) >> w.z.pageblock_order] != MT_RESERVE:
+            return 1
+        i += 1 << order
+    return 0
+
+
 cdef int fail_cause(world_t *w, task_t *t) noexcept nogil:
     """Why the request has failed: CAUSE_*.
 
@@ -95,7 +110,9 @@ cdef int fail_cause(world_t *w, task_t *t) noexcept nogil:
     cdef int32_t least_stolen = 0
     cdef int32_t k, stolen, kept
     if t.nr_blocks == 0:
-        return CAUSE_KEPT if t.request.total.isolated else CAUSE_NOTHING
+        if t.request.total.isolated:
+            return CAUSE_KEPT
+        return CAUSE_MARK if has_free_block(w) else CAUSE_NOTHING
     for k in range(t.nr_blocks):
         if weigh_block(w, t.block[k], t.serial, &stolen, &kept) and stolen + kept < least:
             least = stolen + kept

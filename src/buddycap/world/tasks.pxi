@@ -189,79 +189,117 @@ cdef int table(int32_t **out, int64_t n) noexcept nogil:
     return out[0] != NULL
 
 
-cdef int add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uint64_t seed) noexcept nogil:
-    """A new task with a stream of its own that begins at `start_ns`, or, if that is negative, when it is woken.
+cdef uint64_t stream_seed(world_t *w, int kind, uint64_t seed) noexcept nogil:
+    """Seed of a new task's stream: by its kind and its number among its kind, so that no other task moves it."""
+    cdef uint64_t stream = <uint64_t> kind << 12
+    cdef int32_t k
+    for k in range(w.nr_tasks):
+        stream += w.task[k].kind == kind
+    return seed * <uint64_t> 0x9E3779B97F4A7C15 + stream + 1
 
-    0 if there is no memory for its tables.
+
+cdef task_t *add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uint64_t seed) noexcept nogil:
+    """A new task with a table of pages that begins at `start_ns`, or, if that is negative, when it is woken.
+
+    NULL if there is no memory for its table.
     """
     cdef int32_t id = w.nr_tasks
     cdef task_t *t = &w.task[id]
-    cdef int64_t k
+    random_seed(t.random, stream_seed(w, kind, seed))
     t.kind = kind
     t.cpu = id % <int32_t> w.p.cpus
-    random_seed(t.random, seed * <uint64_t> 0x9E3779B97F4A7C15 + <uint64_t> id + 1)
     w.nr_tasks += 1
     t.pages_size = pages
     if pages and not table(&t.pages, pages):
-        return 0
-    if kind == TASK_BUILD:
-        t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
-        t.kernel_size = <int32_t> (pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8)
-        if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * t.kernel_size):
-            return 0
-        for k in range(t.hot_size):
-            t.hot[k] = ABSENT
-    if kind == TASK_LOAD:
-        t.hot_size = pages
-        if not table(&t.hot, pages):
-            return 0
-    if kind == TASK_REQUESTER and not table(&t.block, w.z.nr_index >> w.p.request_order):
-        return 0
+        return NULL
     if start_ns >= 0:
         wake_at(w, id, start_ns)
+    return t
+
+
+cdef int add_build(world_t *w, int64_t start_ns, uint64_t seed) noexcept nogil:
+    cdef task_t *t = add_task(w, TASK_BUILD, w.p.anon_max_pages, start_ns, seed)
+    cdef int64_t k
+    if t == NULL:
+        return 0
+    t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
+    t.kernel_size = <int32_t> (w.p.anon_max_pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8)
+    if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * t.kernel_size):
+        return 0
+    for k in range(t.hot_size):
+        t.hot[k] = ABSENT
     return 1
 
 
-cdef int add_builds(world_t *w, uint64_t seed) noexcept nogil:
-    """The builds and the short kernel allocations, or copies of a recorded load, spread over its length."""
-    cdef params_t *p = &w.p
-    cdef int64_t k
-    cdef int ok = 1
-    for k in range(p.builds):
-        ok = ok and add_task(w, TASK_BUILD, p.anon_max_pages, k * 100000000, seed)
-    for k in range(p.loads):
-        ok = ok and add_task(w, TASK_LOAD, LOAD_SLOTS, 0, seed)
-        if ok:
-            w.task[w.nr_tasks - 1].load_at = k * w.nr_load // p.loads
-    if p.kernel_period_ns:
-        ok = ok and add_task(w, TASK_KERNEL, 0, 0, seed)
-    return ok
+cdef int add_load(world_t *w, int64_t at, uint64_t seed) noexcept nogil:
+    """A copy of the recorded load that begins with allocation `at`."""
+    cdef task_t *t = add_task(w, TASK_LOAD, LOAD_SLOTS, 0, seed)
+    if t == NULL:
+        return 0
+    t.load_at = at
+    t.hot_size = LOAD_SLOTS
+    return table(&t.hot, LOAD_SLOTS)
+
+
+cdef int add_resident(world_t *w, uint64_t seed) noexcept nogil:
+    cdef int64_t pages = w.p.resident_pages
+    cdef task_t *t
+    if pages == 0:
+        return 1
+    t = add_task(w, TASK_RESIDENT, pages, 0, seed)
+    if t == NULL:
+        return 0
+    t.pages_goal = pages
+    t.period_ns = w.p.warmup_ns // 2 * w.p.chunk_pages // max(pages, w.p.chunk_pages)
+    return 1
+
+
+cdef int add_warmup(world_t *w, uint64_t seed) noexcept nogil:
+    cdef task_t *t
+    if w.p.warmup_pages == 0:
+        return 1
+    t = add_task(w, TASK_WARMUP, 0, 0, seed)
+    if t == NULL:
+        return 0
+    t.period_ns = w.p.warmup_ns * w.p.chunk_pages // w.p.warmup_pages
+    return 1
+
+
+cdef int add_flusher(world_t *w, uint64_t seed) noexcept nogil:
+    cdef task_t *t
+    w.flusher = w.nr_tasks
+    if w.p.passes < LAST_PASS:
+        return 1
+    t = add_task(w, TASK_FLUSHER, w.z.present_pages, -1, seed)
+    if t == NULL:
+        return 0
+    t.pages_goal = w.z.present_pages
+    return 1
+
+
+cdef int add_requester(world_t *w, uint64_t seed) noexcept nogil:
+    cdef task_t *t = add_task(w, TASK_REQUESTER, 0, -1, seed)
+    return t != NULL and table(&t.block, w.z.nr_index >> w.p.request_order)
 
 
 cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
+    """Every actor, those that there are always first; 0 if there is no memory for their tables."""
     cdef params_t *p = &w.p
-    cdef task_t *t
     cdef int64_t k
-    cdef int ok = add_builds(w, seed) and add_task(w, TASK_STREAM, 0, 0, seed)
-    ok = ok and add_task(w, TASK_RESIDENT, p.resident_pages, 0, seed) and add_task(w, TASK_PDFLUSH, 0, 0, seed)
-    if not ok:
-        return 0
-    t = &w.task[w.nr_tasks - 2]
-    t.pages_goal = p.resident_pages
-    t.period_ns = p.warmup_ns // 2 * p.chunk_pages // max(p.resident_pages, p.chunk_pages)
+    cdef int ok = add_task(w, TASK_STREAM, 0, 0, seed) != NULL and add_resident(w, seed)
+    ok = ok and add_task(w, TASK_PDFLUSH, 0, 0, seed) != NULL and add_warmup(w, seed)
     w.kswapd = w.nr_tasks
-    ok = add_task(w, TASK_KSWAPD, 0, -1, seed)
+    ok = ok and add_task(w, TASK_KSWAPD, 0, -1, seed) != NULL
+    if p.kernel_period_ns:
+        ok = ok and add_task(w, TASK_KERNEL, 0, 0, seed) != NULL
+    for k in range(p.builds):
+        ok = ok and add_build(w, k * 100000000, seed)
+    for k in range(p.loads):
+        ok = ok and add_load(w, k * w.nr_load // p.loads, seed)
     w.first_requester = w.nr_tasks
     for k in range(p.requesters):
-        ok = ok and add_task(w, TASK_REQUESTER, 0, -1, seed)
-    if ok and p.warmup_pages:
-        ok = add_task(w, TASK_WARMUP, 0, 0, seed)
-        w.task[w.nr_tasks - 1].period_ns = p.warmup_ns * p.chunk_pages // p.warmup_pages
-    w.flusher = w.nr_tasks
-    if ok and p.passes == LAST_PASS:
-        ok = add_task(w, TASK_FLUSHER, w.z.present_pages, -1, seed)
-        w.task[w.flusher].pages_goal = w.z.present_pages
-    return ok
+        ok = ok and add_requester(w, seed)
+    return ok and add_flusher(w, seed)
 
 
 cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
