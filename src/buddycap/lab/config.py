@@ -376,7 +376,10 @@ class StudyConfig:
 
 
 PRESET_CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {"x86_64": MappingProxyType({}), "ppc64": MappingProxyType({"unmovable_permille": 20})}
+    {
+        "x86_64": MappingProxyType({"builds_4gib": 15, "unmovable_permille": 57}),
+        "ppc64": MappingProxyType({"builds_4gib": 12, "unmovable_permille": 40}),
+    }
 )
 
 
@@ -399,7 +402,7 @@ def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig
     Examples
     --------
     >>> preset_config("ppc64", 1 << 20, builds=6).unmovable_permille
-    20
+    40
     """
     config = StudyConfig(preset=preset, memory_pages=memory_pages)
     return config.replace(**{**PRESET_CHANGES[preset], **changes})
