@@ -39,5 +39,5 @@ annotate:
 
 clean:
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	find src -name '*.so' -delete
+	find src -name '*.so' -delete -o -name '*.a' -delete
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,25 +1,36 @@
 """Compiled parts only; everything else stands in pyproject.toml.
 
+On Linux this also makes buddycap/lib/libbuddycap.so and .a, for programs without Python: the object file of _core linked
+once more, without all that the entry points of buddycap.h do not reach. `-z defs` fails as soon as one can touch Python.
+
 Environment: BUDDYCAP_DEBUG=1 (-O1 -g, bounds checked), BUDDYCAP_SANITIZE=1 (the same under ASan and UBSan),
-BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own.
+BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own. BUDDYCAP_LIBRARY=0: no library, for a
+linker that is not GNU's.
 """
 
 import io
 import os
+import re
 import shutil
 import sys
 import sysconfig
 from contextlib import redirect_stderr
+from itertools import takewhile
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 DEBUG, SANITIZE, ANNOTATE = (os.environ.get(f"BUDDYCAP_{name}") == "1" for name in ("DEBUG", "SANITIZE", "ANNOTATE"))
 CHECKED = DEBUG or SANITIZE
 VARIANT = "-".join(n for n, on in (("debug", DEBUG), ("sanitize", SANITIZE), ("annotate", ANNOTATE)) if on)
 BUILD = Path("build", VARIANT)
 SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZE else []
+SOURCE = Path("src/buddycap")
+HEADER = SOURCE / "include" / "buddycap.h"
+LIBRARY = sys.platform == "linux" and os.environ.get("BUDDYCAP_LIBRARY") != "0"
+SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"] if LIBRARY else []
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": CHECKED,
@@ -33,20 +44,67 @@ DIRECTIVES = {
 
 
 def extensions():
-    source = Path("src/buddycap")
-    parts = sorted(str(p) for pattern in ("*.pxd", "*.pxi", "*.h") for p in source.rglob(pattern))
-    flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else ["-O3", "-g0"]
+    parts = sorted(str(p) for pattern in ("*.pxd", "*.pxi", "*.h") for p in SOURCE.rglob(pattern))
+    flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else ["-O3", "-g0", *SECTIONS]
     said = (sysconfig.get_config_var("CFLAGS") or "", os.environ.get("CFLAGS", ""), *flags)
     for name in ("_core", "_world", "_trace"):
-        if (source / f"{name}.pyx").exists():
+        if (SOURCE / f"{name}.pyx").exists():
             yield Extension(
                 f"buddycap.{name}",
                 [f"src/buddycap/{name}.pyx"],
                 depends=["setup.py", *parts],
                 define_macros=[("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"')],
+                include_dirs=[str(HEADER.parent)],
                 extra_compile_args=flags,
                 extra_link_args=SANITIZERS,
             )
+
+
+class BuildWithLibrary(build_ext):
+    """Links the library from the object file of _core, and puts it where the extension modules go."""
+
+    def library_files(self, package):
+        """Where the shared and the static library are, in a folder of the package."""
+        return [Path(package, "lib", name) for name in ("libbuddycap.so", "libbuddycap.a")]
+
+    def build_extension(self, ext):
+        super().build_extension(ext)
+        if ext.name == "buddycap._core" and LIBRARY:
+            (core,) = self.compiler.object_filenames(ext.sources, output_dir=self.build_temp)
+            self.link_library(core, *self.library_files(Path(self.get_ext_fullpath(ext.name)).parent))
+
+    def link_library(self, core, shared, static):
+        """Link what the entry points reach: without Python, and without its names."""
+        names = re.findall(r"^[a-z][^(]*\b(bc_\w+)\(", HEADER.read_text().partition("/* [end] */")[0], re.M)
+        pruned = str(Path(self.build_temp, "libbuddycap.o"))
+        script = f"-Wl,-soname,libbuddycap.so.1,-z,noseparate-code,--version-script,{SOURCE / 'buddycap.map'}"
+        shared.parent.mkdir(parents=True, exist_ok=True)
+        driver = takewhile(lambda word: not word.startswith("-"), self.compiler.linker_so)
+        options = ["-shared", "-Wl,--gc-sections,-z,defs,-s", script, *SANITIZERS]
+        self.spawn([*driver, *options, core, "-o", str(shared)])
+        self.spawn(["ld", "-r", "--gc-sections", *(f"--undefined={name}" for name in names), core, "-o", pruned])
+        self.spawn(["objcopy", "--strip-unneeded", "--wildcard", "--keep-global-symbol=bc_*", pruned])
+        static.unlink(missing_ok=True)
+        self.spawn(["ar", "rcsD", str(static), pruned])
+
+    def copy_extensions_to_source(self):
+        super().copy_extensions_to_source()
+        for built, source in self.library_mapping().items():
+            Path(source).parent.mkdir(exist_ok=True)
+            shutil.copy(built, source)
+
+    def library_mapping(self):
+        """Where each library was built, and where it belongs in the source tree."""
+        package = self.get_finalized_command("build_py").get_package_dir("buddycap")
+        pairs = zip(self.library_files(Path(self.build_lib, "buddycap")), self.library_files(package), strict=True)
+        return {str(built): str(source) for built, source in pairs} if LIBRARY else {}
+
+    def get_outputs(self):
+        mapping = self.library_mapping()
+        return [*super().get_outputs(), *(mapping.values() if self.inplace else mapping)]
+
+    def get_output_mapping(self):
+        return {**super().get_output_mapping(), **(self.library_mapping() if self.inplace else {})}
 
 
 generated = BUILD / "cython"
@@ -58,4 +116,8 @@ with redirect_stderr(io.StringIO()) as said:
 if "performance hint" in said.getvalue():
     shutil.rmtree(generated)
     sys.exit("Cython gave a performance hint (above): the compiled code would touch Python where it must not")
-setup(ext_modules=modules, options={"build": {"build_base": str(BUILD)}})
+setup(
+    ext_modules=modules,
+    cmdclass={"build_ext": BuildWithLibrary},
+    options={"build": {"build_base": str(BUILD)}},
+)

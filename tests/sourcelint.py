@@ -12,12 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "buddycap"
 
-# The core's parts from bottom to top, as _core.pyx includes them; export holds the C entry points.
+# The core's parts from bottom to top, as _core.pyx includes them; the C entry points come last.
 CORE_PARTS = (
     "frames",
     "buddy",
     "capture",
     "pcp",
+    "exact",
     "bulk",
     "bulkfree",
     "stream",
@@ -33,7 +34,11 @@ CORE_PARTS = (
     "requests",
     "check",
     "image",
+    "boundary",
     "export",
+    "export_state",
+    "export_machine",
+    "table",
 )
 
 # A module may import modules of its own rank or below. The package itself re-exports everything, so it is on top.

@@ -372,6 +372,8 @@ cdef enum:                      # records of the event ring
     EV_WAKE_PDFLUSH             # background writeback wanted for `page` pages (0: for all)
     EV_WAKE_KSWAPD              # kswapd was asleep and has work now
     EV_QUEUE                    # machine_t.queue, which waits, may go on
+    EV_CAPTURED                 # a reclaimed page goes to a capture list; only if wanted: see event_mask
+    EV_FREED                    # its owner has let the page go; only if wanted
 
 cdef enum:                      # policy_t.queue
     QUEUE_NONE = 0
@@ -389,6 +391,10 @@ cdef enum:                      # what a policy's hook wants done with the captu
     ANSWER_CONSULT              # what the policy would do
     ANSWER_RETURN               # take nothing, give everything back
     ANSWER_KEEP                 # leave the list as it is until the next consultation
+
+cdef enum:                      # machine_t.event_mask: optional events
+    NOTE_CAPTURED = 1
+    NOTE_FREED = 2
 
 ctypedef struct event_t:
     int64_t page                # index in the zone (pfn - base_pfn)
@@ -427,6 +433,10 @@ ctypedef struct cost_t:         # work done, in the units a driver puts a price 
     int64_t pageouts            # writes submitted
     int64_t slab_scanned        # slab objects asked for
     int64_t slab_freed          # slab pages freed
+    int64_t migrated            # 0: there is no compaction
+    int64_t splits              # halvings of a block
+    int64_t merges              # unions of two buddies
+    int64_t waits               # times it stopped for writes
 
 ctypedef struct step_t:         # what one step did and what must happen before the next
     int32_t wait                # WAIT_*
@@ -536,6 +546,7 @@ cdef struct request_t:      # an allocation on its way; also keeps what it has c
     int64_t progress            # did_some_progress
     scan_t scan
     cost_t total
+    uint64_t magic              # of a request of one machine in one place: see request_magic
 
 ctypedef struct kswapd_t:
     int32_t state
@@ -575,6 +586,9 @@ ctypedef struct machine_t:
     policy_t policy             # of requests that bring none
     request_t *queue            # first of the queue, or NULL: a request must be finished or aborted before it goes
     kswapd_t kswapd
+    uint64_t magic
+    uint32_t attached           # zones attached so far: a request begun before the last one is dead
+    uint32_t event_mask         # NOTE_*: optional events that are wanted
     # event ring: records event[first .. last), modulo NR_EVENTS
     uint32_t event_first
     uint32_t event_last

@@ -181,6 +181,21 @@ cdef int page_status(zone_t *z, int64_t pfn) noexcept nogil:
     return ST_OK
 
 
+cdef int set_owners(zone_t *z, const int64_t *pfns, const uint64_t *cookies, int64_t n,
+                    int64_t *offender) noexcept nogil:
+    """Attach cookies to n allocated blocks of a zone with owners: all, or none and why."""
+    cdef int64_t k
+    cdef int status
+    for k in range(n):
+        status = page_status(z, pfns[k])
+        if status != ST_OK:
+            offender[0] = k
+            return status
+    for k in range(n):
+        owner_array(z)[pfns[k] - z.base_pfn] = cookies[k]
+    return ST_OK
+
+
 cdef int used_block_refusal(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """Why the block (pfn, order) cannot be freed or captured: the slow half of `used_block_status`."""
     cdef int status

@@ -10,6 +10,15 @@ cdef enum:
     STAGGER = 704               # the big arrays differ in their low 12 address bits, or they would alias in the cache
     STAGGER_FROM = 4096         # zones of fewer pages are not worth the room
 
+cdef enum:                      # what is wrong with an image
+    IMAGE_OK = 0
+    IMAGE_SHORT                 # shorter than a header
+    IMAGE_ALIEN                 # something else
+    IMAGE_VERSION
+    IMAGE_SIZE                  # the header does not fit the bytes that are there
+    IMAGE_HASH                  # altered
+    IMAGE_BROKEN                # an invariant does not hold
+
 ctypedef struct hash_t:
     uint64_t lane[HASH_LANES]
     uint64_t bytes
@@ -293,3 +302,46 @@ cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
             and agree(v, 1, expected.off_owner, z.off_owner)
             and agree(v, 1, expected.off_heads, z.off_heads) and agree(v, 1, expected.off_link, z.off_link)
             and agree(v, 1, expected.bytes, z.bytes))
+
+
+cdef void image_seal(zone_t *image) noexcept nogil:
+    """A copy of the used bytes of a zone becomes an image."""
+    image.image_bytes = used_bytes(image)
+    image_hash(image, <uint8_t *> image + sizeof(zone_t), image.image_bytes - sizeof(zone_t), image.image_hash)
+
+
+cdef int image_header(const void *image, uint64_t n, zone_t *header) noexcept nogil:
+    """Copy and check the header of an image of which the first n bytes are there.  IMAGE_*."""
+    cdef violation_t v
+    memset(header, 0, sizeof(zone_t))
+    if n < sizeof(zone_t):
+        return IMAGE_SHORT
+    memcpy(header, image, sizeof(zone_t))
+    if header.magic != zone_magic():
+        return IMAGE_ALIEN
+    if header.version != ZONE_VERSION or header.header_bytes != sizeof(zone_t):
+        return IMAGE_VERSION
+    if not zone_header_ok(header, &v) or used_bytes(header) != header.image_bytes:
+        return IMAGE_SIZE
+    return IMAGE_OK
+
+
+cdef int image_check(const void *image, violation_t *v) noexcept nogil:
+    """Check all of an image whose header is good.  IMAGE_*; `v` says more about IMAGE_BROKEN."""
+    cdef zone_t *z = <zone_t *> image
+    cdef uint64_t digest[2]
+    image_hash(z, <uint8_t *> z + sizeof(zone_t), z.image_bytes - sizeof(zone_t), digest)
+    if digest[0] != z.image_hash[0] or digest[1] != z.image_hash[1]:
+        return IMAGE_HASH
+    return IMAGE_OK if zone_check(z, v) else IMAGE_BROKEN
+
+
+cdef void clear_scratch(zone_t *z) noexcept nogil:
+    """What lies behind the private lists is no part of an image, and clear in a live zone."""
+    memset(bulk_bits(z), 0, ((<uint64_t> z.nr_index + 63) >> 6) * sizeof(uint64_t))
+
+
+cdef void image_open(zone_t *z) noexcept nogil:
+    """An image becomes a live zone, in memory of its full size."""
+    z.image_bytes = z.image_hash[0] = z.image_hash[1] = 0
+    clear_scratch(z)

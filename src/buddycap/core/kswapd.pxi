@@ -207,10 +207,11 @@ cdef int kswapd_advance(machine_t *m, kswapd_t *k, int64_t budget, step_t *out) 
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     """Go on until the budget is used up or something must be waited for."""
     step_begin(out)
+    count_work(m, &out.cost, -1)
     if may_go_on(m, budget, out):
         while kswapd_advance(m, &m.kswapd, budget, out):
             pass
-    cost_add(&m.kswapd.total, &out.cost, 1)
+    step_end(m, out, &m.kswapd.total)
     return out.wait
 
 

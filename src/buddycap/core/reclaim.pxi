@@ -191,6 +191,8 @@ cdef void pvec_flush(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
 cdef inline void free_reclaimed(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
     """Decision 14: the page leaves its owner.  In the pagevec it is an allocated page without any flag."""
     event_put(m, EV_RECLAIMED, sc.zone, i, page_owner(z, i))
+    if m.event_mask & NOTE_CAPTURED and sc.capture_slot != NO_PAGE:
+        event_put(m, EV_CAPTURED, sc.zone, i, page_owner(z, i))
     page_disown(z, i)
     page_set_flags(z, i, 0)
     sc.nr_freed += 1

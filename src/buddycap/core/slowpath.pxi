@@ -37,6 +37,15 @@ cdef enum:                      # request_t.reclaim_state
 
 # --- zones ------------------------------------------------------------------------------------------------------
 
+cdef inline uint64_t machine_magic() noexcept nogil:
+    return <uint64_t> 0x31686361_4D794462       # "bDyMach1" as bytes
+
+
+cdef inline uint64_t request_magic(const machine_t *m, const request_t *r) noexcept nogil:
+    """What a live request holds: it has not moved, nor its machine, nor has a zone of that."""
+    return <uint64_t> 0x7152794462000000 ^ <uint64_t> m ^ <uint64_t> r << 7 ^ <uint64_t> m.attached << 40
+
+
 cdef void machine_init(machine_t *m) noexcept nogil:
     """A node without zones and without swap, parameters as in 2.6.28, policy none."""
     cdef int k
@@ -49,6 +58,7 @@ cdef void machine_init(machine_t *m) noexcept nogil:
     m.policy.capture_min_order = PAGE_ALLOC_COSTLY_ORDER + 1
     m.policy.batch = 1
     m.kswapd.asleep = 1
+    m.magic = machine_magic()
 
 
 cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil:
@@ -64,6 +74,7 @@ cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil:
             m.zone[k] = m.zone[k - 1]
         m.nr_zones += 1
     m.zone[at] = z
+    m.attached += 1
     return 1
 
 
@@ -273,6 +284,7 @@ cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int 
     r.cpu = cpu
     r.task = task
     r.policy = m.policy if policy == NULL else policy[0]
+    r.magic = request_magic(m, r)
     r.page = NO_PAGE
     r.scan.isolated = NO_PAGE
     r.scan.capture_largest = -1
@@ -427,22 +439,24 @@ cdef int request_advance(machine_t *m, request_t *r, int64_t budget, step_t *out
 cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
     """Go on until the request is over, the budget is used up or something must be waited for."""
     step_begin(out)
+    count_work(m, &out.cost, -1)
     if may_go_on(m, budget, out):
         while request_advance(m, r, budget, out):
             pass
-    cost_add(&r.total, &out.cost, 1)
+    step_end(m, out, &r.total)
     return out.wait
 
 
 cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
     """Go on with a step that ended with WAIT_CONSULT as if it had never ended."""
     cdef cost_t before = out.cost
+    count_work(m, &out.cost, -1)
     out.wait = WAIT_NONE
     r.scan.answer = answer
     while request_advance(m, r, budget, out):
         pass
     cost_add(&r.total, &before, -1)
-    cost_add(&r.total, &out.cost, 1)
+    step_end(m, out, &r.total)
     return out.wait
 
 
@@ -457,6 +471,7 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
     """Give up: everything isolated, captured or found goes back, and the request has failed."""
     cdef step_t out
     step_begin(&out)
+    count_work(m, &out.cost, -1)
     if r.state == REQUEST_RECLAIM and r.reclaim_state != RECLAIM_BEGIN:
         scan_abort(&r.scan, m.zone[r.scan.zone], &out)
         m.shrinker_nr += r.scan.slab_scan
@@ -464,7 +479,7 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
             free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
         leave_reclaim(m, r)
         leave_isolated(m, r)
-        cost_add(&r.total, &out.cost, 1)
+        step_end(m, &out, &r.total)
     if r.queued:
         queue_leave(m, r)
     if r.state != REQUEST_DONE:

@@ -54,6 +54,12 @@ cdef inline int may_go_on(machine_t *m, int64_t budget, step_t *out) noexcept no
     return 1
 
 
+cdef inline void note_freed(machine_t *m, int32_t zone, int32_t i) noexcept nogil:
+    """The owner lets page i go: an event, if that is wanted."""
+    if m.event_mask & NOTE_FREED:
+        event_put(m, EV_FREED, zone, i, page_owner(m.zone[zone], i))
+
+
 cdef void step_begin(step_t *out) noexcept nogil:
     memset(out, 0, sizeof(step_t))
     out.page = NO_PAGE
@@ -64,3 +70,18 @@ cdef void cost_add(cost_t *total, const cost_t *cost, int sign) noexcept nogil:
     cdef int k
     for k in range(sizeof(cost_t) // sizeof(int64_t)):
         (<int64_t *> total)[k] += sign * (<const int64_t *> cost)[k]
+
+
+cdef void count_work(machine_t *m, cost_t *cost, int sign) noexcept nogil:
+    """Splits and merges of a step: less what the zones had counted before it (-1), plus what they have after it (1)."""
+    cdef int k
+    for k in range(m.nr_zones):
+        cost.splits += sign * <int64_t> m.zone[k].vm[VM_BUDDY_SPLIT]
+        cost.merges += sign * <int64_t> m.zone[k].vm[VM_BUDDY_MERGE]
+
+
+cdef void step_end(machine_t *m, step_t *out, cost_t *total) noexcept nogil:
+    """The costs of the step are complete; add them up."""
+    count_work(m, &out.cost, 1)
+    out.cost.waits = out.wait == WAIT_CONGESTION or out.wait == WAIT_WRITEBACK
+    cost_add(total, &out.cost, 1)

@@ -15,39 +15,46 @@ cdef bytes image_of(Zone zone):
     zone.begin()
     with nogil:
         memcpy(header, zone.z, size)
-        header.image_bytes = size
-        image_hash(header, <uint8_t *> header + sizeof(zone_t), size - sizeof(zone_t), header.image_hash)
+        image_seal(header)
     zone.end()
     return image
+
+
+cdef int refuse_image(int fault, str name, const zone_t *header, uint64_t size, const violation_t *v) except -1:
+    """Raise what an IMAGE_* means."""
+    if fault == IMAGE_SHORT:
+        raise FormatError(f"{size} bytes are too few for a zone image", name)
+    if fault == IMAGE_ALIEN:
+        raise FormatError("not a zone image", name)
+    if fault == IMAGE_VERSION:
+        raise FormatError(f"zone image of version {header.version}: this program reads version {ZONE_VERSION}", name)
+    if fault == IMAGE_SIZE:
+        raise FormatError(f"{size} bytes found where the header says {header.image_bytes}", name)
+    if fault == IMAGE_HASH:
+        raise FormatError("the zone image has been altered: its hash does not fit", name)
+    raise FormatError(f"the zone image contradicts itself: invariant {v.invariant}, pfn {v.pfn}", name)
 
 
 cdef Zone zone_from_image(object image, str name):
     """A zone from the bytes of an image, after every doubt about them has been settled."""
     cdef Buffer buffer = Buffer(image)
     cdef uint64_t size = buffer.view.len
-    cdef const uint8_t *data = <const uint8_t *> buffer.view.buf
     cdef zone_t header
-    cdef uint64_t words[2]
     cdef violation_t v
     cdef Memory memory
-    if size < sizeof(zone_t):
-        raise FormatError(f"{size} bytes are too few for a zone image", name)
-    memcpy(&header, data, sizeof(zone_t))
-    if header.magic != zone_magic():
-        raise FormatError("not a zone image", name)
-    if header.version != ZONE_VERSION or header.header_bytes != sizeof(zone_t):
-        raise FormatError(f"zone image of version {header.version}: this program reads version {ZONE_VERSION}", name)
-    if header.image_bytes != size or not zone_header_ok(&header, &v) or used_bytes(&header) != size:
-        raise FormatError(f"{size} bytes found where the header says {header.image_bytes}", name)
-    image_hash(&header, data + sizeof(zone_t), size - sizeof(zone_t), words)
-    if words[0] != header.image_hash[0] or words[1] != header.image_hash[1]:
-        raise FormatError("the zone image has been altered: its hash does not fit", name)
-    header.image_bytes = header.image_hash[0] = header.image_hash[1] = 0
+    cdef int fault = image_header(buffer.view.buf, size, &header)
+    v.invariant = 0
+    v.pfn = NO_PAGE
+    if fault == IMAGE_OK and header.image_bytes != size:
+        fault = IMAGE_SIZE
+    if fault != IMAGE_OK:
+        refuse_image(fault, name, &header, size, &v)
     memory = Memory(header.bytes)
-    memcpy(memory.data, data, size)
-    memcpy(memory.data, &header, sizeof(zone_t))
-    if not zone_check(<zone_t *> memory.data, &v):
-        raise FormatError(f"the zone image contradicts itself: invariant {v.invariant}, pfn {v.pfn}", name)
+    memcpy(memory.data, buffer.view.buf, size)
+    fault = image_check(memory.data, &v)
+    if fault != IMAGE_OK:
+        refuse_image(fault, name, &header, size, &v)
+    image_open(<zone_t *> memory.data)
     return Zone.__new__(Zone, memory, None)
 
 

@@ -1,0 +1,264 @@
+# The boundary to C: the types of buddycap.h, and what every entry point looks at before it believes its caller.
+#
+# A zone, a machine and a request are known by the magic word in their memory.  A status of the core becomes one of the
+# header by its number: ST_x is BC_EMISUSE_x with -1 - x.
+
+cdef extern from "buddycap.h" nogil:
+    enum:
+        BC_ABI_MAJOR
+        BC_ABI_MINOR
+        BC_OK
+        BC_ENOMEM
+        BC_EMISUSE_PFN_RANGE
+        BC_EMISUSE_PFN_HOLE
+        BC_EMISUSE_ORDER_RANGE
+        BC_EMISUSE_TYPE_RANGE
+        BC_EMISUSE_UNALIGNED
+        BC_EMISUSE_PAGE_FREE
+        BC_EMISUSE_PAGE_CAPTURED
+        BC_EMISUSE_PAGE_ON_PCP
+        BC_EMISUSE_PAGE_INSIDE
+        BC_EMISUSE_WRONG_ORDER
+        BC_EMISUSE_IN_USE_BY_RECLAIM
+        BC_EMISUSE_LIST_CLOSED
+        BC_EMISUSE_TOO_MANY_LISTS
+        BC_EMISUSE_CPU_RANGE
+        BC_EMISUSE_OP_UNKNOWN
+        BC_EMISUSE_OP_ARG
+        BC_EMISUSE_DUPLICATE
+        BC_EMISUSE_POINTER
+        BC_EMISUSE_SIZE
+        BC_EMISUSE_ZONE
+        BC_EMISUSE_MACHINE
+        BC_EMISUSE_REQUEST
+        BC_EMISUSE_CONFIG
+        BC_EMISUSE_FLAGS
+        BC_EMISUSE_VALUE
+        BC_EMISUSE_NO_OWNERS
+        BC_EMISUSE_PAGE_LISTED
+        BC_EMISUSE_PAGE_NOT_LISTED
+        BC_EMISUSE_NODE
+        BC_EMISUSE_EVENTS
+        BC_EIMAGE
+        BC_EVERSION
+        BC_ECORRUPT
+        BC_PAGE_FREE
+        BC_PAGE_CAPTURED
+        BC_PAGE_USED
+        BC_PAGE_ON_PCP
+        BC_PAGE_HOLE
+        BC_IMAGE_CHECK
+        BC_IMAGE_TRUST
+
+    ctypedef struct bc_zone:
+        pass
+    ctypedef struct bc_machine:
+        pass
+    ctypedef struct bc_request:
+        pass
+    ctypedef struct bc_api:
+        pass
+
+    ctypedef struct bc_range:
+        int64_t first
+        int64_t end
+
+    ctypedef struct bc_config:
+        uint32_t size
+        int32_t max_page_order
+        int32_t pageblock_order
+        int32_t zone_idx
+        int64_t start_pfn
+        int64_t spanned_pages
+        const bc_range *ranges
+        int64_t nr_ranges
+        int32_t cpus
+        int32_t pcp_batch
+        int32_t pcp_high
+        int32_t pageblock_relative
+        int32_t pcp_bulk_cold
+        int32_t grouping
+        int32_t owners
+        int32_t populate
+        int32_t slot_limit
+        int32_t memory_is_zero
+        int64_t min_free_kbytes
+        int64_t node_present[4]
+        int32_t lowmem_reserve_ratio[4]
+        uint32_t node_highmem
+        uint32_t reserved0
+        uint64_t seed
+        int64_t reserved[8]
+
+    ctypedef struct bc_cost:
+        int64_t scanned
+        int64_t looked
+        int64_t isolated
+        int64_t active
+        int64_t freed
+        int64_t captured
+        int64_t activated
+        int64_t unmapped
+        int64_t swapped
+        int64_t written
+        int64_t slab_scanned
+        int64_t slab_freed
+        int64_t migrated
+        int64_t splits
+        int64_t merges
+        int64_t waits
+
+    ctypedef struct bc_result:
+        int64_t pfn
+        int32_t order
+        int32_t status
+        int32_t wait
+        int32_t wait_ms
+        int64_t wait_pfn
+        int32_t path
+        int32_t zone_idx
+        bc_cost cost
+
+    ctypedef struct bc_event:
+        int64_t pfn
+        uint64_t owner
+        int32_t kind
+        int32_t zone_idx
+
+    ctypedef struct bc_page:
+        int64_t pfn
+        int32_t order
+        int32_t state
+        uint32_t flags
+        int32_t migratetype
+        uint64_t owner
+
+    ctypedef struct bc_op:
+        pass
+
+    ctypedef struct bc_stats:
+        int64_t start_pfn
+        int64_t spanned_pages
+        int64_t present_pages
+        int64_t nr_free_pages
+        int64_t nr_free[MAX_ORDERS]
+        int64_t pages_min
+        int64_t pages_low
+        int64_t pages_high
+        int64_t lowmem_reserve[MAX_NR_ZONES]
+        int64_t nr_lru[NR_PAGE_LISTS]
+        int64_t min_free_kbytes
+        int32_t max_page_order
+        int32_t pageblock_order
+        int32_t zone_idx
+        int32_t cpus
+        int32_t owners
+        int32_t open_lists
+        uint64_t vm[64]
+
+    ctypedef struct bc_violation:
+        int32_t invariant
+        int32_t reserved
+        int64_t pfn
+        int64_t expected
+        int64_t found
+
+    ctypedef struct bc_policy:
+        int32_t capture
+        int32_t capture_min_order
+        int32_t check_real_order
+        int32_t batch
+        int32_t batch_forward
+        int32_t private_list
+        int32_t consult_lists
+        int32_t hold_rounds
+        int32_t hold_order
+        int32_t early_release
+        int32_t trim
+        int32_t queue
+        int32_t bypass_pcp
+        int32_t isolate
+        int32_t hook
+        int32_t reserved
+
+    ctypedef struct bc_machine_config:
+        uint32_t size
+        int32_t swappiness
+        int64_t swap_pages
+        int64_t writeback_limit
+        int32_t oom_rounds
+        int32_t slab_objects_per_page
+        int32_t laptop_mode
+        uint32_t event_mask
+        int32_t no_lumpy
+        int32_t no_sync_pass
+        int32_t kswapd_order0
+        int32_t reserved0
+        int8_t gfp_zone[NR_GFP_ZONES]
+        bc_policy policy
+        int64_t reserved[8]
+
+
+cdef inline int pointer_bad(const void *p) noexcept nogil:
+    """NULL or unaligned."""
+    return p == NULL or <size_t> p & 7
+
+
+cdef inline int pointer_odd(const void *p) noexcept nogil:
+    """Unaligned; NULL is allowed."""
+    return (<size_t> p & 7) != 0
+
+
+cdef inline int zone_status(const bc_zone *zone, const void *out) noexcept nogil:
+    """BC_OK if there is a live zone, and `out` is NULL or aligned."""
+    if zone == NULL or (<size_t> zone | <size_t> out) & 7:
+        return BC_EMISUSE_POINTER
+    if (<zone_t *> zone).magic != zone_magic() or (<zone_t *> zone).image_bytes:
+        return BC_EMISUSE_ZONE
+    return BC_OK
+
+
+cdef inline int core_status(int status) noexcept nogil:
+    """The header's number of a status of the core."""
+    return BC_OK if status == ST_OK else -1 - status
+
+
+# --- results ----------------------------------------------------------------------------------------------------
+
+cdef void result_clear(bc_result *result) noexcept nogil:
+    memset(result, 0, sizeof(bc_result))
+    result.pfn = result.wait_pfn = NO_PAGE
+    result.zone_idx = -1
+
+
+cdef inline void result_begin(bc_result *result, zone_t *z) noexcept nogil:
+    """Empty, with the counters of the zone as they are before the call."""
+    if result != NULL:
+        result_clear(result)
+        result.cost.splits = -<int64_t> z.vm[VM_BUDDY_SPLIT]
+        result.cost.merges = -<int64_t> z.vm[VM_BUDDY_MERGE]
+
+
+cdef inline void result_end(bc_result *result, zone_t *z, int64_t pfn, int order, int status) noexcept nogil:
+    if result != NULL:
+        result.pfn = pfn
+        result.order = order
+        result.status = status
+        result.zone_idx = z.zone_idx
+        result.cost.splits += <int64_t> z.vm[VM_BUDDY_SPLIT]
+        result.cost.merges += <int64_t> z.vm[VM_BUDDY_MERGE]
+
+
+cdef int refused(bc_result *result, int status) noexcept nogil:
+    """The status, also noted in the result if there is one that can be written."""
+    if not pointer_bad(result):
+        result_clear(result)
+        result.status = status
+    return status
+
+
+cdef inline int64_t allocated(bc_result *result, zone_t *z, int32_t i, int order) noexcept nogil:
+    """What an allocation returns."""
+    cdef int64_t pfn = NO_PAGE if i == NO_PAGE else z.base_pfn + i
+    result_end(result, z, pfn, order, BC_ENOMEM if i == NO_PAGE else BC_OK)
+    return pfn

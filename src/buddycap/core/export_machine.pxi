@@ -1,0 +1,607 @@
+# The C entry points of a machine: its zones, requests and kswapd as steps, pages on the LRU, writes and events.
+
+cdef uint32_t KNOWN_GFP = 0x1FDFF7
+cdef enum:
+    BUDGET_MAX = 1 << 30
+    HOLD_ROUNDS_MAX = 1024
+
+
+# --- what is what -----------------------------------------------------------------------------------------------
+
+cdef inline machine_t *as_machine(const bc_machine *machine) noexcept nogil:
+    return <machine_t *> machine
+
+
+cdef int machine_status(const bc_machine *machine, const void *out) noexcept nogil:
+    """BC_OK if there is a machine with live zones, and `out` is NULL or aligned."""
+    cdef machine_t *m = <machine_t *> machine
+    cdef int k
+    if machine == NULL or (<size_t> machine | <size_t> out) & 7:
+        return BC_EMISUSE_POINTER
+    if m.magic != machine_magic() or not 1 <= m.nr_zones <= MAX_NR_ZONES:
+        return BC_EMISUSE_MACHINE
+    for k in range(m.nr_zones):
+        if zone_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
+            return BC_EMISUSE_ZONE
+    return BC_OK
+
+
+cdef int scan_status(const machine_t *m, const scan_t *sc) noexcept nogil:
+    """Whether what a reclaimer holds can still be there."""
+    if not 0 <= sc.zone < m.nr_zones:
+        return BC_EMISUSE_REQUEST
+    if ZONE_PASS <= sc.zone_state <= ZONE_BALANCE and not (
+            0 <= sc.page_slot < m.zone[sc.zone].slots_used
+            and zone_slot(m.zone[sc.zone], sc.page_slot).kind == SLOT_PAGES):
+        return BC_EMISUSE_REQUEST
+    return BC_OK
+
+
+cdef int request_status(const bc_machine *machine, const bc_request *request, const void *out) noexcept nogil:
+    """The same for a request of the machine."""
+    cdef request_t *r = <request_t *> request
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, out)
+    if status != BC_OK:
+        return status
+    if pointer_bad(request):
+        return BC_EMISUSE_POINTER
+    if r.magic != request_magic(m, r):
+        return BC_EMISUSE_REQUEST
+    return scan_status(m, &r.scan)
+
+
+cdef int page_place(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
+    """Position of the zone and index of an existing page."""
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, NULL)
+    cdef zone_t *z
+    cdef int k
+    if status != BC_OK:
+        return status
+    for k in range(m.nr_zones):
+        z = m.zone[k]
+        if z.start_pfn <= pfn < z.start_pfn + z.spanned_pages and order_array(z)[pfn - z.base_pfn] != PG_HOLE:
+            zone[0] = k
+            i[0] = <int32_t> (pfn - z.base_pfn)
+            return BC_OK
+    return BC_EMISUSE_PFN_RANGE
+
+
+cdef int single_page(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
+    """The same for an allocated page of order 0."""
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = page_place(machine, pfn, zone, i)
+    if status == BC_OK:
+        status = core_status(page_status(m.zone[zone[0]], pfn))
+    if status == BC_OK and order_array(m.zone[zone[0]])[i[0]] & 0x0F:
+        status = BC_EMISUSE_WRONG_ORDER
+    return status
+
+
+cdef int listed_page(const bc_machine *machine, int64_t pfn, uint32_t wanted, int32_t *zone, int32_t *i) noexcept nogil:
+    """The same for a page with one of the wanted flags."""
+    cdef int status = single_page(machine, pfn, zone, i)
+    if status == BC_OK and not flags_array(as_machine(machine).zone[zone[0]])[i[0]] & wanted:
+        status = BC_EMISUSE_PAGE_NOT_LISTED
+    return status
+
+
+# --- start ------------------------------------------------------------------------------------------------------
+
+cdef public int64_t bc_machine_bytes() noexcept nogil:
+    return sizeof(machine_t)
+
+
+cdef public int64_t bc_request_bytes() noexcept nogil:
+    return sizeof(request_t)
+
+
+cdef int policy_ok(const policy_t *p) noexcept nogil:
+    """Whether every field of a policy is in range."""
+    if not (is_flag(p.capture) and is_flag(p.check_real_order) and is_flag(p.batch_forward) and is_flag(p.private_list)
+            and is_flag(p.consult_lists) and is_flag(p.early_release) and is_flag(p.trim) and is_flag(p.bypass_pcp)
+            and is_flag(p.isolate) and is_flag(p.hook)):
+        return 0
+    return (0 <= p.capture_min_order <= MAX_ORDERS and 1 <= p.batch <= PAGEVEC_SIZE
+            and 0 <= p.hold_rounds <= HOLD_ROUNDS_MAX and 0 <= p.hold_order < MAX_ORDERS
+            and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
+
+
+cdef public int bc_machine_config_init(bc_machine_config *config, uint64_t size) noexcept nogil:
+    cdef machine_t m
+    cdef int k
+    if pointer_bad(config):
+        return BC_EMISUSE_POINTER
+    if size != sizeof(bc_machine_config):
+        return BC_EMISUSE_SIZE
+    machine_init(&m)
+    memset(config, 0, sizeof(bc_machine_config))
+    config.size = sizeof(bc_machine_config)
+    config.swappiness = m.swappiness
+    config.oom_rounds = m.oom_rounds
+    config.slab_objects_per_page = m.slab_objects_per_page
+    for k in range(NR_GFP_ZONES):
+        config.gfp_zone[k] = m.gfp_zone[k]
+    memcpy(&config.policy, &m.policy, sizeof(policy_t))
+    return BC_OK
+
+
+cdef int machine_config_ok(const bc_machine_config *c) noexcept nogil:
+    cdef int k
+    for k in range(NR_GFP_ZONES):
+        if not 0 <= c.gfp_zone[k] < MAX_NR_ZONES:
+            return 0
+    for k in range(8):
+        if c.reserved[k]:
+            return 0
+    return (0 <= c.swappiness <= 100 and 0 <= c.swap_pages <= <int64_t> 1 << 40
+            and 0 <= c.writeback_limit <= <int64_t> 1 << 40 and 1 <= c.oom_rounds <= 1 << 30
+            and 1 <= c.slab_objects_per_page <= 4096 and is_flag(c.laptop_mode)
+            and is_flag(c.no_lumpy) and is_flag(c.no_sync_pass) and is_flag(c.kswapd_order0) and c.reserved0 == 0
+            and not c.event_mask & ~<uint32_t> (NOTE_CAPTURED | NOTE_FREED))
+
+
+cdef public int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_config *config) noexcept nogil:
+    cdef machine_t *m = <machine_t *> memory
+    cdef int k
+    if pointer_bad(memory) or pointer_bad(config):
+        return BC_EMISUSE_POINTER
+    if bytes < sizeof(machine_t) or config.size != sizeof(bc_machine_config):
+        return BC_EMISUSE_SIZE
+    if not machine_config_ok(config) or not policy_ok(<const policy_t *> &config.policy):
+        return BC_EMISUSE_CONFIG
+    machine_init(m)
+    m.swappiness = config.swappiness
+    m.swap_total = m.swap_free = config.swap_pages
+    m.writeback_limit = config.writeback_limit
+    m.oom_rounds = config.oom_rounds
+    m.slab_objects_per_page = config.slab_objects_per_page
+    m.laptop_mode = config.laptop_mode
+    m.event_mask = config.event_mask
+    m.no_lumpy = config.no_lumpy
+    m.no_sync_pass = config.no_sync_pass
+    m.kswapd_order0 = config.kswapd_order0
+    memcpy(&m.policy, &config.policy, sizeof(policy_t))
+    for k in range(NR_GFP_ZONES):
+        m.gfp_zone[k] = config.gfp_zone[k]
+    return BC_OK
+
+
+cdef int zones_match(const zone_t *one, const zone_t *other) noexcept nogil:
+    """Whether two zones can belong to one node."""
+    cdef int k
+    for k in range(MAX_NR_ZONES):
+        if one.node_present[k] != other.node_present[k]:
+            return 0
+    return one.cpus == other.cpus and one.max_page_order == other.max_page_order
+
+
+cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef zone_t *z = <zone_t *> zone
+    cdef int status = zone_status(zone, machine)
+    cdef int k
+    if machine == NULL:
+        return BC_EMISUSE_POINTER
+    if status != BC_OK:
+        return status
+    if m.magic != machine_magic() or not 0 <= m.nr_zones <= MAX_NR_ZONES:
+        return BC_EMISUSE_MACHINE
+    if z.slot_limit < 2:
+        return BC_EMISUSE_NODE
+    for k in range(m.nr_zones):
+        if m.zone[k].zone_idx == z.zone_idx:
+            continue
+        if zone_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
+            return BC_EMISUSE_ZONE
+        if not zones_match(m.zone[k], z):
+            return BC_EMISUSE_NODE
+    memset(&m.kswapd, 0, sizeof(m.kswapd))
+    m.kswapd.asleep = 1
+    m.queue = NULL
+    machine_attach_zone(m, z)
+    return BC_OK
+
+
+cdef public int bc_machine_find(const bc_machine *machine, int64_t pfn) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = page_place(machine, pfn, &zone, &i)
+    return as_machine(machine).zone[zone].zone_idx if status == BC_OK else status
+
+
+# --- steps ------------------------------------------------------------------------------------------------------
+
+cdef void cost_write(const cost_t *cost, bc_cost *out) noexcept nogil:
+    out.scanned = cost.scanned
+    out.looked = cost.looked
+    out.isolated = cost.isolated
+    out.active = cost.active
+    out.freed = cost.freed
+    out.captured = cost.captured
+    out.activated = cost.activated
+    out.unmapped = cost.unmapped
+    out.swapped = cost.swapped
+    out.written = cost.pageouts
+    out.slab_scanned = cost.slab_scanned
+    out.slab_freed = cost.slab_freed
+    out.migrated = cost.migrated
+    out.splits = cost.splits
+    out.merges = cost.merges
+    out.waits = cost.waits
+
+
+cdef void step_write(const machine_t *m, const step_t *step, bc_result *result) noexcept nogil:
+    """What a step did; without the block."""
+    result_clear(result)
+    result.wait = step.wait
+    result.wait_ms = step.wait_ms
+    if step.page != NO_PAGE:
+        result.wait_pfn = m.zone[step.zone].base_pfn + step.page
+    if step.wait == WAIT_LISTS:
+        result.zone_idx = m.zone[step.zone].zone_idx
+    cost_write(&step.cost, &result.cost)
+
+
+cdef void block_write(const machine_t *m, const request_t *r, bc_result *result) noexcept nogil:
+    """How a request stands."""
+    result.order = r.order
+    result.path = r.path
+    if r.state == REQUEST_DONE and r.page == NO_PAGE:
+        result.status = BC_ENOMEM
+    elif r.state == REQUEST_DONE:
+        result.pfn = m.zone[r.zone].base_pfn + r.page
+        result.zone_idx = m.zone[r.zone].zone_idx
+
+
+cdef public int bc_request_init(void *memory, uint64_t bytes, bc_machine *machine, int order, uint32_t gfp, int cpu,
+                                int task, const bc_policy *policy) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, policy)
+    if status != BC_OK:
+        return status
+    if pointer_bad(memory):
+        return BC_EMISUSE_POINTER
+    if bytes < sizeof(request_t):
+        return BC_EMISUSE_SIZE
+    if <unsigned int> order > <unsigned int> m.zone[0].max_page_order:
+        return BC_EMISUSE_ORDER_RANGE
+    if <unsigned int> cpu >= <unsigned int> m.zone[0].cpus:
+        return BC_EMISUSE_CPU_RANGE
+    if gfp & ~KNOWN_GFP or (gfp & (GFP_MOVABLE | GFP_RECLAIMABLE)) == (GFP_MOVABLE | GFP_RECLAIMABLE):
+        return BC_EMISUSE_FLAGS
+    if task & ~(TASK_MEMALLOC | TASK_REALTIME):
+        return BC_EMISUSE_FLAGS
+    if policy != NULL and not policy_ok(<const policy_t *> policy):
+        return BC_EMISUSE_CONFIG
+    request_init(m, <request_t *> memory, order, gfp, cpu, task, <const policy_t *> policy)
+    return BC_OK
+
+
+cdef public int bc_request_step(bc_machine *machine, bc_request *request, int64_t budget,
+                                bc_result *result) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef step_t step
+    cdef int status = request_status(machine, request, result)
+    if status == BC_OK and not 1 <= budget <= BUDGET_MAX:
+        status = BC_EMISUSE_VALUE
+    if status != BC_OK:
+        return refused(result, status)
+    request_step(m, <request_t *> request, budget, &step)
+    if result != NULL:
+        step_write(m, &step, result)
+        block_write(m, <request_t *> request, result)
+    return step.wait
+
+
+cdef int consulting(const machine_t *m, const request_t *r) noexcept nogil:
+    """Whether the request has a capture list just now."""
+    return (r.state == REQUEST_RECLAIM and r.reclaim_state == RECLAIM_SHRINK and r.scan.capture_slot >= 0
+            and slot_is(m.zone[r.scan.zone], r.scan.capture_slot, r.scan.capture_seq, SLOT_CAPTURE))
+
+
+cdef public int bc_request_answer(bc_machine *machine, bc_request *request, int answer, int64_t pfn, int64_t budget,
+                                  bc_result *result) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef request_t *r = <request_t *> request
+    cdef step_t step
+    cdef int status = request_status(machine, request, result)
+    if status == BC_OK and not (r.policy.hook and consulting(m, r)):
+        status = BC_EMISUSE_REQUEST
+    if status == BC_OK and not (1 <= budget <= BUDGET_MAX and ANSWER_CONSULT <= answer <= ANSWER_KEEP):
+        status = BC_EMISUSE_VALUE
+    if status == BC_OK and pfn != NO_PAGE:
+        pfn -= m.zone[r.scan.zone].base_pfn
+        if not 0 <= pfn < m.zone[r.scan.zone].nr_index or not capture_prefer(m, r, <int32_t> pfn):
+            status = BC_EMISUSE_PFN_RANGE
+    if status != BC_OK:
+        return refused(result, status)
+    step_begin(&step)
+    request_answer(m, r, answer, budget, &step)
+    if result != NULL:
+        step_write(m, &step, result)
+        block_write(m, r, result)
+    return step.wait
+
+
+cdef public int64_t bc_request_list(const bc_machine *machine, const bc_request *request,
+                                    int *zone_idx) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef request_t *r = <request_t *> request
+    cdef int status = request_status(machine, request, NULL)
+    if status == BC_OK and <size_t> zone_idx & 3:
+        status = BC_EMISUSE_POINTER
+    if status == BC_OK and not consulting(m, r):
+        status = BC_EMISUSE_LIST_CLOSED
+    if status != BC_OK:
+        return status
+    if zone_idx != NULL:
+        zone_idx[0] = m.zone[r.scan.zone].zone_idx
+    return list_handle(m.zone[r.scan.zone], r.scan.capture_slot)
+
+
+cdef public int bc_request_abort(bc_machine *machine, bc_request *request) noexcept nogil:
+    cdef int status = request_status(machine, request, NULL)
+    if status == BC_OK:
+        request_abort(<machine_t *> machine, <request_t *> request)
+    return status
+
+
+cdef public int bc_request_result(const bc_machine *machine, const bc_request *request,
+                                  bc_result *result) noexcept nogil:
+    cdef int status = request_status(machine, request, result)
+    if status == BC_OK and result == NULL:
+        status = BC_EMISUSE_POINTER
+    if status != BC_OK:
+        return refused(result, status)
+    result_clear(result)
+    result.wait = WAIT_DONE if (<request_t *> request).state == REQUEST_DONE else WAIT_NONE
+    block_write(as_machine(machine), <request_t *> request, result)
+    cost_write(&(<request_t *> request).total, &result.cost)
+    return BC_OK
+
+
+cdef public int bc_kswapd_wake(bc_machine *machine, int order) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, NULL)
+    cdef int k
+    if status != BC_OK:
+        return status
+    if <unsigned int> order > <unsigned int> m.zone[0].max_page_order:
+        return BC_EMISUSE_ORDER_RANGE
+    for k in range(m.nr_zones):
+        wakeup_kswapd(m, m.zone[k], order)
+    return BC_OK
+
+
+cdef public int bc_kswapd_step(bc_machine *machine, int64_t budget, bc_result *result) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef step_t step
+    cdef int status = machine_status(machine, result)
+    if status == BC_OK:
+        status = scan_status(m, &m.kswapd.scan)
+    if status == BC_OK and not 1 <= budget <= BUDGET_MAX:
+        status = BC_EMISUSE_VALUE
+    if status != BC_OK:
+        return refused(result, status)
+    kswapd_step(m, budget, &step)
+    if result != NULL:
+        step_write(m, &step, result)
+    return step.wait
+
+
+# --- pages ------------------------------------------------------------------------------------------------------
+
+cdef int room_for_event(const bc_machine *machine, uint32_t kind) noexcept nogil:
+    """Whether an optional event of this kind can be noted, if it is wanted."""
+    cdef machine_t *m = <machine_t *> machine
+    return BC_EMISUSE_EVENTS if m.event_mask & kind and events_pending(m) == NR_EVENTS else BC_OK
+
+
+cdef public int bc_free_pages(bc_machine *machine, int64_t pfn, int order, int cpu, bc_result *result) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef zone_t *z
+    cdef int status = page_place(machine, pfn, &zone, &i)
+    if status == BC_OK and pointer_odd(result):
+        status = BC_EMISUSE_POINTER
+    if status != BC_OK:
+        return refused(result, status)
+    z = as_machine(machine).zone[zone]
+    status = core_status(used_block_status(z, pfn, order))
+    if status == BC_OK and <unsigned int> cpu >= <unsigned int> z.cpus:
+        status = BC_EMISUSE_CPU_RANGE
+    if status == BC_OK:
+        status = room_for_event(machine, NOTE_FREED)
+    if status != BC_OK:
+        return refused(result, status)
+    result_begin(result, z)
+    note_freed(as_machine(machine), zone, i)
+    free_block(z, i, order, cpu)
+    result_end(result, z, pfn, order, BC_OK)
+    return BC_OK
+
+
+cdef int page_flags_status(uint32_t flags, int slab) noexcept nogil:
+    """Whether a page can be put on a list with these flags."""
+    cdef uint32_t allowed = PF_LOCKED | PF_REFERENCED | PF_PINNED
+    if not slab:
+        allowed |= (PF_DIRTY | PF_ACTIVE | PF_MMAP | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG
+                    | PF_MLOCKED)
+    if flags & ~allowed or (flags & PF_ANON and not flags & PF_SWAPBACKED):
+        return BC_EMISUSE_FLAGS
+    if (flags & PF_SWAPCACHE and not flags & PF_ANON) or (flags & PF_ACTIVE and flags & PF_UNEVICTABLE):
+        return BC_EMISUSE_FLAGS
+    return BC_OK
+
+
+cdef int loose_page(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
+    """An allocated page of order 0 that is on no list."""
+    cdef int status = single_page(machine, pfn, zone, i)
+    if status == BC_OK and flags_array(as_machine(machine).zone[zone[0]])[i[0]] & (
+            PF_LRU | PF_ISOLATED | PF_WRITEBACK):
+        status = BC_EMISUSE_PAGE_LISTED
+    return status
+
+
+cdef public int bc_page_add(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = loose_page(machine, pfn, &zone, &i)
+    if status == BC_OK:
+        status = page_flags_status(flags, 0)
+    if status == BC_OK and flags & PF_SWAPCACHE and m.swap_free < 1:
+        status = BC_EMISUSE_VALUE
+    if status != BC_OK:
+        return status
+    m.swap_free -= (flags & PF_SWAPCACHE) != 0
+    lru_cache_add(m.zone[zone], i, flags)
+    return BC_OK
+
+
+cdef public int bc_page_add_slab(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = loose_page(machine, pfn, &zone, &i)
+    if status == BC_OK:
+        status = page_flags_status(flags, 1)
+    if status == BC_OK:
+        slab_add(as_machine(machine).zone[zone], i, flags)
+    return status
+
+
+cdef public int bc_page_del(bc_machine *machine, int64_t pfn) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = listed_page(machine, pfn, PF_LRU, &zone, &i)
+    if status == BC_OK:
+        lru_del(as_machine(machine).zone[zone], i)
+    return status
+
+
+cdef public int bc_page_mark(bc_machine *machine, int64_t pfn, uint32_t flags, uint32_t clear) noexcept nogil:
+    cdef uint32_t loose = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = single_page(machine, pfn, &zone, &i)
+    if status == BC_OK and ((flags | clear) & ~loose or flags & clear):
+        status = BC_EMISUSE_FLAGS
+    if status != BC_OK:
+        return status
+    page_unmark(as_machine(machine).zone[zone], i, clear)
+    if flags:
+        page_mark(as_machine(machine).zone[zone], i, flags)
+    return BC_OK
+
+
+cdef public int bc_page_accessed(bc_machine *machine, int64_t pfn) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = single_page(machine, pfn, &zone, &i)
+    if status == BC_OK:
+        mark_page_accessed(as_machine(machine).zone[zone], i)
+    return status
+
+
+cdef public int bc_page_mlock(bc_machine *machine, int64_t pfn, int locked) noexcept nogil:
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = single_page(machine, pfn, &zone, &i)
+    if status == BC_OK and not is_flag(locked):
+        status = BC_EMISUSE_VALUE
+    if status == BC_OK:
+        page_set_mlocked(as_machine(machine).zone[zone], i, locked)
+    return status
+
+
+cdef public int bc_page_release(bc_machine *machine, int64_t pfn, int cpu) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = single_page(machine, pfn, &zone, &i)
+    if status == BC_OK and <unsigned int> cpu >= <unsigned int> m.zone[zone].cpus:
+        status = BC_EMISUSE_CPU_RANGE
+    if status == BC_OK and flags_array(m.zone[zone])[i] & PF_ORPHAN:
+        status = BC_EMISUSE_PAGE_FREE
+    if status == BC_OK:
+        status = room_for_event(machine, NOTE_FREED)
+    if status != BC_OK:
+        return status
+    note_freed(m, zone, i)
+    page_release(m.zone[zone], i, cpu)
+    return BC_OK
+
+
+# --- writes, swap, events ---------------------------------------------------------------------------------------
+
+cdef public int bc_write_start(bc_machine *machine, int64_t pfn) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef uint32_t flags
+    cdef int status = listed_page(machine, pfn, PF_LRU | PF_ISOLATED, &zone, &i)
+    if status != BC_OK:
+        return status
+    flags = flags_array(m.zone[zone])[i]
+    if flags & PF_SLAB:
+        return BC_EMISUSE_PAGE_NOT_LISTED
+    if flags & PF_WRITEBACK:
+        return BC_EMISUSE_PAGE_LISTED
+    start_page_writeback(m, m.zone[zone], i)
+    return BC_OK
+
+
+cdef public int bc_write_end(bc_machine *machine, int64_t pfn, int cpu) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int status = listed_page(machine, pfn, PF_WRITEBACK, &zone, &i)
+    if status == BC_OK and <unsigned int> cpu >= <unsigned int> m.zone[zone].cpus:
+        status = BC_EMISUSE_CPU_RANGE
+    if status == BC_OK:
+        end_page_writeback(m, m.zone[zone], i, cpu)
+    return status
+
+
+cdef public int bc_set_write_congested(bc_machine *machine, int congested) noexcept nogil:
+    cdef int status = machine_status(machine, NULL)
+    if status == BC_OK and not is_flag(congested):
+        status = BC_EMISUSE_VALUE
+    if status == BC_OK:
+        as_machine(machine).write_congested = congested
+    return status
+
+
+cdef public int64_t bc_swap_free(bc_machine *machine, int64_t slots) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, NULL)
+    if status != BC_OK:
+        return status
+    if not 0 <= slots <= m.swap_total - m.swap_free:
+        return BC_EMISUSE_VALUE
+    m.swap_free += slots
+    return m.swap_free
+
+
+cdef public int64_t bc_events(bc_machine *machine, bc_event *events, int64_t n) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
+    cdef int status = machine_status(machine, events)
+    cdef int64_t k = 0
+    cdef event_t event
+    if status != BC_OK:
+        return status
+    if events == NULL:
+        return BC_EMISUSE_POINTER
+    if n < 0:
+        return BC_EMISUSE_SIZE
+    while k < n and event_take(m, &event):
+        events[k].pfn = event.page
+        if event.page != NO_PAGE and event.kind != EV_WAKE_PDFLUSH:
+            events[k].pfn += m.zone[event.zone].base_pfn
+        events[k].owner = event.owner
+        events[k].kind = event.kind
+        events[k].zone_idx = m.zone[event.zone].zone_idx
+        k += 1
+    return k

@@ -1,0 +1,746 @@
+/* buddycap.h - the page allocator of Linux 2.6.27 and capture lists, for programs in C, C++ and whatever calls C.
+ *
+ *     size_t bytes;
+ *     bc_config config;
+ *     bc_config_init(&config, sizeof config, 0, 1 << 20);             4 GiB of 4 KiB pages, from frame 0
+ *     void *memory = calloc(1, bc_zone_bytes(&config));               yours: a zone is one block of memory
+ *     config.memory_is_zero = 1;
+ *     if (bc_zone_init(memory, bc_zone_bytes(&config), &config) != BC_OK) ...
+ *     bc_zone *zone = memory;
+ *     int64_t pfn = bc_alloc(zone, 9, BC_MOVABLE, NULL);              a huge page, or a negative status
+ *     bc_free(zone, pfn, 9, NULL);
+ *
+ * MEMORY     The library allocates nothing, prints nothing and keeps nothing: zones, machines and requests live where
+ *            the caller puts them, in blocks of the size that the *_bytes functions tell, aligned to 8 bytes (64 is
+ *            better).  There is nothing to close.  A zone holds no pointers: it may be copied, saved and mapped as bytes.
+ *            A machine points to its zones (attach them again when they have moved), a request belongs to its machine.
+ * RESULTS    A function returns what was asked for (>= 0) or a negative bc_status.  BC_ENOMEM is a result, not an error;
+ *            a status below it is a mistake of the caller, refused before anything has changed.
+ * POINTERS   NULL, unaligned pointers and memory that holds no zone, machine or request are refused.  A pointer to memory
+ *            that cannot be read cannot be helped.
+ * THREADS    A zone does one thing at a time, and so does a machine with its zones: the caller sees to that, with a lock of
+ *            its own if need be.  Different zones share nothing, so they need no lock.  After fork() each process has its own.
+ * NUMBERS    The same calls give the same results on every machine.  Randomness comes from the zone's own stream alone.
+ * ABI        Same BC_ABI_MAJOR: programs go on working.  New functions are added at the end of bc_api and raise BC_ABI_MINOR;
+ *            structs keep their size, new fields take reserved words.  bc_api_ok() checks a table against this header.
+ *
+ * Little-endian machines with 64-bit pointers.  Kernel: mm/page_alloc.c of 2.6.27, mm/vmscan.c of 2.6.28, and
+ * A. Whitcroft's capture series of 2008.  MIT licence. */
+#ifndef BUDDYCAP_H
+#define BUDDYCAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BC_ABI_MAJOR 1
+#define BC_ABI_MINOR 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* [declarations] From here to [end] there is no preprocessor: buddycap.header, and so ctypes and cffi, read this too. */
+
+/* --- what functions return -------------------------------------------------------------------------------------- */
+
+enum bc_status {
+    BC_OK = 0,
+    BC_ENOMEM = -1,                     /* there is no such block, or the watermarks forbid it */
+    /* Misuse; nothing has changed. */
+    BC_EMISUSE_PFN_RANGE = -2,          /* outside the zone, or in none of the machine's zones */
+    BC_EMISUSE_PFN_HOLE = -3,           /* in a hole of the zone */
+    BC_EMISUSE_ORDER_RANGE = -4,        /* order below 0 or above the zone's largest */
+    BC_EMISUSE_TYPE_RANGE = -5,         /* migratetype that cannot be asked for */
+    BC_EMISUSE_UNALIGNED = -6,          /* pfn not aligned to the order */
+    BC_EMISUSE_PAGE_FREE = -7,          /* already free */
+    BC_EMISUSE_PAGE_CAPTURED = -8,      /* on a capture list */
+    BC_EMISUSE_PAGE_ON_PCP = -9,        /* already free: on a per-CPU list */
+    BC_EMISUSE_PAGE_INSIDE = -10,       /* inside a block: only its first page names it */
+    BC_EMISUSE_WRONG_ORDER = -11,       /* allocated with another order */
+    BC_EMISUSE_IN_USE_BY_RECLAIM = -12, /* on an LRU list, isolated or under writeback */
+    BC_EMISUSE_LIST_CLOSED = -13,       /* no open capture list of this zone */
+    BC_EMISUSE_TOO_MANY_LISTS = -14,    /* every private list of the zone is in use */
+    BC_EMISUSE_CPU_RANGE = -15,         /* no such CPU */
+    BC_EMISUSE_OP_UNKNOWN = -16,        /* bc_op.op */
+    BC_EMISUSE_OP_ARG = -17,            /* bc_op.arg */
+    BC_EMISUSE_DUPLICATE = -18,         /* named twice in one call */
+    BC_EMISUSE_POINTER = -101,          /* NULL or unaligned */
+    BC_EMISUSE_SIZE = -102,             /* the memory is too small, or the length negative or too large */
+    BC_EMISUSE_ZONE = -103,             /* the memory holds no zone */
+    BC_EMISUSE_MACHINE = -104,          /* the memory holds no machine, or one without zones */
+    BC_EMISUSE_REQUEST = -105,          /* the memory holds no request of this machine */
+    BC_EMISUSE_CONFIG = -106,           /* a field of a configuration or policy is out of range */
+    BC_EMISUSE_FLAGS = -107,            /* flags that are unknown or contradict each other */
+    BC_EMISUSE_VALUE = -108,            /* another argument is out of range */
+    BC_EMISUSE_NO_OWNERS = -109,        /* the zone was made without owners */
+    BC_EMISUSE_PAGE_LISTED = -110,      /* the page is on a list or under writeback already */
+    BC_EMISUSE_PAGE_NOT_LISTED = -111,  /* the page is on no list, or not under writeback */
+    BC_EMISUSE_NODE = -112,             /* the zone does not fit the machine's other zones */
+    BC_EMISUSE_EVENTS = -113,           /* the event log is full: drain it first */
+    /* Images and corruption. */
+    BC_EIMAGE = -201,                   /* no zone image, or a damaged one */
+    BC_EVERSION = -202,                 /* a zone image of another version */
+    BC_ECORRUPT = -203                  /* an invariant does not hold: see bc_check */
+};
+
+/* --- constants of the kernel and of this model ------------------------------------------------------------------- */
+
+enum bc_migratetype {
+    BC_UNMOVABLE = 0,
+    BC_RECLAIMABLE = 1,
+    BC_MOVABLE = 2,
+    BC_RESERVE = 3,                     /* of pageblocks only, as the next one */
+    BC_ISOLATE = 4
+};
+
+enum bc_limit {
+    BC_MAX_ORDERS = 15,                 /* orders 0..14 */
+    BC_MAX_NR_ZONES = 4,                /* zones of a machine, and indices of zones */
+    BC_NR_PAGE_LISTS = 6,
+    BC_MAX_VM_EVENTS = 64               /* room in bc_stats; BC_NR_VM_EVENTS are used */
+};
+
+enum bc_alloc_flag {                    /* which watermark, and how far below it */
+    BC_ALLOC_NO_WATERMARKS = 0x01,
+    BC_ALLOC_WMARK_MIN = 0x02,
+    BC_ALLOC_WMARK_LOW = 0x04,
+    BC_ALLOC_WMARK_HIGH = 0x08,
+    BC_ALLOC_HARDER = 0x10,
+    BC_ALLOC_HIGH = 0x20,
+    BC_ALLOC_CPUSET = 0x40
+};
+
+enum bc_gfp {                           /* of requests */
+    BC_GFP_DMA = 0x01,
+    BC_GFP_HIGHMEM = 0x02,
+    BC_GFP_DMA32 = 0x04,
+    BC_GFP_WAIT = 0x10,                 /* may reclaim and wait */
+    BC_GFP_HIGH = 0x20,
+    BC_GFP_IO = 0x40,
+    BC_GFP_FS = 0x80,
+    BC_GFP_COLD = 0x100,
+    BC_GFP_REPEAT = 0x400,
+    BC_GFP_NOFAIL = 0x800,
+    BC_GFP_NORETRY = 0x1000,
+    BC_GFP_NOMEMALLOC = 0x10000,
+    BC_GFP_RECLAIMABLE = 0x80000,
+    BC_GFP_MOVABLE = 0x100000,
+    BC_GFP_KERNEL = 0xD0,               /* WAIT | IO | FS */
+    BC_GFP_USER_MOVABLE = 0x1000D0      /* KERNEL | MOVABLE: pages of processes */
+};
+
+enum bc_task {
+    BC_TASK_MEMALLOC = 1,               /* may use everything and must not reclaim */
+    BC_TASK_REALTIME = 2
+};
+
+enum bc_page_flag {                     /* numbers of /proc/kpageflags; own ones from bit 27 */
+    BC_PF_LOCKED = 0x1,
+    BC_PF_REFERENCED = 0x4,
+    BC_PF_DIRTY = 0x10,
+    BC_PF_LRU = 0x20,
+    BC_PF_ACTIVE = 0x40,
+    BC_PF_SLAB = 0x80,
+    BC_PF_WRITEBACK = 0x100,
+    BC_PF_RECLAIM = 0x200,
+    BC_PF_ORPHAN = 0x400,               /* dropped by its owner, still held by reclaim or a write */
+    BC_PF_MMAP = 0x800,                 /* mapped by a process */
+    BC_PF_ANON = 0x1000,
+    BC_PF_SWAPCACHE = 0x2000,
+    BC_PF_SWAPBACKED = 0x4000,          /* anonymous memory or tmpfs; without it: a page of a file */
+    BC_PF_UNEVICTABLE = 0x40000,
+    BC_PF_YOUNG = 0x8000000,            /* the accessed bit of a page table entry */
+    BC_PF_ISOLATED = 0x10000000,        /* in the hands of a reclaimer */
+    BC_PF_PINNED = 0x20000000,          /* an extra reference: cannot be reclaimed */
+    BC_PF_MLOCKED = 0x40000000
+};
+
+enum bc_page_state {
+    BC_PAGE_FREE = 0,                   /* in a free block */
+    BC_PAGE_CAPTURED = 1,               /* in a block on a capture list */
+    BC_PAGE_USED = 2,                   /* in an allocated block */
+    BC_PAGE_ON_PCP = 3,                 /* on a per-CPU list */
+    BC_PAGE_HOLE = 4
+};
+
+enum bc_vm_event {                      /* index into bc_stats.vm; named as in /proc/vmstat */
+    BC_VM_PGALLOC = 0,
+    BC_VM_PGFREE,
+    BC_VM_PGACTIVATE,
+    BC_VM_PGDEACTIVATE,
+    BC_VM_PGREFILL,
+    BC_VM_PGSTEAL,
+    BC_VM_PGSCAN_KSWAPD,
+    BC_VM_PGSCAN_DIRECT,
+    BC_VM_KSWAPD_STEAL,
+    BC_VM_PAGEOUTRUN,
+    BC_VM_ALLOCSTALL,
+    BC_VM_PGROTATED,
+    BC_VM_SLABS_SCANNED,
+    BC_VM_UNEVICTABLE_PGCULLED,
+    BC_VM_UNEVICTABLE_PGRESCUED,
+    BC_VM_NR_VMSCAN_WRITE,
+    BC_VM_BUDDY_SPLIT,
+    BC_VM_BUDDY_MERGE,
+    BC_VM_CAPTURE_OWN,
+    BC_VM_CAPTURE_MERGED,
+    BC_VM_CAPTURE_FOREIGN,
+    BC_VM_CAPTURE_TAKEN,
+    BC_VM_CAPTURE_GIVEBACK,
+    BC_NR_VM_EVENTS
+};
+
+enum bc_wait {                          /* why a step ended */
+    BC_WAIT_NONE = 0,                   /* the budget is used up: step again */
+    BC_WAIT_CONGESTION = 1,             /* let writes end, for at most wait_ms */
+    BC_WAIT_WRITEBACK = 2,              /* until the write of wait_pfn has ended: bc_write_end */
+    BC_WAIT_EVENTS = 3,                 /* the event log is nearly full: drain it */
+    BC_WAIT_LISTS = 4,                  /* every private list of a zone is in use: step again after others */
+    BC_WAIT_SLEEP = 5,                  /* kswapd: asleep until it is woken */
+    BC_WAIT_DONE = 6,                   /* a request is over */
+    BC_WAIT_QUEUE = 7,                  /* behind other requests: step again after BC_EV_QUEUE */
+    BC_WAIT_CONSULT = 8                 /* bc_policy.hook: go on with bc_request_answer */
+};
+
+enum bc_path {                          /* how a request ended */
+    BC_PATH_NONE = 0,
+    BC_PATH_FAST = 1,                   /* at the low watermark */
+    BC_PATH_SECOND = 2,                 /* at the min watermark, kswapd woken */
+    BC_PATH_MEMALLOC = 3,               /* without watermarks */
+    BC_PATH_CAPTURED = 4,               /* from its capture list */
+    BC_PATH_RECLAIM = 5,                /* from the free lists after direct reclaim */
+    BC_PATH_LAST_TRY = 6,               /* where the OOM killer would come */
+    BC_PATH_FAILED = 7,
+    BC_PATH_ISOLATED = 8                /* from the pageblock that was isolated for it */
+};
+
+enum bc_queue {                         /* bc_policy.queue: who waits behind a reclaimer */
+    BC_QUEUE_NONE = 0,
+    BC_QUEUE_CREDIT = 1,                /* once its credit is used up */
+    BC_QUEUE_STRICT = 2                 /* always */
+};
+
+enum bc_answer {                        /* what is to be done with a capture list that is consulted */
+    BC_ANSWER_CONSULT = 1,              /* what the policy would do */
+    BC_ANSWER_RETURN = 2,               /* take nothing, give everything back */
+    BC_ANSWER_KEEP = 3                  /* leave it as it is until the next consultation */
+};
+
+enum bc_event_kind {
+    BC_EV_RECLAIMED = 1,                /* the frame was taken from its owner: forget where it is mapped */
+    BC_EV_UNMAPPED = 2,                 /* its page table entries are gone; the page is still there */
+    BC_EV_SWAPPED = 3,                  /* it has got a swap slot, and is dirty */
+    BC_EV_UNSWAPPED = 4,                /* it has given its swap slot back */
+    BC_EV_PAGEOUT = 5,                  /* a write was submitted: end it with bc_write_end */
+    BC_EV_WAKE_PDFLUSH = 6,             /* background writeback is wanted for `pfn` pages, 0: for all */
+    BC_EV_WAKE_KSWAPD = 7,              /* kswapd has work now; pfn is -1 */
+    BC_EV_QUEUE = 8,                    /* the first of the requests that wait in the queue may go on; pfn is -1 */
+    BC_EV_CAPTURED = 9,                 /* a reclaimed frame joins a capture list */
+    BC_EV_FREED = 10,                   /* its owner has let it go: bc_free_pages, bc_page_release */
+    BC_EV_MIGRATED = 11                 /* never in 2.6.27, which has no compaction */
+};
+
+enum bc_event_mask {                    /* which of the optional events a machine notes; the others come always */
+    BC_NOTE_CAPTURED = 1,
+    BC_NOTE_FREED = 2
+};
+
+enum bc_op_kind {
+    BC_OP_ALLOC = 1,
+    BC_OP_FREE = 2,
+    BC_OP_PCP = 0x01,                   /* bc_op.flags: through the list of CPU 0 */
+    BC_OP_COLD = 0x02
+};
+
+enum bc_image_flag {
+    BC_IMAGE_CHECK = 0,                 /* read all of it: hash and every invariant */
+    BC_IMAGE_TRUST = 1                  /* check the header only: for an image of one's own, mapped from a file */
+};
+
+/* --- structs ------------------------------------------------------------------------------------------------------ */
+
+typedef struct bc_zone bc_zone;         /* bc_zone_bytes() of memory */
+typedef struct bc_machine bc_machine;   /* bc_machine_bytes() of memory */
+typedef struct bc_request bc_request;   /* bc_request_bytes() of memory */
+
+typedef struct bc_range {               /* page frames first .. end - 1 */
+    int64_t first;
+    int64_t end;
+} bc_range;
+
+typedef struct bc_config {              /* of a zone; bc_config_init fills it, change what is to be different */
+    uint32_t size;                      /* sizeof(bc_config) */
+    int32_t max_page_order;             /* 0..14, default 10 */
+    int32_t pageblock_order;            /* 0..14, default 9 */
+    int32_t zone_idx;                   /* 0..3, place of the zone in its node; default 0 */
+    int64_t start_pfn;                  /* 0..2^52 - 1, need not be aligned */
+    int64_t spanned_pages;              /* from the first page to the last, holes included */
+    const bc_range *ranges;             /* what exists, ascending; NULL: all of it.  Read during the call only */
+    int64_t nr_ranges;
+    int32_t cpus;                       /* per-CPU lists, 1..4096, default 1 */
+    int32_t pcp_batch;                  /* -1: from the size of the zone */
+    int32_t pcp_high;                   /* -1: six batches */
+    int32_t pageblock_relative;         /* 1: pageblocks are counted from start_pfn, as FLATMEM does */
+    int32_t pcp_bulk_cold;              /* 1: as in the later 2.6.27 stable series */
+    int32_t grouping;                   /* 0: no grouping by mobility; default 1 */
+    int32_t owners;                     /* 1: a 64-bit cookie for every page */
+    int32_t populate;                   /* 0: every page starts allocated; default 1, all free */
+    int32_t slot_limit;                 /* private lists that can be open at once, 0..65535, 32 bytes each */
+    int32_t memory_is_zero;             /* 1: the memory is fresh from mmap or calloc; 0: it is cleared first */
+    int64_t min_free_kbytes;            /* -1: from the size of the node */
+    int64_t node_present[4];            /* present pages of the node's zones; 0 for this zone: its own */
+    int32_t lowmem_reserve_ratio[4];    /* default 256, 256, 32, 32 */
+    uint32_t node_highmem;              /* bit k: zone k of the node is highmem */
+    uint32_t reserved0;
+    uint64_t seed;                      /* of the zone's random numbers */
+    int64_t reserved[8];                /* 0 */
+} bc_config;
+
+typedef struct bc_cost {                /* work done: put your own price on it */
+    int64_t scanned;                    /* pages decided on by reclaim */
+    int64_t looked;                     /* frames looked at by isolation */
+    int64_t isolated;                   /* pages taken off the LRU */
+    int64_t active;                     /* pages moved from active to inactive lists */
+    int64_t freed;                      /* pages reclaimed to the free lists */
+    int64_t captured;                   /* pages reclaimed to a capture list */
+    int64_t activated;                  /* pages made active */
+    int64_t unmapped;                   /* pages unmapped from processes */
+    int64_t swapped;                    /* pages that entered swap */
+    int64_t written;                    /* writes submitted */
+    int64_t slab_scanned;               /* slab objects asked for */
+    int64_t slab_freed;                 /* slab pages freed */
+    int64_t migrated;                   /* always 0: 2.6.27 has no compaction */
+    int64_t splits;                     /* halvings of a block */
+    int64_t merges;                     /* unions of two buddies */
+    int64_t waits;                      /* times it had to wait for writes */
+    int64_t reserved[4];                /* 0 */
+} bc_cost;
+
+typedef struct bc_result {              /* what a call did, if asked for */
+    int64_t pfn;                        /* first page of the block, -1: none */
+    int32_t order;
+    int32_t status;                     /* bc_status */
+    int32_t wait;                       /* bc_wait; steps only, as the next four */
+    int32_t wait_ms;                    /* BC_WAIT_CONGESTION */
+    int64_t wait_pfn;                   /* BC_WAIT_WRITEBACK, else -1 */
+    int32_t path;                       /* bc_path */
+    int32_t zone_idx;                   /* BC_WAIT_DONE: where the block is; BC_WAIT_LISTS: which zone; else -1 */
+    int64_t reserved[2];                /* 0 */
+    bc_cost cost;                       /* of this call alone */
+} bc_result;
+
+typedef struct bc_event {
+    int64_t pfn;
+    uint64_t owner;                     /* cookie of the page, 0 in a zone without owners */
+    int32_t kind;                       /* bc_event_kind */
+    int32_t zone_idx;
+} bc_event;
+
+typedef struct bc_page {                /* what a page is; see bc_page_info */
+    int64_t pfn;                        /* first page of its block */
+    int32_t order;                      /* of the block */
+    int32_t state;                      /* bc_page_state */
+    uint32_t flags;                     /* BC_PF_*, of an allocated block */
+    int32_t migratetype;                /* of its pageblock */
+    uint64_t owner;
+} bc_page;
+
+typedef struct bc_op {                  /* one operation of a stream: see bc_run */
+    uint8_t op;                         /* BC_OP_ALLOC or BC_OP_FREE */
+    uint8_t order;
+    uint8_t migratetype;
+    uint8_t flags;                      /* BC_OP_PCP, BC_OP_COLD */
+    int32_t arg;                        /* free: index of the allocation whose block is freed, or -1 */
+    int64_t pfn;                        /* free with arg -1: the block */
+} bc_op;
+
+typedef struct bc_stats {
+    int64_t start_pfn;
+    int64_t spanned_pages;
+    int64_t present_pages;
+    int64_t nr_free_pages;              /* per-CPU lists and capture lists do not count */
+    int64_t nr_free[15];                /* free blocks by order */
+    int64_t pages_min;                  /* watermarks, in pages */
+    int64_t pages_low;
+    int64_t pages_high;
+    int64_t lowmem_reserve[4];
+    int64_t nr_lru[6];                  /* inactive and active anon, inactive and active file, unevictable, slab */
+    int64_t min_free_kbytes;
+    int32_t max_page_order;
+    int32_t pageblock_order;
+    int32_t zone_idx;
+    int32_t cpus;
+    int32_t owners;
+    int32_t open_lists;                 /* private lists in use */
+    uint64_t vm[64];                    /* bc_vm_event */
+    int64_t reserved[16];
+} bc_stats;
+
+typedef struct bc_violation {           /* what bc_check has found first */
+    int32_t invariant;                  /* number as in core/check.pxi, 0: nothing */
+    int32_t reserved;
+    int64_t pfn;                        /* -1: not about one page */
+    int64_t expected;
+    int64_t found;
+} bc_violation;
+
+typedef struct bc_policy {              /* of capture; bc_machine_config_init fills in: never */
+    int32_t capture;                    /* 1: reclaimed pages coalesce on a capture list */
+    int32_t capture_min_order;          /* smallest order that captures: 4 in the series */
+    int32_t check_real_order;           /* 1: the watermark is checked with the block's own order (v1), 0: order 0 */
+    int32_t batch;                      /* pages collected before they are captured: 1, or up to 14 (v4) */
+    int32_t batch_forward;              /* 1: a batch is emptied from its first page */
+    int32_t private_list;               /* 1: captured pages merge only with each other */
+    int32_t consult_lists;              /* 1: the list is consulted after each batch of pages, 0: after each pass */
+    int32_t hold_rounds;                /* 0..1024, rounds for which a block is held that the watermark forbids */
+    int32_t hold_order;                 /* their order */
+    int32_t early_release;              /* 1: the first block that is large enough frees the others */
+    int32_t trim;                       /* 1: it is cut to size at once */
+    int32_t queue;                      /* bc_queue */
+    int32_t bypass_pcp;                 /* 1: nobody uses the per-CPU lists meanwhile */
+    int32_t isolate;                    /* 1: the pageblock of the first page isolated is BC_ISOLATE meanwhile */
+    int32_t hook;                       /* 1: steps end with BC_WAIT_CONSULT before the list is consulted */
+    int32_t reserved;                   /* 0 */
+} bc_policy;
+
+typedef struct bc_machine_config {
+    uint32_t size;                      /* sizeof(bc_machine_config) */
+    int32_t swappiness;                 /* 0..100, default 60 */
+    int64_t swap_pages;                 /* swap slots, default 0 */
+    int64_t writeback_limit;            /* reclaimers rest above so many pages under writeback; 0: never */
+    int32_t oom_rounds;                 /* rounds without progress after which a request fails, from 1 */
+    int32_t slab_objects_per_page;      /* 1..4096, default 1 */
+    int32_t laptop_mode;
+    uint32_t event_mask;                /* BC_NOTE_* */
+    int32_t no_lumpy;                   /* what-if switches, 0 as in Linux: isolation takes single pages, */
+    int32_t no_sync_pass;               /* direct reclaim ends a round after the asynchronous pass, */
+    int32_t kswapd_order0;              /* kswapd balances for order 0 whatever was asked for */
+    int32_t reserved0;
+    int8_t gfp_zone[16];                /* highest zone_idx for (gfp & 7) | (MOVABLE ? 8 : 0); default 3: all */
+    bc_policy policy;                   /* of requests that bring none */
+    int64_t reserved[8];                /* 0 */
+} bc_machine_config;
+
+/* --- a zone ------------------------------------------------------------------------------------------------------- */
+
+/* Defaults of a zone of `pages` pages from start_pfn on; size is sizeof(bc_config). */
+int bc_config_init(bc_config *config, uint64_t size, int64_t start_pfn, int64_t pages);
+
+/* Bytes of memory that the zone needs (13 a page, 21 with owners), or 0 if there can be no such zone. */
+uint64_t bc_zone_bytes(const bc_config *config);
+
+/* Start a zone in the caller's memory; `bytes` is its size.  From then on `(bc_zone *) memory` is the zone. */
+int bc_zone_init(void *memory, uint64_t bytes, const bc_config *config);
+
+/* Bytes that an existing zone occupies. */
+int64_t bc_zone_size(const bc_zone *zone);
+
+/* An independent zone in the same state, with the same open capture lists. */
+int bc_zone_copy(const bc_zone *zone, void *memory, uint64_t bytes);
+
+/* --- images: the file of Zone.save and `buddycap image` ------------------------------------------------------------ */
+
+/* Bytes of the image of a zone. */
+int64_t bc_image_bytes(const bc_zone *zone);
+
+/* Write the image of a zone to memory, which may be a mapped file.  O(pages). */
+int bc_image_save(const bc_zone *zone, void *image, uint64_t bytes);
+
+/* Bytes of memory that the zone in an image needs; the first 4096 bytes of the image are enough. */
+int64_t bc_image_zone_bytes(const void *image, uint64_t bytes);
+
+/* A zone from an image: copies it, and checks hash and invariants.  O(pages). */
+int bc_image_load(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes);
+
+/* Make a zone of an image in place: memory of bc_image_zone_bytes() whose first image_bytes hold the image and whose rest
+ * is zero, such as a private mapping of the file laid over fresh pages (bc_map_image in buddycap_mmap.h does that).
+ * BC_IMAGE_TRUST touches the first page only: O(1). */
+int bc_image_attach(void *memory, uint64_t bytes, uint64_t image_bytes, int flags);
+
+/* --- blocks ------------------------------------------------------------------------------------------------------- */
+
+/* First page of a block of 2^order pages straight from the free lists.  No watermark is asked: see bc_request_init. */
+int64_t bc_alloc(bc_zone *zone, int order, int migratetype, bc_result *result);
+
+/* Free a block as it was allocated.  It merges with free buddies and joins captured ones. */
+int bc_free(bc_zone *zone, int64_t pfn, int order, bc_result *result);
+
+/* Free the allocated block that holds the page, whatever its order. */
+int bc_free_at(bc_zone *zone, int64_t pfn, bc_result *result);
+
+/* `pages` contiguous pages: the next power of two, and the tail given back.  Single pages from then on.
+ * Linux: alloc_pages_exact. */
+int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype, bc_result *result);
+
+/* Free pages pfn .. pfn + pages - 1, which must all be allocated.  Blocks that stick out are split into single pages
+ * first, of which those outside stay allocated.  All or nothing.  Linux: free_pages_exact, split_page. */
+int bc_free_range(bc_zone *zone, int64_t pfn, int64_t pages, bc_result *result);
+
+/* Turn an allocated block into single pages.  Linux: split_page. */
+int bc_split(bc_zone *zone, int64_t pfn, int order);
+
+/* One page through a CPU's list; cold: from its tail.  Linux: buffered_rmqueue for order 0. */
+int64_t bc_alloc_page(bc_zone *zone, int migratetype, int cpu, int cold, bc_result *result);
+
+/* Free one page to a CPU's list.  Linux: free_hot_cold_page. */
+int bc_free_page(bc_zone *zone, int64_t pfn, int cpu, int cold, bc_result *result);
+
+/* Give every page of a CPU's list back to the zone. */
+int bc_drain_pages(bc_zone *zone, int cpu);
+
+/* --- bulk: the same as one call each ------------------------------------------------------------------------------- */
+
+/* Allocate n blocks; how many were had.  The rest of pfns is filled with -1. */
+int64_t bc_alloc_many(bc_zone *zone, int64_t *pfns, int64_t n, int order, int migratetype, bc_result *result);
+
+/* Free n blocks, all or nothing.  orders: one for each, or NULL for `order` for all.  offender (or NULL): index of the
+ * first block that cannot be freed. */
+int bc_free_many(bc_zone *zone, const int64_t *pfns, int64_t n, const uint8_t *orders, int order, int64_t *offender,
+                 bc_result *result);
+
+/* Perform a stream.  results, of n: the page allocated or freed, -1 for none.  Returns how many were performed: fewer than
+ * n if the next one is bad; *status (or NULL) says why. */
+int64_t bc_run(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *results, int *status, bc_result *result);
+
+/* --- capture lists ------------------------------------------------------------------------------------------------ */
+
+/* Open a list: its handle, or a status.  A handle is dead once its list is closed, also when others are opened. */
+int64_t bc_capture_open(bc_zone *zone);
+
+/* Put an allocated block on the list instead of freeing it. */
+int bc_capture_page(bc_zone *zone, int64_t list, int64_t pfn, int order, bc_result *result);
+
+/* Put n blocks on the list, all or nothing; arguments as for bc_free_many. */
+int bc_capture_many(bc_zone *zone, int64_t list, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                    int64_t *offender, bc_result *result);
+
+/* Take a block of `order` off the list and give the rest back; BC_ENOMEM if there is none or the watermark of alloc_flags
+ * forbids it.  The list is empty afterwards and stays open. */
+int64_t bc_capture_take(bc_zone *zone, int64_t list, int order, int classzone_idx, int alloc_flags, bc_result *result);
+
+/* Blocks on the list, newest first: up to n of them in pfns and orders (both may be NULL with n 0); how many there are. */
+int64_t bc_capture_blocks(const bc_zone *zone, int64_t list, int64_t *pfns, uint8_t *orders, int64_t n);
+
+/* Give everything on the list back and close it. */
+int bc_capture_close(bc_zone *zone, int64_t list, bc_result *result);
+
+/* --- pages of a zone ----------------------------------------------------------------------------------------------- */
+
+/* What a page is, also a free one or one inside a block.  O(max_page_order). */
+int bc_page_info(const bc_zone *zone, int64_t pfn, bc_page *page);
+
+/* Attach cookies to n allocated blocks; they come back in events and are cleared when the block is freed.  All or nothing. */
+int bc_set_owners(bc_zone *zone, const int64_t *pfns, const uint64_t *cookies, int64_t n);
+
+/* Set the type of the pageblock around a page; free pages stay on the lists they are on. */
+int bc_set_pageblock(bc_zone *zone, int64_t pfn, int migratetype);
+
+/* New watermarks, and the reserve resized to them. */
+int bc_set_min_free_kbytes(bc_zone *zone, int64_t kbytes);
+
+/* 1 if a request of `order` would leave the zone above `mark` pages, 0 if not. */
+int bc_watermark_ok(const bc_zone *zone, int order, int64_t mark, int classzone_idx, int alloc_flags);
+
+/* --- the whole state of a zone -------------------------------------------------------------------------------------- */
+
+int bc_stats_get(const bc_zone *zone, bc_stats *stats);
+
+/* BC_OK, or BC_ECORRUPT with the first invariant that does not hold (violation may be NULL).  O(pages). */
+int bc_check(const bc_zone *zone, bc_violation *violation);
+
+/* 128 bits over the whole state: equal states have equal digests.  Zone.digest() prints them in hexadecimal.  O(pages). */
+int bc_digest(const bc_zone *zone, uint64_t *digest);
+
+/* The next number of the zone's own random stream, 0 .. 2^64 - 1, which is part of its state. */
+int bc_random(bc_zone *zone, uint64_t *number);
+
+/* --- a machine: the zones of one node, their LRU lists, reclaim and kswapd ------------------------------------------ */
+
+int bc_machine_config_init(bc_machine_config *config, uint64_t size);
+int64_t bc_machine_bytes(void);
+int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_config *config);
+
+/* Put a zone in its place by zone_idx, or tell where that zone is now.  All zones of a machine have the same cpus,
+ * max_page_order and node_present, and room for at least 2 private lists.  Requests begun before are dead: abort them
+ * first, or what they have isolated stays isolated.  kswapd is put to sleep in the same way. */
+int bc_machine_attach(bc_machine *machine, bc_zone *zone);
+
+/* The page is in one of the machine's zones: zone_idx, else a status. */
+int bc_machine_find(const bc_machine *machine, int64_t pfn);
+
+/* Begin an allocation in bc_request_bytes() of the caller's memory.  policy NULL: the machine's. */
+int64_t bc_request_bytes(void);
+int bc_request_init(void *memory, uint64_t bytes, bc_machine *machine, int order, uint32_t gfp, int cpu, int task,
+                    const bc_policy *policy);
+
+/* Go on for about `budget` pages, or until something must be waited for; returns the bc_wait.  With BC_WAIT_DONE the block
+ * is in result->pfn (-1: failed, status BC_ENOMEM).  result->cost is of this step. */
+int bc_request_step(bc_machine *machine, bc_request *request, int64_t budget, bc_result *result);
+
+/* After BC_WAIT_CONSULT: go on with a bc_answer.  The list is bc_request_list(); pfn: the block on it to be taken if that is
+ * large enough, or -1. */
+int bc_request_answer(bc_machine *machine, bc_request *request, int answer, int64_t pfn, int64_t budget, bc_result *result);
+
+/* Handle of the capture list of a request that captures, in the zone of *zone_idx (or NULL). */
+int64_t bc_request_list(const bc_machine *machine, const bc_request *request, int *zone_idx);
+
+/* Give up: what was isolated or captured goes back.  A block that was obtained stays with the caller. */
+int bc_request_abort(bc_machine *machine, bc_request *request);
+
+/* The block and the costs of all steps so far. */
+int bc_request_result(const bc_machine *machine, const bc_request *request, bc_result *result);
+
+/* Free a block of a machine; a single page goes to the CPU's list. */
+int bc_free_pages(bc_machine *machine, int64_t pfn, int order, int cpu, bc_result *result);
+
+/* kswapd: wake it as an allocation of `order` does, and let it run as bc_request_step does, to BC_WAIT_SLEEP. */
+int bc_kswapd_wake(bc_machine *machine, int order);
+int bc_kswapd_step(bc_machine *machine, int64_t budget, bc_result *result);
+
+/* Put an allocated page (order 0) on the LRU list that its flags name.  LOCKED, REFERENCED, DIRTY, ACTIVE, MMAP, ANON,
+ * SWAPCACHE, SWAPBACKED, UNEVICTABLE, YOUNG, PINNED, MLOCKED; ANON needs SWAPBACKED, SWAPCACHE needs ANON and a swap slot. */
+int bc_page_add(bc_machine *machine, int64_t pfn, uint32_t flags);
+
+/* Put an allocated page on the slab list: LOCKED, REFERENCED, PINNED. */
+int bc_page_add_slab(bc_machine *machine, int64_t pfn, uint32_t flags);
+
+/* Take a page off its list; it stays allocated. */
+int bc_page_del(bc_machine *machine, int64_t pfn);
+
+/* Set and clear LOCKED, REFERENCED, DIRTY, MMAP, YOUNG, PINNED of an allocated page. */
+int bc_page_mark(bc_machine *machine, int64_t pfn, uint32_t set, uint32_t clear);
+
+/* A use of the page: Referenced the first time, active the second. */
+int bc_page_accessed(bc_machine *machine, int64_t pfn);
+
+/* Lock a page of the LRU in memory (1) or unlock it (0). */
+int bc_page_mlock(bc_machine *machine, int64_t pfn, int locked);
+
+/* Drop a page that may be on the LRU: freed now, or as soon as reclaim and writeback let go of it. */
+int bc_page_release(bc_machine *machine, int64_t pfn, int cpu);
+
+/* A write of an LRU page that is not reclaim's own begins; a write ends, whoever began it. */
+int bc_write_start(bc_machine *machine, int64_t pfn);
+int bc_write_end(bc_machine *machine, int64_t pfn, int cpu);
+
+/* The write queue is congested: only kswapd may add to it. */
+int bc_set_write_congested(bc_machine *machine, int congested);
+
+/* Give swap slots back; free slots now. */
+int64_t bc_swap_free(bc_machine *machine, int64_t slots);
+
+/* Take up to n events off the log, oldest first; how many.  Steps stop with BC_WAIT_EVENTS when it is nearly full. */
+int64_t bc_events(bc_machine *machine, bc_event *events, int64_t n);
+
+/* What a status means, in a few words. */
+const char *bc_status_text(int status);
+
+/* --- the table ------------------------------------------------------------------------------------------------------ */
+
+typedef struct bc_api {
+    uint32_t abi_major;
+    uint32_t abi_minor;
+    uint64_t size;                      /* of the table, in bytes */
+    int (*config_init)(bc_config *config, uint64_t size, int64_t start_pfn, int64_t pages);
+    uint64_t (*zone_bytes)(const bc_config *config);
+    int (*zone_init)(void *memory, uint64_t bytes, const bc_config *config);
+    int64_t (*zone_size)(const bc_zone *zone);
+    int (*zone_copy)(const bc_zone *zone, void *memory, uint64_t bytes);
+    int64_t (*image_bytes)(const bc_zone *zone);
+    int (*image_save)(const bc_zone *zone, void *image, uint64_t bytes);
+    int64_t (*image_zone_bytes)(const void *image, uint64_t bytes);
+    int (*image_load)(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes);
+    int (*image_attach)(void *memory, uint64_t bytes, uint64_t image_bytes, int flags);
+    int64_t (*alloc)(bc_zone *zone, int order, int migratetype, bc_result *result);
+    int (*free)(bc_zone *zone, int64_t pfn, int order, bc_result *result);
+    int (*free_at)(bc_zone *zone, int64_t pfn, bc_result *result);
+    int64_t (*alloc_exact)(bc_zone *zone, int64_t pages, int migratetype, bc_result *result);
+    int (*free_range)(bc_zone *zone, int64_t pfn, int64_t pages, bc_result *result);
+    int (*split)(bc_zone *zone, int64_t pfn, int order);
+    int64_t (*alloc_page)(bc_zone *zone, int migratetype, int cpu, int cold, bc_result *result);
+    int (*free_page)(bc_zone *zone, int64_t pfn, int cpu, int cold, bc_result *result);
+    int (*drain_pages)(bc_zone *zone, int cpu);
+    int64_t (*alloc_many)(bc_zone *zone, int64_t *pfns, int64_t n, int order, int migratetype, bc_result *result);
+    int (*free_many)(bc_zone *zone, const int64_t *pfns, int64_t n, const uint8_t *orders, int order, int64_t *offender,
+                     bc_result *result);
+    int64_t (*run)(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *results, int *status, bc_result *result);
+    int64_t (*capture_open)(bc_zone *zone);
+    int (*capture_page)(bc_zone *zone, int64_t list, int64_t pfn, int order, bc_result *result);
+    int (*capture_many)(bc_zone *zone, int64_t list, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                        int64_t *offender, bc_result *result);
+    int64_t (*capture_take)(bc_zone *zone, int64_t list, int order, int classzone_idx, int alloc_flags, bc_result *result);
+    int64_t (*capture_blocks)(const bc_zone *zone, int64_t list, int64_t *pfns, uint8_t *orders, int64_t n);
+    int (*capture_close)(bc_zone *zone, int64_t list, bc_result *result);
+    int (*page_info)(const bc_zone *zone, int64_t pfn, bc_page *page);
+    int (*set_owners)(bc_zone *zone, const int64_t *pfns, const uint64_t *cookies, int64_t n);
+    int (*set_pageblock)(bc_zone *zone, int64_t pfn, int migratetype);
+    int (*set_min_free_kbytes)(bc_zone *zone, int64_t kbytes);
+    int (*watermark_ok)(const bc_zone *zone, int order, int64_t mark, int classzone_idx, int alloc_flags);
+    int (*stats_get)(const bc_zone *zone, bc_stats *stats);
+    int (*check)(const bc_zone *zone, bc_violation *violation);
+    int (*digest)(const bc_zone *zone, uint64_t *digest);
+    int (*random)(bc_zone *zone, uint64_t *number);
+    int (*machine_config_init)(bc_machine_config *config, uint64_t size);
+    int64_t (*machine_bytes)(void);
+    int (*machine_init)(void *memory, uint64_t bytes, const bc_machine_config *config);
+    int (*machine_attach)(bc_machine *machine, bc_zone *zone);
+    int (*machine_find)(const bc_machine *machine, int64_t pfn);
+    int64_t (*request_bytes)(void);
+    int (*request_init)(void *memory, uint64_t bytes, bc_machine *machine, int order, uint32_t gfp, int cpu, int task,
+                        const bc_policy *policy);
+    int (*request_step)(bc_machine *machine, bc_request *request, int64_t budget, bc_result *result);
+    int (*request_answer)(bc_machine *machine, bc_request *request, int answer, int64_t pfn, int64_t budget,
+                          bc_result *result);
+    int64_t (*request_list)(const bc_machine *machine, const bc_request *request, int *zone_idx);
+    int (*request_abort)(bc_machine *machine, bc_request *request);
+    int (*request_result)(const bc_machine *machine, const bc_request *request, bc_result *result);
+    int (*free_pages)(bc_machine *machine, int64_t pfn, int order, int cpu, bc_result *result);
+    int (*kswapd_wake)(bc_machine *machine, int order);
+    int (*kswapd_step)(bc_machine *machine, int64_t budget, bc_result *result);
+    int (*page_add)(bc_machine *machine, int64_t pfn, uint32_t flags);
+    int (*page_add_slab)(bc_machine *machine, int64_t pfn, uint32_t flags);
+    int (*page_del)(bc_machine *machine, int64_t pfn);
+    int (*page_mark)(bc_machine *machine, int64_t pfn, uint32_t set, uint32_t clear);
+    int (*page_accessed)(bc_machine *machine, int64_t pfn);
+    int (*page_mlock)(bc_machine *machine, int64_t pfn, int locked);
+    int (*page_release)(bc_machine *machine, int64_t pfn, int cpu);
+    int (*write_start)(bc_machine *machine, int64_t pfn);
+    int (*write_end)(bc_machine *machine, int64_t pfn, int cpu);
+    int (*set_write_congested)(bc_machine *machine, int congested);
+    int64_t (*swap_free)(bc_machine *machine, int64_t slots);
+    int64_t (*events)(bc_machine *machine, bc_event *events, int64_t n);
+    const char *(*status_text)(int status);
+} bc_api;
+
+/* The table of this library. */
+const bc_api *bc_get_api(void);
+
+/* [end] */
+
+/* Whether a table has everything that this header declares. */
+static inline int bc_api_ok(const bc_api *api) {
+    return api != NULL && api->abi_major == BC_ABI_MAJOR && api->size >= sizeof(bc_api);
+}
+
+#ifdef Py_PYTHON_H
+/* The table of the installed package, for C extensions and for programs with Python inside.  With the GIL held.
+ * NULL: a Python exception is set. */
+static inline const bc_api *buddycap_import(void) {
+    const bc_api *api;
+    PyObject *core = PyImport_ImportModule("buddycap._core");
+    if (core == NULL) return NULL;
+    Py_DECREF(core);
+    api = (const bc_api *) PyCapsule_Import("buddycap._core._C_API", 0);
+    if (api != NULL && !bc_api_ok(api)) {
+        PyErr_Format(PyExc_ImportError, "buddycap has C interface %u.%u, but %d.%d is wanted",
+                     (unsigned) api->abi_major, (unsigned) api->abi_minor, BC_ABI_MAJOR, BC_ABI_MINOR);
+        return NULL;
+    }
+    return api;
+}
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* BUDDYCAP_H */
