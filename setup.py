@@ -1,11 +1,12 @@
 """Compiled parts only; everything else stands in pyproject.toml.
 
-On Linux this also makes buddycap/lib/libbuddycap.so and .a, for programs without Python: the object file of _core linked
-once more, without all that the entry points of buddycap.h do not reach. `-z defs` fails as soon as one can touch Python.
+On Linux this also makes buddycap/lib/libbuddycap.so and .a, for programs without Python: the object file of _core
+linked once more, without all that the entry points of buddycap.h do not reach. `-z defs` fails as soon as one of them
+can touch Python.
 
 Environment: BUDDYCAP_DEBUG=1 (-O1 -g, bounds checked), BUDDYCAP_SANITIZE=1 (the same under ASan and UBSan),
-BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own. BUDDYCAP_LIBRARY=0: no library, for a
-linker that is not GNU's.
+BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own. BUDDYCAP_LIBRARY=0: no library,
+for a linker that is not GNU's.
 """
 
 import io
@@ -77,7 +78,7 @@ class BuildWithLibrary(build_ext):
         """Link what the entry points reach: without Python, and without its names."""
         names = re.findall(r"^[a-z][^(]*\b(bc_\w+)\(", HEADER.read_text().partition("/* [end] */")[0], re.M)
         pruned = str(Path(self.build_temp, "libbuddycap.o"))
-        script = f"-Wl,-soname,libbuddycap.so.1,-z,noseparate-code,--version-script,{SOURCE / 'buddycap.map'}"
+        script = f"-Wl,-soname,libbuddycap.so,-z,noseparate-code,--version-script,{SOURCE / 'buddycap.map'}"
         shared.parent.mkdir(parents=True, exist_ok=True)
         driver = takewhile(lambda word: not word.startswith("-"), self.compiler.linker_so)
         options = ["-shared", "-Wl,--gc-sections,-z,defs,-s", script, *SANITIZERS]

@@ -19,6 +19,7 @@ from sourcelint import ROOT
 pytest.importorskip("Cython", reason="the C is generated anew")
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 PROGRAM = Path(__file__).parent / "data" / "purity.c"
+INCLUDE = ROOT / "src" / "buddycap" / "include"
 STEPS, LISTS, BLOCKS = 20_000, 4, 4096
 
 pytestmark = [
@@ -54,8 +55,9 @@ def generate(source, folder):
 def compiled(source, *options):
     """The object of a C file, a section for each function."""
     target = source.with_suffix(".o")
-    sections = ("-O2", "-ffunction-sections", "-fdata-sections", "-w", f"-I{sysconfig.get_path('include')}")
-    run(COMPILER, *sections, *options, "-c", source, "-o", target, cwd=source.parent)
+    sections = ("-O2", "-ffunction-sections", "-fdata-sections", "-w")
+    headers = (f"-I{INCLUDE}", f"-I{sysconfig.get_path('include')}")
+    run(COMPILER, *sections, *headers, *options, "-c", source, "-o", target, cwd=source.parent)
     return target
 
 
@@ -71,7 +73,7 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("purity")
     core = compiled(generate(ROOT / "src" / "buddycap" / "_core.pyx", folder))
     main = folder / "purity.o"
-    run(COMPILER, "-std=c99", "-O1", "-Wall", "-Werror", "-c", PROGRAM, "-o", main, cwd=folder)
+    run(COMPILER, "-std=c99", "-O1", "-Wall", "-Werror", f"-I{INCLUDE}", "-c", PROGRAM, "-o", main, cwd=folder)
     linked(folder / "purity", main, core)
     return folder / "purity"
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .policy import CapturePolicy
 
+_C_API: Any
 OP_DTYPE: np.dtype[np.void]
 BLOCK_DTYPE: np.dtype[np.void]
 REQUEST_DTYPE: np.dtype[np.void]
@@ -20,6 +21,7 @@ _Policy: TypeAlias = CapturePolicy | str
 _Wait: TypeAlias = Literal["none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue"]
 
 def build_facts() -> dict[str, Any]: ...
+def c_api_address() -> int: ...
 def node_formulas(
     present: Sequence[SupportsIndex],
     highmem: Sequence[bool | int],
