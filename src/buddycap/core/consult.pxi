@@ -9,6 +9,9 @@
 #
 # Kernel: mm/vmscan.c with patch 4/4 of the capture series: shrink_zone, as far as it deals with the list.
 
+cdef enum:
+    MAX_HOLD_ROUNDS = 1000
+
 
 cdef inline int wants_capture(const scan_t *sc) noexcept nogil:
     """Whether this shrink_zone captures: the policy, a large enough order, and nothing found in an earlier one."""

@@ -3,7 +3,6 @@
 cdef uint32_t KNOWN_GFP = 0x1FDFF7
 cdef enum:
     BUDGET_MAX = 1 << 30
-    HOLD_ROUNDS_MAX = 1024
 
 
 # --- what is what -----------------------------------------------------------------------------------------------
@@ -104,7 +103,7 @@ cdef int policy_ok(const policy_t *p) noexcept nogil:
             and is_flag(p.isolate) and is_flag(p.hook)):
         return 0
     return (0 <= p.capture_min_order <= MAX_ORDERS and 1 <= p.batch <= PAGEVEC_SIZE
-            and 0 <= p.hold_rounds <= HOLD_ROUNDS_MAX and 0 <= p.hold_order < MAX_ORDERS
+            and 0 <= p.hold_rounds <= MAX_HOLD_ROUNDS and 0 <= p.hold_order < MAX_ORDERS
             and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
 
 

@@ -471,8 +471,8 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
     """Give up: everything isolated, captured or found goes back, and the request has failed."""
     cdef step_t out
     step_begin(&out)
-    count_work(m, &out.cost, -1)
     if r.state == REQUEST_RECLAIM and r.reclaim_state != RECLAIM_BEGIN:
+        count_work(m, &out.cost, -1)
         scan_abort(&r.scan, m.zone[r.scan.zone], &out)
         m.shrinker_nr += r.scan.slab_scan
         if r.scan.got != NO_PAGE:

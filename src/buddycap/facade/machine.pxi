@@ -4,7 +4,6 @@
 # under way, oldest first, and a wait for a page ends the write of that page.
 
 cdef enum:
-    MAX_HOLD_ROUNDS = 1000
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 

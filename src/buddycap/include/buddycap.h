@@ -392,7 +392,7 @@ typedef struct bc_policy {              /* of capture; bc_machine_config_init fi
     int32_t batch_forward;              /* 1: a batch is emptied from its first page */
     int32_t private_list;               /* 1: captured pages merge only with each other */
     int32_t consult_lists;              /* 1: the list is consulted after each batch of pages, 0: after each pass */
-    int32_t hold_rounds;                /* 0..1024, rounds for which a block is held that the watermark forbids */
+    int32_t hold_rounds;                /* 0..1000, rounds for which a block is held that the watermark forbids */
     int32_t hold_order;                 /* their order */
     int32_t early_release;              /* 1: the first block that is large enough frees the others */
     int32_t trim;                       /* 1: it is cut to size at once */
