@@ -26,6 +26,15 @@ cdef extern from "buddycap.h" nogil:
         BC_EMISUSE_OP_UNKNOWN
         BC_EMISUSE_OP_ARG
         BC_EMISUSE_DUPLICATE
+        BC_EMISUSE_GFP_UNKNOWN
+        BC_EMISUSE_GFP_MOBILITY
+        BC_EMISUSE_NOT_SINGLE
+        BC_EMISUSE_PAGE_LISTED
+        BC_EMISUSE_PAGE_RELEASED
+        BC_EMISUSE_FLAGS_UNKNOWN
+        BC_EMISUSE_FLAGS_ANON
+        BC_EMISUSE_FLAGS_LISTS
+        BC_EMISUSE_NO_SWAP
         BC_EMISUSE_POINTER
         BC_EMISUSE_SIZE
         BC_EMISUSE_ZONE
@@ -35,7 +44,6 @@ cdef extern from "buddycap.h" nogil:
         BC_EMISUSE_FLAGS
         BC_EMISUSE_VALUE
         BC_EMISUSE_NO_OWNERS
-        BC_EMISUSE_PAGE_LISTED
         BC_EMISUSE_PAGE_NOT_LISTED
         BC_EMISUSE_NODE
         BC_EMISUSE_EVENTS
@@ -225,7 +233,7 @@ cdef inline int core_status(int status) noexcept nogil:
 
 # --- results ----------------------------------------------------------------------------------------------------
 
-cdef void result_clear(bc_result *result) noexcept nogil:
+cdef void result_empty(bc_result *result) noexcept nogil:
     memset(result, 0, sizeof(bc_result))
     result.pfn = result.wait_pfn = NO_PAGE
     result.zone_idx = -1
@@ -234,7 +242,7 @@ cdef void result_clear(bc_result *result) noexcept nogil:
 cdef inline void result_begin(bc_result *result, zone_t *z) noexcept nogil:
     """Empty, with the counters of the zone as they are before the call."""
     if result != NULL:
-        result_clear(result)
+        result_empty(result)
         result.cost.splits = -<int64_t> z.vm[VM_BUDDY_SPLIT]
         result.cost.merges = -<int64_t> z.vm[VM_BUDDY_MERGE]
 
@@ -252,7 +260,7 @@ cdef inline void result_end(bc_result *result, zone_t *z, int64_t pfn, int order
 cdef int refused(bc_result *result, int status) noexcept nogil:
     """The status, also noted in the result if there is one that can be written."""
     if not pointer_bad(result):
-        result_clear(result)
+        result_empty(result)
         result.status = status
     return status
 

@@ -1,6 +1,5 @@
 # The C entry points of a machine: its zones, requests and kswapd as steps, pages on the LRU, writes and events.
 
-cdef uint32_t KNOWN_GFP = 0x1FDFF7
 cdef enum:
     BUDGET_MAX = 1 << 30
 
@@ -36,7 +35,7 @@ cdef int scan_status(const machine_t *m, const scan_t *sc) noexcept nogil:
     return BC_OK
 
 
-cdef int request_status(const bc_machine *machine, const bc_request *request, const void *out) noexcept nogil:
+cdef int live_request(const bc_machine *machine, const bc_request *request, const void *out) noexcept nogil:
     """The same for a request of the machine."""
     cdef request_t *r = <request_t *> request
     cdef machine_t *m = <machine_t *> machine
@@ -52,30 +51,16 @@ cdef int request_status(const bc_machine *machine, const bc_request *request, co
 
 cdef int page_place(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
     """Position of the zone and index of an existing page."""
-    cdef machine_t *m = <machine_t *> machine
     cdef int status = machine_status(machine, NULL)
-    cdef zone_t *z
-    cdef int k
-    if status != BC_OK:
-        return status
-    for k in range(m.nr_zones):
-        z = m.zone[k]
-        if z.start_pfn <= pfn < z.start_pfn + z.spanned_pages and order_array(z)[pfn - z.base_pfn] != PG_HOLE:
-            zone[0] = k
-            i[0] = <int32_t> (pfn - z.base_pfn)
-            return BC_OK
-    return BC_EMISUSE_PFN_RANGE
+    if status == BC_OK and not machine_find(as_machine(machine), pfn, zone, i):
+        status = BC_EMISUSE_PFN_RANGE
+    return status
 
 
 cdef int single_page(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
     """The same for an allocated page of order 0."""
-    cdef machine_t *m = <machine_t *> machine
     cdef int status = page_place(machine, pfn, zone, i)
-    if status == BC_OK:
-        status = core_status(page_status(m.zone[zone[0]], pfn))
-    if status == BC_OK and order_array(m.zone[zone[0]])[i[0]] & 0x0F:
-        status = BC_EMISUSE_WRONG_ORDER
-    return status
+    return core_status(single_page_status(as_machine(machine).zone[zone[0]], i[0])) if status == BC_OK else status
 
 
 cdef int listed_page(const bc_machine *machine, int64_t pfn, uint32_t wanted, int32_t *zone, int32_t *i) noexcept nogil:
@@ -233,7 +218,7 @@ cdef void cost_write(const cost_t *cost, bc_cost *out) noexcept nogil:
 
 cdef void step_write(const machine_t *m, const step_t *step, bc_result *result) noexcept nogil:
     """What a step did; without the block."""
-    result_clear(result)
+    result_empty(result)
     result.wait = step.wait
     result.wait_ms = step.wait_ms
     if step.page != NO_PAGE:
@@ -264,12 +249,9 @@ cdef public int bc_request_init(void *memory, uint64_t bytes, bc_machine *machin
         return BC_EMISUSE_POINTER
     if bytes < sizeof(request_t):
         return BC_EMISUSE_SIZE
-    if <unsigned int> order > <unsigned int> m.zone[0].max_page_order:
-        return BC_EMISUSE_ORDER_RANGE
-    if <unsigned int> cpu >= <unsigned int> m.zone[0].cpus:
-        return BC_EMISUSE_CPU_RANGE
-    if gfp & ~KNOWN_GFP or (gfp & (GFP_MOVABLE | GFP_RECLAIMABLE)) == (GFP_MOVABLE | GFP_RECLAIMABLE):
-        return BC_EMISUSE_FLAGS
+    status = core_status(request_status(m, order, gfp, cpu))
+    if status != BC_OK:
+        return status
     if task & ~(TASK_MEMALLOC | TASK_REALTIME):
         return BC_EMISUSE_FLAGS
     if policy != NULL and not policy_ok(<const policy_t *> policy):
@@ -282,7 +264,7 @@ cdef public int bc_request_step(bc_machine *machine, bc_request *request, int64_
                                 bc_result *result) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef step_t step
-    cdef int status = request_status(machine, request, result)
+    cdef int status = live_request(machine, request, result)
     if status == BC_OK and not 1 <= budget <= BUDGET_MAX:
         status = BC_EMISUSE_VALUE
     if status != BC_OK:
@@ -305,7 +287,7 @@ cdef public int bc_request_answer(bc_machine *machine, bc_request *request, int 
     cdef machine_t *m = <machine_t *> machine
     cdef request_t *r = <request_t *> request
     cdef step_t step
-    cdef int status = request_status(machine, request, result)
+    cdef int status = live_request(machine, request, result)
     if status == BC_OK and not (r.policy.hook and consulting(m, r)):
         status = BC_EMISUSE_REQUEST
     if status == BC_OK and not (1 <= budget <= BUDGET_MAX and ANSWER_CONSULT <= answer <= ANSWER_KEEP):
@@ -328,7 +310,7 @@ cdef public int64_t bc_request_list(const bc_machine *machine, const bc_request 
                                     int *zone_idx) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef request_t *r = <request_t *> request
-    cdef int status = request_status(machine, request, NULL)
+    cdef int status = live_request(machine, request, NULL)
     if status == BC_OK and <size_t> zone_idx & 3:
         status = BC_EMISUSE_POINTER
     if status == BC_OK and not consulting(m, r):
@@ -341,7 +323,7 @@ cdef public int64_t bc_request_list(const bc_machine *machine, const bc_request 
 
 
 cdef public int bc_request_abort(bc_machine *machine, bc_request *request) noexcept nogil:
-    cdef int status = request_status(machine, request, NULL)
+    cdef int status = live_request(machine, request, NULL)
     if status == BC_OK:
         request_abort(<machine_t *> machine, <request_t *> request)
     return status
@@ -349,12 +331,12 @@ cdef public int bc_request_abort(bc_machine *machine, bc_request *request) noexc
 
 cdef public int bc_request_result(const bc_machine *machine, const bc_request *request,
                                   bc_result *result) noexcept nogil:
-    cdef int status = request_status(machine, request, result)
+    cdef int status = live_request(machine, request, result)
     if status == BC_OK and result == NULL:
         status = BC_EMISUSE_POINTER
     if status != BC_OK:
         return refused(result, status)
-    result_clear(result)
+    result_empty(result)
     result.wait = WAIT_DONE if (<request_t *> request).state == REQUEST_DONE else WAIT_NONE
     block_write(as_machine(machine), <request_t *> request, result)
     cost_write(&(<request_t *> request).total, &result.cost)
@@ -422,53 +404,20 @@ cdef public int bc_free_pages(bc_machine *machine, int64_t pfn, int order, int c
     return BC_OK
 
 
-cdef int page_flags_status(uint32_t flags, int slab) noexcept nogil:
-    """Whether a page can be put on a list with these flags."""
-    cdef uint32_t allowed = PF_LOCKED | PF_REFERENCED | PF_PINNED
-    if not slab:
-        allowed |= (PF_DIRTY | PF_ACTIVE | PF_MMAP | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG
-                    | PF_MLOCKED)
-    if flags & ~allowed or (flags & PF_ANON and not flags & PF_SWAPBACKED):
-        return BC_EMISUSE_FLAGS
-    if (flags & PF_SWAPCACHE and not flags & PF_ANON) or (flags & PF_ACTIVE and flags & PF_UNEVICTABLE):
-        return BC_EMISUSE_FLAGS
-    return BC_OK
-
-
-cdef int loose_page(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
-    """An allocated page of order 0 that is on no list."""
-    cdef int status = single_page(machine, pfn, zone, i)
-    if status == BC_OK and flags_array(as_machine(machine).zone[zone[0]])[i[0]] & (
-            PF_LRU | PF_ISOLATED | PF_WRITEBACK):
-        status = BC_EMISUSE_PAGE_LISTED
-    return status
-
-
 cdef public int bc_page_add(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef int32_t zone = 0
     cdef int32_t i = 0
-    cdef int status = loose_page(machine, pfn, &zone, &i)
-    if status == BC_OK:
-        status = page_flags_status(flags, 0)
-    if status == BC_OK and flags & PF_SWAPCACHE and m.swap_free < 1:
-        status = BC_EMISUSE_VALUE
-    if status != BC_OK:
-        return status
-    m.swap_free -= (flags & PF_SWAPCACHE) != 0
-    lru_cache_add(m.zone[zone], i, flags)
-    return BC_OK
+    cdef int status = page_place(machine, pfn, &zone, &i)
+    return core_status(add_to_list(m, m.zone[zone], i, flags, MOP_LRU_ADD)) if status == BC_OK else status
 
 
 cdef public int bc_page_add_slab(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
+    cdef machine_t *m = <machine_t *> machine
     cdef int32_t zone = 0
     cdef int32_t i = 0
-    cdef int status = loose_page(machine, pfn, &zone, &i)
-    if status == BC_OK:
-        status = page_flags_status(flags, 1)
-    if status == BC_OK:
-        slab_add(as_machine(machine).zone[zone], i, flags)
-    return status
+    cdef int status = page_place(machine, pfn, &zone, &i)
+    return core_status(add_to_list(m, m.zone[zone], i, flags, MOP_SLAB_ADD)) if status == BC_OK else status
 
 
 cdef public int bc_page_del(bc_machine *machine, int64_t pfn) noexcept nogil:
@@ -481,11 +430,10 @@ cdef public int bc_page_del(bc_machine *machine, int64_t pfn) noexcept nogil:
 
 
 cdef public int bc_page_mark(bc_machine *machine, int64_t pfn, uint32_t flags, uint32_t clear) noexcept nogil:
-    cdef uint32_t loose = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
     cdef int32_t zone = 0
     cdef int32_t i = 0
     cdef int status = single_page(machine, pfn, &zone, &i)
-    if status == BC_OK and ((flags | clear) & ~loose or flags & clear):
+    if status == BC_OK and ((flags | clear) & ~<uint32_t> LOOSE_FLAGS or flags & clear):
         status = BC_EMISUSE_FLAGS
     if status != BC_OK:
         return status
@@ -519,11 +467,11 @@ cdef public int bc_page_release(bc_machine *machine, int64_t pfn, int cpu) noexc
     cdef machine_t *m = <machine_t *> machine
     cdef int32_t zone = 0
     cdef int32_t i = 0
-    cdef int status = single_page(machine, pfn, &zone, &i)
+    cdef int status = page_place(machine, pfn, &zone, &i)
+    if status == BC_OK:
+        status = core_status(free_status(m.zone[zone], i, 0, MOP_RELEASE))
     if status == BC_OK and <unsigned int> cpu >= <unsigned int> m.zone[zone].cpus:
         status = BC_EMISUSE_CPU_RANGE
-    if status == BC_OK and flags_array(m.zone[zone])[i] & PF_ORPHAN:
-        status = BC_EMISUSE_PAGE_FREE
     if status == BC_OK:
         status = room_for_event(machine, NOTE_FREED)
     if status != BC_OK:

@@ -60,6 +60,24 @@ cdef const char *page_status_text(int status) noexcept nogil:
         return "the argument of the operation names no allocation before it"
     if status == BC_EMISUSE_DUPLICATE:
         return "named twice in one call"
+    if status == BC_EMISUSE_GFP_UNKNOWN:
+        return "GFP bits that do not exist"
+    if status == BC_EMISUSE_GFP_MOBILITY:
+        return "movable and reclaimable at once"
+    if status == BC_EMISUSE_NOT_SINGLE:
+        return "a block of higher order: only single pages are on lists"
+    if status == BC_EMISUSE_PAGE_LISTED:
+        return "on a list or under writeback already"
+    if status == BC_EMISUSE_PAGE_RELEASED:
+        return "released already"
+    if status == BC_EMISUSE_FLAGS_UNKNOWN:
+        return "page flags that cannot be set here"
+    if status == BC_EMISUSE_FLAGS_ANON:
+        return "SWAPCACHE needs ANON, and ANON needs SWAPBACKED"
+    if status == BC_EMISUSE_FLAGS_LISTS:
+        return "ACTIVE and UNEVICTABLE at once"
+    if status == BC_EMISUSE_NO_SWAP:
+        return "SWAPCACHE, but no swap slot is free"
     return "unknown status"
 
 
@@ -85,8 +103,6 @@ cdef const char *call_status_text(int status) noexcept nogil:
         return "another argument is out of range"
     if status == BC_EMISUSE_NO_OWNERS:
         return "the zone was made without owners"
-    if status == BC_EMISUSE_PAGE_LISTED:
-        return "the page is on a list or under writeback already"
     if status == BC_EMISUSE_PAGE_NOT_LISTED:
         return "the page is on no list, or not under writeback"
     if status == BC_EMISUSE_NODE:

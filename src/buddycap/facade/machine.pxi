@@ -19,7 +19,8 @@ cdef dict cost_dict(const cost_t *cost):
         "scanned": cost.scanned, "looked": cost.looked, "isolated": cost.isolated, "active": cost.active,
         "freed": cost.freed, "captured": cost.captured, "activated": cost.activated, "unmapped": cost.unmapped,
         "swapped": cost.swapped, "pageouts": cost.pageouts, "slab_scanned": cost.slab_scanned,
-        "slab_freed": cost.slab_freed,
+        "slab_freed": cost.slab_freed, "migrated": cost.migrated, "splits": cost.splits, "merges": cost.merges,
+        "waits": cost.waits,
     }
 
 
@@ -42,13 +43,15 @@ cdef class Step:
         lists; freed; captured; made active; unmapped; entered into swap; writes submitted.
     slab_scanned, slab_freed : int
         Objects of the slab caches asked for; pages of them freed.
+    migrated, splits, merges, waits : int
+        Pages moved (0: 2.6.27 has no compaction); halvings of blocks; unions of buddies; times it stopped for writes.
     """
 
     cdef readonly str wait
     cdef readonly int64_t wait_ms
     cdef readonly object pfn
     cdef readonly int64_t scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts
-    cdef readonly int64_t slab_scanned, slab_freed
+    cdef readonly int64_t slab_scanned, slab_freed, migrated, splits, merges, waits
 
     @property
     def done(self):
@@ -60,10 +63,10 @@ cdef class Step:
         return f"Step(wait={self.wait!r}, {', '.join(f'{name}={value}' for name, value in work.items())})"
 
     def cost(self):
-        """The work done, as a dict with all twelve counters."""
+        """The work done, as a dict with all sixteen counters."""
         return {name: getattr(self, name) for name in (
             "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped",
-            "pageouts", "slab_scanned", "slab_freed")}
+            "pageouts", "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits")}
 
 
 cdef Step make_step(MachineBase machine, const step_t *step):
@@ -83,6 +86,10 @@ cdef Step make_step(MachineBase machine, const step_t *step):
     result.pageouts = step.cost.pageouts
     result.slab_scanned = step.cost.slab_scanned
     result.slab_freed = step.cost.slab_freed
+    result.migrated = step.cost.migrated
+    result.splits = step.cost.splits
+    result.merges = step.cost.merges
+    result.waits = step.cost.waits
     return result
 
 

@@ -6,9 +6,10 @@ RESULT_DTYPE = np.dtype([("pfn", "<i8"), ("cost", "<i4"), ("zone", "i1"), ("path
                          ("reserved", "u1")])
 COST_DTYPE = np.dtype([(name, "<i8") for name in (
     "op", "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped",
-    "pageouts", "slab_scanned", "slab_freed", "reclaims", "capture_own", "capture_merged", "capture_foreign",
-    "capture_largest", "givebacks", "sync_passes", "writeback_waits", "congestion_waits", "oom_rounds", "consults", "holds",
-    "rescued", "hold_pages", "hold_ms", "queue_waits")])
+    "pageouts", "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits", "reclaims",
+    "capture_own", "capture_merged", "capture_foreign", "capture_largest", "givebacks", "sync_passes",
+    "writeback_waits", "congestion_waits", "oom_rounds", "consults", "holds", "rescued", "hold_pages",
+    "hold_ms", "queue_waits")])
 
 
 cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:

@@ -64,6 +64,15 @@ enum bc_status {
     BC_EMISUSE_OP_UNKNOWN = -16,        /* bc_op.op */
     BC_EMISUSE_OP_ARG = -17,            /* bc_op.arg */
     BC_EMISUSE_DUPLICATE = -18,         /* named twice in one call */
+    BC_EMISUSE_GFP_UNKNOWN = -19,       /* GFP bits that do not exist */
+    BC_EMISUSE_GFP_MOBILITY = -20,      /* movable and reclaimable at once */
+    BC_EMISUSE_NOT_SINGLE = -21,        /* a block of higher order: only single pages are on lists */
+    BC_EMISUSE_PAGE_LISTED = -22,       /* on a list or under writeback already */
+    BC_EMISUSE_PAGE_RELEASED = -23,     /* released already */
+    BC_EMISUSE_FLAGS_UNKNOWN = -24,     /* page flags that cannot be set here */
+    BC_EMISUSE_FLAGS_ANON = -25,        /* SWAPCACHE needs ANON, and ANON needs SWAPBACKED */
+    BC_EMISUSE_FLAGS_LISTS = -26,       /* ACTIVE and UNEVICTABLE at once */
+    BC_EMISUSE_NO_SWAP = -27,           /* SWAPCACHE, but no swap slot is free */
     BC_EMISUSE_POINTER = -101,          /* NULL or unaligned */
     BC_EMISUSE_SIZE = -102,             /* the memory is too small, or the length negative or too large */
     BC_EMISUSE_ZONE = -103,             /* the memory holds no zone */
@@ -73,10 +82,9 @@ enum bc_status {
     BC_EMISUSE_FLAGS = -107,            /* flags that are unknown or contradict each other */
     BC_EMISUSE_VALUE = -108,            /* another argument is out of range */
     BC_EMISUSE_NO_OWNERS = -109,        /* the zone was made without owners */
-    BC_EMISUSE_PAGE_LISTED = -110,      /* the page is on a list or under writeback already */
-    BC_EMISUSE_PAGE_NOT_LISTED = -111,  /* the page is on no list, or not under writeback */
-    BC_EMISUSE_NODE = -112,             /* the zone does not fit the machine's other zones */
-    BC_EMISUSE_EVENTS = -113,           /* the event log is full: drain it first */
+    BC_EMISUSE_PAGE_NOT_LISTED = -110,  /* the page is on no list, or not under writeback */
+    BC_EMISUSE_NODE = -111,             /* the zone does not fit the machine's other zones */
+    BC_EMISUSE_EVENTS = -112,           /* the event log is full: drain it first */
     /* Images and corruption. */
     BC_EIMAGE = -201,                   /* no zone image, or a damaged one */
     BC_EVERSION = -202,                 /* a zone image of another version */
