@@ -145,7 +145,6 @@ cdef public int bc_zone_copy(const bc_zone *zone, void *memory, uint64_t bytes) 
     if bytes < (<zone_t *> zone).bytes:
         return BC_EMISUSE_SIZE
     memcpy(memory, zone, used_bytes(<zone_t *> zone))
-    clear_scratch(<zone_t *> memory)
     return BC_OK
 
 

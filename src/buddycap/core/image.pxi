@@ -336,12 +336,6 @@ cdef int image_check(const void *image, violation_t *v) noexcept nogil:
     return IMAGE_OK if zone_check(z, v) else IMAGE_BROKEN
 
 
-cdef void clear_scratch(zone_t *z) noexcept nogil:
-    """What lies behind the private lists is no part of an image, and clear in a live zone."""
-    memset(bulk_bits(z), 0, ((<uint64_t> z.nr_index + 63) >> 6) * sizeof(uint64_t))
-
-
 cdef void image_open(zone_t *z) noexcept nogil:
     """An image becomes a live zone, in memory of its full size."""
     z.image_bytes = z.image_hash[0] = z.image_hash[1] = 0
-    clear_scratch(z)
