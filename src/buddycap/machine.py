@@ -287,7 +287,7 @@ class Machine(MachineBase):
         known = names if all(name.upper() in ZoneType.__members__ for name in names) else None
         machine = cls(zones, names=known, swap_pages=sum(present), policy=policy, events=events)
         for zone in parts:
-            machine._fill_lru(zone, seed)
+            machine.fill_lru(zone, seed)
         return machine
 
     @classmethod
@@ -340,7 +340,8 @@ class Machine(MachineBase):
         machine.differences = MappingProxyType(read.differences)
         return machine
 
-    def _fill_lru(self, frames: ZoneFrames, seed: int) -> None:
+    def fill_lru(self, frames: ZoneFrames, seed: int = 0) -> None:
+        """Put the LRU pages of a recorded zone, which are allocated here, on their lists, in an order by the seed."""
         for pfns, flags, others in lru_pages(frames, seed):
             for first in range(0, len(pfns), _PIECE):
                 piece = slice(first, first + _PIECE)

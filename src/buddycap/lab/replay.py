@@ -5,6 +5,7 @@ be compared with a second snapshot. What a trace does not say is inferred, and e
 it: `docs/replay.md` has the rules.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,17 +17,28 @@ from numpy.typing import NDArray
 
 from .._trace import CAUSES, Follower
 from ..errors import FormatError, MisuseError
-from ..formats.kpageflags import PageKind, ZoneFrames
+from ..formats.kpageflags import KPF, SECTION_PAGES, PageKind, ZoneFrames, write_kpageflags
 from ..formats.procfs import BuddyinfoRow, format_buddyinfo
 from ..formats.snapshot import Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
+from .requests import traced_span
 from .timeline import Timeline, sample_times
 
-__all__ = ["EndReport", "Reconstruction", "Recording", "Wrong", "compare_end", "open_recording", "reconstruct"]
+__all__ = [
+    "EndReport",
+    "Reconstruction",
+    "Recording",
+    "Wrong",
+    "bare_recording",
+    "compare_end",
+    "open_recording",
+    "reconstruct",
+]
 
 _MARK = "buddycap: snapshot "
 _TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
-_FREE = 1
+_FREE, _PCP, _IN_USE = 1, 2, 3
+_ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
 _MOVABLE = np.uint8(0x10)
 _FIXED = np.uint8(0x20)
 _NO_END = 1 << 62
@@ -122,6 +134,24 @@ def open_recording(
     return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
 
 
+def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
+    """Read a trace without snapshots: one zone that holds its PFNs, all of it free.
+
+    Raises
+    ------
+    FormatError, OSError
+        As `open_recording`.
+    """
+    trace = read_trace(path, kernel)
+    if not len(trace):
+        raise FormatError("no event in the trace", str(path))
+    first, pages = traced_span(trace)
+    first -= first % SECTION_PAGES
+    pages = -(-pages // SECTION_PAGES + 1) * SECTION_PAGES
+    zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
+    return Recording(Path(path).name, trace, Snapshot("", (zone,)))
+
+
 def _trace_in(folder: Path) -> Path:
     """Return the trace of a folder."""
     for name in _TRACES:
@@ -134,8 +164,6 @@ def _release(folder: Path, snapshot: Snapshot) -> str | None:
     """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
     found = snapshot.meta.get("kernel")
     if found is None and (folder / "meta.json").is_file():
-        import json
-
         try:
             found = json.loads((folder / "meta.json").read_text()).get("kernel")
         except (ValueError, AttributeError) as error:
@@ -177,6 +205,7 @@ class Reconstruction:
         self.names = tuple(zone.name for zone in frames)
         self.max_page_order = frames[0].max_page_order
         self.trace = trace
+        self._start = frames
         self._follower = Follower(
             [(zone.start_pfn, len(zone.kinds)) for zone in frames], self.max_page_order, frames[0].pageblock_order
         )
@@ -220,6 +249,34 @@ class Reconstruction:
     def oddities(self) -> dict[str, int]:
         """What did not fit so far, by name."""
         return self._follower.oddities()
+
+    def frames(self) -> tuple[ZoneFrames, ...]:
+        """Return the zones at this moment as a recording of them would be.
+
+        Pages in use that were not before are anonymous if their requests were movable, else of the kernel; what was in
+        use at the start keeps its words.
+        """
+        found = []
+        for zone in self._start:
+            states = self._follower.states(self._index(zone.name))
+            free, new = (states & 7) == _FREE, (states & 7) >= _IN_USE
+            words = np.where(free, np.uint64(KPF.BUDDY), zone.flags & ~np.uint64(KPF.BUDDY))
+            words[(states & 7) == _PCP] = 0
+            words[new] = np.where(states[new] & _MOVABLE, np.uint64(_ANON), np.uint64(0))
+            found.append(
+                ZoneFrames.from_flags(
+                    zone.name,
+                    zone.start_pfn,
+                    words,
+                    max_page_order=zone.max_page_order,
+                    pageblock_order=zone.pageblock_order,
+                )
+            )
+        return tuple(found)
+
+    def save(self, path: str | Path) -> None:
+        """Write `frames` to a file that every command takes as a snapshot; its name must end in `.npz`."""
+        write_kpageflags(path, self.frames())
 
     def buddyinfo(self) -> str:
         """The text of /proc/buddyinfo at this moment."""

@@ -12,7 +12,7 @@ from ..errors import FormatError
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
 
-__all__ = ["TRACED_DTYPE", "TURN_DTYPE", "MatchedRequests", "TracedFlags", "match_trace", "requests_of"]
+__all__ = ["TRACED_DTYPE", "TURN_DTYPE", "MatchedRequests", "TracedFlags", "match_trace", "requests_of", "traced_span"]
 
 _MAX_PAGES = 1 << 31  # 8 TiB: PFNs further apart are damage, or need the zones
 
@@ -78,13 +78,19 @@ def match_trace(trace: Trace, zones: Sequence[tuple[int, int]] | None = None) ->
     O(pages of the events). Memory: 4 bytes a page of the zones, 56 bytes an event.
     """
     if zones is None:
-        zones = [_span(trace)]
+        zones = [traced_span(trace)]
     requests, turns, counts = match_requests(trace.events, zones)
     return MatchedRequests(requests, turns, **counts)
 
 
-def _span(trace: Trace) -> tuple[int, int]:
-    """Return first PFN and length of what the trace touches."""
+def traced_span(trace: Trace) -> tuple[int, int]:
+    """Return first PFN and length of what a trace allocates and frees.
+
+    Raises
+    ------
+    FormatError
+        If that is more than 2**31 pages.
+    """
     events = trace.events
     pages = (events["event"] == EVENTS["mm_page_alloc"]) | (events["event"] == EVENTS["mm_page_free"])
     pfns = events["pfn"][pages & (events["pfn"] >= 0)]
