@@ -21,15 +21,14 @@ from ..formats.tracetext import EVENTS
 from ..machine import Machine
 from ..policy import CapturePolicy, find_policy
 from .replay import Recording, start_states
-from .requests import MatchedRequests, TracedFlags, match_trace
+from .requests import TURN_DTYPE, MatchedRequests, TracedFlags, match_trace
 from .timeline import Timeline
 
 __all__ = ["WhatIf", "WhatIfResult", "what_if"]
 
 _KNOWN_GFP = 0x1FDFF7  # what 2.6.27 has; flags of newer kernels are left out
-_MAX_ORDERS = 15
 _BEGIN, _END = 1, 2
-_ALLOC, _FREE, _DRAIN = (EVENTS[name] for name in ("mm_page_alloc", "mm_page_free", "mm_page_pcpu_drain"))
+_ALLOC, _FREE = EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]
 _DIRECT = int(GFP.WAIT | GFP.IO | GFP.FS)
 _GFP_OF_TYPE = np.full(256, int(GFP.KERNEL), np.uint32)
 _GFP_OF_TYPE[[MigrateType.MOVABLE, MigrateType.RECLAIMABLE]] = int(GFP.HIGHUSER_MOVABLE), int(GFP.TEMPORARY)
@@ -60,8 +59,8 @@ class WhatIf:
 
     Examples
     --------
-    >>> WhatIf.parse(["policy=v3", "min_free=65536", "empty=yes"])
-    WhatIf(policy='v3', min_free=65536, pageblock_order=None, max_page_order=None, empty=True, direct=False, cpus=2, seed=0)
+    >>> WhatIf.parse(["policy=v3", "min_free=65536", "empty=yes"]).label
+    'policy=v3 min_free=65536 empty=yes'
     """
 
     policy: CapturePolicy | str = "none"
@@ -185,7 +184,7 @@ def what_if(
     moments : ndarray[int64], ns
         Ascending; the state is noted at each, and requests after the last are left out.
     matched : MatchedRequests, optional
-        `match_trace(recording.trace, recording.zones)`, when it is at hand.
+        `match_trace(recording.trace, recording.zones, recording.first_ns)`, when it is at hand.
     step : callable, optional
         Called after each moment.
 
@@ -196,14 +195,15 @@ def what_if(
 
     Notes
     -----
-    A block that was freed in parts lasts until its last part is free. Pages that the trace frees are not reclaimed
-    before; everything else on the LRU lists of the snapshot may be. Pages that waited on per-CPU lists at the start are
-    free there, too, as far as the trace shows them.
+    A block that was freed in parts lasts until its last part is free. A request that got nothing on the recorded
+    machine is given the median lifetime of those of its order that were served; what the machine did instead stays in.
+    Pages that the trace frees are not reclaimed before; everything else on the LRU lists of the snapshot may be. Pages
+    that waited on per-CPU lists at the start are free there, as far as the trace shows them.
     """
-    matched = matched or match_trace(recording.trace, recording.zones)
+    matched = matched or match_trace(recording.trace, recording.zones, recording.first_ns)
     max_order = recording.start.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
     stream = _Stream(recording, matched, what, max_order)
-    machine = _machine(recording, stream.freed, what, max_order)
+    machine = _machine(recording.start.frames, stream, what, max_order)
     run = _Run(machine, recording.start.frames, stream, what)
     for moment in moments.tolist():
         run.until(moment)
@@ -217,33 +217,31 @@ class _Stream:
 
     def __init__(self, recording: Recording, matched: MatchedRequests, what: WhatIf, max_order: int) -> None:
         self.first_ns = recording.first_ns
-        requests, turns = matched.requests, matched.turns
+        requests, turns = matched.requests, _with_ends(matched)
         self.requests = requests
         held = (requests["flags"] & int(TracedFlags.HELD)) != 0
         self.left_out = int((requests["order"] > max_order).sum())
-        keep = (requests["order"][turns["request"]] <= max_order) & (turns["time_ns"] >= self.first_ns)
-        begun = np.zeros(len(requests), bool)
-        begun[turns["request"][keep & (turns["kind"] == _BEGIN)]] = True
-        # What was allocated before the snapshot began counts as held, like everything older.
-        keep &= (turns["kind"] == _BEGIN) | begun[turns["request"]] | held[turns["request"]]
-        turns = turns[keep]
+        turns = turns[requests["order"][turns["request"]] <= max_order]
         owners = turns["request"]
         parts = held[owners] & (turns["kind"] == _END)
-        failed = (requests["flags"][owners] & int(TracedFlags.FAILED)) != 0
-        sizes = np.where(failed, 2, 1)
+        sizes = np.ones(len(turns), np.int64)
+        self.waiting = [
+            pages[zone.kinds[pages - zone.start_pfn] == PageKind.KERNEL]
+            for pages, zone in zip(matched.waiting, recording.start.frames, strict=True)
+        ]
         if what.empty:
             head = np.unique(owners[parts])
             self.freed: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in recording.start.frames]
         else:
             head = np.zeros(0, owners.dtype)
             sizes = np.where(parts, 1 << requests["order"][owners].astype(np.int64), sizes)
-            self.freed = _pages_freed(recording, requests, owners[parts])
+            self.freed = _pages_freed(recording, requests, owners[parts], self.waiting)
         starts = np.cumsum(sizes) - sizes + len(head)
         self.ops = np.zeros(int(sizes.sum()) + len(head), REQUEST_DTYPE)
         self.time_ns = np.concatenate([np.full(len(head), self.first_ns), np.repeat(turns["time_ns"], sizes)])
         self.request = np.concatenate([head, np.repeat(owners, sizes)])
         self.ops["arg"], self.ops["op"] = -1, int(RequestOp.FREE)
-        self._fill(turns, starts, sizes, head, failed, parts & (not what.empty), what)
+        self._fill(turns, starts, sizes, head, parts & (not what.empty), what)
 
     def _fill(
         self,
@@ -251,7 +249,6 @@ class _Stream:
         starts: NDArray[np.int64],
         sizes: NDArray[np.int64],
         head: NDArray[np.int32],
-        failed: NDArray[np.bool_],
         single: NDArray[np.bool_],
         what: WhatIf,
     ) -> None:
@@ -268,7 +265,6 @@ class _Stream:
         place[by] = allocs
         frees = starts[~begin & ~single]
         ops["arg"][frees] = place[owners[~begin & ~single]]
-        ops["arg"][starts[begin & failed] + 1] = starts[begin & failed]
         first = np.repeat(starts[single], sizes[single])
         cells = np.flatnonzero(np.repeat(single, sizes)) + len(head)
         ops["order"][cells] = 0
@@ -279,6 +275,24 @@ class _Stream:
         known = np.concatenate(pfns) if pfns else np.zeros(0, np.int64)
         single = (self.ops["op"] == int(RequestOp.FREE)) & (self.ops["arg"] < 0)
         self.keep = ~single | np.isin(self.ops["pfn"], known)
+
+
+def _with_ends(matched: MatchedRequests) -> NDArray[np.void]:
+    """Return the turns by time, with an end for requests that got nothing: the median lifetime of their order."""
+    requests, turns = matched.requests, matched.turns.copy()
+    turns["time_ns"] = np.maximum.accumulate(turns["time_ns"])
+    failed = (requests["flags"] & int(TracedFlags.FAILED)) != 0
+    served = (requests["lifetime_ns"] >= 0) & ((requests["flags"] & int(TracedFlags.HELD)) == 0) & ~failed
+    extra = []
+    for order in np.unique(requests["order"][failed]).tolist():
+        mine = np.flatnonzero(failed & (requests["order"] == order))
+        lives = np.sort(requests["lifetime_ns"][served & (requests["order"] == order)])
+        ends = np.zeros(len(mine), TURN_DTYPE)
+        ends["time_ns"] = requests["time_ns"][mine] + (int(lives[len(lives) // 2]) if len(lives) else 0)
+        ends["request"], ends["kind"] = mine, _END
+        extra.append(ends)
+    turns = np.concatenate([turns, *extra])
+    return turns[np.argsort(turns["time_ns"], kind="stable")]
 
 
 def _gfp(requests: NDArray[np.void], direct: bool) -> NDArray[np.uint32]:
@@ -297,50 +311,35 @@ def _pages(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.int
     """Return every page of blocks."""
     sizes = 1 << orders.astype(np.int64)
     first = np.cumsum(sizes) - sizes
-    return np.repeat(pfns, sizes) + np.arange(int(sizes.sum())) - np.repeat(first, sizes)
+    pages: NDArray[np.int64] = np.repeat(pfns, sizes) + np.arange(int(sizes.sum())) - np.repeat(first, sizes)
+    return pages
 
 
 def _pages_freed(
-    recording: Recording, requests: NDArray[np.void], owners: NDArray[np.int32]
+    recording: Recording, requests: NDArray[np.void], owners: NDArray[np.int32], waiting: list[NDArray[np.int64]]
 ) -> list[NDArray[np.int64]]:
-    """Return, by zone, the pages in use at the start that the trace frees."""
+    """Return, by zone, the pages in use at the start that the trace frees, less those on per-CPU lists."""
     freed = _pages(requests["pfn"][owners], requests["order"][owners])
     found = []
-    for zone in recording.start.frames:
+    for zone, free in zip(recording.start.frames, waiting, strict=True):
         mine = np.unique(freed[(freed >= zone.start_pfn) & (freed < zone.end_pfn)])
         kinds = zone.kinds[mine - zone.start_pfn]
-        found.append(mine[(kinds != PageKind.FREE) & (kinds != PageKind.HOLE)])
+        found.append(np.setdiff1d(mine[(kinds != PageKind.FREE) & (kinds != PageKind.HOLE)], free))
     return found
 
 
-def _waiting_pages(recording: Recording, zone: ZoneFrames) -> NDArray[np.int64]:
-    """Return the pages of a zone that were on per-CPU lists: in no free block, and first allocated or drained."""
-    events = recording.trace.events
-    events = events[np.isin(events["event"], (_ALLOC, _FREE, _DRAIN)) & (events["time_ns"] >= recording.first_ns)]
-    inside = (events["pfn"] >= zone.start_pfn) & (
-        events["pfn"] + (1 << events["order"].astype(np.int64)) <= zone.end_pfn
-    )
-    events = events[inside & (events["order"] < _MAX_ORDERS)]
-    pages = _pages(events["pfn"], events["order"])
-    kinds = np.repeat(events["event"], 1 << events["order"].astype(np.int64))
-    pages, first = np.unique(pages, return_index=True)
-    waiting = pages[kinds[first] != _FREE]
-    return waiting[zone.kinds[waiting - zone.start_pfn] == PageKind.KERNEL]
-
-
-def _machine(recording: Recording, freed: list[NDArray[np.int64]], what: WhatIf, max_order: int) -> Machine:
+def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_order: int) -> Machine:
     """Build the machine; pages that the trace frees are on no LRU list."""
-    frames = recording.start.frames
     present = [int((zone.kinds != PageKind.HOLE).sum()) for zone in frames]
     node = (*present, 0, 0, 0, 0)[:4]
     block_order = frames[0].pageblock_order if what.pageblock_order is None else what.pageblock_order
     if len(frames) > 4:
         raise MisuseError(f"{len(frames)} zones: at most 4 can be simulated")
     zones, parts = [], []
-    for k, (zone, pages) in enumerate(zip(frames, freed, strict=True)):
+    for k, (zone, pages, waiting) in enumerate(zip(frames, stream.freed, stream.waiting, strict=True)):
         kinds = zone.kinds.copy()
         kinds[pages - zone.start_pfn] = PageKind.OFF_LRU
-        kinds[_waiting_pages(recording, zone) - zone.start_pfn] = PageKind.FREE
+        kinds[waiting - zone.start_pfn] = PageKind.FREE
         parts.append(replace(zone, kinds=kinds))
         if what.empty:
             ranges = [tuple(pair) for pair in zone.present_ranges.tolist()]

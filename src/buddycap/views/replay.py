@@ -25,7 +25,7 @@ from ..errors import MisuseError
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.progress import Progress
-from ..lab.replay import EndReport, Recording, Reconstruction, bare_recording, open_recording, reconstruct
+from ..lab.replay import EndReport, Reconstruction, Recording, bare_recording, open_recording, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
@@ -92,11 +92,12 @@ def command(args: argparse.Namespace) -> int:
         args.trace, args.start, args.end, args.kernel
     )  # fmt: skip
     _warn(recording.trace.report)
-    matched = match_trace(recording.trace, recording.zones)
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
     if bare and not all(what.empty for what in whats):
         raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
     moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
-    timeline, end, odd = None, None, {}
+    timeline, end = None, None
+    odd: dict[str, int] = {}
     with Progress(len(moments) * (len(whats) + (not bare)), "moments") as progress:
         if not bare:
             timeline, end, odd = reconstruct(recording, args.samples, step=progress.step)
@@ -201,8 +202,8 @@ def _print_head(recording: Recording, matched: MatchedRequests) -> None:
     seconds = (recording.end_ns[0] - recording.first_ns) / 1e9
     print(f"{recording.name}: {len(recording.trace)} events in {seconds:.2f} s, {report.kind}{kernel}")
     events = np.bincount(recording.trace.events["event"], minlength=32)
-    names = {name: int(events[code]) for name, code in EVENTS.items() if events[code] and "_direct" not in name[:19]}
-    print("  " + ", ".join(f"{n} {name.removeprefix('mm_')}" for name, n in sorted(names.items(), key=lambda i: -i[1])))
+    names = {code: name.removeprefix("mm_") for name, code in reversed(EVENTS.items())}
+    print("  " + ", ".join(f"{events[code]} {names[code]}" for code in np.argsort(-events).tolist() if events[code]))
     print(
         f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
         f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
@@ -219,7 +220,7 @@ def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
             f"  wrong pages {end.wrong} of {end.changed} that changed; {end.moving} more changed while the end was read"
         )
         for row in end.causes:
-            print(f"    {row.pages} {'free' if row.free else 'not free'} by: {row.cause}")
+            print(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
         print(f"  free blocks against buddyinfo: sum of differences {end.error}, {end.error_unfollowed} without replay")
         for name, gap in end.differences.items():
             if any(gap):
