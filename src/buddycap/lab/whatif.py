@@ -20,7 +20,8 @@ from ..formats.memory import zone_from_frames
 from ..formats.tracetext import EVENTS
 from ..machine import Machine
 from ..policy import CapturePolicy, find_policy
-from .replay import Recording, start_states
+from .recording import Recording
+from .replay import start_states
 from .requests import TURN_DTYPE, MatchedRequests, TracedFlags, match_trace
 from .timeline import Timeline
 

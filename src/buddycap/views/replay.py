@@ -25,7 +25,8 @@ from ..errors import MisuseError
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.progress import Progress
-from ..lab.replay import EndReport, Reconstruction, Recording, bare_recording, open_recording, reconstruct
+from ..lab.recording import Recording, bare_recording, open_recording
+from ..lab.replay import EndReport, Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
