@@ -58,8 +58,8 @@ PICTURED = {
     "memory": ("memory",),
 }
 KEPT = (
-    "success_percent", "latency_ms", "steals", "own", "merged", "foreign", "givebacks", "captured_success",
-    "clean_left", "ceiling_percent", "blocked_ms", "rescued", "background_per_s",
+    "success_percent", "latency_ms", "steals", "givebacks", "clean_left", "blocked_ms", "rescued", "background_per_s",
+    "failed_kernel_page", "failed_page_kept", "failed_stolen", "failed_nothing_isolated", "failed_watermark",
 )  # fmt: skip
 
 

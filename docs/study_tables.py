@@ -10,6 +10,13 @@ Row = dict[str, Any]
 
 MACHINES = {"x86_64": "x86-64", "ppc64": "ppc64"}
 GIB_PAGES = 1 << 18
+_PRICES = (
+    ("background_per_s", "background pages/s", 0),
+    ("blocked_ms", "others blocked, ms", 0),
+    ("clean_left", "clean blocks left", 1),
+    ("givebacks", "give-backs", 1),
+    ("rescued", "rescued by holding", 1),
+)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -136,18 +143,20 @@ def prices(figures: Figures) -> str:
         cells = [policy]
         for name in names:
             row = by_key[name, policy]
-            cells += [figure(row, "background_per_s", 0), figure(row, "clean_left", 1), figure(row, "givebacks", 1)]
+            cells += [figure(row, name, digits) for name, _, digits in _PRICES]
         rows.append(cells)
     heads = ["policy"]
     for name in names:
-        heads += [f"{MACHINES[name]}: background pages/s", "clean blocks left", "give-backs"]
+        heads += [f"{MACHINES[name]}: {_PRICES[0][1]}", *(title for _, title, _ in _PRICES[1:])]
     return table(heads, rows)
 
 
 def verdicts(figures: Figures) -> str:
     """The verdict on each policy."""
-    rows = [[row["policy"], row["source"], row["verdict"]] for row in figures["compare"]["policies"]]
-    return table(["policy", "proposed", "verdict"], rows)
+    rows = [
+        [f"`{row['policy']}`", row["source"], row["rule"], row["verdict"]] for row in figures["compare"]["policies"]
+    ]
+    return table(["policy", "proposed", "rule", "verdict"], rows)
 
 
 def findings(figures: Figures) -> str:
@@ -291,6 +300,17 @@ def harvest_said(figures: Figures) -> str:
     return "\n".join(told)
 
 
+def causes(figures: Figures) -> str:
+    """Why requests failed, without and with capture."""
+    names = dict.fromkeys(name for row in figures["rows"] for name in row["figures"] if name.startswith("failed_"))
+    rows = []
+    for row in figures["rows"]:
+        if row["policy"] in ("none", "v3"):
+            cells = [figure(row, name, 1) for name in names]
+            rows.append([MACHINES[row["case"]], row["policy"], *cells])
+    return table(["machine", "policy", *(name.removeprefix("failed_").replace("_", " ") for name in names)], rows)
+
+
 BLOCKS: dict[str, Callable[[Figures], str]] = {
     function.__name__: function
     for function in (
@@ -304,6 +324,7 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
         verdicts,
         findings,
         harvest_said,
+        causes,
         ablations,
         sweeps,
         cost,

@@ -60,12 +60,13 @@ def rows_of(folder):
 def test_a_killed_study_resumes_to_the_same_bytes(tmp_path):
     arguments = [*STUDY, "--seeds", "24", "--out"]
     command = [sys.executable, "-m", "buddycap", *arguments, str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         deadline = time.monotonic() + 60
         while not (tmp_path / "killed" / "study.sqlite").exists() or not _any_rows(tmp_path / "killed"):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         child.kill()
+        child.communicate(timeout=30)  # ends only when the last worker has closed its end
     done = rows_of(tmp_path / "killed")
     assert 0 < done < 48
     assert not (tmp_path / "killed" / "runs.csv").exists()

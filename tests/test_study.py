@@ -17,6 +17,7 @@ from buddycap.lab.study import run_plan
 from buddycap.lab.summary import summarize
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
+LOAD = Path(__file__).parent / "data" / "load" / "compile-50000.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
 
 
@@ -169,3 +170,16 @@ def test_the_world_refuses_what_it_cannot_run():
     with pytest.raises(MisuseError, match="missing or unknown"):
         World(study_zone(SMALL, 1), POLICIES["none"], {}, 1)
     assert set(parameters) == set(PARAMETERS)
+
+
+def test_the_command_takes_a_recorded_load(tmp_path, capsys):
+    words = ["study", "--memory", "256MiB", "--seeds", "1", "--policies", "v3", "--sweep", "warmup_s=4", "--jobs", "1"]
+    digests = []
+    for more in ([], ["--load", str(LOAD)], ["--load", str(LOAD), "--load-time", "300"]):
+        assert main([*words, *more, "--json", "--out", str(tmp_path / str(len(digests)))]) == 0
+        digests.append(json.loads(capsys.readouterr().out)["runs"][0]["digest"])
+    assert len(set(digests)) == 3
+    assert json.loads((tmp_path / "1" / "manifest.json").read_text())["plan"]["load"] == str(LOAD)
+    for wrong in (["--load", "absent"], ["--load", str(tmp_path)], ["--load-time", "200"]):
+        assert main([*words, *wrong]) == 2
+    assert "--load names it" in capsys.readouterr().err

@@ -114,8 +114,11 @@ def test_ablations_change_one_thing_each():
     assert all(case.config != BASE.config for case in cases[1:])
 
 
-@pytest.mark.parametrize(("cases", "seeds"), [((), (1,)), ((BASE, BASE), (1,)), ((BASE,), ()), ((BASE,), (1, 1))])
-def test_a_plan_names_everything_once(cases, seeds):
+@pytest.mark.parametrize(
+    ("cases", "seeds"),
+    [((), (1,)), ((BASE, BASE), (1,)), ((BASE,), ()), ((BASE,), (1, 1)), ((BASE,), (-1,)), ((BASE,), (1 << 63,))],
+)
+def test_a_plan_names_everything_once_and_in_range(cases, seeds):
     with pytest.raises(MisuseError):
         Plan(cases, BOTH, seeds)
 

@@ -146,6 +146,7 @@ def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> lis
             {
                 "policy": policy.name,
                 "source": policy.source,
+                "rule": policy.rule,
                 "machines": {
                     name: asdict(one) | {"words": one.words(REFERENCE)} | {"figures": _figures(rows, name, policy.name)}
                     for name, one in findings.items()

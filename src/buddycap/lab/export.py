@@ -19,9 +19,10 @@ from typing import IO, Any
 import numpy as np
 
 from .._world import PARAMETERS
-from .plan import Plan, code_version
+from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
+from .workers import recorded_load
 
 __all__ = ["export", "machine_facts", "write_csv", "write_jsonl"]
 
@@ -172,10 +173,16 @@ def _cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
+def _parameters(plan: Plan, case: Case) -> dict[str, int]:
+    """Return what the compiled model is given."""
+    percent = case.config.load_time_percent
+    load_ns = recorded_load(plan.load).stretched(percent).duration_ns if plan.load else 0
+    return case.config.parameters(warm=plan.source is not None, load_ns=load_ns)
+
+
 def manifest(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Return what a reader needs to repeat a study, and where and when it was run."""
-    warm = plan.source is not None
-    parameters = {case.label: case.config.parameters(warm=warm) for case in plan.cases}
+    parameters = {case.label: _parameters(plan, case) for case in plan.cases}
     return {
         "argv": list(sys.argv[1:] if argv is None else argv),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -31,8 +31,12 @@ _MODULES = (
     "formats/pagekinds.py",
     "formats/recording.py",
     "formats/snapshot.py",
+    "formats/tracefile.py",
+    "formats/tracetext.py",
     "lab/config.py",
+    "lab/load.py",
     "lab/parameters.py",
+    "lab/requests.py",
     "lab/run.py",
 )
 
@@ -65,6 +69,8 @@ class Task:
         Recording of /proc/kpageflags to start from.
     zone : str, optional
         Its zone; the largest if not given.
+    load : str, optional
+        Trace, or folder of a recording, whose allocations take the place of the builds.
     """
 
     config: StudyConfig
@@ -72,12 +78,14 @@ class Task:
     seed: int
     source: str | None = None
     zone: str | None = None
+    load: str | None = None
 
     @property
     def key(self) -> tuple[str, str, int, str]:
         """Digest of the configuration, digest of the policy, seed, and version of the code."""
         memory = [file_digest(self.source), self.zone] if self.source else None
-        config = digest([asdict(self.config), memory])
+        load = file_digest(self.load) if self.load else None
+        config = digest([asdict(self.config), memory, load])
         return config, policy_digest(self.policy), self.seed, code_version()
 
 
@@ -91,13 +99,13 @@ class Plan:
     policies : tuple of CapturePolicy
         The first is what the others are compared with.
     seeds : tuple of int
-    source, zone : str, optional
+    source, zone, load : str, optional
         As `Task`.
 
     Raises
     ------
     MisuseError
-        If one of the lists is empty or names something twice.
+        If one of the lists is empty or names something twice, or a seed is out of range.
     """
 
     cases: tuple[Case, ...]
@@ -105,6 +113,7 @@ class Plan:
     seeds: tuple[int, ...]
     source: str | None = None
     zone: str | None = None
+    load: str | None = None
 
     def __post_init__(self) -> None:
         names: tuple[tuple[str, list[Any]], ...] = (
@@ -118,10 +127,13 @@ class Plan:
             twice = [value for k, value in enumerate(values) if value in values[:k]]
             if twice:
                 raise MisuseError(f"{what}: {twice[0]!r} stands there twice")
+        for seed in self.seeds:
+            if not 0 <= seed < 1 << 63:
+                raise MisuseError(f"seed={seed}: allowed range is 0..2^63-1")
 
     def task(self, case: Case, policy: CapturePolicy, seed: int) -> Task:
         """Return one run of the study."""
-        return Task(case.config, policy, seed, self.source, self.zone)
+        return Task(case.config, policy, seed, self.source, self.zone, self.load)
 
     def tasks(self) -> Iterator[tuple[Case, Task]]:
         """Return every run in the order of the reports: seed by seed in each case, so that pairs come together."""
@@ -136,6 +148,7 @@ class Plan:
             "seeds": list(self.seeds),
             "source": self.source,
             "zone": self.zone,
+            "load": self.load,
         }
 
     @classmethod
@@ -147,6 +160,7 @@ class Plan:
             tuple(table["seeds"]),
             table["source"],
             table["zone"],
+            table["load"],
         )
 
 
@@ -184,8 +198,11 @@ def policy_digest(policy: CapturePolicy) -> str:
 
 @cache
 def file_digest(path: str) -> str:
-    """Return the digest of a file's content."""
-    return sha256(Path(path).read_bytes()).hexdigest()[:16]
+    """Return the digest of a file's content; of a recording's folder, of its trace."""
+    file = Path(path)
+    if file.is_dir():
+        file = next(iter(sorted(file.glob("trace*"))), file)
+    return sha256(file.read_bytes()).hexdigest()[:16]
 
 
 @cache

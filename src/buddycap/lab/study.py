@@ -29,7 +29,7 @@ from .run import frames_from_recording
 from .stats import seeds_needed
 from .store import Record, Store
 from .summary import GAIN, pairs, summarize, table
-from .workers import Pool, find_executor, perform_all, usable_cpus
+from .workers import Pool, find_executor, perform_all, recorded_load, usable_cpus
 
 __all__ = ["run_plan", "run_to_precision"]
 
@@ -161,6 +161,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--config", metavar="FILE.toml", help="every parameter of the model; replaces --preset, --memory")
     what.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
     what.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
+    what.add_argument("--load", metavar="PATH", help="trace, or folder of a recording, in place of the builds")
+    what.add_argument("--load-time", type=int, metavar="P", help="its times in percent: 200 is half as fast (100)")
     what.add_argument(
         "--policies",
         default="none,v3",
@@ -256,6 +258,12 @@ def _named(record: Record) -> list[str]:
 def _plan(args: argparse.Namespace) -> Plan:
     """Return the study that the arguments describe."""
     cases = _base_cases(args)
+    if args.load is not None:
+        recorded_load(args.load)  # what is wrong with it is said once, before anything runs
+    elif args.load_time is not None:
+        raise MisuseError("--load-time: of which load? --load names it")
+    if args.load_time is not None:
+        cases = [Case(case.label, case.config.replace(load_time_percent=args.load_time)) for case in cases]
     cases = with_periods(cases, numbers("--periods", args.periods))
     cases = sweep(cases, args.sweep)
     if args.ablations:
@@ -264,7 +272,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     if count < 1:
         raise MisuseError(f"{'--seeds' if args.precision is None else '--max-seeds'}={count}: at least 1 is wanted")
     seeds = tuple(range(args.seed, args.seed + count))
-    return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone)
+    return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone, args.load)
 
 
 def _base_cases(args: argparse.Namespace) -> list[Case]:
@@ -293,7 +301,7 @@ def numbers(option: str, words: str) -> list[float]:
     except ValueError:
         raise MisuseError(f"{option} {words}: numbers by commas are wanted") from None
     if not all(0 < value < 1e6 for value in found):
-        raise MisuseError(f"{option} {words}: allowed range is above 0")
+        raise MisuseError(f"{option} {words}: allowed range is above 0, below 10^6")
     return found
 
 
@@ -304,6 +312,7 @@ def _heading(plan: Plan) -> str:
     if len(plan.cases) > 1:
         return f"{len(plan.cases)} cases, {seeds}"
     memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
+    memory += f", load of {plan.load}" if plan.load else ""
     requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
     return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"
 

@@ -26,10 +26,11 @@ from typing import Any
 
 from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
+from .load import Load
 from .plan import Task
 from .run import Run, frames_from_recording, run_once
 
-__all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "usable_cpus"]
+__all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "recorded_load", "usable_cpus"]
 
 Pool = Callable[[], AbstractContextManager[Executor]]
 
@@ -69,7 +70,8 @@ def perform(task: Task, timeout_s: float | None = None) -> Outcome:
     with _deadline(timeout_s):
         try:
             frames = _frames(task.source, task.zone) if task.source else None
-            return Outcome(run_once(task.config, task.policy, task.seed, frames))
+            load = recorded_load(task.load) if task.load else None
+            return Outcome(run_once(task.config, task.policy, task.seed, frames, load))
         except Exception as error:
             return Outcome(error=f"{type(error).__name__}: {error}")
 
@@ -91,6 +93,12 @@ def _deadline(timeout_s: float | None) -> Iterator[None]:
 @cache
 def _frames(source: str, zone: str | None) -> ZoneFrames:
     return frames_from_recording(source, zone)
+
+
+@cache
+def recorded_load(path: str) -> Load:
+    """Read a recorded load, once in each process."""
+    return Load.load(path)
 
 
 def perform_all(
@@ -171,7 +179,7 @@ def _drain(
             except MisuseError:
                 raise
             except Exception as error:  # of the executor, or of the way between the processes
-                yield task, Outcome(error=type(error).__name__)
+                yield task, Outcome(error=f"{type(error).__name__} between the processes")
             else:
                 yield task, outcome
     return lost
