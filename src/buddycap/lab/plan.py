@@ -20,7 +20,8 @@ __all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_p
 
 PACKAGE = Path(__file__).parent.parent
 
-# What a run's result depends on, besides configuration, policy and seed: the compiled sources and these modules.
+# What a run's result depends on, besides configuration, policy and seed: the compiled sources and these modules. The
+# modules that make parameters of a configuration are not among them, for the parameters themselves are in the key.
 _MODULES = (
     "flags.py",
     "machine.py",
@@ -33,9 +34,7 @@ _MODULES = (
     "formats/snapshot.py",
     "formats/tracefile.py",
     "formats/tracetext.py",
-    "lab/config.py",
     "lab/load.py",
-    "lab/parameters.py",
     "lab/requests.py",
     "lab/run.py",
 )
@@ -85,7 +84,8 @@ class Task:
         """Digest of the configuration, digest of the policy, seed, and version of the code."""
         memory = [file_digest(self.source), self.zone] if self.source else None
         load = file_digest(self.load) if self.load else None
-        config = digest([asdict(self.config), memory, load])
+        given = self.config.parameters(warm=self.source is not None)
+        config = digest([asdict(self.config), given, memory, load])
         return config, policy_digest(self.policy), self.seed, code_version()
 
 
