@@ -57,6 +57,7 @@ def run_doctest(test, names=None):
 @pytest.mark.parametrize("page", pages("python"))
 def test_python(page, tmp_path, monkeypatch):
     """The blocks of a page are one session: compared with what it shows; a block without prompts must run."""
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": page.stem}
     for text, line in blocks(page, "python"):

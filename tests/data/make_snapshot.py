@@ -6,6 +6,9 @@ tests/data/kpageflags.mixed-1GiB.npz was made so from the start of a recording o
 that builds software and reads files: the GiB of its Normal zone, on a 1 GiB boundary, that has free blocks of every
 order and the most pages in use. kpageflags.dma.npz is the DMA zone at the start of another recording of that machine,
 whose /proc texts are the samples proc/compile.*.start.
+
+machine/ is a /proc of a machine that has this DMA zone only: the words as raw 64-bit numbers from PFN 0 on, and the
+zone's part of those texts.
 """
 
 import sys

@@ -178,3 +178,11 @@ class TestNotebook:
         machine = Machine.preset("x86_64", memory="4MiB")
         machine.names = ("<b>",)
         assert "<b>" not in machine._repr_html_()
+
+
+def test_the_documentation_shows_what_its_command_draws():
+    title = "one GiB of a machine that builds software"
+    shown, _, texts = decode_png((DATA.parents[1] / "docs" / "pictures" / "recorded.png").read_bytes())
+    drawn, _, _ = decode_png(map_png(read_maps(SNAPSHOT), title=title))
+    assert texts["Title"] == title
+    assert np.array_equal(shown, drawn)

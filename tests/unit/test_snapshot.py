@@ -24,39 +24,14 @@ from buddycap.formats.snapshot import parse_ram, read_snapshot
 from buddycap.lab.run import frames_from_recording
 
 DATA = Path(__file__).parents[1] / "data"
-RAM = """\
-00000000-00000fff : Reserved
-00001000-0009efff : System RAM
-00100000-00ffffff : System RAM
-  00200000-002fffff : Kernel code
-"""
-
-
-def zone_part(text, zone="DMA"):
-    """The part of /proc/zoneinfo about one zone."""
-    parts = ["Node 0, zone" + part for part in text.split("Node 0, zone")[1:]]
-    return next(part for part in parts if part.split()[3] == zone)
+RAM = (DATA / "machine" / "iomem").read_text()
 
 
 @pytest.fixture
 def proc(tmp_path):
     """A folder like /proc of a machine that has the recorded machine's DMA zone only."""
     folder = tmp_path / "proc"
-    folder.mkdir()
-    (frames,) = read_kpageflags(DATA / "kpageflags.dma.npz")
-    np.concatenate([np.zeros(1, np.uint64), frames.flags]).tofile(folder / "kpageflags")
-    texts = {
-        name: (DATA / "proc" / f"compile.{name}.start").read_text() for name in ("zoneinfo", "vmstat", "buddyinfo")
-    }
-    (folder / "zoneinfo").write_text(zone_part(texts["zoneinfo"]))
-    (folder / "buddyinfo").write_text(texts["buddyinfo"].splitlines(keepends=True)[0])
-    (folder / "vmstat").write_text(texts["vmstat"])
-    (folder / "meminfo").write_text("MemTotal:       15360 kB\n")
-    (folder / "iomem").write_text(RAM)
-    lines = (DATA / "proc" / "compile.pagetypeinfo.start").read_text().splitlines(keepends=True)
-    (folder / "pagetypeinfo").write_text(
-        "".join(line for line in lines if "DMA32" not in line and "Normal" not in line)
-    )
+    shutil.copytree(DATA / "machine", folder)
     return folder
 
 
@@ -391,7 +366,7 @@ def _shared_snapshot(tmp_path_factory, made=[]):  # noqa: B006 - one snapshot fo
         shutil.copy(DATA / "kpageflags.dma.npz", folder / "kpageflags.npz")
         (frames,) = read_kpageflags(folder / "kpageflags.npz")
         texts = {
-            "zoneinfo": zone_part((DATA / "proc" / "compile.zoneinfo.start").read_text()),
+            "zoneinfo": (DATA / "machine" / "zoneinfo").read_text(),
             "buddyinfo": (DATA / "proc" / "compile.buddyinfo.start").read_text(),
             "iomem": RAM,
             "meta": '{"missing": {}}',
