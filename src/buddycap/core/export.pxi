@@ -423,6 +423,7 @@ cdef public int64_t bc_run(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *
         return refused(result, found)
     result_begin(result, z)
     found = core_status(run_ops(z, <const op_t *> ops, 0, n, results, &done))
+    finish_results(results, done)
     result_end(result, z, NO_PAGE, 0, found)
     if status != NULL:
         status[0] = found
