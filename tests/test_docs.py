@@ -118,7 +118,7 @@ COMPILED = dict(compiled_docstrings())
 
 def test_compiled_classes_are_documented():
     """By their own docstring, or under Attributes in that of their class."""
-    classes = (buddycap.Zone, buddycap.CaptureList, _core.AllocRequest, _core.Kswapd, _core.Step)
+    classes = (buddycap.Zone, buddycap.CaptureList, _core.AllocRequest, _core.Kswapd, _core.Step, _core.Consultation)
     public = [
         (cls, name)
         for cls in classes

@@ -143,7 +143,9 @@ CASES = {
     "I15 low": (header("pages_low"), more, 15, None, 10, 11),
     "I15 high": (header("pages_high"), more, 15, None, 12, 13),
     "I15 reserve": (lambda memory: (memory.header.lowmem_reserve, 0), 1, 15, None, 0, 1),
+    "I9 private block on a list of v3": (cell("order", TAKEN), 0x50, 9, TAKEN, 0x10, 0x50),
     "I16 kind": (part("slot", 0, "kind"), 3, 16, None, 2, 3),
+    "I16 rules": (part("slot", 0, "rules"), 16, 16, None, 15, 16),
     "I16 highest": (part("slot", 1, "kind"), 0, 16, None, 1, 0),
     "I17 owner of a free page": (cell("owner", LONE), 5, 17, LONE, 0, 5),
     "I17 owner inside a block": (cell("owner", OTHER), 5, 17, OTHER, 0, 5),
@@ -183,6 +185,26 @@ def test_two_free_buddies():
     zone.check()
     Memory(zone).header.max_page_order = 4
     assert broken(zone) == (8, 0, USED | 3, FREE | 3)
+
+
+def test_private_buddies():
+    """I8 for a list whose blocks merge only with each other."""
+    zone = Zone(0, 64, min_free_kbytes=0)
+    pages = zone.alloc_many(2).tolist()
+    lists = [zone.capture_list(private=True) for _ in pages]
+    for capture, pfn in zip(lists, pages, strict=True):
+        capture.capture_one_page(pfn)
+    zone.check()
+    memory = Memory(zone)
+    first, second = (memory.slot(number) for number in (0, 1))
+    memory.flags(1).value = 0
+    page, head = memory.link(1), memory.link(0)
+    end = page.next
+    page.next, page.prev = head.next, 0
+    head.next, memory.link_at(page.next).prev = 1, 1
+    second.head.next = second.head.prev = end
+    assert first.head.next == 0
+    assert broken(zone) == (8, 0, 0x20, 0x50)
 
 
 def test_free_and_captured_buddies():

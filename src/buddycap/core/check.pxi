@@ -8,7 +8,7 @@
 #  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold
 #  I6  nr_free     counts the blocks on the lists of each order
 #  I7  free pages  NR_FREE_PAGES is the sum of the free blocks
-#  I8  coalescing  no two buddies are both free or captured
+#  I8  coalescing  no two buddies are both free or captured, or both on one private list
 #  I9  capture     a captured head is on the list its flags name, and nothing else is
 #  I10 pcp         count, tags and links of the per-CPU lists; a batch is at least one page
 #  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
@@ -16,7 +16,7 @@
 #  I13 isolated    an isolated page is on one reclaimer's private list
 #  I14 pageblocks  types are 0..4
 #  I15 marks       watermarks and reserves follow from min_free_kbytes and the node
-#  I16 slots       private lists are of a known kind; the highest is in use
+#  I16 slots       private lists are of a known kind, with known rules; the highest is in use
 #  I17 owners      a page that is not allocated has no owner
 #  I18 bits        the scratch of bulk operations is clear
 
