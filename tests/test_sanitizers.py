@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 QUESTIONS = (
     "tests/test_vectors.py",
     "tests/test_stateful.py",
+    "tests/test_bulk.py",
+    "tests/test_bulk_cases.py",
     "tests/unit/test_invariants.py",
     "tests/unit/test_reclaim.py",
     "tests/unit/test_state.py",

@@ -1,6 +1,7 @@
 """Do time lines say what the run did: Perfetto traces, trace text, CSV; and `buddycap map` as a command?"""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,18 @@ def well_nested(events):
     return names
 
 
+def lasted(events, wanted):
+    """How long the slices of a name lasted together."""
+    open_slices, total = {}, 0
+    for time, track, kind, name, _ in events:
+        if kind == 1:
+            open_slices.setdefault(track, []).append((name, time))
+        elif kind == 2:
+            name, start = open_slices[track].pop()
+            total += time - start if name == wanted else 0
+    return total
+
+
 class TestPerfetto:
     def test_slices_and_counters(self):
         timeline = Timeline()
@@ -114,14 +127,16 @@ class TestPerfetto:
         run = watch_run(SMALL, POLICIES["v3"], 1, steps=6)
         tracks, events = decoded(run_timeline(run).encode())
         names = well_nested(events)
-        requests = [name for track, some in names.items() if track.startswith("requests") for name in some]
-        assert sum(name.startswith("order 9: ") for name in requests) == len(run.requests)
-        assert sum(name == "order 9: captured" for name in requests) == int((run.requests["path"] == 4).sum()) > 0
-        assert sum("reclaim" in name.split(",")[0] for name in requests if not name.startswith("order")) == int(
-            (run.requests["scanned"] > 0).sum()
+        requests = [name for name in names["requester 1"] if name.startswith("order 9: ")]
+        assert len(requests) == len(run.requests)
+        assert requests.count("order 9: captured") == int((run.requests["path"] == 4).sum()) > 0
+        assert lasted(events, "congestion_wait") + lasted(events, "synchronous wait for writeback") == int(
+            run.requests["wait_ns"].sum()
         )
-        held = [value for _, track, _, _, value in events if track == "huge pages held"]
-        assert held[-1] == int((run.requests["page"] >= 0).sum())
+        work = run.turns["work_end_ns"] - run.turns["start_ns"]
+        assert lasted(events, "direct reclaim") == int(work.sum()) > 0
+        obtained = [value for _, track, _, _, value in events if track == "huge pages obtained"]
+        assert obtained == list(range(1, int((run.requests["page"] >= 0).sum()) + 1))
         table = run.recorder.table()
         for name, column in (
             ("free pages", "free_pages"),
@@ -131,6 +146,20 @@ class TestPerfetto:
             seen = [(time, value) for time, track, _, _, value in events if track == f"Normal: {name}"]
             assert seen == list(zip(table["time_ns"].tolist(), table[column].tolist(), strict=True))
         assert "Normal: free, order 10" in tracks.values()
+
+    def test_requesters_have_tracks_of_their_own_and_their_queue_shows(self):
+        run = watch_run(replace(SMALL, requesters=3), POLICIES["queue"], 1, steps=3)
+        _, events = decoded(run_timeline(run).encode())
+        names = well_nested(events)
+        assert set(names) == {"requester 1", "requester 2", "requester 3"}
+        assert sum(name.startswith("order") for some in names.values() for name in some) == len(run.requests)
+        assert lasted(events, "queue") > 0
+
+    def test_held_blocks_show(self):
+        run = watch_run(replace(SMALL, requesters=4, min_free_kbytes=6000), POLICIES["hold"], 1, steps=3)
+        _, events = decoded(run_timeline(run).encode())
+        well_nested(events)
+        assert (lasted(events, "holds a captured block") > 0) == bool(run.turns["holding"].any())
 
     def test_paths_have_the_names_of_the_slow_path(self):
         assert PATHS[4] == "captured"

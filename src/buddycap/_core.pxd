@@ -199,7 +199,7 @@ ctypedef struct zone_t:
     uint64_t off_pcp
     uint64_t off_pageblock
     uint64_t off_order
-    uint64_t off_bits           # a bit a page: scratch of bulk operations, all clear between calls
+    uint64_t off_bits           # a bit a page: scratch of bulk operations, all clear between calls; then work_t
     uint64_t off_flags
     uint64_t off_owner          # 0: no owner cookies
     uint64_t off_link           # of the link of index 0: list heads lie in front of it
@@ -233,6 +233,16 @@ ctypedef struct zone_t:
     # statistics and random numbers
     uint64_t vm[NR_VM_EVENTS]
     uint64_t random[4]
+
+ctypedef struct work_t:         # what bulk operations have done so far; no part of the state, in no digest
+    uint64_t batches            # batches of frees or captures that were done whole
+    uint64_t singles            # blocks of batches that were freed or captured one by one
+    uint64_t words              # words of 64 pages that were looked at
+    uint64_t entries            # entries of batches that were gone through once more, to list the new blocks
+    uint64_t listed             # blocks put on lists
+    uint64_t unlisted           # blocks taken off lists
+    uint64_t cut                # blocks of free lists that were cut up to be handed out
+    uint64_t fallbacks          # allocations of arrays that fell back to another type
 
 ctypedef struct zone_config_t:
     int64_t start_pfn

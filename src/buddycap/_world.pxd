@@ -130,6 +130,16 @@ ctypedef struct pass_t:         # one pass of requests, when it ended
     int64_t free_pages
     int64_t background_pages    # allocated by others meanwhile
 
+ctypedef struct turn_t:         # what a request did, see turns.pxi
+    int64_t request_ns          # when the request began
+    int64_t start_ns            # when it began to work,
+    int64_t work_end_ns         # to wait,
+    int64_t end_ns              # and to go on
+    int32_t task
+    int32_t wait                # WAIT_*
+    int32_t holding             # a captured block was held
+    int32_t sync_passes         # so far
+
 ctypedef struct task_t:
     int32_t kind
     int32_t cpu
@@ -319,6 +329,11 @@ ctypedef struct world_t:
     int64_t swapins
     int64_t blocked_ns          # time that allocations of others than requesters have stood in the policy's queue
     int64_t held_ns             # time that captured blocks were held below the watermark
+    turn_t *turn                # a diary of the requests,
+    int64_t nr_turns
+    int64_t turns_size
+    int32_t keep_turns          # if one is wanted
+    int32_t reserved4
     void *owner                 # the World, whose hook is to be asked
     int32_t stopped             # the hook has raised
     int32_t reserved3

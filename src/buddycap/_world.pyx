@@ -19,6 +19,7 @@ include "world/answers.pxi"
 include "world/actors.pxi"
 include "world/load.pxi"
 include "world/passes.pxi"
+include "world/turns.pxi"
 include "world/tasks.pxi"
 
 cdef enum:
@@ -63,6 +64,14 @@ PASS_DTYPE = np.dtype([
     ("start_ns", "<i8"), ("end_ns", "<i8"), ("requests", "<i8"), ("successes", "<i8"), ("clean_left", "<i8"),
     ("free_pages", "<i8"), ("background_pages", "<i8"),
 ])
+
+# What requests did, turn by turn; `wait` is the number of a row in WAITS.
+TURN_DTYPE = np.dtype([
+    ("request_ns", "<i8"), ("start_ns", "<i8"), ("work_end_ns", "<i8"), ("end_ns", "<i8"), ("task", "<i4"),
+    ("wait", "<i4"), ("holding", "<i4"), ("sync_passes", "<i4"),
+])
+
+WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 
 LOAD_DTYPE = np.dtype([("time_ns", "<i8"), ("lifetime_ns", "<i8"), ("order", "<i4"), ("migratetype", "<i4")])
 
@@ -201,6 +210,16 @@ cdef class World:
         """The requests answered so far, in order of their ends: structured array, `RESULT_DTYPE`."""
         return np.frombuffer((<char *> self.w.result)[:self.w.nr_results * sizeof(result_t)], dtype=RESULT_DTYPE)
 
+    def keep_turns(self):
+        """Keep a diary of the requests from now on; it changes nothing else."""
+        self.w.keep_turns = 1
+
+    def turns(self):
+        """The diary of the requests in order of time: structured array, `TURN_DTYPE`."""
+        if self.w.nr_turns == 0:
+            return np.zeros(0, dtype=TURN_DTYPE)
+        return np.frombuffer((<char *> self.w.turn)[:self.w.nr_turns * sizeof(turn_t)], dtype=TURN_DTYPE)
+
     def passes(self):
         """The passes that have ended: structured array, `PASS_DTYPE`."""
         cdef int64_t n = 0
@@ -226,7 +245,8 @@ cdef int64_t parameters_value(const params_t *p, name) except? -1:
 cdef int check_tables() except -1:
     """The names that Python reads must lie where the structs have their fields."""
     if sizeof(params_t) != len(PARAMETERS) * sizeof(int64_t) or sizeof(result_t) != RESULT_DTYPE.itemsize or \
-            sizeof(pass_t) != PASS_DTYPE.itemsize or sizeof(load_t) != LOAD_DTYPE.itemsize:
+            sizeof(pass_t) != PASS_DTYPE.itemsize or sizeof(load_t) != LOAD_DTYPE.itemsize or \
+            sizeof(turn_t) != TURN_DTYPE.itemsize:
         raise MisuseError("the tables of names do not fit the structs")
     return 0
 

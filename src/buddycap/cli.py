@@ -26,6 +26,7 @@ INTERRUPTED = 130
 # docstring is the description.  Only the module that is asked for is imported.
 COMMANDS = {
     "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
+    "replay": ("buddycap.views.replay", "a recorded trace: reconstructed, and served anew under other rules"),
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
     "map": ("buddycap.views.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
     "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from ._core import MachineBase, Zone
+import numpy as np
+
+from ._core import REQUEST_DTYPE, MachineBase, Zone
 from .errors import MisuseError
-from .flags import GFP, MigrateType, ZoneType, gfp_zone
+from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
 from .formats.kpageflags import PageKind, ZoneFrames, read_kpageflags
 from .formats.memory import lru_pages, zone_from_frames
 from .formats.procfs import (
@@ -28,6 +30,8 @@ from .policy import CapturePolicy, find_policy
 __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 
 PAGE_SIZE = 4096
+
+_PIECE = 1 << 18  # pages put on a list at once
 
 _UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _NAMES = ((), ("Normal",), ("DMA32", "Normal"), ("DMA", "DMA32", "Normal"), ("DMA", "DMA32", "Normal", "Movable"))
@@ -283,7 +287,7 @@ class Machine(MachineBase):
         known = names if all(name.upper() in ZoneType.__members__ for name in names) else None
         machine = cls(zones, names=known, swap_pages=sum(present), policy=policy, events=events)
         for zone in parts:
-            machine._fill_lru(zone, seed)
+            machine.fill_lru(zone, seed)
         return machine
 
     @classmethod
@@ -336,11 +340,15 @@ class Machine(MachineBase):
         machine.differences = MappingProxyType(read.differences)
         return machine
 
-    def _fill_lru(self, frames: ZoneFrames, seed: int) -> None:
+    def fill_lru(self, frames: ZoneFrames, seed: int = 0) -> None:
+        """Put the LRU pages of a recorded zone, which are allocated here, on their lists, in an order by the seed."""
         for pfns, flags, others in lru_pages(frames, seed):
-            self.lru_cache_add(pfns, flags)
-            for pfn, bits in zip(pfns[others != 0].tolist(), others[others != 0].tolist(), strict=True):
-                self.set_page_flags(pfn, set=bits)
+            for first in range(0, len(pfns), _PIECE):
+                piece = slice(first, first + _PIECE)
+                ops = np.zeros(len(pfns[piece]), REQUEST_DTYPE)
+                ops["op"], ops["arg"], ops["pfn"] = RequestOp.LRU_ADD, -1, pfns[piece]
+                ops["flags"] = others[piece] | np.uint32(flags)
+                self.run(ops)
 
     def check(self) -> None:
         """Recompute every invariant of every zone.

@@ -48,6 +48,7 @@ cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexc
             order_array(z)[i] = PG_FREE | order
             list_add(link_array(z), free_list(order, mt), i)
             z.nr_free[order] += 1
+            zone_work(z).listed += 1
             z.vm[VM_BUDDY_SPLIT] += 1
             i += 1 << order
         rest >>= 1
@@ -74,6 +75,7 @@ cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int mt, int64_t *p
         i = next
     link[head].next = i
     link[i].prev = head
+    zone_work(z).cut += k // count
     z.nr_free[from_order] -= k // count
     z.vm[VM_BUDDY_SPLIT] += k - k // count
     return k
@@ -87,6 +89,7 @@ cdef int64_t cut_part(zone_t *z, int from_order, int order, int mt, int64_t *pfn
     hand_out(z, i, order, pfns, room)
     list_rest(z, <int32_t> (i + (room << order)), (<int64_t> 1 << (from_order - order)) - room, order, mt)
     z.vm[VM_BUDDY_SPLIT] += room - 1
+    zone_work(z).cut += 1
     return room
 
 
@@ -122,6 +125,7 @@ cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns
     low += top - high
     list_init(link, head)
     z.nr_free[from_order] -= low // count
+    zone_work(z).cut += low // count
     z.vm[VM_BUDDY_SPLIT] += low - low // count
     return low
 
@@ -162,6 +166,7 @@ cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) 
             break
         pfns[k] = z.base_pfn + i
         k += 1
+        zone_work(z).fallbacks += 1
     z.vm[VM_PGALLOC] += k << order
     for m in range(k, n):
         pfns[m] = NO_PAGE

@@ -34,6 +34,7 @@ ctypedef struct bulk_t:         # one batch on its way
     int diverted                # some region holds captured blocks: to be freed one by one
     int64_t pages               # pages of the batch that are done in bulk
     int64_t new_blocks          # blocks that are not yet on their lists
+    int64_t unlisted            # blocks that became part of new ones
     int64_t merges
     int64_t swallowed           # free pages that became part of new blocks
     int level[MAX_ORDERS + 1]   # where the words of each order start in the two arrays below
@@ -200,7 +201,7 @@ cdef int bulk_admit(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const 
         return 0
     b.bits = bits_array(z)
     b.marked = b.diverted = 0
-    b.pages = b.new_blocks = b.merges = b.swallowed = 0
+    b.pages = b.new_blocks = b.unlisted = b.merges = b.swallowed = 0
     b.single_pages = orders == NULL and order == 0
     if b.single_pages:
         admitted = name_pages(z, b, pfns, n) and admit_pages(z, b) == n
@@ -271,6 +272,7 @@ cdef inline void swallow(zone_t *z, bulk_t *b, int32_t i, int order) noexcept no
     """A block that was free or captured becomes part of a new one."""
     list_del(link_array(z), i)
     b.merges += 1
+    b.unlisted += 1
     if order_array(z)[i] & PG_CAPTURED:
         flags_array(z)[i] = 0
     else:
@@ -410,6 +412,7 @@ cdef void list_free(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) 
         list_insert(link, i, last[list], link[last[list]].next)
         last[list] = i
         left -= 1
+    zone_work(z).entries += n - 1 - k
 
 
 cdef void list_captured(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
@@ -434,6 +437,7 @@ cdef void list_captured(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t
         list_insert(link, i, last, link[last].next)
         last = i
         left -= 1
+    zone_work(z).entries += n - 1 - k
 
 
 cdef inline int32_t enclosing_free(zone_t *z, int32_t i) noexcept nogil:
@@ -468,6 +472,8 @@ cdef void list_and_divert(zone_t *z, const bulk_t *b, const int64_t *pfns, int64
             list_add(link, free_list(state[block], get_pageblock_migratetype(z, i)), block)
         elif (state[i] & PG_STATE) == PG_USED or (state[i] & PG_STATE) == PG_MARKED:
             free_pages_ok(z, i, state[i] & 0x0F)
+            zone_work(z).singles += 1
+    zone_work(z).entries += 2 * n
     memset(completes, 0, ((n + 63) >> 6) * sizeof(uint64_t))
 
 
@@ -486,6 +492,10 @@ cdef void bulk_coalesce(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) no
         at += b.region
     bulk_forget(b)
     z.vm[VM_BUDDY_MERGE] += b.merges
+    zone_work(z).batches += 1
+    zone_work(z).words += (b.end - b.first) >> 6
+    zone_work(z).listed += b.new_blocks
+    zone_work(z).unlisted += b.unlisted
 
 
 cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
@@ -533,6 +543,7 @@ cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *ord
     status = free_many_status(z, pfns, n, orders, order, offender)
     if status != ST_OK:
         return status
+    zone_work(z).singles += n
     for k in range(n):
         if k + PREFETCH_BLOCKS < n:
             buddycap_prefetch(order_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
@@ -564,6 +575,7 @@ cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, c
     status = free_many_status(z, pfns, n, orders, order, offender)
     if status != ST_OK:
         return status
+    zone_work(z).singles += n
     for k in range(n):
         capture_one_page(z, slot, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
     return ST_OK

@@ -27,6 +27,10 @@ cdef inline int64_t nr_words(const zone_t *z) noexcept nogil:
     return (<int64_t> z.nr_index + 63) >> 6
 
 
+cdef inline work_t *zone_work(zone_t *z) noexcept nogil:
+    return <work_t *> (bits_array(z) + nr_words(z))
+
+
 cdef inline uint32_t *flags_array(zone_t *z) noexcept nogil:
     return <uint32_t *> (<uint8_t *> z + z.off_flags)
 

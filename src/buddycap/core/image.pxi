@@ -150,7 +150,7 @@ cdef void zone_layout(zone_t *z, int owners) noexcept nogil:
     z.off_pcp = place(&end, z.cpus * sizeof(pcp_t), 0)
     z.off_pageblock = place(&end, z.nr_pageblocks, 0)
     z.off_order = place(&end, z.nr_index, stagger)
-    z.off_bits = place(&end, nr_words(z) * sizeof(uint64_t), 0)
+    z.off_bits = place(&end, nr_words(z) * sizeof(uint64_t) + sizeof(work_t), 0)
     z.off_flags = place(&end, <uint64_t> z.nr_index * sizeof(uint32_t), 2 * stagger)
     z.off_owner = place(&end, <uint64_t> z.nr_index * sizeof(uint64_t), 4 * stagger) if owners else 0
     z.off_heads = place(&end, nr_list_heads(z.cpus) * sizeof(link_t), 3 * stagger)

@@ -15,132 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._trace import CAUSES, Follower
-from ..errors import FormatError, MisuseError
-from ..formats.kpageflags import PageKind, ZoneFrames
+from ..errors import MisuseError
+from ..formats.kpageflags import KPF, PageKind, ZoneFrames, write_kpageflags
 from ..formats.procfs import BuddyinfoRow, format_buddyinfo
-from ..formats.snapshot import Snapshot, read_snapshot
-from ..formats.tracefile import Trace, read_trace
+from ..formats.snapshot import Snapshot
+from ..formats.tracefile import Trace
+from .recording import Recording
 from .timeline import Timeline, sample_times
 
-__all__ = ["EndReport", "Reconstruction", "Recording", "Wrong", "compare_end", "open_recording", "reconstruct"]
+__all__ = ["EndReport", "Reconstruction", "Wrong", "compare_end", "reconstruct"]
 
-_MARK = "buddycap: snapshot "
-_TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
-_FREE = 1
+_FREE, _PCP, _IN_USE = 1, 2, 3
+_ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
 _MOVABLE = np.uint8(0x10)
 _FIXED = np.uint8(0x20)
 _NO_END = 1 << 62
-
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """A trace with the snapshots around it.
-
-    Parameters
-    ----------
-    name : str
-        What it is called in reports.
-    trace : Trace
-    start : Snapshot
-    end : Snapshot or None
-
-    Notes
-    -----
-    The moments of the snapshots are marks in the trace, `buddycap: snapshot start begin`, `... end begin` and
-    `... end kpageflags done`; without them the whole trace lies between the two.
-    """
-
-    name: str
-    trace: Trace
-    start: Snapshot
-    end: Snapshot | None = None
-
-    @property
-    def zones(self) -> list[tuple[int, int]]:
-        """First PFN and length of every zone."""
-        return [(zone.start_pfn, len(zone.kinds)) for zone in self.start.frames]
-
-    @property
-    def first_ns(self) -> int:
-        """When the start snapshot began to be read."""
-        times = self.trace.events["time_ns"]
-        mark = self.trace.mark_ns(_MARK + "start begin")
-        return int(times[0]) if mark is None else mark
-
-    @property
-    def end_ns(self) -> tuple[int, int]:
-        """When the end snapshot began to be read, and when its pages had been."""
-        last = int(self.trace.events["time_ns"].max())
-        begin = self.trace.mark_ns(_MARK + "end begin")
-        done = self.trace.mark_ns(_MARK + "end kpageflags done")
-        begin = last if begin is None else begin
-        return begin, max(begin, last if done is None else done)
-
-
-def open_recording(
-    path: str | Path, start: str | Path | None = None, end: str | Path | None = None, kernel: str | None = None
-) -> Recording:
-    """Read a trace and the snapshots that belong to it.
-
-    Parameters
-    ----------
-    path : str or Path
-        A trace; or a folder with a trace (`trace.txt`, also .gz or .zst, or `trace.bct`) and `kpageflags.start.npz`,
-        perhaps `kpageflags.end.npz`, with the texts of /proc beside them.
-    start, end : str or Path, optional
-        Snapshots; those of the folder if not given.
-    kernel : str, optional
-        Release of the recorded kernel; that of the snapshot if not given.
-
-    Returns
-    -------
-    Recording
-
-    Raises
-    ------
-    MisuseError
-        If there is no snapshot to start from.
-    FormatError, OSError
-        If a file is damaged, or cannot be read.
-    """
-    path = Path(path)
-    folder = path if path.is_dir() else path.parent
-    if path.is_dir():
-        path = _trace_in(path)
-        start = start or folder
-        if end is None and (folder / "kpageflags.end.npz").exists():
-            end = folder / "kpageflags.end.npz"
-    if start is None:
-        raise MisuseError(f"{path}: from which state? give a snapshot, or a folder that has one")
-    first = read_snapshot(start)
-    trace = read_trace(path, kernel or _release(folder, first))
-    if not len(trace):
-        raise FormatError("no event in the trace", str(path))
-    last = read_snapshot(end) if end is not None else None
-    if last is not None and [z.name for z in last.frames] != [z.name for z in first.frames]:
-        raise MisuseError(f"{end}: zones differ from those of {start}")
-    return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
-
-
-def _trace_in(folder: Path) -> Path:
-    """Return the trace of a folder."""
-    for name in _TRACES:
-        if (folder / name).exists():
-            return folder / name
-    raise FormatError(f"the folder has no trace: none of {', '.join(_TRACES)}", str(folder))
-
-
-def _release(folder: Path, snapshot: Snapshot) -> str | None:
-    """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
-    found = snapshot.meta.get("kernel")
-    if found is None and (folder / "meta.json").is_file():
-        import json
-
-        try:
-            found = json.loads((folder / "meta.json").read_text()).get("kernel")
-        except (ValueError, AttributeError) as error:
-            raise FormatError(f"no JSON object ({error})", str(folder / "meta.json")) from error
-    return found if isinstance(found, str) and found[:1].isdigit() else None
 
 
 class Reconstruction:
@@ -177,6 +66,7 @@ class Reconstruction:
         self.names = tuple(zone.name for zone in frames)
         self.max_page_order = frames[0].max_page_order
         self.trace = trace
+        self._start = frames
         self._follower = Follower(
             [(zone.start_pfn, len(zone.kinds)) for zone in frames], self.max_page_order, frames[0].pageblock_order
         )
@@ -220,6 +110,34 @@ class Reconstruction:
     def oddities(self) -> dict[str, int]:
         """What did not fit so far, by name."""
         return self._follower.oddities()
+
+    def frames(self) -> tuple[ZoneFrames, ...]:
+        """Return the zones at this moment as a recording of them would be.
+
+        Pages in use that were not before are anonymous if their requests were movable, else of the kernel; what was in
+        use at the start keeps its words.
+        """
+        found = []
+        for zone in self._start:
+            states = self._follower.states(self._index(zone.name))
+            free, new = (states & 7) == _FREE, (states & 7) >= _IN_USE
+            words = np.where(free, np.uint64(KPF.BUDDY), zone.flags & ~np.uint64(KPF.BUDDY))
+            words[(states & 7) == _PCP] = 0
+            words[new] = np.where(states[new] & _MOVABLE, np.uint64(_ANON), np.uint64(0))
+            found.append(
+                ZoneFrames.from_flags(
+                    zone.name,
+                    zone.start_pfn,
+                    words,
+                    max_page_order=zone.max_page_order,
+                    pageblock_order=zone.pageblock_order,
+                )
+            )
+        return tuple(found)
+
+    def save(self, path: str | Path) -> None:
+        """Write `frames` to a file that every command takes as a snapshot; its name must end in `.npz`."""
+        write_kpageflags(path, self.frames())
 
     def buddyinfo(self) -> str:
         """The text of /proc/buddyinfo at this moment."""

@@ -12,7 +12,7 @@ from ..errors import FormatError
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
 
-__all__ = ["TRACED_DTYPE", "TURN_DTYPE", "MatchedRequests", "TracedFlags", "match_trace", "requests_of"]
+__all__ = ["TRACED_DTYPE", "TURN_DTYPE", "MatchedRequests", "TracedFlags", "match_trace", "requests_of", "traced_span"]
 
 _MAX_PAGES = 1 << 31  # 8 TiB: PFNs further apart are damage, or need the zones
 
@@ -40,6 +40,8 @@ class MatchedRequests:
         See `requests_of`; those of before the trace (HELD) are among them.
     turns : ndarray[TURN_DTYPE]
         time_ns, request (index), kind (1 begins, 2 ends), in the order of the trace. HELD ones only end.
+    waiting : list of ndarray[int64]
+        By zone, PFNs of pages that the trace shows first when they leave a per-CPU list: they waited there.
     silent : int
         Frees of pages that some path without an event had allocated; they are left out.
     lost_frees : int
@@ -50,12 +52,15 @@ class MatchedRequests:
 
     requests: NDArray[np.void]
     turns: NDArray[np.void]
+    waiting: list[NDArray[np.int64]]
     silent: int = 0
     lost_frees: int = 0
     outside: int = 0
 
 
-def match_trace(trace: Trace, zones: Sequence[tuple[int, int]] | None = None) -> MatchedRequests:
+def match_trace(
+    trace: Trace, zones: Sequence[tuple[int, int]] | None = None, first_ns: int | None = None
+) -> MatchedRequests:
     """Match every allocation of a trace with its free.
 
     Parameters
@@ -63,6 +68,8 @@ def match_trace(trace: Trace, zones: Sequence[tuple[int, int]] | None = None) ->
     trace : Trace
     zones : sequence of (start_pfn, spanned_pages), optional
         Zones of the machine. Default: one from the lowest to the highest PFN of the trace.
+    first_ns : int, optional
+        Leave out what comes before the first event that is not earlier.
 
     Returns
     -------
@@ -78,13 +85,20 @@ def match_trace(trace: Trace, zones: Sequence[tuple[int, int]] | None = None) ->
     O(pages of the events). Memory: 4 bytes a page of the zones, 56 bytes an event.
     """
     if zones is None:
-        zones = [_span(trace)]
-    requests, turns, counts = match_requests(trace.events, zones)
-    return MatchedRequests(requests, turns, **counts)
+        zones = [traced_span(trace)]
+    first = 0 if first_ns is None else int(np.argmax(trace.events["time_ns"] >= first_ns))
+    requests, turns, waiting, counts = match_requests(trace.events[first:], zones)
+    return MatchedRequests(requests, turns, waiting, **counts)
 
 
-def _span(trace: Trace) -> tuple[int, int]:
-    """Return first PFN and length of what the trace touches."""
+def traced_span(trace: Trace) -> tuple[int, int]:
+    """Return first PFN and length of what a trace allocates and frees.
+
+    Raises
+    ------
+    FormatError
+        If that is more than 2**31 pages.
+    """
     events = trace.events
     pages = (events["event"] == EVENTS["mm_page_alloc"]) | (events["event"] == EVENTS["mm_page_free"])
     pfns = events["pfn"][pages & (events["pfn"] >= 0)]

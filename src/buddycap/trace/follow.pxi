@@ -197,6 +197,9 @@ cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil
         if e.arg:
             note_scan(w, e, e.arg)
         return
+    if e.event == EV_COMPACTION_BEGIN:
+        note_scan(w, e, 0)
+        return
     if e.event == EV_COMPACTION_END:
         end_scan(w, e.pid)
         return

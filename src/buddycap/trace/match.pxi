@@ -35,6 +35,7 @@ cdef packed struct turn_t:      # a request begins or ends
 cdef struct match_t:
     frames_t frames             # of which only the zones are used
     int32_t *unit               # of every page: its request + 1, 0 if nothing is known, DEAD_PAGE
+    uint8_t *waiting            # of every page: first seen when it left a per-CPU list
     int32_t *left               # of every request: pages not freed yet
     traced_t *request
     turn_t *turn
@@ -80,17 +81,30 @@ cdef void match_alloc(match_t *m, int64_t i, const event_t *e) noexcept nogil:
     for k in range(i, i + (<int64_t> 1 << e.order)):
         if m.unit[k] > 0:
             page_ends(m, m.unit[k], e)
+        elif m.unit[k] == 0:
+            m.waiting[k] = 1
         m.unit[k] = <int32_t> m.requests
+
+
+cdef void match_drain(match_t *m, int64_t i, const event_t *e) noexcept nogil:
+    cdef int64_t k
+    for k in range(i, i + (<int64_t> 1 << e.order)):
+        if m.unit[k] == 0:
+            m.waiting[k] = 1
+            m.unit[k] = DEAD_PAGE
 
 
 cdef void match_free(match_t *m, int64_t i, const event_t *e, int64_t start_ns) noexcept nogil:
     cdef int64_t k
     cdef int32_t unit = m.unit[i]
-    if unit == 0:
+    cdef int64_t unseen = 0
+    for k in range(i, i + (<int64_t> 1 << e.order)):
+        unseen += m.unit[k] == 0
+    if unseen == <int64_t> 1 << e.order:
         begin_request(m, e, start_ns, TRACED_HELD)
         m.request[m.requests - 1].lifetime_ns = max(<int64_t> 0, e.time_ns - start_ns)
         add_turn(m, e.time_ns, m.requests - 1, TURN_FREE)
-    elif unit == DEAD_PAGE:
+    elif unseen or unit == DEAD_PAGE:
         m.silent += 1
     for k in range(i, i + (<int64_t> 1 << e.order)):
         unit = m.unit[k]
@@ -105,7 +119,7 @@ cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
     cdef frame_zone_t *z
     cdef int64_t k, i
     for k in range(n):
-        if e[k].event != EV_ALLOC and e[k].event != EV_FREE:
+        if e[k].event != EV_ALLOC and e[k].event != EV_FREE and e[k].event != EV_PCPU_DRAIN:
             continue
         if e[k].event == EV_ALLOC and e[k].flags & FL_FAILED:
             begin_request(m, &e[k], e[k].time_ns, TRACED_FAILED)
@@ -120,12 +134,14 @@ cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
         i = z.base + e[k].pfn
         if e[k].event == EV_ALLOC:
             match_alloc(m, i, &e[k])
+        elif e[k].event == EV_PCPU_DRAIN:
+            match_drain(m, i, &e[k])
         else:
             match_free(m, i, &e[k], e[0].time_ns)
 
 
-cdef bint match_init(match_t *m, zones) except -1:
-    """Lay out the zones; the struct is zero before."""
+cdef int64_t match_init(match_t *m, zones) except -1:
+    """Lay out the zones, and return the number of their pages; the struct is zero before."""
     cdef int k
     cdef int64_t cells = 0
     if not 1 <= len(zones) <= MAX_FRAME_ZONES:
@@ -141,7 +157,7 @@ cdef bint match_init(match_t *m, zones) except -1:
     m.unit = <int32_t *> calloc(cells, sizeof(int32_t))
     if m.unit == NULL:
         raise MemoryError("no memory for so many pages")
-    return True
+    return cells
 
 
 def match_requests(const event_t[::1] events, zones):
@@ -158,6 +174,9 @@ def match_requests(const event_t[::1] events, zones):
         In the order in which the trace shows them.
     turns : ndarray[TURN_DTYPE]
         When each begins (kind 1) and ends (2), in the order of the trace; requests of before it only end.
+    waiting : list of ndarray[int64]
+        By zone, the PFNs of pages that were on a per-CPU list when the trace began, or had come to one without an
+        event: the trace shows them first when they leave it.
     counts : dict of int
         silent, lost_frees, outside.
     """
@@ -167,6 +186,7 @@ def match_requests(const event_t[::1] events, zones):
     cdef traced_t[::1] request
     cdef turn_t[::1] turn
     cdef int32_t[::1] left
+    cdef uint8_t[::1] waiting
     for k in range(n):
         room += events[k].event == EV_ALLOC or events[k].event == EV_FREE
         allocs += events[k].event == EV_ALLOC
@@ -177,11 +197,17 @@ def match_requests(const event_t[::1] events, zones):
     lefts = np.zeros(room + 1, np.int32)
     request, turn, left = requests, turns, lefts
     memset(&m, 0, sizeof(m))
-    match_init(&m, zones)
+    waits = np.zeros(match_init(&m, zones), np.uint8)
+    waiting = waits
+    m.waiting = &waiting[0]
     m.request, m.turn, m.left = &request[0], &turn[0], &left[0]
     if n:
         with nogil:
             match_events(&m, &events[0], n)
     free(m.unit)
-    return requests[:m.requests], turns[:m.turns], {
+    pages = []
+    for start, spanned in zones:
+        pages.append(np.flatnonzero(waits[:spanned]) + start)
+        waits = waits[spanned:]
+    return requests[:m.requests], turns[:m.turns], pages, {
         "silent": m.silent, "lost_frees": m.lost_frees, "outside": m.outside}

@@ -33,6 +33,8 @@ class WatchedRun:
         Its memory over time.
     requests : ndarray, shape (requests,)
         One record a request: `buddycap._world.RESULT_DTYPE`.
+    turns : ndarray, shape (turns,)
+        What the requests did: `buddycap._world.TURN_DTYPE`.
     zone : Zone
         Its memory at the end; `page` in `requests` counts from its first page.
     order : int
@@ -41,6 +43,7 @@ class WatchedRun:
 
     recorder: Recorder
     requests: NDArray[np.void]
+    turns: NDArray[np.void]
     zone: Zone
     order: int
 
@@ -97,6 +100,7 @@ def watch_run(
     if steps < 2:
         raise MisuseError(f"steps={steps}: at least 2 are wanted")
     zone, world = make_world(config, policy, seed, frames)
+    world.keep_turns()
     values = config.parameters(warm=frames is not None)
     expected = values["request_start_ns"] + values["requests"] * values["request_period_ns"]
     recorder = Recorder(max_cells=max_cells, owner_shift=_TASK_SHIFT, owner_name=owner_name)
@@ -118,4 +122,4 @@ def watch_run(
             progress(step + 1, steps)
     if len(recorder.moments) < steps:
         look()
-    return WatchedRun(recorder, world.results(), zone, config.order)
+    return WatchedRun(recorder, world.results(), world.turns(), zone, config.order)

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .._world import WAITS
 from ..flags import MigrateType
 from .ftrace import page_alloc, trace_line
 from .perfetto import Timeline
@@ -11,6 +15,10 @@ from .runs import WatchedRun
 __all__ = ["PATHS", "add_counters", "run_timeline", "trace_of_requests"]
 
 PATHS = ("none", "low watermark", "min watermark", "no watermark", "captured", "after reclaim", "last try", "failed")
+
+_DONE = WAITS.index("done")
+_WAIT_NAMES = {"congestion": "congestion_wait", "writeback": "synchronous wait for writeback"}
+_NO_FACTS = ("start_ns", "latency_ns", "path", "page")
 
 
 def add_counters(timeline: Timeline, recorder: Recorder) -> None:
@@ -38,30 +46,58 @@ def run_timeline(run: WatchedRun) -> Timeline:
     Returns
     -------
     Timeline
-        A slice for each request, with a slice inside it when it had to reclaim; the huge pages held, as a counter; and
-        the counters of memory.
+        For each requester a slice for each request, and inside it what it did: direct reclaim, congestion_wait, waiting
+        for a page under writeback (synchronous lumpy reclaim), holding a captured block, queueing. As counters, the
+        huge pages obtained, and what was recorded of memory.
     """
     timeline = Timeline()
-    held = 0
-    for row in run.requests[run.requests["start_ns"].argsort(kind="stable")]:
+    done = run.turns[run.turns["wait"] == _DONE]
+    tasks = dict(
+        zip(zip(done["request_ns"].tolist(), done["end_ns"].tolist(), strict=True), done["task"].tolist(), strict=True)
+    )
+    first = min(tasks.values(), default=0)
+    ends: dict[str, int] = {}
+    for row in run.requests:  # in order of their ends
         start, end = int(row["start_ns"]), int(row["start_ns"] + row["latency_ns"])
         path = PATHS[int(row["path"])] if 0 <= row["path"] < len(PATHS) else str(row["path"])
-        facts = {
-            name: int(row[name]) for name in row.dtype.names if name not in ("start_ns", "latency_ns", "path", "page")
-        }
+        facts = {name: int(row[name]) for name in row.dtype.names if name not in _NO_FACTS}
         pfn = int(row["page"]) + run.zone.start_pfn if row["page"] >= 0 else -1
-        timeline.slice("requests", f"order {run.order}: {path}", start, end, category="request", pfn=pfn, **facts)
-        if row["scanned"]:
-            name = f"direct reclaim, {int(row['sync_passes'])} synchronous passes"
-            timeline.slice(
-                "requests", name, start, end, category="reclaim", scanned=facts["scanned"], freed=facts["freed"]
-            )
-    ends = run.requests["start_ns"] + run.requests["latency_ns"]
-    for k in ends.argsort(kind="stable"):
-        held += int(run.requests["page"][k] >= 0)
-        timeline.counter("huge pages held", int(ends[k]), held, unit="huge pages")
+        track = _track(tasks.get((start, end), first), first)
+        # A requester that is late begins while the work of its last request is still being accounted for.
+        begin = max(start, ends.get(track, 0))
+        timeline.slice(track, f"order {run.order}: {path}", begin, end, category="request", pfn=pfn, **facts)
+        ends[track] = end
+    _add_turns(timeline, run.turns, first)
+    got = run.requests[run.requests["page"] >= 0]
+    for k, time in enumerate(np.sort(got["start_ns"] + got["latency_ns"]).tolist(), start=1):
+        timeline.counter("huge pages obtained", time, k, unit="huge pages")
     add_counters(timeline, run.recorder)
     return timeline
+
+
+def _track(task: int, first: int) -> str:
+    """Return the name of a requester's track."""
+    return f"requester {task - first + 1}"
+
+
+def _add_turns(timeline: Timeline, turns: NDArray[np.void], first: int) -> None:
+    """Add what the requests did, and the spans in which they held captured blocks."""
+    before: dict[int, dict[str, int]] = {}
+    for row in turns:
+        turn = {name: int(row[name]) for name in row.dtype.names}
+        track = _track(turn["task"], first)
+        last = before.get(turn["task"])
+        if last and last["request_ns"] == turn["request_ns"]:
+            if WAITS[last["wait"]] == "queue":
+                timeline.slice(track, "queue", last["work_end_ns"], turn["start_ns"], category="wait")
+            if last["holding"]:
+                timeline.slice(track, "holds a captured block", last["work_end_ns"], turn["start_ns"], category="hold")
+        if turn["work_end_ns"] > turn["start_ns"]:
+            timeline.slice(track, "direct reclaim", turn["start_ns"], turn["work_end_ns"], category="reclaim")
+        if turn["end_ns"] > turn["work_end_ns"]:
+            name = _WAIT_NAMES.get(WAITS[turn["wait"]], WAITS[turn["wait"]])
+            timeline.slice(track, name, turn["work_end_ns"], turn["end_ns"], category="wait")
+        before[turn["task"]] = turn
 
 
 def trace_of_requests(run: WatchedRun) -> Iterator[str]:

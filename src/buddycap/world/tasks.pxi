@@ -63,6 +63,8 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     cdef step_t step
     cdef int sync_passes = t.request.scan.sync_passes
     cdef int wait = request_step(&w.m, &t.request, w.p.budget_pages, &step)
+    cdef int64_t begin = w.now + t.busy_ns
+    cdef int64_t worked
     cdef int64_t wait_ns = 0
     cdef int answer = 1
     while wait == WAIT_CONSULT and answer > 0:
@@ -70,6 +72,7 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
         if answer > 0:
             wait = request_answer(&w.m, &t.request, answer, w.p.budget_pages, &step)
     t.busy_ns += step_price(w, &step)
+    worked = w.now + t.busy_ns
     drain_events(w, t)
     if wait == WAIT_DONE:
         t.in_request = 0
@@ -77,6 +80,8 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     else:
         wait_ns = pause(w, t, id, &step)
     count_waits(t, sync_passes, wait, wait_ns)
+    if w.keep_turns and t.want == WANT_HUGE:
+        note_turn(w, t, id, begin, worked, wait, wait_ns)
     return wait == WAIT_DONE
 
 
@@ -339,3 +344,4 @@ cdef void world_free(world_t *w) noexcept nogil:
     free(w.stamp)
     free(w.block_stamp)
     free(w.result)
+    free(w.turn)

@@ -1,0 +1,82 @@
+"""The free lists of a stopped machine, read out of its memory: a JSON file that says which blocks each list held.
+
+An object with `zones`, a list of objects: `name`, `start_pfn`, `spanned`, `free` (for every order and migratetype the
+PFNs of the list, head first), `pcp` (for every CPU an object whose `lists` hold PFNs). Other keys are left alone. Such
+a state knows exactly what is free; of the other pages it knows nothing.
+"""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormatError
+from .kpageflags import KPF, ZoneFrames
+from .snapshot import Snapshot
+
+__all__ = ["read_list_state"]
+
+_MAX_BYTES = 1 << 28
+_MAX_PAGES = 1 << 28
+
+
+def read_list_state(path: str | Path) -> Snapshot:
+    """Read the free lists of a stopped machine.
+
+    Parameters
+    ----------
+    path : str or Path
+        JSON, plain or gzip.
+
+    Returns
+    -------
+    Snapshot
+        Free pages and free blocks per order; all other pages count as the kernel's.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged, or a block lies outside its zone, is not aligned or overlaps another.
+    OSError
+        If it cannot be read.
+    """
+    data = Path(path).read_bytes()
+    try:
+        if data[:2] == b"\x1f\x8b":
+            unpack = zlib.decompressobj(31)
+            data = unpack.decompress(data, _MAX_BYTES)
+            if not unpack.eof:
+                raise FormatError("cut, or too large", str(path))
+        state = json.loads(data)
+        zones = [_zone(zone) for zone in state["zones"]]
+    except FormatError:
+        raise
+    except (zlib.error, gzip.BadGzipFile, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        raise FormatError(f"no state of free lists ({type(error).__name__}: {error})", str(path)) from error
+    if not zones:
+        raise FormatError("no zone", str(path))
+    frames = tuple(sorted((frames for frames, _ in zones), key=lambda zone: zone.start_pfn))
+    counts = {frames.name: count for frames, count in zones}
+    return Snapshot(str(path), frames, counts, counts)
+
+
+def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:
+    """Build one zone: its pages, and its free blocks per order."""
+    name, start, spanned = str(zone["name"]), int(zone["start_pfn"]), int(zone["spanned"])
+    if not (0 < spanned <= _MAX_PAGES and 0 <= start < 1 << 52 and 1 <= len(zone["free"]) <= 15):
+        raise ValueError(f"no zone of {spanned} pages starts at PFN {start}")
+    words = np.zeros(spanned, np.uint64)
+    counts = []
+    for order, lists in enumerate(zone["free"]):
+        blocks = [int(pfn) for one in lists for pfn in one]
+        counts.append(len(blocks))
+        for pfn in blocks:
+            first, end = pfn - start, pfn - start + (1 << order)
+            if pfn % (1 << order) or first < 0 or end > spanned or words[first:end].any():
+                raise ValueError(f"block {pfn} of order {order} does not fit into zone {name}")
+            words[first:end] = KPF.BUDDY
+    frames = ZoneFrames.from_flags(name, start, words, max_page_order=len(counts) - 1, section_pages=0)
+    return frames, tuple(counts)

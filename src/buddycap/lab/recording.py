@@ -1,0 +1,157 @@
+"""A recording: a trace with the snapshots around it, from files or from a folder as a whole."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FormatError, MisuseError
+from ..formats.kpageflags import KPF, SECTION_PAGES, ZoneFrames
+from ..formats.liststate import read_list_state
+from ..formats.snapshot import Snapshot, read_snapshot
+from ..formats.tracefile import Trace, read_trace
+from .requests import traced_span
+
+__all__ = ["Recording", "bare_recording", "open_recording"]
+
+_MARK = "buddycap: snapshot "
+_TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A trace with the snapshots around it.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in reports.
+    trace : Trace
+    start : Snapshot
+    end : Snapshot or None
+
+    Notes
+    -----
+    The moments of the snapshots are marks in the trace, `buddycap: snapshot start begin`, `... end begin` and
+    `... end kpageflags done`; without them the whole trace lies between the two.
+    """
+
+    name: str
+    trace: Trace
+    start: Snapshot
+    end: Snapshot | None = None
+
+    @property
+    def zones(self) -> list[tuple[int, int]]:
+        """First PFN and length of every zone."""
+        return [(zone.start_pfn, len(zone.kinds)) for zone in self.start.frames]
+
+    @property
+    def first_ns(self) -> int:
+        """When the start snapshot began to be read."""
+        times = self.trace.events["time_ns"]
+        mark = self.trace.mark_ns(_MARK + "start begin")
+        return int(times[0]) if mark is None else mark
+
+    @property
+    def end_ns(self) -> tuple[int, int]:
+        """When the end snapshot began to be read, and when its pages had been."""
+        last = int(self.trace.events["time_ns"].max())
+        begin = self.trace.mark_ns(_MARK + "end begin")
+        done = self.trace.mark_ns(_MARK + "end kpageflags done")
+        begin = last if begin is None else begin
+        return begin, max(begin, last if done is None else done)
+
+
+def open_recording(
+    path: str | Path, start: str | Path | None = None, end: str | Path | None = None, kernel: str | None = None
+) -> Recording:
+    """Read a trace and the snapshots that belong to it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A trace; or a folder with a trace (`trace.txt`, also .gz or .zst, or `trace.bct`) and `kpageflags.start.npz`,
+        perhaps `kpageflags.end.npz`, with the texts of /proc beside them. Or with `state.start.json.gz`, the free
+        lists of a stopped machine, and `state.end.json.gz`.
+    start, end : str or Path, optional
+        Snapshots; those of the folder if not given.
+    kernel : str, optional
+        Release of the recorded kernel; that of the snapshot if not given.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    MisuseError
+        If there is no snapshot to start from.
+    FormatError, OSError
+        If a file is damaged, or cannot be read.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    if path.is_dir():
+        path = _trace_in(path)
+        start = start or _beside(folder, "start") or folder
+        end = end or _beside(folder, "end")
+    if start is None:
+        raise MisuseError(f"{path}: from which state? give a snapshot, or a folder that has one")
+    first = _read_state(start)
+    trace = read_trace(path, kernel or _release(folder, first))
+    if not len(trace):
+        raise FormatError("no event in the trace", str(path))
+    last = _read_state(end) if end is not None else None
+    if last is not None and [z.name for z in last.frames] != [z.name for z in first.frames]:
+        raise MisuseError(f"{end}: zones differ from those of {start}")
+    return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
+
+
+def _beside(folder: Path, when: str) -> Path | None:
+    """Return the snapshot of a folder."""
+    names = (f"kpageflags.{when}.npz", f"state.{when}.json.gz", f"state.{when}.json")
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def _read_state(path: str | Path) -> Snapshot:
+    """Read a snapshot, or the free lists of a stopped machine."""
+    return read_list_state(path) if str(path).endswith((".json", ".json.gz")) else read_snapshot(path)
+
+
+def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
+    """Read a trace without snapshots: one zone that holds its PFNs, all of it free.
+
+    Raises
+    ------
+    FormatError, OSError
+        As `open_recording`.
+    """
+    trace = read_trace(path, kernel)
+    if not len(trace):
+        raise FormatError("no event in the trace", str(path))
+    first, pages = traced_span(trace)
+    first -= first % SECTION_PAGES
+    pages = -(-pages // SECTION_PAGES + 1) * SECTION_PAGES
+    zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
+    return Recording(Path(path).name, trace, Snapshot("", (zone,)))
+
+
+def _trace_in(folder: Path) -> Path:
+    """Return the trace of a folder."""
+    for name in _TRACES:
+        if (folder / name).exists():
+            return folder / name
+    raise FormatError(f"the folder has no trace: none of {', '.join(_TRACES)}", str(folder))
+
+
+def _release(folder: Path, snapshot: Snapshot) -> str | None:
+    """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
+    found = snapshot.meta.get("kernel")
+    if found is None and (folder / "meta.json").is_file():
+        try:
+            found = json.loads((folder / "meta.json").read_text()).get("kernel")
+        except (ValueError, AttributeError) as error:
+            raise FormatError(f"no JSON object ({error})", str(folder / "meta.json")) from error
+    return found if isinstance(found, str) and found[:1].isdigit() else None

@@ -1,0 +1,274 @@
+"""Replay a recorded trace of the page allocator: follow its pages from a snapshot and compare the end (reconstruction),
+and serve its requests by the simulated allocator under other rules (what-if).
+
+TRACE is text of tracefs, trace-cmd or perf script (plain, .gz, .zst), a converted trace, or a folder that holds
+trace.txt.gz and kpageflags.start.npz, perhaps kpageflags.end.npz, with the texts of /proc beside them.
+
+  buddycap replay FOLDER                                   reconstruct, compare with the end
+  buddycap replay FOLDER --what-if policy=v3 --what-if policy=v3,min_free=262144
+  buddycap replay trace.txt --from snapshot.npz --timeline frag.csv --plot frag.png
+  buddycap replay trace.txt --convert trace.bct            once; loads at memory speed from then on
+
+Keys of --what-if: policy, min_free (KiB), pageblock_order, max_page_order, empty (yes: from empty memory), direct (yes:
+every request above order 0 may reclaim), cpus, seed. docs/replay.md says how to record, and how to read the report.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MisuseError
+from ..formats.tracefile import convert_trace, load_trace
+from ..formats.tracetext import EVENTS, TraceReport
+from ..lab.progress import Progress
+from ..lab.recording import Recording, bare_recording, open_recording
+from ..lab.replay import EndReport, Reconstruction, reconstruct
+from ..lab.requests import MatchedRequests, TracedFlags, match_trace
+from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
+from ..lab.whatif import WhatIf, WhatIfResult, what_if
+
+__all__ = ["add_arguments", "command"]
+
+MOST_SAMPLES = 100_000
+_ODDITIES = {
+    "alloc_of_free": "allocations of pages whose removal from the free lists was not seen",
+    "alloc_of_used": "allocations of pages that were in use: their free is missing",
+    "free_of_free": "frees of free pages: they had been taken without an event",
+    "free_of_pcp": "frees of pages from a per-CPU list: allocated in bulk, without an event",
+    "take_of_used": "pages taken from the free lists that were in use: a free or drain is missing",
+    "take_of_held": "pages taken from the free lists that had come there without an event: memory that grew",
+    "drain_of_free": "drains of pages that were free",
+    "drain_of_used": "drains of pages that were in use: their free is missing",
+    "outside": "events outside of every zone: left out",
+    "unaligned": "events whose PFN does not fit their order: left out",
+    "isolated_other": "ranges in which compaction took another number of pages than were free",
+    "fast_isolated": "pages that compaction took without saying which",
+    "lost": "places where events were lost",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments of `buddycap replay`."""
+    parser.add_argument("trace", metavar="TRACE", help="trace, converted trace, or folder of a recording")
+    parser.add_argument(
+        "--from", dest="start", metavar="SNAPSHOT", help="state before the trace (a folder has its own)"
+    )
+    parser.add_argument("--end", metavar="SNAPSHOT", help="state after it, to compare with")
+    parser.add_argument(
+        "--kernel", metavar="RELEASE", help="kernel that was recorded, such as 3.10; else told by the data"
+    )
+    parser.add_argument(
+        "--what-if",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,...",
+        help="serve the requests anew; may be repeated",
+    )
+    parser.add_argument("--samples", type=int, default=101, metavar="N", help="moments of the time line (default: 101)")
+    parser.add_argument("--order", type=int, default=HUGE_ORDER, metavar="N", help="order of the indices (default: 9)")
+    parser.add_argument("--timeline", metavar="FILE.csv", help="write the time line; what-ifs get FILE.1.csv and so on")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the time lines (needs matplotlib)")
+    parser.add_argument("--at", type=float, metavar="SECONDS", help="with --save: so long after the start")
+    parser.add_argument("--save", metavar="FILE.npz", help="write the reconstructed pages, for `buddycap map`")
+    parser.add_argument("--convert", metavar="FILE", help="write the trace in the binary form, and do nothing else")
+    parser.add_argument("--seed", type=int, default=0, help="of what-ifs: order of the LRU lists (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run `buddycap replay`."""
+    if not 1 <= args.samples <= MOST_SAMPLES:
+        raise MisuseError(f"--samples {args.samples}: allowed range is 1..{MOST_SAMPLES}")
+    if not 0 <= args.order <= 14:
+        raise MisuseError(f"--order {args.order}: allowed range is 0..14")
+    if args.convert:
+        return _convert(args)
+    whats = [_parse(text, args.seed) for text in args.what_if]
+    bare = args.start is None and not Path(args.trace).is_dir()
+    recording = bare_recording(args.trace, args.kernel) if bare else open_recording(
+        args.trace, args.start, args.end, args.kernel
+    )  # fmt: skip
+    _warn(recording.trace.report)
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    if bare and not all(what.empty for what in whats):
+        raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
+    moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
+    timeline, end = None, None
+    odd: dict[str, int] = {}
+    with Progress(len(moments) * (len(whats) + (not bare)), "moments") as progress:
+        if not bare:
+            timeline, end, odd = reconstruct(recording, args.samples, step=progress.step)
+        results = [what_if(recording, what, moments, matched=matched, step=progress.step) for what in whats]
+    _write_files(args, recording, timeline, results)
+    if args.json:
+        print(json.dumps(_as_dict(recording, matched, timeline, end, odd, results, args.order)))
+        return 0
+    _print_head(recording, matched)
+    if timeline is not None:
+        _print_reconstruction(end, odd)
+    _print_lines(timeline, results, args.order)
+    _print_failures(results)
+    return 0
+
+
+def _parse(text: str, seed: int) -> WhatIf:
+    """Read the value of --what-if."""
+    words = text.split(",")
+    return WhatIf.parse(words if any(word.startswith("seed=") for word in words) else [*words, f"seed={seed}"])
+
+
+def _convert(args: argparse.Namespace) -> int:
+    """Write the binary form."""
+    report = convert_trace(args.trace, args.convert, args.kernel)
+    size = Path(args.convert).stat().st_size
+    load_trace(args.convert)
+    _warn(report)
+    if args.json:
+        print(json.dumps({"file": args.convert, "bytes": size, "report": report.as_dict()}))
+    else:
+        print(f"{args.convert}: {report.events} events of {report.lines} lines, {size / (1 << 20):.1f} MiB")
+    return 0
+
+
+def _warn(report: TraceReport) -> None:
+    """Say what a reader of results should know."""
+    for line in report.warnings():
+        print(f"buddycap: warning: {line}", file=sys.stderr)
+
+
+def _write_files(
+    args: argparse.Namespace, recording: Recording, timeline: Timeline | None, results: list[WhatIfResult]
+) -> None:
+    """Write what was asked for."""
+    lines = ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
+    if args.timeline:
+        path = Path(args.timeline)
+        for k, (_, line) in enumerate(lines):
+            line.write_csv(path if k == 0 else path.with_suffix(f".{k}{path.suffix}"), args.order)
+    if args.plot:
+        from .fragmentation import draw_timelines
+
+        draw_timelines(args.plot, lines, args.order, recording.name)
+    if args.save:
+        if timeline is None:
+            raise MisuseError("--save: without a snapshot (--from) there is nothing to reconstruct")
+        memory = Reconstruction(recording.trace, recording.start, recording.first_ns)
+        seconds = 1e9 if args.at is None else args.at
+        memory.follow(min(recording.first_ns + int(seconds * 1e9), recording.end_ns[0]))
+        memory.save(args.save)
+
+
+def _as_dict(
+    recording: Recording,
+    matched: MatchedRequests,
+    timeline: Timeline | None,
+    end: EndReport | None,
+    odd: dict[str, int],
+    results: list[WhatIfResult],
+    order: int,
+) -> dict[str, Any]:
+    """Return everything for --json."""
+    return {
+        "name": recording.name,
+        "trace": recording.trace.report.as_dict(),
+        "seconds": round((recording.end_ns[0] - recording.first_ns) / 1e9, 6),
+        "requests": _counts(matched),
+        "reconstruction": None
+        if timeline is None
+        else {
+            "end": None if end is None else end.as_dict(),
+            "oddities": odd,
+            "zones": timeline.summary(order),
+        },
+        "what_if": [result.as_dict() for result in results],
+    }
+
+
+def _counts(matched: MatchedRequests) -> dict[str, int]:
+    """Return how many requests there are of each sort."""
+    flags = matched.requests["flags"]
+    found = {flag.name.lower(): int(((flags & int(flag)) != 0).sum()) for flag in TracedFlags if flag.name}
+    found["begun"] = len(flags) - found["held"]
+    return found | {"silent": matched.silent, "lost_frees": matched.lost_frees, "outside": matched.outside}
+
+
+def _print_head(recording: Recording, matched: MatchedRequests) -> None:
+    """Print what the trace is."""
+    report, counts = recording.trace.report, _counts(matched)
+    kernel = f", kernel {report.kernel}" if report.kernel else ""
+    seconds = (recording.end_ns[0] - recording.first_ns) / 1e9
+    print(f"{recording.name}: {len(recording.trace)} events in {seconds:.2f} s, {report.kind}{kernel}")
+    events = np.bincount(recording.trace.events["event"], minlength=32)
+    names = {code: name.removeprefix("mm_") for name, code in reversed(EVENTS.items())}
+    print("  " + ", ".join(f"{events[code]} {names[code]}" for code in np.argsort(-events).tolist() if events[code]))
+    print(
+        f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
+        f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
+    )
+
+
+def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
+    """Print how good the reconstruction is."""
+    print("reconstruction")
+    if end is None:
+        print("  no snapshot of the end to compare with")
+    else:
+        print(
+            f"  wrong pages {end.wrong} of {end.changed} that changed; {end.moving} more changed while the end was read"
+        )
+        for row in end.causes:
+            print(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
+        print(f"  free blocks against buddyinfo: sum of differences {end.error}, {end.error_unfollowed} without replay")
+        for name, gap in end.differences.items():
+            if any(gap):
+                print(f"    {name}: " + ", ".join(f"order {k}: {n:+d}" for k, n in enumerate(gap) if n))
+    for name, count in odd.items():
+        if count:
+            print(f"  {count} {_ODDITIES[name]}")
+
+
+def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: int) -> None:
+    """Print the state at the end, reconstruction and what-ifs side by side."""
+    lines = ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
+    if not lines:
+        return
+    tables = [(label, line.summary(order)) for label, line in lines]
+    width = max(14, *(len(label) + 2 for label, _ in tables))
+    for zone in lines[0][1].names:
+        print(f"{'zone ' + zone:<28}" + "".join(f"{label:>{width}}" for label, _ in tables))
+        rows: list[tuple[str, list[Any]]] = [
+            ("free pages", [table[zone]["free_pages"] for _, table in tables]),
+            (f"unusable index, order {order}", [table[zone]["unusable"] / 1000 for _, table in tables]),
+            ("  mean over the time", [round(table[zone]["unusable_mean"] / 1000, 4) for _, table in tables]),
+            (f"extfrag index, order {order}", [table[zone]["extfrag"] / 1000 for _, table in tables]),
+            ("mixed pageblocks", [table[zone]["mixed_pageblocks"] for _, table in tables]),
+        ]
+        most = max(len(table[zone]["nr_free"]) for _, table in tables)
+        for k in range(most):
+            cells = [table[zone]["nr_free"] for _, table in tables]
+            rows.append((f"free blocks of order {k}", [cell[k] if k < len(cell) else "" for cell in cells]))
+        for name, values in rows:
+            print(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
+
+
+def _print_failures(results: list[WhatIfResult]) -> None:
+    """Print what requests got."""
+    for result in results:
+        print(f"{result.what.label}: {result.operations} operations", end="")
+        if result.left_out:
+            print(f", {result.left_out} requests are larger than the largest block", end="")
+        print()
+        for order, (asked, failed, recorded) in enumerate(
+            zip(result.asked, result.failed, result.failed_recorded, strict=True)
+        ):
+            if failed or recorded:
+                print(f"  order {order}: {failed} of {asked} requests failed; {recorded} on the recorded machine")
+        if result.reclaimed:
+            costs = ", ".join(
+                f"{name} {n}" for name, n in result.costs.items() if name in ("scanned", "freed", "captured")
+            )
+            print(f"  {result.reclaimed} requests reclaimed directly: {costs}")
