@@ -34,6 +34,7 @@ EVENTS = {name: code for name, code in EVENT_NAMES.items() if code != EVENT_NAME
 
 _CHUNK_BYTES = 1 << 19
 _CHUNK_EVENTS = 1 << 13
+_ZSTD_BYTES = 1 << 15
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _REASONS = {
     "no_head": "no '[cpu] time: event:'",
@@ -155,7 +156,7 @@ def _open(path: str | Path) -> IO[bytes]:
                 import zstandard
             except ImportError:
                 raise FormatError("zstd needs 'pip install buddycap[zstd]', or unpack it first", str(path)) from None
-            return _closing(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True), file)
+            return _Unzstd(file, zstandard.ZstdDecompressor())  # type: ignore[return-value]
     except BaseException:
         file.close()
         raise
@@ -175,6 +176,38 @@ def _closing(inner: Any, file: IO[bytes]) -> IO[bytes]:
             super().close()
 
     return Both()  # type: ignore[return-value]
+
+
+class _Unzstd(io.RawIOBase):
+    """Frames of zstd, one after the other; one that is cut is an error, which the library's own reader does not see."""
+
+    def __init__(self, file: IO[bytes], decompressor: Any) -> None:
+        super().__init__()
+        self._file = file
+        self._decompressor = decompressor
+        self._frame: Any = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Return what the next piece holds, however much that is."""
+        while True:
+            packed = self._file.read(_ZSTD_BYTES)
+            if not packed:
+                if self._frame is not None and not self._frame.eof:
+                    raise EOFError("the last frame has no end")
+                return b""
+            found = b""
+            while packed:
+                if self._frame is None or self._frame.eof:
+                    self._frame = self._decompressor.decompressobj()
+                found += self._frame.decompress(packed)
+                packed = self._frame.unused_data if self._frame.eof else b""
+            if found:
+                return found
+
+    def close(self) -> None:
+        """Close the file below."""
+        self._file.close()
+        super().close()
 
 
 class TraceReader:

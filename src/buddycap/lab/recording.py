@@ -106,6 +106,9 @@ def open_recording(
     last = _read_state(end) if end is not None else None
     if last is not None and [z.name for z in last.frames] != [z.name for z in first.frames]:
         raise MisuseError(f"{end}: zones differ from those of {start}")
+    if last is not None and last.frames[0].max_page_order != first.frames[0].max_page_order:
+        theirs, ours = (snapshot.frames[0].max_page_order + 1 for snapshot in (last, first))
+        raise FormatError(f"free blocks of {theirs} orders, those of the start are of {ours}", last.file)
     return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
 
 

@@ -413,7 +413,7 @@ class _Run:
         results, costs = self.machine.run(ops)
         self.pfn[start:stop][keep] = results["pfn"]
         for name in costs.dtype.names or ():
-            if name != "op":
+            if name not in ("op", "capture_largest"):
                 self.costs[name] = self.costs.get(name, 0) + int(costs[name].sum())
         self.reclaimed += int((ops["op"][costs["op"]] == int(RequestOp.ALLOC)).sum()) if len(costs) else 0
         self._follow(ops, results["pfn"], self.stream.requests["migratetype"][self.stream.request[start:stop][keep]])

@@ -26,7 +26,7 @@ cdef enum:              # what happened to a page in a state that the rules do n
     ODD_OUTSIDE                 # of every zone
     ODD_UNALIGNED
     ODD_ISOLATED_OTHER          # events of compaction whose count differs from the free pages of their range
-    ODD_FAST_ISOLATED           # pages taken without saying which
+    ODD_FAST_ISOLATED           # pages taken without saying which, and not found out
     ODD_LOST
     NR_ODDS
 
@@ -125,12 +125,20 @@ cdef void end_scan(follow_t *w, int32_t pid) noexcept nogil:
         scan[0] = w.scan[w.nr_scans]
 
 
-cdef void isolate_block(follow_t *w, frame_zone_t *z, int64_t i, int how) noexcept nogil:
-    """Compaction takes the whole free block around a page."""
+cdef int64_t isolate_block(follow_t *w, frame_zone_t *z, int64_t i, int how) noexcept nogil:
+    """Compaction takes the whole free block around a page; its pages."""
     cdef int order = covering_order(&w.frames, i)
     i &= ~((<int64_t> 1 << order) - 1)
     cut_block(&w.frames, z, i, order, order)
     set_pages(&w.frames, z, i, order, PAGE_ISOLATED | TYPE_MOVABLE, how)
+    return <int64_t> 1 << order
+
+
+cdef void found_pages(follow_t *w, scan_t *scan, int64_t pages) noexcept nogil:
+    """Some of the pages of a fast isolation are known now."""
+    pages = min(pages, scan.taken)
+    scan.taken -= pages
+    w.odd[ODD_FAST_ISOLATED] -= pages
 
 
 cdef void follow_isolation(follow_t *w, const event_t *e) noexcept nogil:
@@ -155,7 +163,7 @@ cdef void follow_isolation(follow_t *w, const event_t *e) noexcept nogil:
             w.odd[ODD_ISOLATED_OTHER] += 1
             note_scan(w, e, 0)
             return
-        scan.taken = 0
+        found_pages(w, scan, scan.taken)
         how = BY_GUESSED_ISOLATION
     i = z.base + e.pfn
     while i < end:
@@ -170,7 +178,7 @@ cdef void follow_free(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e,
     if w.nr_scans and w.frames.state[i] & PAGE_STATE == PAGE_FREE:
         scan = scan_of(w, e.pid)
         if scan != NULL and scan.low <= e.pfn < scan.high:      # it gives back what it did not need
-            isolate_block(w, z, i, BY_GUESSED_ISOLATION)
+            found_pages(w, scan, isolate_block(w, z, i, BY_GUESSED_ISOLATION))
     if w.frames.state[i] & PAGE_STATE == PAGE_PCP:
         w.odd[ODD_FREE_OF_PCP] += 1
     if remove_free(&w.frames, z, i, order):

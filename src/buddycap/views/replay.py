@@ -46,7 +46,7 @@ _ODDITIES = {
     "outside": "events outside of every zone: left out",
     "unaligned": "events whose PFN does not fit their order: left out",
     "isolated_other": "ranges in which compaction took another number of pages than were free",
-    "fast_isolated": "pages that compaction took without saying which",
+    "fast_isolated": "pages that compaction took, and the trace does not tell which",
     "lost": "places where events were lost",
 }
 
