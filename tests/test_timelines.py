@@ -1,6 +1,7 @@
 """Do time lines say what the run did: Perfetto traces, trace text, CSV; and `buddycap map` as a command?"""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import pytest
 
 from buddycap import OP_DTYPE, POLICIES, MigrateType, MisuseError, Zone
 from buddycap.cli import main
-from buddycap.formats.tracetext import EVENTS, TraceReader
+from buddycap.formats.kpageflags import KPF, ZoneFrames
+from buddycap.formats.snapshot import Snapshot
+from buddycap.formats.tracefile import Trace
+from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceReader
 from buddycap.lab.config import StudyConfig
-from buddycap.views.ftrace import ftrace_text, page_alloc, stream_events, trace_line
+from buddycap.lab.recording import Recording
+from buddycap.views.ftrace import ftrace_text, page_alloc, page_free, stream_events, trace_line
 from buddycap.views.perfetto import Timeline
+from buddycap.views.replays import replay_timeline, watch_replay
 from buddycap.views.runs import watch_run
 from buddycap.views.timelines import PATHS, run_timeline, trace_of_requests
 
@@ -222,6 +228,67 @@ class TestTraceText:
         assert np.count_nonzero(events["event"] == EVENTS["mm_vmscan_direct_reclaim_end"]) == reclaims
 
 
+def recorded_events(*rows):
+    """Events of a trace: (name, time, pfn, order, migratetype, pid)."""
+    events = np.zeros(len(rows), EVENT_DTYPE)
+    for event, (name, *values) in zip(events, rows, strict=True):
+        event["event"] = EVENTS[name]
+        for field, value in zip(("time_ns", "pfn", "order", "migratetype", "pid"), values, strict=False):
+            event[field] = value
+    return events
+
+
+class TestReplay:
+    def test_the_map_follows_the_trace(self):
+        words = np.full(1024, KPF.BUDDY, np.uint64)
+        words[:2] = KPF.SLAB
+        zone = ZoneFrames.from_flags("DMA", 0, words)
+        events = recorded_events(
+            ("mm_page_alloc_zone_locked", 1000, 4, 0, MigrateType.MOVABLE),
+            ("mm_page_alloc", 1001, 4, 0, MigrateType.MOVABLE),
+            ("mm_page_alloc_zone_locked", 2000, 2, 0, MigrateType.UNMOVABLE),
+            ("mm_page_alloc", 2001, 2, 0, MigrateType.UNMOVABLE),
+            ("mm_page_free", 3000, 4, 0),
+            ("mm_vmscan_direct_reclaim_begin", 3100, -1, 9, 255, 7),
+            ("mm_vmscan_direct_reclaim_end", 3600, -1, 0, 255, 7),
+            ("mm_page_free", 4000, 2, 0),
+            ("mm_page_pcpu_drain", 5000, 4, 0, MigrateType.MOVABLE),
+        )
+        recording = Recording("test", Trace(events), Snapshot("", (zone,)))
+        watched = watch_replay(recording, steps=5)
+        times = [moment.time_ns for moment in watched.recorder.moments]
+        assert times == [0, 1000, 2000, 3000, 4000]
+        counts = [moment.counts[0] for moment in watched.recorder.moments]
+        assert counts[0] == {"free_huge": 512, "free": 509, "pcp": 1, "slab": 2}
+        assert counts[1] == {"free_huge": 512, "free": 508, "pcp": 1, "slab": 2, "movable": 1}
+        assert counts[2] == {"free_huge": 512, "free": 508, "pcp": 1, "slab": 2, "unmovable": 1}
+        assert counts[4] == {"free_huge": 512, "free": 509, "pcp": 1, "slab": 2}
+        for page_map in watched.maps:
+            free = sum(blocks << order for order, blocks in enumerate(page_map.nr_free))
+            assert free == page_map.counts()["free"] + page_map.counts()["free_huge"]
+        _, found = decoded(replay_timeline(watched).encode())
+        assert well_nested(found) == {"pid 7": ["direct reclaim"]}
+        assert lasted(found, "direct reclaim") == 500
+        with pytest.raises(MisuseError, match="steps=1"):
+            watch_replay(recording, steps=1)
+
+    def test_as_a_command(self, tmp_path, capsys):
+        shutil.copy(DATA / "kpageflags.dma.npz", tmp_path / "kpageflags.start.npz")
+        lines = [
+            trace_line(1_000_000, "mm_page_alloc_zone_locked", f"{page_free(512, 9)} migratetype=1 percpu_refill=1"),
+            trace_line(1_001_000, "mm_page_alloc", page_alloc(512, 9, MigrateType.MOVABLE)),
+            trace_line(9_000_000, "mm_page_free", page_free(3000, 0)),
+        ]
+        (tmp_path / "trace.txt").write_text(ftrace_text(lines))
+        out = [tmp_path / "r.html", tmp_path / "r.csv", tmp_path / "r.pftrace"]
+        words = [word for path in out for word in ("-o", str(path))]
+        assert main(["map", "--replay", str(tmp_path), "--steps", "3", *words]) == 0
+        assert "r.pftrace: " in capsys.readouterr().out
+        assert len(out[1].read_text().splitlines()) == 4
+        assert main(["map", "--replay", str(tmp_path), "-o", str(tmp_path / "r.trace")]) == 2
+        assert ".trace is written of a run" in capsys.readouterr().err
+
+
 class TestCommand:
     def test_a_file_on_the_terminal(self, capsys):
         assert main(["map", str(DATA / "kpageflags.dma.npz")]) == 0
@@ -254,8 +321,8 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            ([], "SOURCE and --run"),
-            (["x", "--run", "x86_64"], "SOURCE and --run"),
+            ([], "SOURCE, --run and --replay"),
+            (["x", "--run", "x86_64"], "SOURCE, --run and --replay"),
             ([str(DATA / "kpageflags.dma.npz"), "-o", "x.jpg"], "must end in"),
             ([str(DATA / "kpageflags.dma.npz"), "-o", "x.pftrace"], "--run"),
             ([str(DATA / "kpageflags.dma.npz"), "--zone", "Normal"], "has DMA"),

@@ -103,7 +103,7 @@ class NpzReader:
         ----------
         name : str
         min_items : int
-            An array that is shorter, by 4 Mi items at most, is made so long.
+            An array that is shorter, by 4 Mi items at most, is made so long; others are left as they are.
         padding : int
             Value of the items behind the end.
 
@@ -191,9 +191,7 @@ class NpzReader:
 
     def _data(self, name: str, member: IO[bytes], size: int, min_bytes: int) -> bytearray:
         """Read exactly `size` bytes and the end of the member, where its checksum is verified."""
-        if min_bytes > size + _MAX_PADDING_BYTES:
-            raise self._error(f"{name}: {size} bytes, {min_bytes} expected")
-        data = bytearray(max(size, min_bytes))
+        data = bytearray(max(size, min_bytes if min_bytes <= size + _MAX_PADDING_BYTES else 0))
         view = memoryview(data)
         done = 0
         while done < size:

@@ -102,8 +102,13 @@ class Snapshot:
                 f"{kinds['FREE']} free in {int(zone.nr_free.sum())} blocks"
             )
             told = self.zoneinfo[zone.name].pages["present"] if zone.name in self.zoneinfo else present
+            spanned = self.zoneinfo[zone.name].pages["spanned"] if zone.name in self.zoneinfo else len(zone.kinds)
+            if spanned != len(zone.kinds):
+                lines.append(f"  the zone spans {spanned} pages: those at its end were not recorded")
             if told > present:
-                lines.append(f"  zoneinfo counts {told} pages present: the kernel has not initialised the rest yet")
+                lines.append(
+                    f"  zoneinfo counts {told} pages present: the rest was not initialised yet, or not recorded"
+                )
             elif told < present:
                 lines.append(f"  zoneinfo counts {told} pages present: small holes, whose place was not recorded")
             if zone.name not in differences:
@@ -228,7 +233,7 @@ def _texts_beside(source: Path) -> dict[str, tuple[str, str]]:
     """Return the texts that lie beside `kpageflags<suffix>.npz`, and their paths."""
     match = re.fullmatch(r"kpageflags(.*)\.npz", source.name)
     texts = {}
-    for name in TEXTS if match else ():
+    for name in (name for name in TEXTS if match and name != "meminfo"):
         path = source.with_name(name + match[1]) if match else source
         if path.exists():
             texts[name] = (read_text(path, lambda text, _: text), str(path))
@@ -271,7 +276,8 @@ def _zone(
     start_pfn = npz.scalar(member + "_start_pfn")
     spanned = _spanned(told, name, start_pfn, source)
     words: NDArray[np.uint64] = npz.array(member, spanned, KPF.NOPAGE)
-    if spanned and len(words) != spanned:
+    own = RESERVED_PREFIX + "version" in npz.names
+    if spanned and (len(words) > spanned or (own and len(words) < spanned)):
         raise FormatError(f"{name}: {len(words)} pages, but zoneinfo says {spanned}", file=str(source))
     if not len(words) or not 0 <= start_pfn <= (1 << 52) - len(words):
         raise FormatError(f"no zone of {len(words)} pages starts at PFN {start_pfn}", file=str(source))

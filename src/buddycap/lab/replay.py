@@ -103,6 +103,11 @@ class Reconstruction:
         found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & np.uint8(7)
         return found
 
+    def movable(self, zone: str) -> NDArray[np.bool_]:
+        """Which pages of a zone are known to be movable, as long as they are in use: ndarray[bool], shape (pages,)."""
+        found: NDArray[np.bool_] = (self._follower.states(self._index(zone)) & _MOVABLE) != 0
+        return found
+
     def causes(self, zone: str) -> NDArray[np.uint8]:
         """What made the pages of a zone what they are: numbers of `CAUSES`, ndarray[uint8]."""
         return self._follower.causes(self._index(zone))

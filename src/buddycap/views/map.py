@@ -1,12 +1,12 @@
 """Draw the map of memory: what every page is.
 
 SOURCE is a snapshot (`buddycap snapshot`), a recording of /proc/kpageflags or its folder, or a zone that `Zone.save`
-wrote. Without a source, --run starts a run of the experiment and watches it. The map appears on the terminal; with -o
-it goes into files instead, and the name says what is wanted:
+wrote. Without a source, --run starts a run of the experiment and watches it, and --replay follows a recorded trace from
+its snapshot. The map appears on the terminal; with -o it goes into files instead, and the name says what is wanted:
 
   .png     a picture, one pageblock a row, with a legend
   .html    a report: one file, with a time slider over the run
-  .pftrace a time line for ui.perfetto.dev (of a run)
+  .pftrace a time line for ui.perfetto.dev (of a run or a replay)
   .trace   the requests as the kernel's trace text (of a run)
   .csv     free blocks per order and fragmentation indices over time
 """
@@ -22,13 +22,17 @@ from typing import Any
 from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
 from ..lab.config import preset_config
+from ..lab.progress import Progress
+from ..lab.recording import open_recording
 from ..lab.run import frames_from_recording
 from ..machine import PRESETS, parse_pages
 from ..policy import find_policy
 from .ftrace import ftrace_text
 from .pagemap import PageMap, read_maps
+from .perfetto import Timeline
 from .picture import map_png
 from .record import MAX_CELLS, Recorder
+from .replays import WatchedReplay, replay_timeline, watch_replay
 from .report import html_report
 from .runs import WatchedRun, watch_run
 from .terminal import terminal_map, wants_colour
@@ -48,23 +52,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, metavar="PAGES", help="pages in a row of a picture (default: a pageblock)")
     parser.add_argument("--title", help="title of a picture or report")
     parser.add_argument("--run", choices=sorted(PRESETS), metavar="PRESET", help="watch a run: x86_64 or ppc64")
+    parser.add_argument("--replay", metavar="PATH", help="follow a trace: a folder with snapshot and trace")
     parser.add_argument("--memory", default="1GiB", help="memory of the run (default: 1GiB)")
     parser.add_argument("--from", dest="start", metavar="FILE", help="snapshot that the run starts from")
     parser.add_argument("--policy", default="v3", help="capture policy of the run (default: v3)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the run (default: 1)")
-    parser.add_argument("--steps", type=int, default=50, help="moments to record of the run (default: 50)")
+    parser.add_argument("--steps", type=int, default=50, help="moments to record (default: 50)")
     parser.add_argument("--cells", type=int, default=MAX_CELLS, help="cells of the report's map (default: 2^18)")
     parser.add_argument("--json", action="store_true", help="print the pages of every kind as one JSON object")
 
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap map`."""
-    if bool(args.source) == bool(args.run):
-        raise MisuseError("one of SOURCE and --run is wanted")
+    if sum(map(bool, (args.source, args.run, args.replay))) != 1:
+        raise MisuseError("one of SOURCE, --run and --replay is wanted")
     unknown = [name for name in args.out if Path(name).suffix not in _WRITERS]
     if unknown:
         raise MisuseError(f"-o {unknown[0]}: the name must end in {', '.join(_WRITERS)}")
-    drawing = _watched(args) if args.run else _drawn(args)
+    drawing = _watched(args) if args.run else _replayed(args) if args.replay else _drawn(args)
     for name in args.out:
         content = _WRITERS[Path(name).suffix](drawing)
         Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -78,7 +83,7 @@ def command(args: argparse.Namespace) -> int:
 
 
 class _Drawing:
-    """What there is to draw: maps, and for reports a recorder; of a run also the run."""
+    """What there is to draw: maps, and for reports a recorder; and what it was that was watched."""
 
     def __init__(
         self,
@@ -86,25 +91,32 @@ class _Drawing:
         maps: tuple[PageMap, ...],
         recorder: Recorder,
         title: str,
-        run: WatchedRun | None,
+        watched: WatchedRun | WatchedReplay | None = None,
     ) -> None:
-        self.maps, self.recorder, self.run = maps, recorder, run
+        self.maps, self.recorder = maps, recorder
         self.title = args.title or title
         self.width = args.width
-        self.facts = {"policy": args.policy, "seed": str(args.seed)} if run else {}
+        self.facts = {"policy": args.policy, "seed": str(args.seed)} if args.run else {}
+        self._watched = watched
 
-    def watched(self) -> WatchedRun:
+    def timeline(self) -> Timeline:
+        """Return the time line, or refuse."""
+        if isinstance(self._watched, WatchedReplay):
+            return replay_timeline(self._watched)
+        return run_timeline(self.run(".pftrace"))
+
+    def run(self, suffix: str) -> WatchedRun:
         """Return the run, or refuse."""
-        if self.run is None:
-            raise MisuseError("-o: .pftrace and .trace are written of a run; see --run")
-        return self.run
+        if not isinstance(self._watched, WatchedRun):
+            raise MisuseError(f"-o: {suffix} is written of a run; see --run")
+        return self._watched
 
 
 _WRITERS: dict[str, Callable[[_Drawing], bytes | str]] = {
     ".png": lambda d: map_png(d.maps, width=d.width, title=d.title),
     ".html": lambda d: html_report(d.recorder, title=d.title, facts=d.facts),
-    ".pftrace": lambda d: run_timeline(d.watched()).encode(),
-    ".trace": lambda d: ftrace_text(trace_of_requests(d.watched())),
+    ".pftrace": lambda d: d.timeline().encode(),
+    ".trace": lambda d: ftrace_text(trace_of_requests(d.run(".trace"))),
     ".csv": lambda d: d.recorder.csv(),
 }
 
@@ -120,7 +132,7 @@ def _drawn(args: argparse.Namespace) -> _Drawing:
     recorder = Recorder(max_cells=args.cells)
     if any(Path(name).suffix in (".html", ".csv") for name in args.out):
         recorder.add_maps(maps, 0)
-    return _Drawing(args, maps, recorder, str(args.source), None)
+    return _Drawing(args, maps, recorder, str(args.source))
 
 
 def _watched(args: argparse.Namespace) -> _Drawing:
@@ -128,23 +140,22 @@ def _watched(args: argparse.Namespace) -> _Drawing:
     frames: ZoneFrames | None = frames_from_recording(args.start, args.zone) if args.start else None
     pages = len(frames.kinds) if frames else parse_pages(args.memory, "memory")
     config, policy = preset_config(args.run, pages), find_policy(args.policy)
-    show = sys.stderr.isatty()
-    try:
+    with Progress(args.steps, "moments") as progress:
         run = watch_run(
-            config,
-            policy,
-            args.seed,
-            steps=args.steps,
-            frames=frames,
-            max_cells=args.cells,
-            progress=_bar if show else None,
+            config, policy, args.seed, steps=args.steps, frames=frames, max_cells=args.cells, step_done=progress.step
         )
-    finally:
-        print("\r\x1b[K" if show else "", end="", file=sys.stderr, flush=True)
     size = f"{pages / 2**18:g} GiB"
     place = f"{frames.name} zone of {args.start}" if frames else f"{size}, {config.preset}"
     maps = (PageMap.of_zone(run.zone, run.recorder.zones[0].name),)
     return _Drawing(args, maps, run.recorder, f"{place}, policy {policy.name}, seed {args.seed}", run)
+
+
+def _replayed(args: argparse.Namespace) -> _Drawing:
+    """Return the drawing of a trace."""
+    recording = open_recording(args.replay, args.start)
+    with Progress(args.steps, "moments") as progress:
+        watched = watch_replay(recording, steps=args.steps, max_cells=args.cells, step_done=progress.step)
+    return _Drawing(args, watched.maps, watched.recorder, str(args.replay), watched)
 
 
 def _facts(page_map: PageMap) -> dict[str, Any]:
@@ -155,9 +166,3 @@ def _facts(page_map: PageMap) -> dict[str, Any]:
         "nr_free": page_map.nr_free,
         "kinds": page_map.counts(),
     }
-
-
-def _bar(done: int, total: int) -> None:
-    """Draw a progress bar on a terminal."""
-    filled = 40 * done // total
-    print(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done}/{total} moments", end="", file=sys.stderr, flush=True)

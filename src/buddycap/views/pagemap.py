@@ -1,8 +1,9 @@
 """What a map of memory shows: one byte a page, the same for simulated zones and for recorded ones.
 
 The byte says what the page is and the order of its block, so that pictures, counts and the hover of the report all come
-from one array. `KINDS` is the legend: names, texts, colours. The colours keep apart for eyes without red or green
-cones (tests/unit/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one
+from one array. Allocated pages of a simulated zone that are on no list go by the type of their pageblock, those of a
+replay by that of their request. `KINDS` is the legend: names, texts, colours. The colours keep apart for eyes without
+red or green cones (tests/unit/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one
 of a pair inactive.
 """
 
@@ -62,10 +63,10 @@ KINDS = (
     Kind("huge", "huge page, or as large a block", "400ca0", "H"),
     Kind("offline", "given back to the hypervisor", "cfadda", "o"),
     Kind("hwpoison", "faulty", "ff0523", "!"),
-    Kind("unmovable", "allocated, in an unmovable pageblock", "222222", "U"),
-    Kind("reclaimable", "allocated, in a reclaimable pageblock", "0e5859", "R"),
-    Kind("movable", "allocated, in a movable pageblock", "761f0c", "M"),
-    Kind("other", "allocated, in a pageblock of another type", "99b99b", "E"),
+    Kind("unmovable", "allocated, unmovable", "222222", "U"),
+    Kind("reclaimable", "allocated, reclaimable", "0e5859", "R"),
+    Kind("movable", "allocated, movable", "761f0c", "M"),
+    Kind("other", "allocated, in another pageblock", "99b99b", "E"),
 )
 
 # Codes: below 32 the number of a kind; then, by the order of the block in the low bits, free blocks, captured ones, and

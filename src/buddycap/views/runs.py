@@ -69,7 +69,7 @@ def watch_run(
     steps: int = 50,
     frames: ZoneFrames | None = None,
     max_cells: int = MAX_CELLS,
-    progress: Callable[[int, int], None] | None = None,
+    step_done: Callable[[], None] | None = None,
 ) -> WatchedRun:
     """Run the experiment once and record its memory, at the start, at regular times, and at the end.
 
@@ -84,7 +84,7 @@ def watch_run(
         Memory of a real machine to start from.
     max_cells : int
         Of the map of each moment.
-    progress : callable (done, all), optional
+    step_done : callable, optional
         Called after each moment.
 
     Returns
@@ -118,8 +118,8 @@ def watch_run(
         if done and step < steps - 1:
             break
         look()
-        if progress:
-            progress(step + 1, steps)
+        if step_done:
+            step_done()
     if len(recorder.moments) < steps:
         look()
     return WatchedRun(recorder, world.results(), world.turns(), zone, config.order)

@@ -1,0 +1,133 @@
+"""A recorded trace, watched: the recorder sees the machine's memory at regular times of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import MisuseError
+from ..formats.kpageflags import PageKind, ZoneFrames
+from ..formats.tracefile import Trace
+from ..formats.tracetext import EVENTS
+from ..lab.recording import Recording
+from ..lab.replay import Reconstruction
+from .pagemap import KINDS, PageMap
+from .perfetto import Timeline
+from .record import MAX_CELLS, Recorder
+from .timelines import add_counters
+
+__all__ = ["WatchedReplay", "replay_timeline", "watch_replay"]
+
+_CODE = {kind.name: number for number, kind in enumerate(KINDS)}
+_HELD, _FREE, _PCP, _USED, _ISOLATED = range(5)
+_SPANS = {
+    "direct reclaim": ("mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end"),
+    "compaction": ("mm_compaction_begin", "mm_compaction_end"),
+    "kswapd": ("mm_vmscan_kswapd_wake", "mm_vmscan_kswapd_sleep"),
+}
+
+
+@dataclass(frozen=True)
+class WatchedReplay:
+    """What a trace showed.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        The machine's memory over time; the trace's clock, from 0 on.
+    maps : tuple of PageMap
+        The zones at the end.
+    trace : Trace
+    first_ns : int, ns
+        When it began, by the trace's clock.
+    """
+
+    recorder: Recorder
+    maps: tuple[PageMap, ...]
+    trace: Trace
+    first_ns: int
+
+
+def watch_replay(
+    recording: Recording,
+    *,
+    steps: int = 50,
+    max_cells: int = MAX_CELLS,
+    step_done: Callable[[], None] | None = None,
+) -> WatchedReplay:
+    """Follow a trace from its start snapshot and record the memory at regular times.
+
+    Parameters
+    ----------
+    recording : Recording
+        See `buddycap.lab.replay.open_recording`.
+    steps : int, at least 2
+        Moments, the first at the start snapshot, the last at the end snapshot or the last event.
+    max_cells, step_done
+        As for `buddycap.views.runs.watch_run`.
+
+    Returns
+    -------
+    WatchedReplay
+
+    Raises
+    ------
+    MisuseError
+        If there are fewer than two steps.
+    """
+    if steps < 2:
+        raise MisuseError(f"steps={steps}: at least 2 are wanted")
+    memory = Reconstruction(recording.trace, recording.start, recording.first_ns)
+    recorder = Recorder(max_cells=max_cells)
+    first, last = recording.first_ns, recording.end_ns[0]
+    maps: tuple[PageMap, ...] = ()
+    for step in range(steps):
+        now = first + (last - first) * step // (steps - 1)
+        memory.follow(now)
+        maps = tuple(_map_of(memory, frames) for frames in recording.start.frames)
+        recorder.add_maps(maps, now - first, f"{memory.done} events")
+        if step_done:
+            step_done()
+    return WatchedReplay(recorder, maps, recording.trace, first)
+
+
+def _map_of(memory: Reconstruction, start: ZoneFrames) -> PageMap:
+    """Return the map of a zone at a moment: pages that no event has touched are what the snapshot says."""
+    states = memory.states(start.name)
+    kinds = start.kinds.copy()
+    kinds[states == _FREE] = PageKind.FREE
+    kinds[(states != _FREE) & (start.kinds == PageKind.FREE)] = PageKind.KERNEL
+    page_map = PageMap.of_frames(replace(start, kinds=kinds))
+    used = states == _USED
+    movable = memory.movable(start.name)
+    page_map.codes[states == _PCP] = _CODE["pcp"]
+    page_map.codes[used & movable] = _CODE["movable"]
+    page_map.codes[used & ~movable] = _CODE["unmovable"]
+    page_map.codes[states == _ISOLATED] = _CODE["off_lru"]
+    return replace(page_map, nr_free=tuple(memory.nr_free(start.name).tolist()))
+
+
+def replay_timeline(watched: WatchedReplay) -> Timeline:
+    """Return the time line of a replay.
+
+    Returns
+    -------
+    Timeline
+        Slices for direct reclaim, compaction and kswapd, as far as the trace has these events, a track for each task;
+        and the counters of memory.
+    """
+    timeline = Timeline()
+    events = watched.trace.events
+    for name, (begin, end) in _SPANS.items():
+        chosen = events[
+            np.isin(events["event"], (EVENTS[begin], EVENTS[end])) & (events["time_ns"] >= watched.first_ns)
+        ]
+        open_since: dict[int, int] = {}
+        for event in chosen:
+            pid, time = int(event["pid"]), int(event["time_ns"]) - watched.first_ns
+            if event["event"] == EVENTS[begin]:
+                open_since.setdefault(pid, time)
+            elif pid in open_since:
+                timeline.slice(f"pid {pid}", name, open_since.pop(pid), time, category="reclaim")
+    add_counters(timeline, watched.recorder)
+    return timeline
