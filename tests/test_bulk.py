@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from buddycap import Machine, MigrateType, MisuseError, PageFlags, Zone
 
-LARGE = 64  # batches from here on are done in bulk
+LARGE = 128  # batches from here on are done in bulk, if they are dense
 TYPES = (MigrateType.UNMOVABLE, MigrateType.RECLAIMABLE, MigrateType.MOVABLE)
 HARMLESS = (PageFlags.DIRTY, PageFlags.REFERENCED, PageFlags.DIRTY | PageFlags.MMAP)
 

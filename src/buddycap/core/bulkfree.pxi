@@ -16,8 +16,8 @@
 # A capture takes free and captured buddies alike and needs no such care.
 
 cdef enum:
-    BULK_MIN = 64               # smaller batches are done by singles,
-    BULK_SPARSE = 32            # and so are those that name less than one page in so many of the span they cover
+    BULK_MIN = 128              # smaller batches are done by singles,
+    BULK_SPARSE = 6             # and so are those that name less than one page in so many of the span they cover
     PREFETCH_BLOCKS = 12        # how far ahead singles ask for what they will touch
     LIST_AHEAD = 24             # and step 4
     PG_NEW = PG_SEEN | PG_FREE  # a page of a new block of the order in the low nibble, between steps 3 and 4
