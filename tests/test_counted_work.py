@@ -121,7 +121,7 @@ WORKLOADS = {
     "free at random": lambda: since(full(), lambda zone: zone.free_many(shuffled(PAGES))),
     "free a random half": lambda: since(full(), lambda zone: zone.free_many(shuffled(PAGES)[: PAGES // 2])),
     "free in two batches": lambda: since(full(), free_in_two_batches),
-    "free blocks of order 3": lambda: since(empty(), lambda zone: zone.free_many(zone.alloc_many(PAGES // 8, 3), 3)),
+    "free blocks of order 1": lambda: since(empty(), lambda zone: zone.free_many(zone.alloc_many(PAGES // 2, 1), 1)),
     "allocate a merged zone": lambda: since(empty(), lambda zone: zone.alloc_many(PAGES)),
     "allocate a fragmented half": lambda: since(fragmented(), lambda zone: zone.alloc_many(PAGES // 2)),
     "fall back to another type": lambda: since(fragmented(), lambda zone: zone.alloc_many(PAGES // 4, 0, 0)),
