@@ -1,0 +1,51 @@
+// Memory that has been in use, for a simulator: an image file mapped copy-on-write, so that starting costs nothing.
+#ifndef AGED_MEMORY_HPP
+#define AGED_MEMORY_HPP
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "buddycap.h"
+#include "buddycap_mmap.h"
+
+class AgedMemory {
+public:
+    // Maps FILE of `buddycap image make`.  The file is not changed; every process has memory of its own.
+    explicit AgedMemory(const std::string &file) {
+        int status = bc_map_image(file.c_str(), BC_IMAGE_TRUST, &map);
+        if (status != BC_OK)
+            throw std::runtime_error(file + ": " + bc_status_text(status));
+    }
+    AgedMemory(AgedMemory &&other) noexcept : map(std::exchange(other.map, bc_mapping{})) {}
+    AgedMemory(const AgedMemory &) = delete;
+    AgedMemory &operator=(const AgedMemory &) = delete;
+    ~AgedMemory() { bc_unmap_image(&map); }
+
+    bc_zone *zone() const { return map.zone; }
+
+    // First frame of 2^order contiguous ones, or -1.
+    std::int64_t alloc(int order, int migratetype = BC_MOVABLE) {
+        std::int64_t pfn = bc_alloc(zone(), order, migratetype, nullptr);
+        return pfn >= 0 ? pfn : -1;
+    }
+
+    // A wrong free is a fault of the simulator: say so at once.
+    void free(std::int64_t pfn, int order) {
+        int status = bc_free(zone(), pfn, order, nullptr);
+        if (status != BC_OK)
+            throw std::logic_error("frame " + std::to_string(pfn) + ": " + bc_status_text(status));
+    }
+
+    bc_stats stats() const {
+        bc_stats stats;
+        bc_stats_get(zone(), &stats);
+        return stats;
+    }
+
+private:
+    bc_mapping map{};
+};
+
+#endif
