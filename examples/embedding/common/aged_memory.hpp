@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 #include "buddycap.h"
 #include "buddycap_mmap.h"
@@ -14,16 +13,16 @@ class AgedMemory {
 public:
     // Maps FILE of `buddycap image make`.  The file is not changed; every process has memory of its own.
     explicit AgedMemory(const std::string &file) {
-        int status = bc_map_image(file.c_str(), BC_IMAGE_TRUST, &map);
-        if (status != BC_OK)
+        int status;
+        mapped = bc_map_image(bc_get_api(), file.c_str(), BC_IMAGE_TRUST, &bytes, &status);
+        if (mapped == nullptr)
             throw std::runtime_error(file + ": " + bc_status_text(status));
     }
-    AgedMemory(AgedMemory &&other) noexcept : map(std::exchange(other.map, bc_mapping{})) {}
     AgedMemory(const AgedMemory &) = delete;
     AgedMemory &operator=(const AgedMemory &) = delete;
-    ~AgedMemory() { bc_unmap_image(&map); }
+    ~AgedMemory() { munmap(mapped, bytes); }
 
-    bc_zone *zone() const { return map.zone; }
+    bc_zone *zone() const { return mapped; }
 
     // First frame of 2^order contiguous ones, or -1.
     std::int64_t alloc(int order, int migratetype = BC_MOVABLE) {
@@ -45,7 +44,8 @@ public:
     }
 
 private:
-    bc_mapping map{};
+    bc_zone *mapped;
+    std::uint64_t bytes;
 };
 
 #endif

@@ -2,7 +2,8 @@
 //!
 //! Replaces: a `Vec` or `BTreeSet` of free frame numbers.  Gains: the same zone as everywhere else, bit for bit.
 //!
-//!     rustc -O main.rs $(buddycap embed --rustc) && ./main IMAGE.img
+//!     lib=$(dirname $(buddycap embed --library))
+//!     rustc -O main.rs -L native=$lib -l buddycap -C link-arg=-Wl,-rpath,$lib && ./main IMAGE
 
 use std::ffi::{c_char, c_int, c_void, CStr};
 
