@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from sourcelint import ROOT
 
 EXAMPLES = ROOT / "examples" / "embedding"
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
+
+ROW = re.compile(r"^\| \[\w+\]\((\w+)/([\w.]+)\) \|.*?\| (\d+) \|", re.M)
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -97,7 +100,7 @@ def test_rust(image, tmp_path):
 
 @needs_compiler
 def test_gem5_recipe(image, tmp_path, monkeypatch):
-    """With stand-ins for gem5's own modules: the object takes the addresses, and its pool works on the script's zone."""
+    """With stand-ins for gem5's modules: the object takes the addresses, and its pool works on the script's zone."""
     params = types.SimpleNamespace(UInt64=lambda text: "UInt64", Int=lambda value, text: value)
     for name, module in (
         ("m5", types.ModuleType("m5")),
@@ -126,3 +129,13 @@ def test_gem5_recipe(image, tmp_path, monkeypatch):
     pool_so.pool_free(pool)
     zone.check()
     assert zone.nr_free_pages == free
+
+
+def test_the_page_counts_lines():
+    rows = ROW.findall((EXAMPLES / "README.md").read_text())
+    assert len(rows) == 6
+    for folder, file, lines in rows:
+        sources = [EXAMPLES / folder / file]
+        if folder == "gem5":
+            sources += [EXAMPLES / folder / "BuddyPool.py", EXAMPLES / folder / "buddy_pool.hh"]
+        assert sum(len(source.read_text().splitlines()) for source in sources) == int(lines), folder

@@ -64,7 +64,7 @@ class Frames:
 
 
 def alloc_pages(env, machine, order, gfp, page_us=0.5, write_ms=4.0):
-    """Allocate on a whole machine: a process of its own, in which reclaim takes time.  `pfn = yield from alloc_pages(...)`."""
+    """Allocate on a whole machine, where reclaim takes time: `pfn = yield from alloc_pages(...)`."""
     with machine.request(order, gfp) as request:
         while True:
             step = request.step(max_pages=32)
