@@ -134,3 +134,11 @@ def test_an_image_and_another_manifest(tmp_path, capsys):
         (tmp_path / "a.img.json").write_text(text)
         assert main(["image", "info", str(image)]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_recorded_load_ages_memory_too(tmp_path, capsys):
+    arguments = ["--load", "tests/data/load/compile-50000.npz", "--memory", "256MiB", "--seconds", "21"]
+    assert main(["image", "make", *arguments, "-o", str(tmp_path / "x.img")]) == 0
+    assert main(["image", "make", *arguments[2:], "-o", str(tmp_path / "y.img")]) == 0
+    assert (tmp_path / "x.img").read_bytes() != (tmp_path / "y.img").read_bytes()
+    assert json.loads((tmp_path / "x.img.json").read_text())["load"] == arguments[1]

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from .._core import Zone
-from .._world import World
 from ..errors import MisuseError
 from ..flags import GFP
 from ..formats.contents import pageblock_contents
@@ -16,13 +15,12 @@ from ..formats.kpageflags import ZoneFrames
 from ..machine import Machine
 from ..policy import POLICIES, CapturePolicy
 from .config import StudyConfig
-from .parameters import PAGES_4GIB
-from .run import study_zone
+from .load import Load
+from .run import make_world
 
 __all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "make_room", "measure", "reach"]
 
 _SECOND_NS = 1_000_000_000
-_NEVER_NS = 1 << 61
 _EVENTS = 500  # performed between two looks at the clock
 _HUGE_ORDER = 9  # 2 MiB: what targets speak of, whatever the machine's own huge page
 _FIRST_S = 5.0
@@ -121,8 +119,6 @@ class Recipe:
     Parameters
     ----------
     name, description : str
-    builds : float
-        Build processes at work, for 4 GiB of memory; 0: as the config says.
     changes : mapping
         Fields of `StudyConfig` that differ from the preset's.
     seconds : float, s
@@ -135,22 +131,10 @@ class Recipe:
 
     name: str
     description: str = ""
-    builds: float = 0
     changes: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = _FIRST_S
     targets: Sequence[Target] = ()
     free_permille: int = 0
-
-    def applied(self, config: StudyConfig) -> StudyConfig:
-        """Return a configuration with the recipe's changes.
-
-        Examples
-        --------
-        >>> RECIPES["hostile"].applied(StudyConfig(memory_pages=1 << 21)).builds
-        40
-        """
-        builds = {"builds": max(1, round(self.builds * config.memory_pages / PAGES_4GIB))} if self.builds else {}
-        return config.replace(**builds, **self.changes)
 
 
 def _targets(*texts: str) -> tuple[Target, ...]:
@@ -162,16 +146,14 @@ _NAMED = (
     Recipe(
         "desktop",
         "a minute of one build in a large page cache; half of the memory free, much of it still in huge pages",
-        builds=1,
-        changes={"unmovable_permille": 20, "kernel_rate_hz": 50},
+        {"builds_4gib": 1, "unmovable_permille": 20, "kernel_rate_hz": 50},
         seconds=60,
         free_permille=500,
     ),
     Recipe(
         "server",
         "busy, full of page cache and slab; a quarter of the memory free and few huge pages left in it",
-        builds=5,
-        changes={"warmup_slab_permille": 200},
+        {"builds_4gib": 5, "warmup_slab_permille": 200},
         seconds=60,
         targets=_targets("unusable>=700"),
         free_permille=250,
@@ -179,8 +161,7 @@ _NAMED = (
     Recipe(
         "fragmented",
         "kernel pages all over the memory; nine tenths of what is free are unusable for huge pages",
-        builds=10,
-        changes={"unmovable_permille": 130},
+        {"builds_4gib": 10, "unmovable_permille": 130},
         seconds=20,
         targets=_targets("unusable>=900"),
         free_permille=400,
@@ -188,8 +169,7 @@ _NAMED = (
     Recipe(
         "hostile",
         "kernel pages wherever one looks; hardly a huge page to be had, however much is reclaimed",
-        builds=20,
-        changes={"unmovable_permille": 220},
+        {"builds_4gib": 20, "unmovable_permille": 220},
         seconds=20,
         targets=_targets("unusable>=980"),
         free_permille=500,
@@ -200,7 +180,13 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe
 
 
 def age(
-    config: StudyConfig, seed: int, seconds: float, policy: CapturePolicy = POLICIES["none"], zone: Zone | None = None
+    config: StudyConfig,
+    seed: int,
+    seconds: float,
+    *,
+    policy: CapturePolicy = POLICIES["none"],
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
 ) -> Zone:
     """Let the load of the experiment run on a machine, without any request for huge pages.
 
@@ -212,8 +198,10 @@ def age(
         Simulated time.
     policy : CapturePolicy, optional
         Of the load's own allocations of higher order.
-    zone : Zone, optional
-        Memory to go on with; it is changed. Without, that of the config's machine after boot.
+    frames : ZoneFrames, optional
+        Memory of a real machine to begin with.
+    load : Load, optional
+        A recorded load in place of the builds.
 
     Returns
     -------
@@ -226,13 +214,10 @@ def age(
     >>> zone.check(), zone.nr_free_pages < zone.present_pages
     (None, True)
     """
-    warm = zone is not None
-    zone = study_zone(config, seed) if zone is None else zone
-    if seconds > 0:
-        world = World(zone, policy, {**config.parameters(warm=warm), "request_start_ns": _NEVER_NS}, seed)
-        while world.now_ns < seconds * _SECOND_NS:
-            world.run(_EVENTS)
-        del world
+    zone, world = make_world(config, policy, seed, frames, load, requests=False)
+    while world.now_ns < seconds * _SECOND_NS:
+        world.run(_EVENTS)
+    del world
     for cpu in range(zone.cpus):
         zone.drain_pages(cpu=cpu)
     return zone
@@ -295,6 +280,7 @@ def reach(
     *,
     limit_s: float = 600,
     frames: ZoneFrames | None = None,
+    load: Load | None = None,
     progress: Callable[[float, dict[str, int]], None] | None = None,
 ) -> Aged:
     """Age a machine until it looks as a recipe wants it.
@@ -309,6 +295,8 @@ def reach(
         Longest simulated time to try.
     frames : ZoneFrames, optional
         Memory of a real machine to begin with.
+    load : Load, optional
+        A recorded load in place of the builds.
     progress : callable, optional
         Called with the time and the measures of each attempt.
 
@@ -328,10 +316,10 @@ def reach(
     >>> aged.seconds, aged.measures["unusable"], aged.missed
     (0, 0, ())
     """
-    config = recipe.applied(config)
+    config = config.replace(**recipe.changes)
     seconds = recipe.seconds
     while True:
-        zone = age(config, seed, seconds, zone=_recorded(frames, config, seed))
+        zone = age(config, seed, seconds, frames=frames, load=load)
         if recipe.free_permille:
             make_room(zone, recipe.free_permille)
         measures = measure(zone)
@@ -341,9 +329,3 @@ def reach(
         if not missed or seconds >= limit_s:
             return Aged(zone, seconds, measures, missed)
         seconds = min(round(max(seconds, _FIRST_S) * _GROWTH, 1), limit_s)
-
-
-def _recorded(frames: ZoneFrames | None, config: StudyConfig, seed: int) -> Zone | None:
-    if frames is None:
-        return None
-    return Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]

@@ -29,6 +29,7 @@ from ..flags import MigrateType
 from ..machine import PRESETS, parse_pages
 from .aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
 from .config import StudyConfig, preset_config
+from .load import Load
 from .run import frames_from_recording
 
 __all__ = ["add_arguments", "command", "manifest_path", "read_manifest"]
@@ -97,6 +98,7 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     make.add_argument("--memory", help=f"size of the machine (default: {DEFAULT_MEMORY})")
     make.add_argument("--from", dest="source", metavar="FILE.npz", help="begin with a recorded machine's memory")
     make.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
+    make.add_argument("--load", metavar="PATH", help="trace, or folder of a recording, in place of the builds")
     make.add_argument("--seed", type=int, default=1, help="(default: 1)")
     make.add_argument("--seconds", type=float, help="simulated time that the load runs, at least")
     make.add_argument("--limit", type=float, default=600, metavar="SECONDS", help="most simulated time (default: 600)")
@@ -147,6 +149,7 @@ def _config(args: argparse.Namespace, pages: int | None) -> StudyConfig:
 def _make(args: argparse.Namespace) -> int:
     recipe = _recipe(args)
     frames = frames_from_recording(args.source, args.zone) if args.source else None
+    load = Load.load(args.load) if args.load else None
     config = _config(args, len(frames.kinds) if frames else None)
     show = sys.stderr.isatty()
 
@@ -155,7 +158,7 @@ def _make(args: argparse.Namespace) -> int:
             print(f"{seconds:g} s: {_line(measures)}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
-    aged = reach(recipe, config, args.seed, limit_s=args.limit, frames=frames, progress=progress)
+    aged = reach(recipe, config, args.seed, limit_s=args.limit, frames=frames, load=load, progress=progress)
     aged.zone.save(args.out)
     manifest = _manifest(args, recipe, config, aged)
     manifest_path(args.out).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -173,9 +176,10 @@ def _manifest(args: argparse.Namespace, recipe: Recipe, config: StudyConfig, age
     return {
         "buddycap": version("buddycap"),
         "recipe": recipe.name,
-        "config": asdict(recipe.applied(config)),
+        "config": asdict(config.replace(**recipe.changes)),
         "seed": args.seed,
         "from": args.source,
+        "load": args.load,
         "seconds": aged.seconds,
         "free_permille": recipe.free_permille,
         "targets": [str(target) for target in recipe.targets],
@@ -265,7 +269,6 @@ def _recipes(args: argparse.Namespace) -> int:
 def _plain(recipe: Recipe) -> dict[str, Any]:
     return {
         "description": recipe.description,
-        "builds": recipe.builds,
         "changes": dict(recipe.changes),
         "seconds": recipe.seconds,
         "targets": [str(target) for target in recipe.targets],
@@ -277,7 +280,6 @@ def _ingredients(recipe: Recipe) -> str:
     """Write a recipe in one line."""
     parts: Sequence[str] = (
         f"{recipe.seconds:g} s" if recipe.seconds else "no load",
-        f"{recipe.builds:g} builds for 4 GiB" if recipe.builds else "",
         ", ".join(f"{name}={value}" for name, value in recipe.changes.items()),
         " and ".join(map(str, recipe.targets)),
         f"{recipe.free_permille / 10:g} % made free" if recipe.free_permille else "",

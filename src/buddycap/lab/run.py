@@ -21,6 +21,7 @@ __all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone
 
 PATH_CAPTURED = 4
 SECOND_NS = 1_000_000_000
+NEVER_NS = 1 << 61
 
 # Means over the requests of a pass, and totals over them.
 _MEANS = ("scanned", "freed", "steals", "own", "merged", "foreign", "largest", "sync_waits", "reclaims")
@@ -135,14 +136,21 @@ def make_world(
     seed: int,
     frames: ZoneFrames | None = None,
     load: Load | None = None,
+    *,
+    requests: bool = True,
 ) -> tuple[Zone, World]:
-    """Return the memory of a run and the world around it, before the first event; arguments as for `run_once`."""
+    """Return the memory of a run and the world around it, before the first event.
+
+    Arguments are those of `run_once`; without `requests` nobody ever asks for a huge page.
+    """
     if frames is None:
         zone = study_zone(config, seed)
     else:
         zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
     recorded = load.stretched(config.load_time_percent) if load else None
     parameters = config.parameters(warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
+    if not requests:
+        parameters["request_start_ns"] = NEVER_NS
     return zone, World(zone, policy, parameters, seed, recorded.allocations if recorded else None)
 
 
