@@ -145,6 +145,7 @@ CASES = {
     "I15 reserve": (lambda memory: (memory.header.lowmem_reserve, 0), 1, 15, None, 0, 1),
     "I9 private block on a list of v3": (cell("order", TAKEN), 0x50, 9, TAKEN, 0x10, 0x50),
     "I16 kind": (part("slot", 0, "kind"), 3, 16, None, 2, 3),
+    "I10 used while bypassed": (header("pcp_bypass"), 1, 10, None, 0, 2),
     "I16 rules": (part("slot", 0, "rules"), 16, 16, None, 15, 16),
     "I16 highest": (part("slot", 1, "kind"), 0, 16, None, 1, 0),
     "I17 owner of a free page": (cell("owner", LONE), 5, 17, LONE, 0, 5),

@@ -10,7 +10,7 @@
 #  I7  free pages  NR_FREE_PAGES is the sum of the free blocks
 #  I8  coalescing  no two buddies are both free or captured, or both on one private list
 #  I9  capture     a captured head is on the list its flags name, and nothing else is
-#  I10 pcp         count, tags and links of the per-CPU lists; a batch is at least one page
+#  I10 pcp         count, tags and links of the per-CPU lists, empty while bypassed; a batch is at least one page
 #  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
 #  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them
 #  I13 isolated    an isolated page is on one reclaimer's private list
@@ -280,6 +280,8 @@ cdef int check_pcp(zone_t *z, violation_t *v) noexcept nogil:
             return 0
         if stranger != NO_PAGE:
             return violated(v, 10, z.base_pfn + stranger, PG_PCP, order_array(z)[stranger])
+        if z.pcp_bypass and not agree(v, 10, 0, zone_pcp(z, cpu).count):
+            return 0
         listed += zone_pcp(z, cpu).count
     return agree(v, 10, count_state(z, PG_STATE, PG_PCP), listed)
 

@@ -527,6 +527,7 @@ cdef int pass_over_lists(machine_t *m, scan_t *sc, zone_t *z, int64_t budget, st
 
 cdef void end_zone(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """Rebalance the anonymous lists, close the private lists, publish the block found."""
+    hold_end(sc)
     if inactive_anon_is_low(z):
         shrink_active_list(sc, z, SWAP_CLUSTER_MAX, 0, out)
     capture_close(sc, z)
