@@ -232,6 +232,18 @@ class TestHold:
         assert stats["consults"] >= 1 + rounds
         zone.check()
 
+    def test_a_list_closed_by_somebody_else_ends_the_hold(self):
+        machine, zone = self.scene("hold")
+        request = machine.request(COSTLY, GFP.KERNEL)
+        step_until(request, lambda: request.stats["holds"] == 1)
+        for capture in zone.capture_lists():
+            capture.close()
+        request.run()
+        assert request.stats["rescued"] == 0
+        assert request.done
+        zone.check()
+        assert zone.capture_lists() == []
+
     def test_a_round_for_a_costly_order_waits_like_any(self):
         """It isolates 48..55 and 32..47, which are fewer than 32, so 32..47 once more; each time it waits."""
         machine, _ = self.scene(POLICIES["hold"].replace(hold_order=COSTLY))
