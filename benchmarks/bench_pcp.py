@@ -5,7 +5,7 @@ from workloads import MOVABLE, START_PFN
 
 from buddycap import Zone
 
-PAGES = 20_000
+PAGES = 10_000
 
 
 def _burst(zone, burst):
@@ -21,7 +21,12 @@ def _burst(zone, burst):
 
 @pytest.mark.parametrize("burst", [1, 31, 500], ids=["inside", "one-refill", "refill-and-spill"])
 def test_pcp_pairs(measure, pages, burst):
-    measure(lambda: _burst(Zone(START_PFN, pages, min_free_kbytes=0), burst), PAGES)
+    measure(
+        lambda: _burst(Zone(START_PFN, pages, min_free_kbytes=0), burst),
+        PAGES,
+        "pairs",
+        title=f"per-CPU list, bursts of {burst}",
+    )
 
 
 def test_drain(measure, pages):
@@ -32,4 +37,4 @@ def test_drain(measure, pages):
             zone.free_hot_cold_page(pfn)
         return zone.drain_pages
 
-    measure(prepare, PAGES)
+    measure(prepare, PAGES, title="drain a per-CPU list")

@@ -23,4 +23,4 @@ def test_mixed_stream(measure, pages):
 
 
 def test_new_zone(measure, pages):
-    measure(lambda: lambda: BuddycapRun().zone(pages), pages, rounds=ROUNDS)
+    measure(lambda: lambda: BuddycapRun().zone(pages), pages, rounds=ROUNDS, title="make a zone, all free")

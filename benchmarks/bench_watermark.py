@@ -18,4 +18,4 @@ def test_watermark_ok(measure, pages, order):
         for _ in range(CHECKS):
             watermark_ok(order, mark, classzone_idx=0, alloc_flags=ALLOC_WMARK_LOW)
 
-    measure(lambda: job, CHECKS, "checks")
+    measure(lambda: job, CHECKS, "checks", title=f"watermark_ok for order {order}, from Python")

@@ -17,7 +17,7 @@ from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 C_DIR = HERE / "c"
-CFLAGS = ("-O3", "-std=gnu11", "-Wall", "-Wextra", "-fPIC", "-shared", "-fno-semantic-interposition")
+CFLAGS = ("-O3", "-march=native", "-std=gnu11", "-Wall", "-Wextra", "-fPIC", "-shared", "-fno-semantic-interposition")
 
 
 def build_dir() -> Path:

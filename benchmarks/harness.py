@@ -182,6 +182,18 @@ def _version(package: str) -> str | None:
         return None
 
 
+def _build_facts() -> dict[str, Any]:
+    """How buddycap itself was compiled."""
+    from buddycap._core import build_facts
+
+    return build_facts()
+
+
+def load() -> float:
+    """Processes that wanted a core in the last minute, this one included."""
+    return round(os.getloadavg()[0], 1)
+
+
 @cache
 def provenance() -> dict[str, Any]:
     """Everything that a figure depends on besides the code of the benchmark."""
@@ -195,6 +207,7 @@ def provenance() -> dict[str, Any]:
         "huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
         "compiler": cbuild.compiler_version(),
         "cflags": " ".join(cbuild.CFLAGS),
+        "build": _build_facts(),
         "python": platform.python_version(),
         "versions": {package: version for package in VERSIONS_OF if (version := _version(package))},
         "date": time.strftime("%Y-%m-%d", time.gmtime()),

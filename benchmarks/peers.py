@@ -17,7 +17,7 @@ import harness
 import races
 from workloads import parse_size
 
-KEYS = [workload.key for workload in races.WORKLOADS] + ["calls"]
+KEYS = [workload.key for workload in races.WORKLOADS] + ["calls", "memory"]
 QUICK_SIZES, QUICK_OPS = "64MiB", 200_000
 
 
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--ops", type=int, default=5_000_000, help="operations of the mixed stream (default: %(default)s)")
     p.add_argument("--repetitions", type=int, default=harness.MIN_REPETITIONS, help="at least 5 (the default)")
     p.add_argument("--workloads", help="only these, comma separated: " + ", ".join(KEYS))
+    p.add_argument("--contenders", help="only these beside the baseline, comma separated, by their names in the table")
     p.add_argument("--quick", action="store_true", help=f"{QUICK_SIZES} and {QUICK_OPS} operations")
     p.add_argument("--slow-up-to", default="1GiB", metavar="SIZE", help="largest zone for plain Python (%(default)s)")
     p.add_argument("--cpu", type=int, help="core to run on (default: the most idle one)")
@@ -61,7 +62,12 @@ def field(args: argparse.Namespace) -> list[contenders.Contender]:
         everybody.append(contenders.Numba())
     if args.buddy_alloc:
         everybody.append(contenders.BuddyAlloc(args.buddy_alloc))
-    return everybody + [peer_of(text) for text in args.peer]
+    everybody += [peer_of(text) for text in args.peer]
+    names = args.contenders.split(",") if args.contenders else [one.name for one in everybody]
+    unknown = set(names) - {one.name for one in everybody}
+    if unknown:
+        raise ValueError(f"--contenders: not here: {', '.join(sorted(unknown))}")
+    return everybody[:1] + [one for one in everybody[1:] if one.name in names]
 
 
 COLUMNS = "{:<46} {:>6} {:<17} {:>27} {:>8} {:>25} {}"
@@ -89,17 +95,21 @@ def line(record: dict[str, Any]) -> str:
 
 
 class Log:
-    """Prints records as they come and keeps them as JSON lines."""
+    """Prints records as they come and keeps them as JSON lines: where they were measured first, then one a line."""
 
     def __init__(self, path: Path | None):
         self.file = path.open("a", encoding="utf-8") if path else None
         print(HEADER)
+        self._keep({"machine": harness.provenance()})
+
+    def _keep(self, values: dict[str, Any]) -> None:
+        if self.file:
+            print(json.dumps(values), file=self.file, flush=True)
 
     def add(self, record: dict[str, Any]) -> None:
         """One more record."""
         print(line(record), flush=True)
-        if self.file:
-            print(json.dumps(record), file=self.file, flush=True)
+        self._keep(record)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -122,6 +132,10 @@ def main(argv: list[str] | None = None) -> int:
         if wanted is None or "calls" in wanted:
             for record in races.call_costs(sizes[0], repetitions):
                 log.add(record)
+        if wanted is None or "memory" in wanted:
+            for pages in sizes:
+                for record in races.memory(pages):
+                    log.add(record)
     except harness.Mismatch as mismatch:
         print(f"not the same pages: {mismatch}", file=sys.stderr)
         return 1

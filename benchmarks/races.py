@@ -4,15 +4,17 @@ A *record* is one line of the result: a workload at a size, one contender, its r
 repetition, its time per operation, the goal if there is one, and where it was measured.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cbuild
 import contenders
 import numpy as np
 import workloads
-from harness import Race, Spread, provenance, timed
+from harness import Race, Spread, load, timed
 
 BASELINE = contenders.KernelStyle.name
 SINGLES, RUN, BULK = (c.name for c in (contenders.BuddycapSingles, contenders.BuddycapRun, contenders.BuddycapBulk))
@@ -30,6 +32,13 @@ PAIRS = 200_000
 def _filled(contender: Any, zone: Any, pages: int) -> np.ndarray:
     """Allocate every page; the pages in the order they came."""
     return np.asarray(contender.alloc_job(zone, pages)(), np.int64)
+
+
+def _warm(contender: Any, pages: int) -> Any:
+    """A merged zone whose every page has been allocated and freed once: nobody pays for the first touch of memory."""
+    zone = contender.zone(pages)
+    contender.free_job(zone, _filled(contender, zone, pages).copy())()
+    return zone
 
 
 def _alloc_merged(contender, zone, pages):
@@ -134,6 +143,7 @@ GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
     ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.3},
     ("call_bulk_of_one", BULK, PAIR_BASELINE): {None: 2.2},
     ("memory", SINGLES, BYTES_BASELINE): {None: 16},
+    ("memory_resident", SINGLES, BYTES_BASELINE): {None: 16},
 }
 
 #: What a throw-away C prototype with the same kind of lists reached: an idea of what is possible.
@@ -144,6 +154,8 @@ PROTOTYPE: dict[str, dict[str, float]] = {
     "alloc_fragmented": {"1GiB": 11.8, "16GiB": 1.3},
     "mixed": {"1GiB": 1.06, "16GiB": 3.35},
     "capture": {"1GiB": 76},
+    "call_pair": {"1GiB": 1.27},
+    "call_bulk_of_one": {"1GiB": 2.0},
 }
 
 
@@ -156,16 +168,24 @@ def goal_of(workload: str, contender: str, baseline: str, size: str) -> float | 
 # --- records ------------------------------------------------------------------------------------------------------
 
 
+def _rounded(value: Any) -> Any:
+    """Five significant digits of every number."""
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def record(key: str, title: str, pages: int, duel: tuple[str, str], ratio: Spread, **more: Any) -> dict[str, Any]:
     """One line of the result; `duel` is the contender and the baseline."""
     contender, baseline = duel
+    more = {key: _rounded(value) for key, value in more.items()}
     size, lower = workloads.format_size(pages), baseline in LOWER_IS_BETTER
     goal = goal_of(key, contender, baseline, size)
     reached = None if goal is None else ratio.median <= goal if lower else ratio.median >= goal
     return {
         "workload": key, "title": title, "size": size, "pages": pages,
-        "contender": contender, "baseline": baseline, "ratio": vars(ratio), "lower_is_better": lower,
-        "goal": goal, "reached": reached, "ns": None, **more, "machine": provenance(),
+        "contender": contender, "baseline": baseline, "ratio": _rounded(vars(ratio)), "lower_is_better": lower,
+        "goal": goal, "reached": reached, "ns": None, **more, "load": load(),
     }  # fmt: skip
 
 
@@ -174,7 +194,7 @@ def race(workload: Workload, pages: int, field: list, repetitions: int, ops: int
     stream = workload.stream(pages, ops) if workload.stream else None
 
     def prepare(contender):
-        zone = contender.zone(pages)
+        zone = _warm(contender, pages)
         job = workload.prepare(contender, zone, pages) if stream is None else contender.run_job(zone, stream)
         return None if job is None else (zone, job)
 
@@ -206,6 +226,24 @@ def bulk_call_pairs(zone: Any, n: int, pages_per_call: int = 1) -> None:
     alloc_many, free_many, out = zone.alloc_many, zone.free_many, np.empty(pages_per_call, np.int64)
     for _ in range(n):
         free_many(alloc_many(pages_per_call, out=out))
+
+
+def memory(pages: int) -> Iterator[dict[str, Any]]:
+    """Bytes a page: the zone's block with all its scratch, and what the process really holds after a bulk free."""
+    contender = contenders.BuddycapBulk()
+    contender.free_job(_warm(contender, 1 << workloads.MAX_PAGE_ORDER), np.empty(0, np.int64))()
+    before = resident_bytes()
+    zone = _warm(contender, pages)
+    resident = (resident_bytes() - before) / pages
+    state = zone.image_bytes / pages
+    for key, title, value in (("memory", "state", state), ("memory_resident", "resident", resident)):
+        spread = Spread(value, value, value)
+        yield record(key, f"bytes a page, {title}", pages, (SINGLES, BYTES_BASELINE), spread)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is there."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def call_costs(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
