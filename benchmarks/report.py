@@ -213,7 +213,7 @@ def pictures(records: list[Record], folder: Path) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams["svg.hashsalt"] = "buddycap"
+    matplotlib.rcParams.update({"svg.hashsalt": "buddycap", "svg.fonttype": "none"})
     versus_c = [record for record in records if record.get("baseline") == races.BASELINE]
     chosen = [r for r in versus_c if r["workload"] in SCALING and r["contender"] in (races.BASELINE, *BUDDYCAP[1:])]
     for name, cell, label in (

@@ -64,15 +64,19 @@ cdef inline int run_free(zone_t *z, const op_t *op, int64_t k, int64_t *results)
 
 cdef inline void prefetch_free(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
     """Ask for what an operation will touch, if it frees a block that is known at operation `now`."""
+    cdef int64_t pfn = op.pfn
+    cdef int order = op.order
     cdef uint64_t i
-    cdef int64_t arg = op.arg
-    if op.op != OP_FREE or arg < 0 or arg >= now:
+    if op.op != OP_FREE or op.arg >= now:
         return
-    i = <uint64_t> result_pfn(results[arg]) - <uint64_t> z.base_pfn
+    if op.arg >= 0:
+        pfn = result_pfn(results[op.arg])
+        order = result_tag(results[op.arg]) - 1
+    i = <uint64_t> pfn - <uint64_t> z.base_pfn
     if i < <uint64_t> z.nr_index:
         buddycap_prefetch(order_array(z) + i)
         buddycap_prefetch(link_array(z) + i)
-        buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << ((result_tag(results[arg]) - 1) & 0x0F))))
+        buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << (order & 0x0F))))
 
 
 cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
