@@ -5,7 +5,7 @@ simulated allocator decides. It starts from the recorded state or from empty mem
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from .replay import start_states
 from .requests import TURN_DTYPE, MatchedRequests, TracedFlags, match_trace
 from .timeline import Timeline
 
-__all__ = ["WhatIf", "WhatIfResult", "what_if"]
+__all__ = ["Serving", "WhatIf", "WhatIfResult", "what_if"]
 
 _KNOWN_GFP = 0x1FDFF7  # what 2.6.27 has; flags of newer kernels are left out
 _BEGIN, _END = 1, 2
@@ -201,16 +201,12 @@ def what_if(
     Pages that the trace frees are not reclaimed before; everything else on the LRU lists of the snapshot may be. Pages
     that waited on per-CPU lists at the start are free there, as far as the trace shows them.
     """
-    matched = matched or match_trace(recording.trace, recording.zones, recording.first_ns)
-    max_order = recording.start.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
-    stream = _Stream(recording, matched, what, max_order)
-    machine = _machine(recording.start.frames, stream, what, max_order)
-    run = _Run(machine, recording.start.frames, stream, what)
+    serving = Serving(recording, matched or match_trace(recording.trace, recording.zones, recording.first_ns), what)
     for moment in moments.tolist():
-        run.until(moment)
+        serving.until(moment)
         if step:
             step()
-    return run.result(np.asarray(moments, np.int64))
+    return serving.result(np.asarray(moments, np.int64))
 
 
 class _Stream:
@@ -243,6 +239,10 @@ class _Stream:
         self.request = np.concatenate([head, np.repeat(owners, sizes)])
         self.ops["arg"], self.ops["op"] = -1, int(RequestOp.FREE)
         self._fill(turns, starts, sizes, head, parts & (not what.empty), what)
+        # Single pages are freed only if they were in use at the start.
+        single = (self.ops["op"] == int(RequestOp.FREE)) & (self.ops["arg"] < 0)
+        self.keep = ~single
+        self.keep[single] = np.isin(self.ops["pfn"][single], np.concatenate(self.freed))
 
     def _fill(
         self,
@@ -270,12 +270,6 @@ class _Stream:
         cells = np.flatnonzero(np.repeat(single, sizes)) + len(head)
         ops["order"][cells] = 0
         ops["pfn"][cells] = requests["pfn"][self.request[cells]] + (cells - first)
-
-    def drop(self, pfns: list[NDArray[np.int64]]) -> None:
-        """Leave frees of single pages out that are not among these."""
-        known = np.concatenate(pfns) if pfns else np.zeros(0, np.int64)
-        single = (self.ops["op"] == int(RequestOp.FREE)) & (self.ops["arg"] < 0)
-        self.keep = ~single | np.isin(self.ops["pfn"], known)
 
 
 def _with_ends(matched: MatchedRequests) -> NDArray[np.void]:
@@ -364,29 +358,33 @@ def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_or
     return machine
 
 
-@dataclass
-class _Run:
-    """Performs the stream moment by moment and keeps what it gave."""
+class Serving:
+    """A what-if under way: the simulated machine, and how far the stream of operations has come.
 
-    machine: Machine
-    frames: Sequence[ZoneFrames]
-    stream: _Stream
-    what: WhatIf
-    at: int = 0
-    counts: list[list[NDArray[np.int64]]] = field(default_factory=list)
-    mixed: list[list[int]] = field(default_factory=list)
-    costs: dict[str, int] = field(default_factory=dict)
-    reclaimed: int = 0
+    Parameters
+    ----------
+    recording, matched, what
+        As for `what_if`.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, recording: Recording, matched: MatchedRequests, what: WhatIf) -> None:
+        self.frames = recording.start.frames
+        self.what = what
+        max_order = self.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
+        self.stream = _Stream(recording, matched, what, max_order)
+        self.machine = _machine(self.frames, self.stream, what, max_order)
+        self.at = 0
+        self.pfn = np.full(len(self.stream.ops), -1, np.int64)
+        self.costs: dict[str, int] = {}
+        self.reclaimed = 0
+        self._counts: list[list[NDArray[np.int64]]] = []
+        self._mixed: list[list[int]] = []
         zone = self.machine.zones[0]
         spans = [(z.start_pfn, z.spanned_pages) for z in self.machine.zones]
-        self.pages = Follower(spans, zone.max_page_order, zone.pageblock_order)
+        self._pages = Follower(spans, zone.max_page_order, zone.pageblock_order)
         for k, frames in enumerate(self.frames):
             states = start_states(frames)
-            self.pages.load(k, np.ones(len(states), np.uint8) if self.what.empty else states)
-        self.stream.drop(self.stream.freed)
-        self.pfn = np.full(len(self.stream.ops), -1, np.int64)
+            self._pages.load(k, np.ones(len(states), np.uint8) if what.empty else states)
 
     def until(self, moment: int) -> None:
         """Perform the operations up to a moment and note the state."""
@@ -395,8 +393,8 @@ class _Run:
             self._perform(self.at, stop)
             self.at = stop
         orders = self.machine.zones[0].max_page_order + 1
-        self.counts.append([zone.nr_free[:orders].copy() for zone in self.machine.zones])
-        self.mixed.append([self.pages.mixed_pageblocks(k) for k in range(len(self.machine.zones))])
+        self._counts.append([zone.nr_free[:orders].copy() for zone in self.machine.zones])
+        self._mixed.append([self._pages.mixed_pageblocks(k) for k in range(len(self.machine.zones))])
 
     def _perform(self, start: int, stop: int) -> None:
         """Run a piece of the stream: what an earlier piece allocated is named by its PFN."""
@@ -425,10 +423,10 @@ class _Run:
         events["pfn"], events["order"] = pfns[done], ops["order"][done]
         events["migratetype"] = types[done]
         events["event"] = np.where(ops["op"][done] == int(RequestOp.ALLOC), _ALLOC, _FREE)
-        self.pages.follow(events, np.zeros(len(events), np.uint8), 0, 0)
+        self._pages.follow(events, np.zeros(len(events), np.uint8), 0, 0)
 
     def result(self, moments: NDArray[np.int64]) -> WhatIfResult:
-        """Put the result together."""
+        """Return what has become of the requests so far."""
         ops, requests = self.stream.ops[: self.at], self.stream.requests
         alloc = (ops["op"] == int(RequestOp.ALLOC)) & (self.stream.time_ns[: self.at] >= self.stream.first_ns)
         orders = ops["order"][alloc]
@@ -442,7 +440,7 @@ class _Run:
         names = tuple(zone.name for zone in self.frames)
         return WhatIfResult(
             self.what,
-            Timeline(names, moments, np.array(self.counts), np.array(self.mixed, np.int64)),
+            Timeline(names, moments, np.array(self._counts), np.array(self._mixed, np.int64)),
             by_order(np.ones(len(orders), bool)),
             by_order(failed),
             by_order(recorded),
