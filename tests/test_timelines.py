@@ -12,12 +12,14 @@ from buddycap import OP_DTYPE, POLICIES, MigrateType, MisuseError, Zone
 from buddycap.cli import main
 from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
-from buddycap.formats.tracefile import Trace
+from buddycap.formats.tracefile import Trace, read_trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceReader
 from buddycap.lab.config import StudyConfig
 from buddycap.lab.recording import Recording
+from buddycap.lab.replay import Reconstruction
 from buddycap.views.ftrace import ftrace_text, page_alloc, page_free, stream_events, trace_line
 from buddycap.views.perfetto import Timeline
+from buddycap.views.record import Recorder
 from buddycap.views.replays import replay_timeline, watch_replay
 from buddycap.views.runs import watch_run
 from buddycap.views.timelines import PATHS, run_timeline, trace_of_requests
@@ -186,11 +188,30 @@ class TestTraceText:
         with TraceReader(path) as reader:
             events = np.concatenate(list(reader))
             assert reader.report.nr_skipped == 0
+        events = events[np.isin(events["event"], (EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]))]
         assert events["pfn"].tolist() == results.tolist()
         assert events["order"].tolist() == [k % 4 for k in range(400)] + [k % 4 for k in range(0, 400, 2)]
         assert events["migratetype"][:400].tolist() == [k % 3 for k in range(400)]
         assert events["event"][[0, 400]].tolist() == [EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]]
         assert events["time_ns"].tolist() == [5_000_000_000 + 1000 * k for k in range(600)]
+
+    def test_who_follows_the_lines_gets_the_free_lists_of_the_simulation(self, tmp_path):
+        """Out of the simulator as trace text, and in again as if it were a recording of a real machine."""
+        zone = Zone(4096, 1 << 14, seed=3, min_free_kbytes=0)
+        draw = np.random.default_rng(5)
+        ops = np.zeros(9000, OP_DTYPE)
+        ops["op"], ops["arg"] = 1, -1
+        ops["order"] = draw.choice([0, 0, 0, 0, 1, 2, 3, 5, 8], len(ops))
+        ops["migratetype"] = draw.integers(0, 3, len(ops))
+        freed = draw.permutation(5000)[:3500]
+        ops["op"][5500:], ops["arg"][5500:] = 2, freed
+        start = Snapshot("", (ZoneFrames.from_flags("Normal", 4096, np.full(1 << 14, KPF.BUDDY, np.uint64)),))
+        path = tmp_path / "simulated.trace"
+        path.write_text(ftrace_text(stream_events(ops, zone.run(ops))))
+        memory = Reconstruction(read_trace(path), start)
+        memory.follow()
+        assert memory.nr_free("Normal").tolist() == zone.nr_free.tolist()
+        assert not any(memory.oddities().values())
 
     def test_a_line_is_laid_out_as_the_kernels(self):
         real = (
@@ -317,6 +338,23 @@ class TestCommand:
         facts = json.loads(capsys.readouterr().out)
         assert facts["Normal"]["start_pfn"] == 1048576
         assert sum(facts["Normal"]["kinds"].values()) == facts["Normal"]["pages"] == 262144
+
+    def test_after_ctrl_c_what_was_watched_is_written(self, tmp_path, monkeypatch, capsys):
+        """The third look is interrupted."""
+        looks = []
+
+        def interrupted(self, *arguments):
+            looks.append(arguments)
+            if len(looks) == 3:
+                raise KeyboardInterrupt
+            return add_maps(self, *arguments)
+
+        add_maps = Recorder.add_maps
+        monkeypatch.setattr(Recorder, "add_maps", interrupted)
+        out = str(tmp_path / "r.csv")
+        assert main(["map", "--run", "x86_64", "--memory", "128MiB", "--steps", "9", "-o", out]) == 130
+        assert len(Path(out).read_text().splitlines()) == 3
+        assert "interrupted" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("words", "message"),

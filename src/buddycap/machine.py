@@ -13,6 +13,7 @@ import numpy as np
 from ._core import REQUEST_DTYPE, MachineBase, Zone
 from .errors import MisuseError
 from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
+from .formats.extfrag import extfrag_index, format_extfrag_index, format_unusable_index, unusable_index
 from .formats.kpageflags import PageKind, ZoneFrames, read_kpageflags
 from .formats.memory import lru_pages, zone_from_frames
 from .formats.procfs import (
@@ -22,6 +23,7 @@ from .formats.procfs import (
     format_buddyinfo,
     format_pagetypeinfo,
     format_vmstat,
+    parse_buddyinfo,
 )
 from .formats.snapshot import Snapshot, read_snapshot
 from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
@@ -373,6 +375,26 @@ class Machine(MachineBase):
             BuddyinfoRow(0, name, tuple(int(n) for n in zone.nr_free[: zone.max_page_order + 1]))
             for name, zone in zip(self.names, self.zones, strict=True)
         )
+
+    def extfrag_index(self) -> str:
+        """Return the text of extfrag/extfrag_index in debugfs: why a request of each order fails; -1: it does not.
+
+        Examples
+        --------
+        >>> Machine.preset("x86_64", memory="8MiB").extfrag_index().split()[4:6]
+        ['-1.000', '-1.000']
+        """
+        return format_extfrag_index(extfrag_index(parse_buddyinfo(self.buddyinfo())))
+
+    def unusable_index(self) -> str:
+        """Return the text of extfrag/unusable_index in debugfs: the part of free memory that each order cannot use.
+
+        Examples
+        --------
+        >>> Machine.preset("x86_64", memory="8MiB").unusable_index().split()[4:6]
+        ['0.000', '0.000']
+        """
+        return format_unusable_index(unusable_index(parse_buddyinfo(self.buddyinfo())))
 
     def pagetypeinfo(self) -> str:
         """Return the text of /proc/pagetypeinfo, as 2.6.28 prints it."""

@@ -303,6 +303,7 @@ class TestBadFiles:
             ({"snapshot.meta": as_bytes("[]")}, "no JSON object"),
             ({"snapshot.meta": as_bytes("[" * 100000)}, "no JSON object"),
             ({"snapshot.meta": None}, "no JSON object"),
+            ({"snapshot.meta": as_bytes('{"page_size": [0]}')}, "page_size"),
             ({"snapshot.zoneinfo": as_bytes("Node 0, zone DMA\njunk\n")}, r"\[zoneinfo\]:2"),
             ({"snapshot.buddyinfo": as_bytes("Node 0, zone DMA 1 2\nx\n")}, r"\[buddyinfo\]:2"),
             ({"snapshot.buddyinfo": as_bytes("Node 0, zone DMA" + " 1" * 40 + "\n")}, "40 orders"),

@@ -22,6 +22,7 @@ from .zoneinfo import ZoneinfoZone, parse_zoneinfo
 __all__ = ["record_snapshot"]
 
 _CHUNK_PAGES = 1 << 18
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _LEVEL = 4  # of zlib: the words shrink to a hundredth at any level, and a slow one would stretch the moment recorded
 _NO_ROOT = "only root may read it"
 _HIDDEN = "reads as zeros, as in a container: record on the host, as root"
@@ -76,7 +77,12 @@ def record_snapshot(
                 for zone in zones:
                     done = _copy_zone(archive, words, zone, missing, done, pages, progress)
             _read_text(folder, "buddyinfo", texts, missing, "buddyinfo2")
-        meta = {"kernel": platform.release(), "machine": platform.machine(), "page_size": 4096, "missing": missing}
+        meta = {
+            "kernel": platform.release(),
+            "machine": platform.machine(),
+            "page_size": _PAGE_SIZE,
+            "missing": missing,
+        }
         texts["meta"] = json.dumps(meta)
         for name in (*TEXTS, "meta"):
             if name in texts:
@@ -94,7 +100,7 @@ def _read_text(folder: Path, name: str, texts: dict[str, str], missing: dict[str
         return
     if name == "iomem":
         text = "".join(f"{line}\n" for line in text.splitlines() if " : System RAM" in line and line[0] != " ")
-        if not parse_ram(text):
+        if not parse_ram(text, _PAGE_SIZE):
             missing[name] = "tells no addresses: " + _NO_ROOT
             return
     texts[key or name] = text

@@ -33,6 +33,7 @@ SNAPSHOT_VERSION = 1
 TEXTS = ("buddyinfo", "buddyinfo2", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "iomem")
 
 _MAX_PAGES = 1 << 28
+_PAGE_SIZES = (4096, 8192, 16384, 65536)
 _RAM = re.compile(r"^([0-9a-f]{1,16})-([0-9a-f]{1,16}) : System RAM")
 _T = TypeVar("_T")
 
@@ -288,7 +289,10 @@ def _zone(
     pageblock_order = min(types.pageblock_order if types else 9, max_page_order)
     if max_page_order > 14:
         raise FormatError(f"{name}: {max_page_order + 1} orders; at most 15 are accepted", file=texts["buddyinfo"][1])
-    ram = parse_ram(texts["iomem"][0]) if "iomem" in texts else []
+    page_size = told.meta.get("page_size", 4096)
+    if page_size not in _PAGE_SIZES:
+        raise FormatError(f"snapshot.meta: page_size={page_size!r}", file=str(source))
+    ram = parse_ram(texts["iomem"][0], page_size) if "iomem" in texts else []
     zone = ZoneFrames.from_flags(
         name,
         start_pfn,

@@ -33,6 +33,8 @@ HEADER = """\
 _MODERN = {MigrateType.UNMOVABLE: 0, MigrateType.MOVABLE: 1, MigrateType.RECLAIMABLE: 2}
 _GFP = ("GFP_KERNEL", "GFP_HIGHUSER_MOVABLE", "GFP_KERNEL|__GFP_RECLAIMABLE")
 _ALLOCATE = 1
+_THROUGH_PCP = 1
+_PCP_ORDER = 3  # PAGE_ALLOC_COSTLY_ORDER: the largest order that per-CPU lists hold, huge pages apart
 
 
 def trace_line(time_ns: int, event: str, payload: str, *, comm: str = "buddycap", pid: int = 1, cpu: int = 0) -> str:
@@ -89,30 +91,41 @@ def stream_events(
     MisuseError
         If the arrays do not belong together.
 
+    Notes
+    -----
+    Operations on the free lists themselves also have the lines by which a kernel tells that: an allocation
+    mm_page_alloc_zone_locked before, a free of order 0 to 3 mm_page_pcpu_drain behind. So a reader can follow the free
+    lists. When per-CPU lists are filled and drained is in no result, and not told.
+
     Examples
     --------
+    >>> from buddycap import Zone
     >>> ops = np.zeros(2, OP_DTYPE)
-    >>> ops["op"], ops["migratetype"] = [1, 2], MigrateType.MOVABLE
-    >>> for line in stream_events(ops, Zone(0, 64, min_free_kbytes=0).run(ops)):
+    >>> ops["op"], ops["migratetype"], ops["flags"] = [1, 2], MigrateType.MOVABLE, 1
+    >>> for line in stream_events(ops, Zone(64, 64, min_free_kbytes=0).run(ops)):
     ...     print(line[38:])
-        0.000000: mm_page_alloc: page=0000000000000000 pfn=0x0 order=0 migratetype=1 gfp_flags=GFP_HIGHUSER_MOVABLE
-        0.000001: mm_page_free: page=0000000000000000 pfn=0x0 order=0
+        0.000000: mm_page_alloc: page=0000000000000040 pfn=0x40 order=0 migratetype=1 gfp_flags=GFP_HIGHUSER_MOVABLE
+        0.000001: mm_page_free: page=0000000000000040 pfn=0x40 order=0
     """
     if ops.dtype != OP_DTYPE or ops.shape != results.shape or ops.ndim != 1:
         raise MisuseError(f"ops of {ops.dtype} {ops.shape} and results of {results.shape} do not belong together")
-    rows = zip(
-        ops["op"].tolist(),
-        ops["order"].tolist(),
-        ops["migratetype"].tolist(),
-        ops["arg"].tolist(),
-        results.tolist(),
-        strict=True,
-    )
-    for k, (op, order, migratetype, arg, pfn) in enumerate(rows):
-        time_ns = start_ns + k * step_ns
+    fields = (ops[name].tolist() for name in ("op", "order", "migratetype", "flags", "arg"))
+    for k, (op, order, migratetype, flags, arg, pfn) in enumerate(zip(*fields, results.tolist(), strict=True)):
+        time_ns, direct = start_ns + k * step_ns, not flags & _THROUGH_PCP
         if op == _ALLOCATE:
+            if direct and pfn >= 0:
+                yield trace_line(time_ns, "mm_page_alloc_zone_locked", _taken(pfn, order, migratetype))
             yield trace_line(time_ns, "mm_page_alloc", page_alloc(pfn if pfn >= 0 else None, order, migratetype))
         elif pfn >= 0:
             if arg >= 0:
-                order = int(ops["order"][arg])
+                order, migratetype = int(ops["order"][arg]), int(ops["migratetype"][arg])
             yield trace_line(time_ns, "mm_page_free", page_free(pfn, order))
+            if direct and order <= _PCP_ORDER:
+                payload = f"{page_free(pfn, order)} migratetype={_MODERN[MigrateType(migratetype)]}"
+                yield trace_line(time_ns, "mm_page_pcpu_drain", payload)
+
+
+def _taken(pfn: int, order: int, migratetype: int) -> str:
+    """Return the payload of mm_page_alloc_zone_locked."""
+    refill = int(order <= _PCP_ORDER)
+    return f"{page_free(pfn, order)} migratetype={_MODERN[MigrateType(migratetype)]} percpu_refill={refill}"

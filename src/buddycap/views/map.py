@@ -79,6 +79,8 @@ def command(args: argparse.Namespace) -> int:
         print(json.dumps({page_map.name: _facts(page_map) for page_map in drawing.maps}))
     elif not args.out:
         print(terminal_map(drawing.maps, colour=wants_colour(sys.stdout)))
+    if drawing.interrupted:
+        raise KeyboardInterrupt
     return 0
 
 
@@ -97,6 +99,7 @@ class _Drawing:
         self.title = args.title or title
         self.width = args.width
         self.facts = {"policy": args.policy, "seed": str(args.seed)} if args.run else {}
+        self.interrupted = isinstance(watched, WatchedRun) and watched.interrupted
         self._watched = watched
 
     def timeline(self) -> Timeline:

@@ -39,6 +39,8 @@ class WatchedRun:
         Its memory at the end; `page` in `requests` counts from its first page.
     order : int
         Order of the requests.
+    interrupted : bool
+        Ctrl-C ended it early.
     """
 
     recorder: Recorder
@@ -46,6 +48,7 @@ class WatchedRun:
     turns: NDArray[np.void]
     zone: Zone
     order: int
+    interrupted: bool = False
 
 
 def owner_name(owner: int) -> str:
@@ -90,7 +93,7 @@ def watch_run(
     Returns
     -------
     WatchedRun
-        The run goes as it would unwatched.
+        The run goes as it would unwatched. After Ctrl-C, what has been recorded so far.
 
     Raises
     ------
@@ -110,16 +113,21 @@ def watch_run(
         label = f"{world.answered} of {values['requests']} requests answered"
         recorder.add_maps((PageMap.of_zone(zone, name),), world.now_ns, label)
 
-    done = False
-    for step in range(steps):
-        # The last requests may be answered late: the last moment is the end, whenever that comes.
-        while not done and (world.now_ns < expected * step // (steps - 1) or step == steps - 1):
-            done = world.run(_TURN)
-        if done and step < steps - 1:
-            break
-        look()
-        if step_done:
-            step_done()
-    if len(recorder.moments) < steps:
-        look()
-    return WatchedRun(recorder, world.results(), world.turns(), zone, config.order)
+    done = interrupted = False
+    try:
+        for step in range(steps):
+            # The last requests may be answered late: the last moment is the end, whenever that comes.
+            while not done and (world.now_ns < expected * step // (steps - 1) or step == steps - 1):
+                done = world.run(_TURN)
+            if done and step < steps - 1:
+                break
+            look()
+            if step_done:
+                step_done()
+        if len(recorder.moments) < steps:
+            look()
+    except KeyboardInterrupt:
+        if not recorder.moments:
+            raise
+        interrupted = True
+    return WatchedRun(recorder, world.results(), world.turns(), zone, config.order, interrupted)
