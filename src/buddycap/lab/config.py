@@ -84,7 +84,7 @@ class StudyConfig:
     swap_permille : int, permille of memory
     swappiness : int, 0..100
     builds : int
-        Build processes at work at any time (A1); 0: as many as the preset has for 4 GiB, in proportion.
+        Build processes at work at any time (A1); 0: as many as the preset has from 4 GiB on, below in proportion.
     builds_4gib : int
         That number.
     process_pages, process_pages_least, process_pages_most_permille : int, pages, pages, permille of memory
@@ -281,7 +281,8 @@ class StudyConfig:
     @property
     def nr_builds(self) -> int:
         """Number of builds."""
-        return self.builds or max(1, round(self.builds_4gib * self.memory_pages / PAGES_4GIB))
+        share = min(self.memory_pages / PAGES_4GIB, 1)
+        return self.builds or max(1, round(self.builds_4gib * share))
 
     @property
     def period_ns(self) -> int:

@@ -135,8 +135,14 @@ cdef void note_reclaimed(world_t *w, task_t *t, int32_t page) noexcept nogil:
 
 
 cdef void note_steal(world_t *w, int32_t page, int order, uint32_t taker) noexcept nogil:
-    """Count pages of a block just allocated that a request still under way has freed; not if that is the taker."""
+    """Count pages of a block just allocated that a request still under way has freed; not if that is the taker.
+
+    With one requester most pages need not be looked at: it has noted every block in which it has freed one.
+    """
+    cdef uint32_t only = w.task[w.first_requester].serial
     cdef int32_t k, r
+    if w.p.requesters == 1 and (only == 0 or w.block_stamp[page >> w.p.request_order] != only):
+        return
     for k in range(page, page + (1 << order)):
         if w.stamp[k] and w.stamp[k] != taker and not w.stamp[k] & STAMP_STOLEN:
             for r in range(w.first_requester, w.first_requester + <int32_t> w.p.requesters):

@@ -2,8 +2,16 @@
 
 from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY,
                      PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG,
-                     event_t, event_take, lru_cache_add, page_mark, page_release, page_set_flags, slab_add,
-                     start_page_writeback)
+                     buddycap_prefetch, event_t, event_take, link_t, lru_cache_add, page_mark, page_release,
+                     page_set_flags, slab_add, start_page_writeback)
+
+
+cdef enum:
+    AHEAD = 8                   # how far ahead of their use pages are fetched into the cache
+
+
+cdef inline const void *page_link(world_t *w, int32_t page) noexcept nogil:
+    return <uint8_t *> w.z + w.z.off_link + <int64_t> page * sizeof(link_t)
 
 
 cdef inline uint32_t page_flags(world_t *w, int32_t page) noexcept nogil:
@@ -219,6 +227,8 @@ cdef void drop_own(world_t *w, task_t *t) noexcept nogil:
     """The process ends: its anonymous pages, swap slots and kernel blocks are freed."""
     cdef int64_t k
     for k in range(t.pages_done):
+        if k + AHEAD < t.pages_done and t.pages[k + AHEAD] >= 0:
+            buddycap_prefetch(page_link(w, t.pages[k + AHEAD]))
         if t.pages[k] != ABSENT:
             own_release(w, t, t.pages[k])
             t.pages[k] = ABSENT
