@@ -17,7 +17,7 @@ import harness
 import races
 from workloads import parse_size
 
-KEYS = [workload.key for workload in races.WORKLOADS] + ["calls", "memory"]
+KEYS = [workload.key for workload in races.WORKLOADS] + ["calls", "iota", "memory"]
 QUICK_SIZES, QUICK_OPS = "64MiB", 200_000
 
 
@@ -132,8 +132,11 @@ def main(argv: list[str] | None = None) -> int:
         if wanted is None or "calls" in wanted:
             for record in races.call_costs(sizes[0], repetitions):
                 log.add(record)
-        if wanted is None or "memory" in wanted:
-            for pages in sizes:
+        for pages in sizes:
+            if wanted is None or "iota" in wanted:
+                for record in races.iota(pages, repetitions):
+                    log.add(record)
+            if wanted is None or "memory" in wanted:
                 for record in races.memory(pages):
                     log.add(record)
     except harness.Mismatch as mismatch:

@@ -19,7 +19,7 @@ from harness import Race, Spread, load, timed
 BASELINE = contenders.KernelStyle.name
 SINGLES, RUN, BULK = (c.name for c in (contenders.BuddycapSingles, contenders.BuddycapRun, contenders.BuddycapBulk))
 DICT = contenders.Dict.name
-PAIR_BASELINE, BYTES_BASELINE = "two empty calls", "one byte"
+PAIR_BASELINE, BYTES_BASELINE, IOTA_BASELINE = "two empty calls", "one byte", "np.arange"
 LOWER_IS_BETTER = {PAIR_BASELINE, BYTES_BASELINE}
 CAPTURE_LIMIT = 262144
 PAIRS = 200_000
@@ -142,6 +142,7 @@ GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
     ("capture", BULK, BASELINE): {"1GiB": 40},
     ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.3},
     ("call_bulk_of_one", BULK, PAIR_BASELINE): {None: 2.2},
+    ("alloc_iota", BULK, IOTA_BASELINE): {None: 1.0},
     ("memory", SINGLES, BYTES_BASELINE): {None: 16},
     ("memory_resident", SINGLES, BYTES_BASELINE): {None: 16},
 }
@@ -226,6 +227,23 @@ def bulk_call_pairs(zone: Any, n: int, pages_per_call: int = 1) -> None:
     alloc_many, free_many, out = zone.alloc_many, zone.free_many, np.empty(pages_per_call, np.int64)
     for _ in range(n):
         free_many(alloc_many(pages_per_call, out=out))
+
+
+def iota(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
+    """A merged zone allocated whole, to numpy's writing as many consecutive numbers and to a copy of them."""
+    contender = contenders.BuddycapBulk()
+    zone, out, other = _warm(contender, pages), np.empty(pages, np.int64), workloads.all_pfns(pages)
+    seconds: dict[str, list[float]] = {"np.arange": [], "copy of the numbers": [], BULK: []}
+    for _ in range(repetitions):
+        seconds["np.arange"].append(timed(lambda: np.arange(pages, dtype=np.int64))[0])
+        seconds["copy of the numbers"].append(timed(lambda: np.copyto(out, other))[0])
+        seconds[BULK].append(timed(contender.alloc_job(zone, pages))[0])
+        contender.free_job(zone, other)()
+    for name, own in seconds.items():
+        ratio = Spread.of(floor / mine for mine, floor in zip(own, seconds["np.arange"], strict=True))
+        cost = vars(Spread.of(time / pages * 1e9 for time in own))
+        title = "write as many numbers as there are pages" if name != BULK else "allocate a whole merged zone"
+        yield record("alloc_iota", title, pages, (name, IOTA_BASELINE), ratio, ns=cost, repetitions=repetitions)
 
 
 def memory(pages: int) -> Iterator[dict[str, Any]]:
