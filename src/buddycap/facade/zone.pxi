@@ -307,12 +307,14 @@ cdef class Zone:
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
         cdef int64_t *pfns
         cdef int64_t room = 0
+        cdef zone_t *z
         if out is None:
             out = new_array(count, int64_dtype)
+        z = self.ready()                                # first: while we wait, others may change the array
         pfns = plain_int64(out, True, &room)
         if pfns == NULL or room != count or count >= GIL_BATCH:
             return alloc_to_array(self, count, o, mt, out)
-        alloc_many(self.ready(), pfns, count, o, mt)
+        alloc_many(z, pfns, count, o, mt)
         return out
 
     def free_many(self, pfns, order=0):
@@ -340,14 +342,13 @@ cdef class Zone:
         cdef int64_t one_order = 0
         cdef int64_t n = 0
         cdef int64_t k = 0
+        cdef zone_t *z = self.ready()                   # first: while we wait, others may change the array
         cdef int64_t *p = plain_int64(pfns, False, &n)
-        cdef zone_t *z
         cdef int status
         if (p == NULL or n >= GIL_BATCH or not buddycap_short_int(order, &one_order)
                 or not 0 <= one_order <= self.z.max_page_order):
             free_array(self, pfns, order)
             return
-        z = self.ready()
         status = free_many(z, p, n, NULL, <int> one_order, &k)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], one_order)
