@@ -9,7 +9,7 @@ from ..errors import MisuseError
 from .pagemap import KINDS, PageMap, rows_of
 from .png import LETTER_HEIGHT, LETTER_WIDTH, draw_text, encode_png
 
-__all__ = ["legend_rows", "map_png", "small_png", "zone_picture"]
+__all__ = ["legend_rows", "map_png", "small_png"]
 
 _PAPER, _INK, _FAINT = len(KINDS), len(KINDS) + 1, len(KINDS) + 2
 _PALETTE = (*(kind.colour for kind in KINDS), "ffffff", "1b1b1b", "8a8a8a")
@@ -34,7 +34,7 @@ def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "
     Returns
     -------
     bytes
-        A PNG file. One pixel a page, or a square of several in a small zone.
+        A PNG file. One pixel a page, or several in a small zone.
 
     Raises
     ------
@@ -55,14 +55,15 @@ def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "
         raise MisuseError(f"maps: {wide * rows} pages to draw, at most {_MAX_PIXELS}")
     columns = max(1, round((_WIDE * rows / wide) ** 0.5))
     scale = max(1, min(6, 300 // rows, 1024 // (wide * columns)))
+    tall = scale * max(1, min(8, wide * columns * columns // (3 * rows)))  # rows of few wide pageblocks are drawn high
     big = 2 if wide * columns * scale > 1600 else 1
     parts = []
     for page_map in maps:
         end = page_map.start_pfn + len(page_map.codes) - 1
         head = f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {len(page_map.codes) >> 8} MiB"
         parts.append(_text(head, _INK, big))
-        parts.append(zone_picture(page_map, wide, columns, scale))
-    note = f"{wide} pages a row, {scale} x {scale} pixels a page; PFNs rise to the right, then down"
+        parts.append(_zone_picture(page_map, wide, columns, scale, tall))
+    note = f"{wide} pages a row, {scale} x {tall} pixels a page; PFNs rise to the right, then down"
     note += ", then by column" if columns > 1 else ""
     heads = [_text(title, _INK, big)] * bool(title) + [_text(note, _FAINT, big)]
     counts = "; ".join(f"{text}: {pages} pages" for text, pages in legend_rows(maps))
@@ -78,8 +79,11 @@ def _used(page_map: PageMap) -> int:
     return len(page_map.codes) - int(np.argmax(page_map.codes[::-1] != 0)) if page_map.codes.any() else 1
 
 
-def zone_picture(page_map: PageMap, width: int, columns: int = 1, scale: int = 1) -> NDArray[np.uint8]:
-    """Return the numbers of the kinds of a zone's pages as a picture: rows of `width` pages in some columns."""
+def _zone_picture(page_map: PageMap, width: int, columns: int, scale: int, tall: int) -> NDArray[np.uint8]:
+    """Return the numbers of the kinds of a zone's pages as a picture: rows of `width` pages in some columns.
+
+    A page is `scale` pixels wide and `tall` pixels high.
+    """
     rows = rows_of(page_map, width)[: -(-(page_map.start_pfn % width + _used(page_map)) // width)]
     height = -(-len(rows) // columns)
     columns = -(-len(rows) // height)
@@ -87,7 +91,7 @@ def zone_picture(page_map: PageMap, width: int, columns: int = 1, scale: int = 1
     for k in range(columns):
         part = rows[k * height : (k + 1) * height]
         picture[: len(part), k * (width + _GAP) : k * (width + _GAP) + width] = part
-    return picture.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else picture
+    return picture if scale == tall == 1 else picture.repeat(tall, axis=0).repeat(scale, axis=1)
 
 
 def small_png(page_map: PageMap, max_pixels: int) -> tuple[bytes, int, int]:
