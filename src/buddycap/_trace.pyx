@@ -7,6 +7,8 @@ from libc.string cimport memset
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
+
 from buddycap.errors import MisuseError
 
 # Version 1 of the record that every part below works on, and that files hold.

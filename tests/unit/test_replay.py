@@ -13,7 +13,7 @@ from buddycap.formats.liststate import read_list_state
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
-from buddycap.lab.recording import open_recording
+from buddycap.lab.recording import bare_recording, open_recording
 from buddycap.lab.replay import Reconstruction, compare_end, reconstruct
 from buddycap.lab.requests import TracedFlags, match_trace, requests_of
 from buddycap.lab.timeline import sample_times
@@ -69,6 +69,15 @@ def test_pages_go_through_the_per_cpu_list():
 def test_other_orders_go_past_it(order):
     assert after(trace((FREE, 1024, order))) == ([*range(1024, 1024 + (1 << order))], {})
     assert after(trace((FREE, 1024, 9))) == ([], {})
+
+
+def test_before_5_14_only_single_pages_go_through_it():
+    events = trace((FREE, 8, 2), (FREE, 12, 0))
+    events.report.kernel = "4.19.1"
+    assert after(events) == ([8, 9, 10, 11], {})
+    rows = [(FREE, 8, 2), *[(DRAIN, k % 2 * 2 + 600, 0) for k in range(2000)], *[(FREE, 1024, 1)] * 2000]
+    assert after(trace(*rows))[0][:4] == [8, 9, 10, 11]
+    assert after(trace(*rows, (DRAIN, 40, 1)))[0][:1] == [40]
 
 
 def test_a_later_take_shows_that_a_free_had_reached_the_lists():
@@ -220,6 +229,18 @@ def test_requests_and_their_lifetimes():
         match_trace(trace((FREE, 1, 0), (FREE, 1 << 50, 0)))
 
 
+@pytest.mark.parametrize("name", ["perf-script.txt", "perf-script-ns.txt", "trace_pipe.txt"])
+def test_a_trace_without_snapshots_has_room_for_all_its_pages(name):
+    recording = bare_recording(DATA / "text" / name)
+    assert match_trace(recording.trace, recording.zones).outside == 0
+    events = recording.trace.events
+    used = (events["event"] == ALLOC) | (events["event"] == FREE)
+    matched = match_trace(recording.trace, recording.zones)
+    held = (matched.requests["flags"] & TracedFlags.HELD) != 0
+    assert len(matched.requests) - held.sum() == (events["event"] == ALLOC).sum()
+    assert len(matched.turns) == used.sum() - matched.silent
+
+
 def test_moments():
     assert sample_times(0, 10, 4).tolist() == [0, 3, 6, 10]
     assert sample_times(7, 3, 9).tolist() == [3]
@@ -261,6 +282,7 @@ def test_the_command(tmp_path, capsys):
     [
         (["nowhere"], "nowhere"),
         ([str(DATA)], "no trace"),
+        ([str(DATA / "fork"), "--from", str(DATA / "fork" / "meta.json")], "meta.json"),
         ([str(DATA / "thpfrag" / "kpageflags.end.npz")], "no event"),
         ([str(DATA / "text" / "perf-script.txt"), "--what-if", "policy=v3"], "empty=yes"),
         ([str(DATA / "thpfrag"), "--what-if", "policy=vX"], "vX"),

@@ -189,6 +189,14 @@ def test_no_event_at_all_is_an_error(tmp_path, text):
         read(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("start", "tool"), [(b"\x17\x08\x44tracing6", "trace-cmd report"), (b"PERFILE2h", "perf script")]
+)
+def test_binaries_of_the_tools_are_named(tmp_path, start, tool):
+    with pytest.raises(FormatError, match=tool):
+        read(tmp_path, start + bytes(100))
+
+
 @pytest.mark.parametrize("pack", ["gzip", "zstd"])
 def test_compressed_and_damaged(tmp_path, pack):
     data = (SAMPLES / "text" / "trace_pipe.txt").read_bytes()

@@ -35,6 +35,7 @@ EVENTS = {name: code for name, code in EVENT_NAMES.items() if code != EVENT_NAME
 _CHUNK_BYTES = 1 << 19
 _CHUNK_EVENTS = 1 << 13
 _ZSTD_BYTES = 1 << 15
+_TOOLS = {b"\x17\x08\x44tracing": "trace-cmd report", b"PERFILE2": "perf script"}
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _REASONS = {
     "no_head": "no '[cpu] time: event:'",
@@ -148,7 +149,11 @@ def _open(path: str | Path) -> IO[bytes]:
     """Open a file, looking through its compression."""
     file = open(path, "rb")  # noqa: SIM115 - closed by the reader
     try:
-        magic = file.peek(4)[:4]
+        magic = file.peek(11)[:11]
+        for start, tool in _TOOLS.items():
+            if magic.startswith(start):
+                raise FormatError(f"binary: give the text that '{tool}' prints", str(path))
+        magic = magic[:4]
         if magic[:2] == b"\x1f\x8b":
             return _closing(gzip.GzipFile(fileobj=file, mode="rb"), file)
         if magic == _ZSTD_MAGIC:

@@ -1,8 +1,10 @@
 """A recording: a trace with the snapshots around it, from files or from a folder as a whole."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from ..formats.snapshot import Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
 from .requests import traced_span
 
-__all__ = ["Recording", "bare_recording", "open_recording"]
+__all__ = ["Recording", "bare_recording", "has_start", "open_recording", "trace_of"]
 
 _MARK = "buddycap: snapshot "
 _TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
@@ -94,13 +96,13 @@ def open_recording(
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
-        path = _trace_in(path)
+        path = trace_of(path)
         start = start or _beside(folder, "start") or folder
         end = end or _beside(folder, "end")
     if start is None:
         raise MisuseError(f"{path}: from which state? give a snapshot, or a folder that has one")
     first = _read_state(start)
-    trace = read_trace(path, kernel or _release(folder, first))
+    trace = read_trace(path, kernel or _release(folder, first.meta))
     if not len(trace):
         raise FormatError("no event in the trace", str(path))
     last = _read_state(end) if end is not None else None
@@ -123,20 +125,40 @@ def _read_state(path: str | Path) -> Snapshot:
     return read_list_state(path) if str(path).endswith((".json", ".json.gz")) else read_snapshot(path)
 
 
+def has_start(path: str | Path) -> bool:
+    """Tell whether a path is a folder with a snapshot to start from."""
+    path = Path(path)
+    return path.is_dir() and (_beside(path, "start") is not None or (path / "kpageflags.npz").exists())
+
+
+def trace_of(path: str | Path) -> Path:
+    """Return the trace that a path stands for: itself, or that of a folder.
+
+    Raises
+    ------
+    FormatError
+        If the folder has none.
+    """
+    path = Path(path)
+    return _trace_in(path) if path.is_dir() else path
+
+
 def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
-    """Read a trace without snapshots: one zone that holds its PFNs, all of it free.
+    """Read a trace, or that of a folder, without snapshots: one zone that holds its PFNs, all of it free.
 
     Raises
     ------
     FormatError, OSError
         As `open_recording`.
     """
-    trace = read_trace(path, kernel)
+    file = trace_of(path)
+    trace = read_trace(file, kernel or (_release(Path(path), {}) if file != Path(path) else None))
     if not len(trace):
-        raise FormatError("no event in the trace", str(path))
+        raise FormatError("no event in the trace", str(file))
     first, pages = traced_span(trace)
+    end = -(-(first + pages) // SECTION_PAGES) * SECTION_PAGES
     first -= first % SECTION_PAGES
-    pages = -(-pages // SECTION_PAGES + 1) * SECTION_PAGES
+    pages = end - first
     zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
     return Recording(Path(path).name, trace, Snapshot("", (zone,)))
 
@@ -149,9 +171,9 @@ def _trace_in(folder: Path) -> Path:
     raise FormatError(f"the folder has no trace: none of {', '.join(_TRACES)}", str(folder))
 
 
-def _release(folder: Path, snapshot: Snapshot) -> str | None:
+def _release(folder: Path, meta: Mapping[str, Any]) -> str | None:
     """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
-    found = snapshot.meta.get("kernel")
+    found = meta.get("kernel")
     if found is None and (folder / "meta.json").is_file():
         try:
             found = json.loads((folder / "meta.json").read_text()).get("kernel")

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from .._trace import CAUSES, Follower
 from ..errors import MisuseError
+from ..formats.gfptext import kernel_release
 from ..formats.kpageflags import KPF, PageKind, ZoneFrames, write_kpageflags
 from ..formats.procfs import BuddyinfoRow, format_buddyinfo
 from ..formats.snapshot import Snapshot
 from ..formats.tracefile import Trace
+from ..formats.tracetext import EVENTS
 from .recording import Recording
 from .timeline import Timeline, sample_times
 
@@ -30,6 +32,7 @@ _ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
 _MOVABLE = np.uint8(0x10)
 _FIXED = np.uint8(0x20)
 _NO_END = 1 << 62
+_MANY = 1000  # so many drains, and frees of orders 1 to 3, cannot all miss each other by chance
 
 
 class Reconstruction:
@@ -68,7 +71,10 @@ class Reconstruction:
         self.trace = trace
         self._start = frames
         self._follower = Follower(
-            [(zone.start_pfn, len(zone.kinds)) for zone in frames], self.max_page_order, frames[0].pageblock_order
+            [(zone.start_pfn, len(zone.kinds)) for zone in frames],
+            self.max_page_order,
+            frames[0].pageblock_order,
+            per_cpu_lists_hold_blocks(trace),
         )
         for k, zone in enumerate(frames):
             self._follower.load(k, start_states(zone))
@@ -171,6 +177,18 @@ class Reconstruction:
         if zone not in self.names:
             raise MisuseError(f"zone={zone!r}: there are {', '.join(self.names)}")
         return self.names.index(zone)
+
+
+def per_cpu_lists_hold_blocks(trace: Trace) -> bool:
+    """Tell whether per-CPU lists hold orders above 0, as since 5.14: by the release, or else by what is drained."""
+    release = trace.report.kernel
+    if release:
+        return release[:1].isdigit() and kernel_release(release) >= (5, 14)
+    events, orders = trace.events["event"], trace.events["order"]
+    drained = orders[events == EVENTS["mm_page_pcpu_drain"]]
+    freed = orders[events == EVENTS["mm_page_free"]]
+    many = len(drained) >= _MANY and int(((freed > 0) & (freed < 4)).sum()) >= _MANY
+    return bool((drained > 0).any()) or not many
 
 
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:

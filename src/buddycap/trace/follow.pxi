@@ -53,14 +53,14 @@ cdef struct follow_t:
     frames_t frames
     int64_t odd[NR_ODDS]
     int64_t events
-    int thp                     # per-CPU lists hold order 9 too
+    int high_orders             # per-CPU lists hold more than order 0
     scan_t scan[MAX_SCANS]
     int nr_scans
 
 
 cdef inline bint pcp_order(const follow_t *w, int order) noexcept nogil:
-    """pcp_allowed_order: mm/page_alloc.c, 5.13 and later."""
-    return order <= 3 or (order == 9 and w.thp)
+    """pcp_allowed_order: mm/page_alloc.c, 5.14 and later, with huge pages; before, order 0 alone."""
+    return order == 0 or (w.high_orders and (order <= 3 or order == 9))
 
 
 cdef inline int page_type(int migratetype) noexcept nogil:

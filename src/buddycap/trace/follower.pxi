@@ -7,6 +7,10 @@ ODDITIES = ("alloc_of_free", "alloc_of_used", "free_of_free", "free_of_pcp", "ta
             "drain_of_free", "drain_of_used", "outside", "unaligned", "isolated_other", "fast_isolated", "lost")
 
 
+cdef enum:
+    FOLLOW_CHUNK = 1 << 22      # events between two looks at signals
+
+
 cdef class Follower:
     """Follows the events of a trace page by page.
 
@@ -16,13 +20,13 @@ cdef class Follower:
         1 to 16 zones.
     max_page_order : int, 0..14
     pageblock_order : int, 0..14
-    thp : bool
-        Per-CPU lists hold blocks of order 9 too.
+    high_orders : bool
+        Per-CPU lists hold orders 0 to 3 and 9, as since 5.14; else order 0 alone.
     """
 
     cdef follow_t w
 
-    def __cinit__(self, zones, int max_page_order=10, int pageblock_order=9, bint thp=True):
+    def __cinit__(self, zones, int max_page_order=10, int pageblock_order=9, bint high_orders=True):
         cdef int64_t[MAX_FRAME_ZONES] starts
         cdef int64_t[MAX_FRAME_ZONES] spanned
         cdef int k
@@ -36,7 +40,7 @@ cdef class Follower:
                 raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
             starts[k] = start
             spanned[k] = pages
-        self.w.thp = thp
+        self.w.high_orders = high_orders
         if not frames_init(&self.w.frames, starts, spanned, len(zones), max_page_order, pageblock_order):
             raise MemoryError("no memory for so many pages")
 
@@ -81,18 +85,22 @@ cdef class Follower:
         return hints
 
     def follow(self, const event_t[::1] events, const uint8_t[::1] hints, int64_t start, int64_t until_ns):
-        """Follow events from number `start` up to a time; the number of the first that is left."""
+        """Follow events from number `start` up to a time; the number of the first that is left.  Ctrl-C is obeyed."""
         cdef int64_t n = events.shape[0]
-        cdef int64_t done
+        cdef int64_t done = start
         if hints.shape[0] != n:
             raise MisuseError(f"hints: {hints.shape[0]} for {n} events")
         if not 0 <= start <= n:
             raise MisuseError(f"start={start}: allowed range is 0..{n}")
         if start == n:
             return n
-        with nogil:
-            done = follow_events(&self.w, &events[0], &hints[0], start, n, until_ns)
-        return done
+        while True:
+            start = done
+            with nogil:
+                done = follow_events(&self.w, &events[0], &hints[0], start, min(n, start + FOLLOW_CHUNK), until_ns)
+            PyErr_CheckSignals()
+            if done < start + FOLLOW_CHUNK:
+                return done
 
     def nr_free(self, int zone):
         """Free blocks of a zone per order: ndarray[int64]."""

@@ -25,7 +25,7 @@ from ..errors import MisuseError
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.progress import Progress
-from ..lab.recording import Recording, bare_recording, open_recording
+from ..lab.recording import Recording, bare_recording, has_start, open_recording, trace_of
 from ..lab.replay import EndReport, Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
@@ -48,6 +48,11 @@ _ODDITIES = {
     "isolated_other": "ranges in which compaction took another number of pages than were free",
     "fast_isolated": "pages that compaction took, and the trace does not tell which",
     "lost": "places where events were lost",
+}
+
+_UNMATCHED = {
+    "lost_frees": "requests end with the next allocation of their page: their free is missing",
+    "outside": "allocations and frees outside of every zone, or not aligned: left out",
 }
 
 
@@ -88,7 +93,7 @@ def command(args: argparse.Namespace) -> int:
     if args.convert:
         return _convert(args)
     whats = [_parse(text, args.seed) for text in args.what_if]
-    bare = args.start is None and not Path(args.trace).is_dir()
+    bare = args.start is None and not has_start(args.trace)
     recording = bare_recording(args.trace, args.kernel) if bare else open_recording(
         args.trace, args.start, args.end, args.kernel
     )  # fmt: skip
@@ -123,7 +128,7 @@ def _parse(text: str, seed: int) -> WhatIf:
 
 def _convert(args: argparse.Namespace) -> int:
     """Write the binary form."""
-    report = convert_trace(args.trace, args.convert, args.kernel)
+    report = convert_trace(trace_of(args.trace), args.convert, args.kernel)
     size = Path(args.convert).stat().st_size
     load_trace(args.convert)
     _warn(report)
@@ -209,6 +214,9 @@ def _print_head(recording: Recording, matched: MatchedRequests) -> None:
         f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
         f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
     )
+    for key in ("lost_frees", "outside"):
+        if counts[key]:
+            print(f"  {counts[key]} {_UNMATCHED[key]}")
 
 
 def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
