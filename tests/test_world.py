@@ -223,6 +223,19 @@ def test_repeat_goes_on():
     assert often.summary()["latency_ms"] > once.summary()["latency_ms"]
 
 
+def test_writing_pages_out_takes_pages():
+    """The journal pages of the discussion: some land in memory that a request has just freed."""
+    config = SMALL.replace(memalloc_permille=500, builds=4)
+    zone, world = finish(config)
+    totals = world.totals()
+    table = world.results()
+    del world
+    zone.check()
+    assert 0.3 * totals["nr_vmscan_write"] < totals["memallocs"] < 0.7 * totals["nr_vmscan_write"]
+    assert table["steals"].sum() > 0
+    assert finish(config.replace(memalloc_permille=0))[1].totals()["memallocs"] == 0
+
+
 def test_writers_are_stopped_at_the_limit():
     config = SMALL.replace(dirty_pages=2000, dirty_age_ms=10**9)
     limited = config.replace(dirty_background_permille=20, dirty_limit_permille=40)

@@ -254,6 +254,7 @@ ctypedef struct params_t:       # in the order of PARAMETERS
     int64_t lumpy
     int64_t sync_pass
     int64_t kswapd_orders
+    int64_t memalloc_permille
     # machine, and how time is cut
     int64_t cpus
     int64_t chunk_pages
@@ -325,6 +326,7 @@ ctypedef struct world_t:
     int64_t background_pages    # allocated by others than the requesters
     int64_t background_failed
     int64_t no_progress         # rounds of reclaim without any progress, of all tasks
+    int64_t memallocs           # pages that writing pages out has taken for itself
     int64_t rereads
     int64_t swapins
     int64_t blocked_ns          # time that allocations of others than requesters have stood in the policy's queue

@@ -38,7 +38,7 @@ PARAMETERS = (
     "request_start_ns", "request_period_ns", "request_order", "request_gfp", "requests", "requesters", "passes",
     "rest_ns",
     "congestion_pages", "congestion_ns", "retry_ns", "swap_pages", "swappiness", "lumpy", "sync_pass",
-    "kswapd_orders",
+    "kswapd_orders", "memalloc_permille",
     "cpus", "chunk_pages", "budget_pages", "yield_ns",
     "scan_ns", "free_ns", "look_ps", "active_ns", "pageout_ns", "fault_ns",
     "disk_page_ns", "disk_read_ns", "disk_swapin_ns", "disk_write_ns", "cold_read_pages", "hot_read_pages",
@@ -231,7 +231,7 @@ cdef class World:
         """Counters of the whole run."""
         return {"events": self.w.events, "background_pages": self.w.background_pages,
                 "background_failed": self.w.background_failed, "no_progress": self.w.no_progress,
-                "rereads": self.w.rereads, "swapins": self.w.swapins,
+                "memallocs": self.w.memallocs, "rereads": self.w.rereads, "swapins": self.w.swapins,
                 "kswapd_scanned": self.w.m.kswapd.total.scanned, "simulated_ns": self.w.now,
                 "blocked_ns": self.w.blocked_ns, "held_ns": self.w.held_ns,
                 "dirty_pages": self.w.dirty_last - self.w.dirty_first,

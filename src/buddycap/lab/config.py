@@ -152,6 +152,8 @@ class StudyConfig:
     lumpy, sync_pass, kswapd_orders : bool
         What Linux has: lumpy reclaim; the wait and the synchronous second pass of direct reclaim for large orders;
         kswapd balancing for the order asked for.
+    memalloc_permille : int, permille of the pages that reclaim writes out
+        How often writing one takes a kernel page below every mark (PF_MEMALLOC), until it is written.
     congestion_ms, retry_ms : int, ms
         congestion_wait of reclaim, and of an allocation that is tried again.
     congestion_pages : int, pages
@@ -244,6 +246,7 @@ class StudyConfig:
     lumpy: bool = True
     sync_pass: bool = True
     kswapd_orders: bool = True
+    memalloc_permille: int = 0
     congestion_ms: int = 100
     retry_ms: int = 20
     congestion_pages: int = 1000

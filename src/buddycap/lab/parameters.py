@@ -111,6 +111,7 @@ def _machine(config: "StudyConfig") -> dict[str, int]:
         "lumpy": int(config.lumpy),
         "sync_pass": int(config.sync_pass),
         "kswapd_orders": int(config.kswapd_orders),
+        "memalloc_permille": config.memalloc_permille,
         "cpus": config.cpus,
         "chunk_pages": config.chunk_pages,
         "budget_pages": config.budget_pages,

@@ -3,7 +3,7 @@
 # An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
 # for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on (-1: never).
 
-from ._core cimport (GFP_IO, GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_RECLAIMABLE, mark_page_accessed)
+from ._core cimport (GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_RECLAIMABLE, mark_page_accessed)
 
 cdef enum:
     GFP_USER_PAGE = GFP_KERNEL | GFP_HIGHMEM | GFP_MOVABLE | 0x20000     # GFP_HIGHUSER_MOVABLE

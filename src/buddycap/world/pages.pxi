@@ -1,9 +1,10 @@
 # What the tasks' pages are, and what reclaim does to them.
 
-from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH, PF_ACTIVE, PF_ANON, PF_DIRTY,
-                     PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB, PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG,
-                     buddycap_prefetch, event_t, event_take, link_t, lru_cache_add, page_mark, page_release,
-                     page_set_flags, slab_add, start_page_writeback)
+from ._core cimport (ALLOC_NO_WATERMARKS, EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
+                     GFP_IO, GFP_WAIT, PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB,
+                     PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, buddycap_prefetch, event_t, event_take,
+                     get_page_from_freelist, link_t, lru_cache_add, page_mark, page_release, page_set_flags, slab_add,
+                     start_page_writeback)
 
 
 cdef enum:
@@ -78,6 +79,23 @@ cdef void flush_dirty(world_t *w, int64_t pages, int64_t before) noexcept nogil:
             pages -= 1
 
 
+cdef void write_out(world_t *w, task_t *t, int32_t page) noexcept nogil:
+    """Write a page that reclaim gives up; now and then that takes a page itself, which is free again when it is done.
+
+    Such pages (journal, block layer) may come from below every mark: PF_MEMALLOC.  They are taken while memory is being
+    freed, so they land in it.
+    """
+    cdef int32_t extra, zone
+    disk_write(w, page)
+    if not w.p.memalloc_permille or not permille(t.random, w.p.memalloc_permille):
+        return
+    extra = get_page_from_freelist(&w.m, 0, GFP_WAIT | GFP_IO, ALLOC_NO_WATERMARKS, t.cpu, &zone)
+    if extra >= 0:
+        w.memallocs += 1
+        note_steal(w, extra, 0, 0)
+        free_at(w, extra, 0, w.disk_free_at)
+
+
 cdef void wake_queue(world_t *w) noexcept nogil:
     """The allocation in front of the policy's queue goes on."""
     cdef int64_t blocked
@@ -103,7 +121,7 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
             if event.owner:
                 forget(w, event.owner)
         elif event.kind == EV_PAGEOUT:
-            disk_write(w, <int32_t> event.page)
+            write_out(w, t, <int32_t> event.page)
         elif event.kind == EV_WAKE_KSWAPD:
             if not w.task[w.kswapd].in_request:
                 w.task[w.kswapd].in_request = 1

@@ -1,7 +1,7 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
 from ._core cimport (ALLOC_CPUSET, ALLOC_WMARK_LOW, NR_GFP_ZONES, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
-                     WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, get_page_from_freelist, kswapd_abort,
+                     WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, kswapd_abort,
                      kswapd_step, machine_attach_zone, machine_init, request_abort, request_answer, request_init,
                      request_step)
 
