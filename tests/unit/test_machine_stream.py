@@ -92,9 +92,9 @@ def random_stream(seed, count, orders=(0,) * 12 + (1, 2, 4)):
 class Singles:
     """The same stream by single calls; ownership is followed with the machine's events."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, policy=None):
         self.machine, self.holder, self.rows, self.costs = machine, {}, [], []
-        self.log = []
+        self.log, self.policy = [], policy
 
     def gone(self):
         """Take note of what reclaim has taken."""
@@ -105,7 +105,12 @@ class Singles:
 
     def alloc(self, k, op):
         with self.machine.request(
-            op["order"], op["gfp"], cpu=op["cpu"], memalloc=bool(op["flags"] & 1), realtime=bool(op["flags"] & 2)
+            op["order"],
+            op["gfp"],
+            policy=self.policy,
+            cpu=op["cpu"],
+            memalloc=bool(op["flags"] & 1),
+            realtime=bool(op["flags"] & 2),
         ) as request:
             pfn = request.run()
         self.gone()
@@ -179,6 +184,21 @@ def test_stream_is_single_calls(make, seed):
     assert_costs(ops, results, costs, singles.costs)
     assert {"fast", "second", "reclaim" if make is one_zone else "captured"} <= set(paths)
     assert any((results["pfn"] < 0) & (ops["op"] == RequestOp.ACCESS)), "reclaim has taken pages"
+
+
+ROWS = {**POLICIES, "hook": POLICIES["v3"].replace(name="mine", hook=lambda consultation: "return")}
+
+
+@pytest.mark.parametrize("policy", ROWS.values(), ids=ROWS)
+def test_every_policy(policy):
+    ops, one, two = random_stream(3, 8000), two_zones(), two_zones()
+    results, costs = one.run(ops, policy=policy)
+    singles = Singles(two, policy)
+    singles.run(ops)
+    assert [None if pfn < 0 else pfn for pfn in results["pfn"].tolist()] == [pfn for pfn, _ in singles.rows]
+    assert states(one) == states(two)
+    assert one.events().tolist() == singles.log
+    assert_costs(ops, results, costs, singles.costs)
 
 
 def assert_costs(ops, results, costs, expected):
