@@ -92,7 +92,8 @@ def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
         prototype = races.PROTOTYPE.get(record["workload"], {}).get(record["size"])
         if record["baseline"] not in (races.BASELINE, races.PAIR_BASELINE):
             prototype = None
-        against = "" if record["baseline"] == races.BASELINE else f", to {record['baseline']}"
+        plain = record["baseline"] in (races.BASELINE, races.BYTES_BASELINE)
+        against = "" if plain else f", to {record['baseline']}"
         verdict = "reached" if record["reached"] else "**missed**"
         rows.append([f"{record['title']}{against}", record["size"], f"{bound} {record['goal']:g}",
                      spread(record["ratio"]), "" if prototype is None else f"{prototype:g}", verdict])  # fmt: skip

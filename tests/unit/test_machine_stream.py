@@ -191,7 +191,7 @@ ROWS = {**POLICIES, "hook": POLICIES["v3"].replace(name="mine", hook=lambda cons
 
 @pytest.mark.parametrize("policy", ROWS.values(), ids=ROWS)
 def test_every_policy(policy):
-    ops, one, two = random_stream(3, 8000), two_zones(), two_zones()
+    ops, one, two = random_stream(3, 6000), two_zones(), two_zones()
     results, costs = one.run(ops, policy=policy)
     singles = Singles(two, policy)
     singles.run(ops)
