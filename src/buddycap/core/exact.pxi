@@ -44,6 +44,12 @@ cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
     return i
 
 
+cdef int used_head_status(zone_t *z, int32_t head) noexcept nogil:
+    """ST_OK if an allocated block that may be freed starts there."""
+    cdef int status = page_status(z, z.base_pfn + head)
+    return used_block_status(z, z.base_pfn + head, order_array(z)[head] & 0x0F) if status == ST_OK else status
+
+
 cdef int free_range_status(zone_t *z, int64_t pfn, int64_t pages) noexcept nogil:
     """Why the pages cannot all be freed, or ST_OK.  Nothing changes."""
     cdef int64_t end
@@ -54,9 +60,7 @@ cdef int free_range_status(zone_t *z, int64_t pfn, int64_t pages) noexcept nogil
     end = pfn + pages
     while pfn < end:
         head = block_head(z, <int32_t> (pfn - z.base_pfn))
-        status = page_status(z, z.base_pfn + head)
-        if status == ST_OK:
-            status = used_block_status(z, z.base_pfn + head, order_array(z)[head] & 0x0F)
+        status = used_head_status(z, head)
         if status != ST_OK:
             return status
         pfn = z.base_pfn + head + block_pages(z, head)

@@ -258,9 +258,7 @@ cdef int64_t containing_block(zone_t *z, int64_t pfn, int *order) noexcept nogil
         return BC_EMISUSE_PFN_RANGE
     head = block_head(z, <int32_t> (pfn - z.base_pfn))
     order[0] = order_array(z)[head] & 0x0F
-    status = page_status(z, z.base_pfn + head)
-    if status == ST_OK:
-        status = used_block_status(z, z.base_pfn + head, order[0])
+    status = used_head_status(z, head)
     return z.base_pfn + head if status == ST_OK else core_status(status)
 
 

@@ -179,3 +179,15 @@ cdef object run_array(Zone zone, object ops):
     if status != ST_OK:
         refuse_op(zone.z, status, ops, results, done)
     return results
+
+
+cdef object cookie_array(object cookies, int64_t n):
+    """n exact 64-bit cookies, from an array or from one for all."""
+    array = as_array(cookies, "cookies")
+    if array.ndim == 0:
+        return np.full(n, as_cookie(cookies), dtype=np.uint64)
+    if array.shape != (n,):
+        raise MisuseError(f"cookies: shape {array.shape}: one for each of {n} blocks is wanted")
+    if array.dtype != np.uint64:
+        array = np.array([as_cookie(cookie) for cookie in array], dtype=np.uint64)
+    return np.ascontiguousarray(array)

@@ -5,7 +5,7 @@ from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, Py
                              PyObject_GetBuffer)
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport (PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
-                               PyThread_release_lock, PyThread_type_lock, WAIT_LOCK)
+                               PyThread_get_thread_ident, PyThread_release_lock, PyThread_type_lock, WAIT_LOCK)
 
 import operator
 

@@ -484,6 +484,14 @@ cdef class MachineBase:
         return None if html_view is None else html_view(self)
 
     @property
+    def address(self):
+        """Address of the machine for C functions (`bc_machine *`), valid as long as the machine lives.
+
+        Events that C code drains are not seen here: end the writes that it has drained in C, too.
+        """
+        return <size_t> &self.m
+
+    @property
     def kswapd(self):
         """kswapd of this machine: a `Kswapd`."""
         return Kswapd.__new__(Kswapd, self)

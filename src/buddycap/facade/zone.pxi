@@ -90,6 +90,7 @@ cdef class Zone:
     cdef PyThread_type_lock lock
     cdef bint busy
     cdef int waiting
+    cdef unsigned long holder           # thread that holds `lock`, or 0
     cdef object __weakref__
 
     def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
@@ -148,6 +149,8 @@ cdef class Zone:
     cdef zone_t *begin(self) except NULL:
         """Take the zone for a long call without the GIL; `end` must follow."""
         if self.busy:
+            if self.holder and self.holder == PyThread_get_thread_ident():
+                raise MisuseError("the zone is held by this thread: leave `with zone.lock` first")
             self.waiting += 1
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
@@ -676,6 +679,8 @@ cdef class Zone:
     def address(self):
         """Address of the zone's block of memory, valid as long as the zone lives."""
         return <size_t> self.z
+
+    include "zone_blocks.pxi"
 
     # --- whole state ---
 
