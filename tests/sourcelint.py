@@ -53,6 +53,7 @@ PYTHON_RANKS = {
     "policyfile": 3,
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
     "formats": 4,
+    "embed": 4,
     "lab": 5,
     "views": 6,
     "cli": 7,

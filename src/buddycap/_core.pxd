@@ -300,9 +300,15 @@ cdef extern from *:
     int buddycap_ctz(uint64_t x) noexcept nogil
 
 
-# The signatures that a part above its definition needs, and that other modules may cimport.
+# The signatures that a part above its definition needs, and that other modules may cimport.  Nothing here is checked
+# and nothing is promised: recompile with every version.  rmqueue_zone and free_pages_ok are an allocation and a free as
+# Zone does them, used_block_status is what must be asked before a free.  Stable and checked: include/buddycap.h.
 cdef void free_one_page(zone_t *z, int32_t i, int order) noexcept nogil
 cdef int32_t rmqueue(zone_t *z, int order, int mt) noexcept nogil
+cdef int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil
+cdef void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil
+cdef int used_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil
+cdef void zone_digest(zone_t *z, uint64_t *digest) noexcept nogil
 cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noexcept nogil
 cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil
 cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int alloc_flags) noexcept nogil

@@ -33,6 +33,7 @@ COMMANDS = {
     "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),
     "bench": ("buddycap.lab.bench", "how fast this installation is, in a few seconds"),
     "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),
+    "embed": ("buddycap.embed", "flags and files for programs in C, C++ and whatever calls C"),
 }
 
 

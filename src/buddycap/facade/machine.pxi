@@ -203,6 +203,7 @@ cdef class MachineBase:
 
     cdef int begin(self) except -1:
         """Take all zones for a long call without the GIL; `end` must follow."""
+        self.ready()
         for zone in self.zones:
             (<Zone> zone).begin()
         return 0

@@ -21,7 +21,7 @@ def set_html_view(view):
     html_view = view
 
 
-cdef class Zone:
+cdef class Zone(ZoneHandle):
     """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
 
     Parameters
@@ -85,12 +85,6 @@ cdef class Zone:
     [(0, 6, 2)]
     """
 
-    cdef zone_t *z
-    cdef Memory memory
-    cdef PyThread_type_lock lock
-    cdef bint busy
-    cdef int waiting
-    cdef unsigned long holder           # thread that holds `lock`, or 0
     cdef object __weakref__
 
     def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
@@ -99,10 +93,6 @@ cdef class Zone:
                   group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0):
         cdef zone_config_t config
         cdef violation_t fault
-        self.lock = PyThread_allocate_lock()
-        if self.lock == NULL:
-            raise MemoryError("no lock for a zone")
-        PyThread_acquire_lock(self.lock, WAIT_LOCK)
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
@@ -127,42 +117,6 @@ cdef class Zone:
             zone_add_range(self.z, first, stop, populate)
         zone_finish(self.z, config)
         return 0
-
-    def __dealloc__(self):
-        if self.lock != NULL:
-            PyThread_free_lock(self.lock)
-
-    # --- one caller at a time ---
-    # All of this is done with the GIL.  The lock is always held but for the moment in which `end` hands the zone to one
-    # of those who wait: so a caller in a loop cannot keep the others away.
-    #
-    # A method first converts its arguments, which may run Python code (__index__) and so let other threads in, and only
-    # then asks for the zone; from there on it runs no Python code until it is done.
-
-    cdef inline zone_t *ready(self) except NULL:
-        """The zone, once no other thread is in a long call on it.  Whoever gets it next must have the GIL first."""
-        if self.busy:
-            self.begin()
-            self.end()
-        return self.z
-
-    cdef zone_t *begin(self) except NULL:
-        """Take the zone for a long call without the GIL; `end` must follow."""
-        if self.busy:
-            if self.holder and self.holder == PyThread_get_thread_ident():
-                raise MisuseError("the zone is held by this thread: leave `with zone.lock` first")
-            self.waiting += 1
-            with nogil:
-                PyThread_acquire_lock(self.lock, WAIT_LOCK)
-        self.busy = True
-        return self.z
-
-    cdef void end(self) noexcept:
-        if self.waiting:
-            self.waiting -= 1
-            PyThread_release_lock(self.lock)
-        else:
-            self.busy = False
 
     # --- allocation and free ---
 
@@ -234,6 +188,81 @@ cdef class Zone:
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
         split_page(z, <int32_t> (block - z.base_pfn), o)
+
+    def alloc_pages_exact(self, pages, migratetype=2):
+        """Allocate contiguous pages, of any number: a block of the next power of two, whose tail is freed again.
+
+        Parameters
+        ----------
+        pages : int, 1..2^max_page_order
+        migratetype : int, 0..2
+
+        Returns
+        -------
+        int or None
+            First PFN.  From then on these are single pages.
+
+        Notes
+        -----
+        O(pages).  Linux: alloc_pages_exact (2.6.27), the tail straight to the free lists.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.alloc_pages_exact(5), zone.nr_free_pages
+        (0, 59)
+        >>> zone.free_pages_exact(0, 5)
+        """
+        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << self.z.max_page_order)
+        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        cdef zone_t *z = self.ready()
+        cdef int32_t i = alloc_pages_exact(z, wanted, mt)
+        return None if i == NO_PAGE else z.base_pfn + i
+
+    def free_pages_exact(self, pfn, pages):
+        """Free pages pfn .. pfn + pages - 1, all or none: whole blocks, and parts of blocks.
+
+        Raises
+        ------
+        MisuseError
+            If one of them is not allocated.
+
+        Notes
+        -----
+        O(pages).  A block that sticks out is split into single pages first, and those outside stay allocated.
+        Linux: free_pages_exact, split_page.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.free_pages_exact(zone.rmqueue(4, 2) + 3, 9)
+        >>> zone.nr_free_pages
+        57
+        """
+        cdef int64_t first = as_int64(pfn, "pfn")
+        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << 31)
+        cdef zone_t *z = self.ready()
+        cdef int status = free_range_status(z, first, wanted)
+        if status != ST_OK:
+            raise MisuseError(f"pfn={first}, pages={wanted}: {status_message(status)} (the zone is {z.start_pfn}.."
+                              f"{z.start_pfn + z.spanned_pages - 1})")
+        free_range(z, <int32_t> (first - z.base_pfn), wanted)
+
+    def free_at(self, pfn):
+        """Free the allocated block that holds a page, whatever its order; returns that."""
+        cdef int64_t page = as_int64(pfn, "pfn")
+        cdef zone_t *z = self.ready()
+        cdef int order = 0
+        cdef int status = ST_PFN_RANGE
+        cdef int32_t head
+        if z.start_pfn <= page < z.start_pfn + z.spanned_pages:
+            head = block_head(z, <int32_t> (page - z.base_pfn))
+            order = order_array(z)[head] & 0x0F
+            status = used_head_status(z, head)
+        if status != ST_OK:
+            refuse(z, status, "pfn", page, order)
+        free_pages_ok(z, head, order)
+        return order
 
     def rmqueue_pcplist(self, migratetype, cold=False, cpu=0):
         """Allocate one page through a CPU's list.
@@ -485,6 +514,41 @@ cdef class Zone:
             refuse(z, status, "pfn", page, 0)
         owner_array(z)[page - z.base_pfn] = number
 
+    def set_owners(self, pfns, cookies):
+        """Attach 64-bit cookies to allocated blocks: to all, or to none.
+
+        Parameters
+        ----------
+        pfns : array_like of int, shape (n,)
+        cookies : array_like of int, shape (n,) or one for all, 0..2^64-1
+            Cleared when the block is freed; an event that takes the page brings it back.
+
+        Raises
+        ------
+        MisuseError
+            Naming the first page that is not the head of an allocated block.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0, owners=True)
+        >>> zone.set_owners(zone.alloc_many(3), [7, 8, 9])
+        >>> zone.owner[:4].tolist()
+        [7, 8, 9, 0]
+        """
+        cdef Buffer pages = Buffer(int64_array(pfns, "pfns"))
+        cdef int64_t n = pages.view.len // 8
+        cdef const int64_t *p = <const int64_t *> pages.view.buf
+        cdef Buffer numbers = Buffer(cookie_array(cookies, n))
+        cdef const uint64_t *c = <const uint64_t *> numbers.view.buf
+        cdef int64_t k = 0
+        cdef zone_t *z = self.ready()
+        cdef int status
+        if not z.off_owner:
+            raise MisuseError("set_owners: the zone was made without owners=True")
+        status = set_owners(z, p, c, n, &k)
+        if status != ST_OK:
+            refuse(z, status, f"pfns[{k}]", p[k], 0)
+
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
         cdef int64_t page = as_ranged(pfn, "pfn", self.z.start_pfn, self.z.start_pfn + self.z.spanned_pages - 1)
@@ -604,83 +668,6 @@ cdef class Zone:
     def nr_free_pages(self):
         """Free pages (NR_FREE_PAGES): captured pages and per-CPU lists do not count."""
         return self.ready().nr_free_pages
-
-    @property
-    def present_pages(self):
-        """Pages that exist: spanned less holes."""
-        return self.z.present_pages
-
-    @property
-    def spanned_pages(self):
-        """Pages from the first to the last, holes included."""
-        return self.z.spanned_pages
-
-    @property
-    def start_pfn(self):
-        """First page frame number."""
-        return self.z.start_pfn
-
-    @property
-    def max_page_order(self):
-        """Largest order of a block."""
-        return self.z.max_page_order
-
-    @property
-    def pageblock_order(self):
-        """Order of a pageblock."""
-        return self.z.pageblock_order
-
-    @property
-    def zone_idx(self):
-        """Index of the zone in its node."""
-        return self.z.zone_idx
-
-    @property
-    def cpus(self):
-        """Number of per-CPU lists."""
-        return self.z.cpus
-
-    @property
-    def pages_min(self):
-        """The min watermark, in pages."""
-        return self.z.pages_min
-
-    @property
-    def pages_low(self):
-        """The low watermark, in pages."""
-        return self.z.pages_low
-
-    @property
-    def pages_high(self):
-        """The high watermark, in pages."""
-        return self.z.pages_high
-
-    @property
-    def min_free_kbytes(self):
-        """What the watermarks follow from, in KiB."""
-        return self.z.min_free_kbytes
-
-    @property
-    def pcp_batch(self):
-        """Pages moved at once between a per-CPU list and the zone."""
-        return zone_pcp(self.z, 0).batch
-
-    @property
-    def pcp_high(self):
-        """Length at which a per-CPU list spills a batch."""
-        return zone_pcp(self.z, 0).high
-
-    @property
-    def image_bytes(self):
-        """Bytes of the zone's state, which is what `save` writes."""
-        return used_bytes(self.z)
-
-    @property
-    def address(self):
-        """Address of the zone's block of memory, valid as long as the zone lives."""
-        return <size_t> self.z
-
-    include "zone_blocks.pxi"
 
     # --- whole state ---
 
