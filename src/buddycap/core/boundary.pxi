@@ -221,7 +221,7 @@ cdef inline int zone_status(const bc_zone *zone, const void *out) noexcept nogil
     """BC_OK if there is a live zone, and `out` is NULL or aligned."""
     if zone == NULL or (<size_t> zone | <size_t> out) & 7:
         return BC_EMISUSE_POINTER
-    if (<zone_t *> zone).magic != zone_magic() or (<zone_t *> zone).image_bytes:
+    if ((<zone_t *> zone).magic ^ zone_magic()) | (<zone_t *> zone).image_bytes:
         return BC_EMISUSE_ZONE
     return BC_OK
 

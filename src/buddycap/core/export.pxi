@@ -227,12 +227,16 @@ cdef public int bc_image_attach(void *memory, uint64_t bytes, uint64_t image_byt
 cdef public int64_t bc_alloc(bc_zone *zone, int order, int migratetype, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, result)
+    cdef int32_t i
     if status != BC_OK:
         return refused(result, status)
     if <unsigned int> order > <unsigned int> z.max_page_order:
         return refused(result, BC_EMISUSE_ORDER_RANGE)
     if <unsigned int> migratetype > MT_MOVABLE:
         return refused(result, BC_EMISUSE_TYPE_RANGE)
+    if result == NULL:
+        i = rmqueue_zone(z, order, migratetype)
+        return NO_PAGE if i == NO_PAGE else z.base_pfn + i
     result_begin(result, z)
     return allocated(result, z, rmqueue_zone(z, order, migratetype), order)
 
