@@ -174,8 +174,10 @@ def main() -> int:
         print(case)
         for name, values in times.items():
             print(f"  {name:<18}{values[0]:8.1f} {statistics.median(values):8.1f} {values[0] / own:8.2f}")
-    print(f"start on an image of {start['image_MiB']:.0f} MiB (16 GiB of memory): best {start['best_ms']:.1f} ms, "
-          f"median {start['median_ms']:.1f} ms")
+    print(
+        f"start on an image of {start['image_MiB']:.0f} MiB (16 GiB of memory): best {start['best_ms']:.1f} ms, "
+        f"median {start['median_ms']:.1f} ms"
+    )
     return 0
 
 
