@@ -266,3 +266,32 @@ def test_what_is_killed_gives_everything_back():
     del world
     stat = zone.vmstat()
     assert stat["nr_active_anon"] + stat["nr_inactive_anon"] == 0
+
+
+# --- limits -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hot_touches": 10**6, "touch_permille": 1000, "builds": 800},
+        {"process_ms": 10**6, "process_sigma": 1, "process_time_sigma": 1, "chunk_pages": 1024},
+        {"scan_ns": 10**9, "look_ps": 10**12, "congestion_ms": 10**9, "rest_s": 10**6, "passes": 3},
+        {"resident_permille": 0, "hot_pages": 0, "slab_pages": 0, "dirty_pages": 0, "process_kernel_pages": 0},
+        {"disk_mib_per_s": 0.001, "read_cost_us": 10**9, "dirty_limit_permille": 0, "cold_read_pages": 1},
+        {"warmup_permille": 100_000, "unmovable_permille": 1000, "warmup_slab_permille": 1000, "swap_permille": 0},
+        {"budget_pages": 1, "yield_us": 1, "chunk_pages": 1, "kernel_rate_hz": 1_000_000, "requesters": 100},
+    ],
+)
+def test_the_ends_of_the_ranges(changes):
+    """Nobody would simulate that, but nothing overflows, hangs or gets lost."""
+    config = StudyConfig(memory_pages=1 << 15, warmup_s=1).replace(**changes)
+    zone = study_zone(config, 1)
+    world = World(zone, V3, config.parameters(warm=False), 1)
+    before = 0
+    for _ in range(5):
+        world.run(5000)
+        assert world.now_ns >= before
+        before = world.now_ns
+    del world
+    zone.check()

@@ -14,9 +14,13 @@ from .parameters import PAGE_SIZE, PAGES_4GIB, SECOND_NS, world_parameters
 
 __all__ = ["PRESET_CHANGES", "StudyConfig", "preset_config"]
 
-LARGEST = 1 << 40
 
-# Ranges of fields that are narrower than 0..2^40; shares (`_permille`) are 0..1000 unless they stand here.
+# Largest values by the unit that ends a name, so that no product of two of them leaves 63 bits; 0 is the least.
+_LARGEST = MappingProxyType(
+    {"permille": 1000, "pages": 1 << 26, "s": 10**6, "ps": 10**12} | dict.fromkeys(("ns", "us", "ms"), 10**9)
+)
+
+# Ranges of the other fields, and of those that are narrower.
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "memory_pages": (1, 1 << 31),
@@ -28,33 +32,35 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "swap_permille": (0, 100_000),
         "swappiness": (0, 100),
         "builds": (0, 800),
+        "builds_4gib": (1, 800),
         "process_pages": (1, 1 << 26),
         "process_pages_least": (1, 1 << 26),
-        "process_sigma": (0, 2),
-        "process_time_sigma": (0, 2),
-        "process_ms": (1, LARGEST),
-        "gap_ms": (1, LARGEST),
+        "process_sigma": (0, 1),
+        "process_time_sigma": (0, 1),
+        "process_ms": (1, 10**6),
+        "gap_ms": (1, 10**9),
         "process_kernel_pages": (0, 1 << 16),
+        "hot_touches": (0, 10**6),
         "load_copies": (1, 100),
         "load_time_percent": (1, 1_000_000),
         "kernel_rate_hz": (0, 1_000_000),
-        "kernel_life_ms": (1, LARGEST),
-        "kernel_long_life_ms": (1, LARGEST),
+        "kernel_life_ms": (1, 10**9),
+        "kernel_long_life_ms": (1, 10**9),
         "stream_mib_per_s": (0.001, 100_000),
         "resident_touches_hz": (1, 1_000_000),
-        "flush_ms": (1, LARGEST),
+        "flush_ms": (1, 10**9),
         "warmup_permille": (0, 100_000),
-        "unmovable_short_life_ms": (1, LARGEST),
-        "unmovable_long_life_ms": (1, LARGEST),
+        "unmovable_short_life_ms": (1, 10**9),
+        "unmovable_long_life_ms": (1, 10**9),
         "request_mib_per_s": (0.001, 1_000_000),
         "period_percent": (1, 100_000),
         "requesters": (1, 100),
         "passes": (1, 3),
-        "congestion_ms": (1, LARGEST),
-        "retry_ms": (1, LARGEST),
+        "congestion_ms": (1, 10**9),
+        "retry_ms": (1, 10**9),
         "chunk_pages": (1, 1024),
         "budget_pages": (1, 1 << 20),
-        "yield_us": (1, LARGEST),
+        "yield_us": (1, 10**9),
         "disk_mib_per_s": (0.001, 1_000_000),
         "cold_read_pages": (1, 1 << 20),
         "hot_read_pages": (1, 1 << 20),
@@ -424,7 +430,7 @@ def _check(name: str, value: object, kind: object) -> None:
     wanted = "a number" if kind is float else "an integer"
     if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         raise MisuseError(f"{name}={value!r}: {wanted} is wanted")
-    low, high = _RANGES.get(name, (0, 1000 if name.endswith("_permille") else LARGEST))
+    low, high = _RANGES[name] if name in _RANGES else (0, _LARGEST[name.rpartition("_")[2]])
     if not low <= value <= high:
         raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
 

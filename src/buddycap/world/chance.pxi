@@ -76,15 +76,20 @@ cdef int64_t lognormal(const uint64_t *table, uint64_t *random, int64_t median, 
     """Lognormal by a sum of twelve uniform numbers: within 6 sigma of the median."""
     cdef int64_t total = 0
     cdef int64_t log2
+    cdef uint64_t high, low, factor
     cdef int k
     for k in range(12):
         total += random_next(random) >> 40                              # 24 bits
     total -= 6 << 24                                                    # normal, 24 fraction bits
     log2 = ((total * sigma_q16) >> 16) * 94548 >> 10                    # times log2(e), 30 fraction bits
-    if log2 >= 0:
-        return <int64_t> ((median * exp2_q30(table, log2 & 0x3FFFFFFF)) >> 30) << (log2 >> 30)
-    log2 = -log2
-    return <int64_t> (((<uint64_t> median << 30) // exp2_q30(table, log2 & 0x3FFFFFFF)) >> (log2 >> 30))
+    factor = exp2_q30(table, (log2 if log2 >= 0 else -log2) & 0x3FFFFFFF)
+    if log2 >= 0:                           # median * factor >> 30, in two parts: it may need more than 64 bits
+        high = <uint64_t> (median >> 15) * factor
+        low = <uint64_t> (median & 0x7FFF) * factor
+        return <int64_t> ((high + (low >> 15)) >> 15) << (log2 >> 30)
+    high = (<uint64_t> median << 15) // factor
+    low = (<uint64_t> median << 15) % factor
+    return <int64_t> (((high << 15) + (low << 15) // factor) >> (-log2 >> 30))
 
 
 cdef int64_t skewed(uint64_t *random, int64_t n) noexcept nogil:
