@@ -204,6 +204,16 @@ class CoreAndTwin(RuleBasedStateMachine):
             for capture_list in lists:
                 capture_list.capture_one_page(pfn, order)
 
+    @precondition(lambda self: self.held and self.lists)
+    @rule(index=indices, count=st.integers(1, 64), run=st.integers(1, 4))
+    def capture_in_turn(self, index, count, run):
+        """Neighbours go to different lists: a few to each in turn, by address."""
+        dealt = sorted(self.held)[index % len(self.held) :][:count]
+        self.held = [block for block in self.held if block not in set(dealt)]
+        for turn, (pfn, order) in enumerate(dealt):
+            for capture_list in self.lists[turn // run % len(self.lists)]:
+                capture_list.capture_one_page(pfn, order)
+
     @precondition(lambda self: self.lists)
     @rule(which=indices, order=orders, slack=st.integers(-6, 2), classzone_idx=classzones, hold=st.booleans())
     def capture_at_the_watermark(self, which, order, slack, classzone_idx, hold):

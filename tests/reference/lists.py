@@ -62,7 +62,10 @@ class CaptureList(BlockList):
         return self.private or pfn in self.finished
 
     def capture_one_page(self, pfn, order=0):
-        """Free a block in use to this list instead of to the zone."""
+        """Free a block in use to this list instead of to the zone, if it wants more."""
+        if self.sated:
+            self.zone.free_one_page(pfn, order)
+            return
         self.zone.leave_use(pfn, order)
         self.zone.capture_and_merge(self, pfn, order)
 

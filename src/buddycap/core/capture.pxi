@@ -36,10 +36,20 @@ cdef inline int capture_remove(zone_t *z, int32_t i) noexcept nogil:
     return order
 
 
+cdef inline int capture_sated(zone_t *z, int32_t slot) noexcept nogil:
+    """Whether the list has its block and wants no more.  Another reclaimer may have taken the block over."""
+    return zone_slot(z, slot).rules & LIST_SATED and not list_empty(link_array(z), slot_list(z, slot))
+
+
 cdef void capture_settle(zone_t *z, int32_t slot, int32_t kept) noexcept nogil:
     """The newest block is what the list was waiting for: everything else goes back, oldest first (Kosaki).
 
     A block that is trimmed stays as it is: whatever merged with it would have to be trimmed again.
+
+    None of what goes back can reach the block kept, nor this list.  Captured blocks have no free or captured buddy
+    [I8].  Private ones may follow a captured buddy to another list, which settles in its turn, but that one is not
+    private: so this goes two lists deep at most.  It rests on a sated list taking no more: a block that may not merge
+    (trimmed or held) is alone on its list.
     """
     cdef slot_t *list = zone_slot(z, slot)
     cdef int32_t head = slot_list(z, slot)
@@ -109,16 +119,17 @@ cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noex
 
 
 cdef void capture_one_page(zone_t *z, int32_t slot, int32_t i, int order) noexcept nogil:
-    """Capture an allocated block instead of freeing it.  No counter of the kernel moves: not even PGFREE."""
+    """Capture an allocated block instead of freeing it.  No counter of the kernel moves: not even PGFREE.
+
+    A list that is sated takes nothing more: the block is freed.
+    """
+    if capture_sated(z, slot):
+        free_pages_ok(z, i, order)
+        return
     free_pages_prepare(z, i)
     zone_slot(z, slot).own += 1 << order
     z.vm[VM_CAPTURE_OWN] += 1 << order
     capture_merge(z, slot, i, order)
-
-
-cdef inline int capture_sated(zone_t *z, int32_t slot) noexcept nogil:
-    """Whether the list has its block and wants no more.  Another reclaimer may have taken the block over."""
-    return zone_slot(z, slot).rules & LIST_SATED and not list_empty(link_array(z), slot_list(z, slot))
 
 
 cdef int32_t capture_select(zone_t *z, int32_t slot, int order) noexcept nogil:

@@ -65,7 +65,8 @@ cdef class CaptureList:
         Notes
         -----
         O(max_page_order).  No counter but NR_FREE_PAGES moves, and that only for free buddies.  A list that releases
-        early gives back all other blocks when this completes one of the order it waits for.
+        early gives back all other blocks when this completes one of the order it waits for. A list that is `sated`
+        takes nothing more: the block is freed.
         """
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int block_order = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
