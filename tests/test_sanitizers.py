@@ -18,6 +18,9 @@ QUESTIONS = (
     "tests/unit/test_reclaim.py",
     "tests/unit/test_state.py",
     "tests/test_study.py",
+    "tests/test_trace_fuzz.py",
+    "tests/unit/test_replay.py",
+    "tests/unit/test_trace_text.py",
 )
 
 

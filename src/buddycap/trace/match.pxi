@@ -121,13 +121,16 @@ cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
     for k in range(n):
         if e[k].event != EV_ALLOC and e[k].event != EV_FREE and e[k].event != EV_PCPU_DRAIN:
             continue
+        if e[k].order > MAX_EVENT_ORDER:
+            m.outside += 1
+            continue
         if e[k].event == EV_ALLOC and e[k].flags & FL_FAILED:
             begin_request(m, &e[k], e[k].time_ns, TRACED_FAILED)
             m.request[m.requests - 1].lifetime_ns = 0
             add_turn(m, e[k].time_ns, m.requests - 1, TURN_ALLOC)
             continue
         z = zone_of(&m.frames, e[k].pfn)
-        if (z == NULL or e[k].order > MAX_EVENT_ORDER or not spans(z, e[k].pfn, <int64_t> 1 << e[k].order)
+        if (z == NULL or not spans(z, e[k].pfn, <int64_t> 1 << e[k].order)
                 or e[k].pfn & ((<int64_t> 1 << e[k].order) - 1)):
             m.outside += 1
             continue
