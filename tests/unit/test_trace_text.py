@@ -1,6 +1,7 @@
 """Does every line of a trace become the event that it says, and is every other line counted?"""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,21 @@ def test_pieces_do_not_matter(tmp_path, monkeypatch):
     pieces, again = read(tmp_path, (SAMPLES / "text" / "trace_pipe.txt").read_bytes())
     assert (whole == pieces).all()
     assert reader.report == again.report
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    text = (SAMPLES / "text" / "trace_pipe.txt").read_bytes()
+
+    def peak(times):
+        (tmp_path / "trace").write_bytes(text * times)
+        tracemalloc.start()
+        with TraceReader(tmp_path / "trace") as reader:
+            assert sum(len(events) for events in reader) == 300 * times
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(400) < peak(40) + (1 << 18)
 
 
 @pytest.mark.parametrize(
