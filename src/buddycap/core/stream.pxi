@@ -6,7 +6,7 @@
 # each result carries a tag in its upper bits, which `finish_results` takes off.
 
 cdef enum:
-    PREFETCH_OPS = 12          # how many operations ahead a free's page is asked for
+    PREFETCH_OPS = 12           # how many operations ahead a free's page is asked for
     PREFETCH_RESULTS = 24       # and the result that names it
     TAG_SHIFT = 56              # tag of a result: 0 of a free, order + 1 of an allocation, failed or not
 
