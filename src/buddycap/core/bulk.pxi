@@ -32,7 +32,7 @@ cdef inline void hand_out(zone_t *z, int32_t i, int order, int64_t *pfns, int64_
     cdef uint8_t *state = order_array(z) + i
     cdef int64_t pfn = z.base_pfn + i
     cdef int64_t k
-    if order == 0:
+    if order == 0 and count >= 8:
         memset(state, PG_USED, count)
         number_pages(pfns, pfn, count)
     else:
