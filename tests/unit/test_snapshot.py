@@ -177,6 +177,14 @@ class TestWithoutRoot:
         missing = json.loads(result.stdout)["missing"]
         assert missing == {"kpageflags": "only root may read it", "pagetypeinfo": "only root may read it"}
 
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_under_sudo_the_file_belongs_to_who_called_it(self, proc, tmp_path, monkeypatch):
+        monkeypatch.setenv("SUDO_UID", "65534")
+        monkeypatch.setenv("SUDO_GID", "65533")
+        record_snapshot(tmp_path / "s.npz", proc)
+        found = (tmp_path / "s.npz").stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65534, 65533, 0o600)
+
     def test_no_zoneinfo_no_snapshot(self, proc, tmp_path, capsys):
         (proc / "zoneinfo").unlink()
         assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "s.npz")]) == 2

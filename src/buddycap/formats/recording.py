@@ -58,6 +58,7 @@ def record_snapshot(
     -----
     Reads in pieces of 2 MiB and compresses as it goes: about 10 MiB of memory, whatever the machine has.
     /proc/buddyinfo is read just before and just after the words. Of /proc/iomem only the ranges of System RAM are kept.
+    Only the owner may read the file; under sudo that is who called it.
     """
     folder = Path(proc)
     texts: dict[str, str] = {}
@@ -207,6 +208,9 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
             yield file  # type: ignore[misc]
             file.flush()
             os.fchmod(file.fileno(), 0o600)
+            owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+            if os.geteuid() == 0 and all(word.isdecimal() for word in owner):
+                os.fchown(file.fileno(), int(owner[0]), int(owner[1]))
             os.replace(file.name, path)
         except BaseException:
             os.unlink(file.name)
