@@ -6,7 +6,7 @@ can touch Python.
 
 Environment: BUDDYCAP_DEBUG=1 (-O1 -g, bounds checked), BUDDYCAP_SANITIZE=1 (the same under ASan and UBSan),
 BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own. BUDDYCAP_LIBRARY=0: no library,
-for a linker that is not GNU's.
+for a linker that is not GNU's; checked builds have none either.
 """
 
 import io
@@ -30,7 +30,7 @@ BUILD = Path("build", VARIANT)
 SANITIZERS = ["-fsanitize=address,undefined"] if SANITIZE else []
 SOURCE = Path("src/buddycap")
 HEADER = SOURCE / "include" / "buddycap.h"
-LIBRARY = sys.platform == "linux" and os.environ.get("BUDDYCAP_LIBRARY") != "0"
+LIBRARY = sys.platform == "linux" and not CHECKED and os.environ.get("BUDDYCAP_LIBRARY") != "0"
 SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"] if LIBRARY else []
 DIRECTIVES = {
     "language_level": 3,
