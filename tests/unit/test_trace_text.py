@@ -81,6 +81,15 @@ def test_numbers_of_kernels(tmp_path):
     assert one(tmp_path, raw.format("GFP_KERNEL|0x100000"), kernel="2.6.27")["gfp"] & GFP.MOVABLE
 
 
+@pytest.mark.parametrize(
+    ("kernel", "value"),
+    [("2.6.27", 0xD0), ("3.10", 0xD0), ("4.4", 0x24000C0), ("4.12", 0x14000C0), ("4.19", 0x6000C0), ("6.18", 0xCC0)],
+)
+def test_the_same_flags_in_the_numbers_of_every_kernel(tmp_path, kernel, value):
+    line = f"mm_page_alloc: page=0 pfn=7 order=0 migratetype=0 gfp_flags={value}"
+    assert one(tmp_path, line, kernel=kernel)["gfp"] & 0xFFFFFF == GFP.KERNEL
+
+
 def test_old_migratetypes_are_found_out(tmp_path):
     line = (
         "a-1 [000] 1.000001: mm_page_alloc: page=ffffea0 pfn=7 order=0 migratetype={} gfp_flags=GFP_HIGHUSER_MOVABLE\n"
@@ -97,6 +106,11 @@ def test_old_migratetypes_are_found_out(tmp_path):
 @pytest.mark.parametrize("pfn", ["0x10935b", "1086299"])
 def test_pfns_in_both_bases(tmp_path, pfn):
     assert one(tmp_path, f"mm_page_free: page=(null) pfn={pfn} order=2")["pfn"] == 1086299
+
+
+@pytest.mark.parametrize("page", ["(null)", "          (null)", "(____ptrval____)", "ffffea0000000000", "0x10935b"])
+def test_the_pointer_is_of_no_use(tmp_path, page):
+    assert one(tmp_path, f"mm_page_free: page={page} pfn=12 order=0")["pfn"] == 12
 
 
 @pytest.mark.parametrize("pfn", ["0", "0x0", "18446744073709551615"])
@@ -141,6 +155,7 @@ def test_marks_and_losses(tmp_path):
     text = (
         f"# entries-in-buffer/entries-written: 10/12   #P:2\na-1 [000] ..... 2.000001: tracing_mark_write: hello you\n"
         f"CPU:1 [LOST 752 EVENTS]\nCPU:0 [LOST EVENTS]\nCPU:1 [123 EVENTS DROPPED]\n"
+        "cpus=2\nCPU 1 is empty\n"
         f"p 1 [000] 3.000001: PERF_RECORD_LOST lost 6\na-1 [000] ..... 2.500001: {FREE}\n"
         "a-1 [000] ..... 4.000001: sched_switch: prev_comm=x\n"
     )

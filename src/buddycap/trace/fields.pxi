@@ -149,7 +149,7 @@ cdef bint read_fields(fields_t *f, text_t p, text_t end) noexcept nogil:
         equals = <text_t> memchr(p, 61, stop - p)
         if equals == NULL:
             # "[FAILED TO PARSE]" comes before raw fields; "(null)" and "(efault)" belong to the useless pointer.
-            if not (p[0] == 91 or is_word(p, stop, "TO", 2) or is_word(p, stop, "PARSE]", 6)):
+            if not (p[0] == 91 or p[0] == 40 or is_word(p, stop, "TO", 2) or is_word(p, stop, "PARSE]", 6)):
                 return False
         elif starts_with(p, stop, "range=(", 7):
             stop = take_range(f, p + 7, end)

@@ -41,6 +41,7 @@ EVENT_NAMES = {
     "mm_compaction_try_to_compact_pages": EV_TRY_COMPACT,
     "tracing_mark_write": EV_MARK,
     "PERF_RECORD_LOST": EV_LOST,
+    "PERF_RECORD_LOST_SAMPLES": EV_LOST,
     "print": EV_PRINT,
     "mm_page_free_direct": EV_FREE,             # before 3.3
     "mm_pagevec_free": EV_FREE_BATCHED,
@@ -217,7 +218,8 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
         clear_event(out, EV_LOST, &head)
         note_lost(out, counts, lost)
         return 1
-    if starts_with(start, end, "cpus=", 5) or starts_with(start, end, "version = ", 10):
+    if (starts_with(start, end, "cpus=", 5) or starts_with(start, end, "version = ", 10)
+            or end - start < 32 and is_word(end - min(end - start, <int64_t> 9), end, " is empty", 9)):
         counts.comments += 1
         return 0
     return skip(counts, SKIP_NO_HEAD, p, end)
