@@ -1,9 +1,9 @@
 # Allocations of whole arrays, with exactly the result of single calls.
 #
 # A request takes the head of the first list that is not empty, so the lists below it are: the next requests get what
-# was cut off, pages ascending, until the block is used up.  So a block is cut at once, and only what is left of the last
-# one is listed.  A list that will be used up to the last block is walked from both ends: two chains of cache misses
-# instead of one.
+# was cut off, pages ascending, until the block is used up.  So a block is cut at once, and only what is left of the
+# last one is listed.  A list that will be used up to the last block is walked from both ends: two chains of cache
+# misses instead of one.
 
 cdef enum:
     CUT_WHOLE = 6               # larger cuts are far apart: the misses between them do not matter

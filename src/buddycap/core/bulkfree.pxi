@@ -194,8 +194,10 @@ cdef int64_t count_named(bulk_t *b) noexcept nogil:
 
 cdef int bulk_admit(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const uint8_t *orders,
                     int order) noexcept nogil:
-    """Steps 1 and 2, if the batch is large and dense enough.  If not, or if some block cannot be freed or is named twice
-    (which sets one bit): 0, and nothing has changed."""
+    """Steps 1 and 2, if the batch is large and dense enough.
+
+    If not, or if some block cannot be freed or is named twice (which sets one bit): 0, and nothing has changed.
+    """
     cdef int admitted
     if n < BULK_MIN or n > z.present_pages or not bulk_span(z, b, pfns, n):
         return 0
