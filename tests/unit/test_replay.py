@@ -153,6 +153,18 @@ def test_what_does_not_fit_is_counted(rows, odd):
     assert after(trace(*rows), [(0, 4)])[1] == {odd: 1}
 
 
+def test_a_zone_that_grows():
+    flags = np.zeros(4 << 15, np.uint64)
+    flags[: 1 << 15] = KPF.SLAB
+    start = Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),))
+    memory = Reconstruction(trace((TAKE, (1 << 15) + 512, 9), (FREE, 3 << 15, 0)), start)
+    memory.follow()
+    grown = [*range(1 << 15, (1 << 15) + 512), *range((1 << 15) + 1024, 2 << 15)]
+    assert np.flatnonzero(memory.free("Normal")).tolist() == grown
+    assert {name: n for name, n in memory.oddities().items() if n} == {"grown": 1}
+    assert set(memory.states("Normal").tolist()) == {0, 1, 2}
+
+
 def test_any_events_leave_a_consistent_state():
     rng = np.random.default_rng(5)
     for _ in range(40):

@@ -27,7 +27,7 @@ from .timeline import Timeline, sample_times
 
 __all__ = ["EndReport", "Reconstruction", "Wrong", "compare_end", "reconstruct"]
 
-_FREE, _PCP, _IN_USE = 1, 2, 3
+_FREE, _PCP, _IN_USE, _ABSENT = 1, 2, 3, 5
 _ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
 _MOVABLE = np.uint8(0x10)
 _FIXED = np.uint8(0x20)
@@ -107,6 +107,7 @@ class Reconstruction:
     def states(self, zone: str) -> NDArray[np.uint8]:
         """What every page is: 0 held from before, 1 free, 2 on a per-CPU list, 3 in use, 4 isolated; ndarray[uint8]."""
         found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & np.uint8(7)
+        found[found == _ABSENT] = 0
         return found
 
     def movable(self, zone: str) -> NDArray[np.bool_]:
@@ -131,7 +132,7 @@ class Reconstruction:
         found = []
         for zone in self._start:
             states = self._follower.states(self._index(zone.name))
-            free, new = (states & 7) == _FREE, (states & 7) >= _IN_USE
+            free, new = (states & 7) == _FREE, ((states & 7) >= _IN_USE) & ((states & 7) != _ABSENT)
             words = np.where(free, np.uint64(KPF.BUDDY), zone.flags & ~np.uint64(KPF.BUDDY))
             words[(states & 7) == _PCP] = 0
             words[new] = np.where(states[new] & _MOVABLE, np.uint64(_ANON), np.uint64(0))
@@ -194,6 +195,7 @@ def per_cpu_lists_hold_blocks(trace: Trace) -> bool:
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
     states: NDArray[np.uint8] = (zone.kinds == PageKind.FREE).astype(np.uint8)
+    states[zone.kinds == PageKind.HOLE] = _ABSENT
     states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
     states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
     return states

@@ -12,6 +12,7 @@ cdef enum:             # of the state of a page, and of what did not fit
     BY_EXTFRAG
     BY_ISOLATION                # compaction took every free page of a range
     BY_GUESSED_ISOLATION        # ... took as many as it said, not necessarily these
+    BY_GROWTH                   # with its section, when the kernel initialised that
     NR_CAUSES
 
 cdef enum:              # what happened to a page in a state that the rules do not foresee
@@ -28,6 +29,7 @@ cdef enum:              # what happened to a page in a state that the rules do n
     ODD_ISOLATED_OTHER          # events of compaction whose count differs from the free pages of their range
     ODD_FAST_ISOLATED           # pages taken without saying which, and not found out
     ODD_LOST
+    ODD_GROWN                   # sections that must have been initialised
     NR_ODDS
 
 cdef enum:              # what is known of a free from its surroundings
@@ -65,6 +67,18 @@ cdef inline bint pcp_order(const follow_t *w, int order) noexcept nogil:
 
 cdef inline int page_type(int migratetype) noexcept nogil:
     return TYPE_MOVABLE if migratetype == 2 else TYPE_UNMOVABLE
+
+
+cdef void grow_section(follow_t *w, frame_zone_t *z, int64_t pfn) noexcept nogil:
+    """A page of an uninitialised section was handed out: so all of it had been freed (deferred_grow_zone)."""
+    cdef int64_t first = max(pfn & ~<int64_t> (SECTION - 1), z.start_pfn)
+    cdef int64_t end = min((pfn & ~<int64_t> (SECTION - 1)) + SECTION, z.start_pfn + z.spanned)
+    cdef int64_t i
+    for i in range(z.base + first, z.base + end):
+        if w.frames.state[i] & PAGE_STATE == PAGE_ABSENT:
+            set_page(&w.frames, z, i, PAGE_FREE, BY_GROWTH)
+            insert_block(&w.frames, z, i, 0)
+    w.odd[ODD_GROWN] += 1
 
 
 cdef void follow_alloc(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e) noexcept nogil:
@@ -226,6 +240,9 @@ cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil
         w.odd[ODD_UNALIGNED] += 1
         return
     i = z.base + e.pfn
+    if w.frames.state[i] & PAGE_STATE == PAGE_ABSENT and (
+            e.event == EV_ALLOC or e.event == EV_ZONE_LOCKED or e.event == EV_EXTFRAG):
+        grow_section(w, z, e.pfn)
     if e.event == EV_ALLOC:
         follow_alloc(w, z, i, e)
     elif e.event == EV_FREE:

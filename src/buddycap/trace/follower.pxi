@@ -2,9 +2,10 @@
 
 CAUSES = ("start", "alloc", "free to a per-CPU list", "direct free", "free in an interrupt",
           "free seen by a later take", "taken from the free lists", "drain", "extfrag", "isolated by compaction",
-          "isolated by compaction, guessed")
+          "isolated by compaction, guessed", "growth of the zone")
 ODDITIES = ("alloc_of_free", "alloc_of_used", "free_of_free", "free_of_pcp", "take_of_used", "take_of_held",
-            "drain_of_free", "drain_of_used", "outside", "unaligned", "isolated_other", "fast_isolated", "lost")
+            "drain_of_free", "drain_of_used", "outside", "unaligned", "isolated_other", "fast_isolated", "lost",
+            "grown")
 
 
 cdef enum:
@@ -53,7 +54,7 @@ cdef class Follower:
         return &self.w.frames.zone[k]
 
     def load(self, int zone, const uint8_t[::1] states):
-        """Set the pages of a zone, one byte each: 0 held, 1 free, 0x10 held and movable, 0x20 held and not."""
+        """Set the pages of a zone, one byte each: 0 held, 1 free, 5 absent, 0x10 held and movable, 0x20 not."""
         cdef frame_zone_t *z = self.zone(zone)
         cdef int64_t i = z.base + z.start_pfn
         cdef int64_t k
@@ -66,6 +67,8 @@ cdef class Follower:
                     insert_block(&self.w.frames, z, i + k, 0)
                 else:
                     set_page(&self.w.frames, z, i + k, states[k] & TYPE_MASK, BY_START)
+                    if states[k] & PAGE_STATE == PAGE_ABSENT:
+                        self.w.frames.state[i + k] = PAGE_ABSENT
 
     def hints(self, const event_t[::1] events, bint later=True):
         """Look at the neighbours of every event of the whole trace: ndarray[uint8], one hint an event."""

@@ -9,6 +9,7 @@ cdef enum page_state:
     PAGE_PCP = 2                # on a per-CPU list
     PAGE_USED = 3
     PAGE_ISOLATED = 4           # taken by compaction
+    PAGE_ABSENT = 5             # in a section that the kernel has not initialised yet, or that does not exist
     PAGE_STATE = 7
     TYPE_SHIFT = 4              # what a page in use is, above its state
     TYPE_NONE = 0
@@ -19,6 +20,7 @@ cdef enum page_state:
 cdef enum:
     MAX_FRAME_ZONES = 16
     NR_FRAME_ORDERS = 15
+    SECTION = 1 << 15           # pages of a section of x86-64, the unit in which memory is initialised
 
 
 cdef struct frame_zone_t:

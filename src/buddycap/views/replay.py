@@ -48,6 +48,7 @@ _ODDITIES = {
     "isolated_other": "ranges in which compaction took another number of pages than were free",
     "fast_isolated": "pages that compaction took, and the trace does not tell which",
     "lost": "places where events were lost",
+    "grown": "sections of 128 MiB that came to a zone without an event",
 }
 
 _UNMATCHED = {
