@@ -15,10 +15,10 @@ import pytest
 
 from sourcelint import ROOT
 
-SHIPPED = {".pyx", ".pxi", ".pxd", ".pyi", ".h"}
+SHIPPED = {".pyx", ".pxi", ".pxd", ".pyi", ".h", ".map", ".pc", ".cmake"}
 COPIED = ("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", "LICENSE")
 FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", ".ci")
-LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.so", "*.egg-info", ".hypothesis")
+LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.so", "*.a", "*.egg-info", ".hypothesis")
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +93,7 @@ def test_sdist_holds_tests_benchmarks_examples_docs(sdist):
 
 
 def test_sdist_holds_nothing_built(sdist):
-    assert [name for name in members(sdist) if name.endswith((".so", ".pyc")) or "_core.c" in name] == []
+    assert [name for name in members(sdist) if name.endswith((".so", ".a", ".pyc")) or "_core.c" in name] == []
 
 
 def test_wheel_holds_what_others_cimport(wheel):
@@ -103,6 +103,15 @@ def test_wheel_holds_what_others_cimport(wheel):
     assert wanted - names == set()
     assert {"buddycap/_core.pxd", "buddycap/__init__.pxd", "buddycap/py.typed"} <= names
     assert [name for name in names if name.startswith("buddycap/_core") and name.endswith(".so")]
+
+
+def test_wheel_holds_what_c_programs_need(wheel):
+    with zipfile.ZipFile(wheel) as opened:
+        names = set(opened.namelist())
+    wanted = ("include/buddycap.h", "include/buddycap_mmap.h", "share/pkgconfig/buddycap.pc")
+    assert {f"buddycap/{name}" for name in (*wanted, "share/cmake/buddycap-config.cmake")} <= names
+    if sys.platform == "linux":
+        assert {"buddycap/lib/libbuddycap.so", "buddycap/lib/libbuddycap.a"} <= names
 
 
 def test_wheel_depends_on_numpy_alone(wheel):
@@ -129,3 +138,9 @@ def test_fresh_environment_installs_and_runs(wheel, fresh):
     assert run(Path(python).with_name("buddycap"), "info", cwd=empty)
     assert run(python, "-m", "buddycap", "info", cwd=empty)
     assert list(empty.iterdir()) == []
+    if sys.platform == "linux" and shutil.which("cc"):
+        program, source = empty.parent / "play", ROOT / "examples" / "embedding" / "plain_c" / "play.c"
+        flags = run(Path(python).with_name("buddycap"), "embed", "--cflags", "--libs", cwd=empty).split()
+        run("cc", "-std=c99", source, *flags, "-o", program, cwd=empty)
+        reference = ROOT / "examples" / "embedding" / "reference.py"
+        assert run(program, cwd=empty) == run(python, reference, cwd=empty)

@@ -15,6 +15,7 @@ QUESTIONS = (
     "tests/test_bulk.py",
     "tests/test_bulk_cases.py",
     "tests/unit/test_invariants.py",
+    "tests/unit/test_c_boundary.py",
     "tests/unit/test_reclaim.py",
     "tests/unit/test_state.py",
     "tests/test_study.py",

@@ -383,7 +383,7 @@ class Fuzz:
         ctypes.memset(self.buffer, 0, 4096)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(80))
 def test_no_call_breaks_anything(seed):
     fuzz = Fuzz(seed)
     for pfn in range(3000):

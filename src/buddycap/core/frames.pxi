@@ -212,7 +212,7 @@ cdef int used_block_refusal(zone_t *z, int64_t pfn, int order) noexcept nogil:
         return ST_UNALIGNED
     if (order_array(z)[pfn - z.base_pfn] & 0x0F) != order:
         return ST_WRONG_ORDER
-    if flags_array(z)[pfn - z.base_pfn] & (PF_LRU | PF_ISOLATED | PF_SLAB | PF_WRITEBACK):
+    if flags_array(z)[pfn - z.base_pfn] & (PF_LRU | PF_ISOLATED | PF_SLAB | PF_WRITEBACK | PF_ORPHAN):
         return ST_PAGE_IN_USE_BY_RECLAIM
     return ST_OK
 

@@ -189,12 +189,12 @@ cdef void pvec_flush(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
 
 
 cdef inline void free_reclaimed(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decision 14: the page leaves its owner.  In the pagevec it is an allocated page without any flag."""
+    """Decision 14: the page leaves its owner.  In the pagevec it is an orphan, which nobody else can free."""
     event_put(m, EV_RECLAIMED, sc.zone, i, page_owner(z, i))
     if m.event_mask & NOTE_CAPTURED and sc.capture_slot != NO_PAGE:
         event_put(m, EV_CAPTURED, sc.zone, i, page_owner(z, i))
     page_disown(z, i)
-    page_set_flags(z, i, 0)
+    page_set_flags(z, i, PF_ORPHAN)
     sc.nr_freed += 1
     sc.pvec[sc.pvec_count] = i
     sc.pvec_count += 1
@@ -568,6 +568,12 @@ cdef int shrink_zone(machine_t *m, scan_t *sc, int64_t budget, step_t *out) noex
     return throttle_vm_writeout(m, sc, out)
 
 
+cdef void give_back(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Free a block that was found, unless somebody who did not own it has freed it meanwhile."""
+    if used_block_status(z, z.base_pfn + i, order) == ST_OK:
+        free_pages_ok(z, i, order)
+
+
 cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """Put everything back that a shrink_zone has in its hands."""
     if ZONE_PASS <= sc.zone_state <= ZONE_BALANCE:
@@ -578,7 +584,7 @@ cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
         capture_close(sc, z)
         slot_close(z, sc.page_slot)
         if sc.result != NO_PAGE:
-            free_pages_ok(z, sc.result, sc.order)
+            give_back(z, sc.result, sc.order)
             sc.result = NO_PAGE
     sc.zone_state = ZONE_IDLE
 

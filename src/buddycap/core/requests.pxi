@@ -61,7 +61,7 @@ cdef int single_page_status(zone_t *z, int32_t i) noexcept nogil:
 cdef int loose_page_status(zone_t *z, int32_t i) noexcept nogil:
     """ST_OK for an allocated page of order 0 that is on no list."""
     cdef int status = single_page_status(z, i)
-    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK):
+    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
         return ST_PAGE_LISTED
     return status
 

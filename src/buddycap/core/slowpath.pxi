@@ -476,7 +476,7 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
         scan_abort(&r.scan, m.zone[r.scan.zone], &out)
         m.shrinker_nr += r.scan.slab_scan
         if r.scan.got != NO_PAGE:
-            free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
+            give_back(m.zone[r.scan.got_zone], r.scan.got, r.order)
         leave_reclaim(m, r)
         leave_isolated(m, r)
         step_end(m, &out, &r.total)
