@@ -101,6 +101,7 @@ def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
             missed.setdefault(record["workload"], []).append(record["size"])
     head = ["workload", "size", "goal", "measured", "prototype", ""]
     titles = {record["workload"]: record["title"] for record in records}
+    titles["alloc_iota"] += ", to np.arange"
     said = [
         f"* **{titles[key]}** ({', '.join(sizes)}): {remarks.get(key, 'missed; no reason is known yet.')}"
         for key, sizes in missed.items()
