@@ -4,7 +4,6 @@ A *record* is one line of the result: a workload at a size, one contender, its r
 repetition, its time per operation, the goal if there is one, and where it was measured.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,21 +246,26 @@ def iota(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
 
 
 def memory(pages: int) -> Iterator[dict[str, Any]]:
-    """Bytes a page: the zone's block with all its scratch, and what the process really holds after a bulk free."""
-    contender = contenders.BuddycapBulk()
-    contender.free_job(_warm(contender, 1 << workloads.MAX_PAGE_ORDER), np.empty(0, np.int64))()
-    before = resident_bytes()
-    zone = _warm(contender, pages)
-    resident = (resident_bytes() - before) / pages
+    """Bytes a page: the state, and what of the zone's block is really there after bulk operations, scratch included."""
+    zone = _warm(contenders.BuddycapBulk(), pages)
+    resident = resident_bytes(zone.address) / pages
     state = zone.image_bytes / pages
     for key, title, value in (("memory", "state", state), ("memory_resident", "resident", resident)):
         spread = Spread(value, value, value)
         yield record(key, f"bytes a page, {title}", pages, (SINGLES, BYTES_BASELINE), spread)
 
 
-def resident_bytes() -> int:
-    """Memory of this process that is there."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes(address: int) -> int:
+    """How much is there of the mapping that an address lies in."""
+    inside = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        first = line.split(maxsplit=1)[0]
+        if "-" in first and not first.endswith(":"):
+            begin, end = (int(part, 16) for part in first.split("-"))
+            inside = begin <= address < end
+        elif inside and first == "Rss:":
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"{address:#x} is in no mapping")
 
 
 def call_costs(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:

@@ -87,7 +87,8 @@ def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
 def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
     """Goals with what was measured, and what there is to say where one was missed."""
     rows, missed = [], {}
-    for record in (record for record in records if record["goal"] is not None):
+    aims = [record for record in records if record["goal"] is not None]
+    for record in sorted(aims, key=lambda record: parse_size(record["size"])):
         bound = "at most" if record["lower_is_better"] else "at least"
         prototype = races.PROTOTYPE.get(record["workload"], {}).get(record["size"])
         if record["baseline"] not in (races.BASELINE, races.PAIR_BASELINE):
@@ -101,7 +102,7 @@ def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
             missed.setdefault(record["workload"], []).append(record["size"])
     head = ["workload", "size", "goal", "measured", "prototype", ""]
     titles = {record["workload"]: record["title"] for record in records}
-    titles["alloc_iota"] += ", to np.arange"
+    titles["alloc_iota"] = f"{titles.get('alloc_iota')}, to {races.IOTA_BASELINE}"
     said = [
         f"* **{titles[key]}** ({', '.join(sizes)}): {remarks.get(key, 'missed; no reason is known yet.')}"
         for key, sizes in missed.items()
