@@ -46,7 +46,9 @@ class EventKind(IntEnum):
 
     RECLAIMED: the page was taken from its owner. UNMAPPED: its page table entries were removed. SWAPPED: it took a swap
     slot. UNSWAPPED: it gave the slot back. PAGEOUT: its write began. WAKE_PDFLUSH: background writeback is wanted.
-    WAKE_KSWAPD: kswapd was asleep and has work. QUEUE: the allocation in front of the queue may go on.
+    WAKE_KSWAPD: kswapd was asleep and has work. QUEUE: the allocation in front of the queue may go on. CAPTURED: a
+    reclaimed page goes to a capture list. FREED: its owner lets it go (both only after `Machine.note_events`).
+    MIGRATED: never, since 2.6.27 has no compaction.
     """
 
     RECLAIMED = 1
@@ -57,6 +59,9 @@ class EventKind(IntEnum):
     WAKE_PDFLUSH = 6
     WAKE_KSWAPD = 7
     QUEUE = 8
+    CAPTURED = 9
+    FREED = 10
+    MIGRATED = 11
 
 
 @dataclass(frozen=True)

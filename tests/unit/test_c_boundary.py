@@ -416,3 +416,27 @@ def test_a_reclaimed_page_on_its_way_belongs_to_nobody():
                 refusals += 1
     assert refusals > 10
     one.check()
+
+
+def test_python_drains_the_optional_events_too():
+    zone = Zone(0, PAGES, owners=True)
+    machine = Machine([zone], events=True, policy="v3")
+    pages = zone.alloc_many(PAGES)
+    pages = pages[pages >= 0]
+    zone.free_many(pages[::16])
+    held = np.delete(pages, np.s_[::16])
+    zone.set_owners(held, held + 5)
+    machine.lru_cache_add(held)
+    machine.note_events(captured=True, freed=True)
+    machine.release(int(held[0]))
+    assert machine.events()[["page", "owner", "kind"]].tolist() == [(held[0], held[0] + 5, 10)]
+    assert machine.alloc_pages(6, GFP.KERNEL) is not None
+    events = machine.events()
+    captured = events[events["kind"] == 9]
+    assert len(captured) > 30
+    assert (captured["owner"] == captured["page"] + 5).all()
+    for pfn in held[~np.isin(held, [*events["page"], held[0]])][:1500].tolist():
+        machine.release(pfn)
+    assert (machine.events()["kind"] == 10).sum() > 1100
+    with pytest.raises(MisuseError, match="events=True"):
+        Machine([Zone(0, 64)]).note_events(freed=True)

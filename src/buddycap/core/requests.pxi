@@ -205,6 +205,7 @@ cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) 
         if s.status == ST_OK:
             if op.arg >= 0:
                 s.result[op.arg].freed = 1
+            note_freed(m, zone, i)
             if op.op == MOP_FREE:
                 free_block(z, i, order, op.cpu)
             else:

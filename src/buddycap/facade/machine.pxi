@@ -279,6 +279,13 @@ cdef class MachineBase:
                 self.log += (<char *> &event)[:sizeof(event_t)]
         return 0
 
+    cdef int note_freed(self, int32_t zone, int32_t i) except -1:
+        """A page is let go by its owner: an event, if wanted."""
+        if events_pending(&self.m) == NR_EVENTS:
+            self.drain()
+        note_freed(&self.m, zone, i)
+        return 0
+
     cdef int end_write(self, int32_t zone, int32_t i) except -1:
         self.writes.pop((zone, i), None)
         end_page_writeback(&self.m, self.m.zone[zone], i, 0)
@@ -416,6 +423,7 @@ cdef class MachineBase:
         status = used_block_status(self.m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
         if status != ST_OK:
             refuse(self.m.zone[zone], status, "pfn", block, wanted)
+        self.note_freed(zone, i)
         free_block(self.m.zone[zone], i, <int> wanted, on)
 
     def run(self, ops, *, policy=None):
@@ -660,6 +668,7 @@ cdef class MachineBase:
         self.locate_page(pfn, &zone, &i)
         if flags_array(self.m.zone[zone])[i] & PF_ORPHAN:
             raise MisuseError(f"pfn={pfn}: released already")
+        self.note_freed(zone, i)
         page_release(self.m.zone[zone], i, on)
 
     # --- writeback, swap, events ---
@@ -710,6 +719,25 @@ cdef class MachineBase:
         """Give swap slots back: their owners have read the pages in, or are gone."""
         self.m.swap_free += as_ranged(slots, "slots", 0, self.m.swap_total - self.m.swap_free)
 
+    def note_events(self, *, bint captured=False, bint freed=False):
+        """Choose which optional events are kept too.
+
+        Parameters
+        ----------
+        captured : bool
+            CAPTURED: a reclaimed page goes to a capture list; it follows its RECLAIMED.
+        freed : bool
+            FREED: the owner lets a block go, by `free_pages`, `release` or a stream.
+
+        Raises
+        ------
+        MisuseError
+            If the machine keeps no events.
+        """
+        if self.log is None:
+            raise MisuseError("events are not kept: make the machine with events=True")
+        self.m.event_mask = captured * NOTE_CAPTURED | freed * NOTE_FREED
+
     def events(self):
         """The events since the last call, oldest first, if the machine was made with `events=True`.
 
@@ -721,6 +749,8 @@ cdef class MachineBase:
         """
         if self.log is None:
             raise MisuseError("events are not kept: make the machine with events=True")
+        self.ready()
+        self.drain()
         result = np.frombuffer(bytes(self.log), dtype=EVENT_DTYPE)
         self.log = bytearray()
         return result
