@@ -314,9 +314,10 @@ cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx
 cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int alloc_flags) noexcept nogil
 cdef int zone_cpuset_permits(zone_t *z, int alloc_flags) noexcept nogil
 
-# Whole arrays, exactly as single calls in the same order.  `orders` (one each) or, where it is NULL, `order`.  Frees and
-# captures are all or nothing: ST_OK, or the status of the first offender and its position.  The arguments are checked,
-# but for orders (0..max_page_order), types (0..2) and the capture list.  alloc_many: how many blocks were had; -1 fills.
+# Whole arrays, exactly as single calls in the same order.  `orders` (one each) or, where it is NULL, `order`.  Frees
+# and captures are all or nothing: ST_OK, or the status of the first offender and its position.  The arguments are
+# checked, but for orders (0..max_page_order), types (0..2) and the capture list.  alloc_many: how many blocks were
+# had; -1 fills.
 cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
                    int64_t *offender) noexcept nogil
 cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
@@ -638,7 +639,7 @@ ctypedef struct machine_result_t:       # what came of it, 16 bytes
     uint8_t freed               # of an allocation: a later operation has freed the block
     uint8_t reserved
 
-ctypedef struct machine_cost_t: # what a request that reclaimed, or a run of kswapd, has cost
+ctypedef struct machine_cost_t:     # what a request that reclaimed, or a run of kswapd, has cost
     int64_t op
     cost_t cost
     int64_t reclaims

@@ -38,7 +38,7 @@ cdef extern from *:
     #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
     #define MADV_POPULATE_WRITE 23
     #endif
-    /* Ask for memory now rather than at its first use, as a kernel has its mem_map from boot on; harmless if refused. */
+    /* Ask for memory now rather than at its first use, as a kernel has its mem_map from boot; harmless if refused. */
     static void buddycap_populate(void *p, size_t n) {
     #if defined(__linux__)
         if (n >= ((size_t) 2 << 20)) (void) madvise(p, n, MADV_POPULATE_WRITE);

@@ -55,8 +55,8 @@ cdef class ZoneHandle:
             PyThread_free_lock(self.turn)
 
     # --- one caller at a time ---
-    # All of this is done with the GIL.  `turn` is always held but for the moment in which `end` hands the zone to one of
-    # those who wait: so a caller in a loop cannot keep the others away.
+    # All of this is done with the GIL.  `turn` is always held but for the moment in which `end` hands the zone to one
+    # of those who wait: so a caller in a loop cannot keep the others away.
     #
     # A method first converts its arguments, which may run Python code (__index__) and so let other threads in, and only
     # then asks for the zone; from there on it runs no Python code until it is done.
