@@ -34,26 +34,26 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 RECORDING = "tests/data/kpageflags.mixed-1GiB.npz"
+LOAD = "tests/data/load/compile-50000.npz"
 JOBS = 2
-ROUNDS = 3
+ROUNDS = 6
 
 BOTH = "study --preset x86_64,ppc64 --memory 4GiB"
 STUDIES = {
-    "compare": "compare --policies all",
-    "ablations": f"{BOTH} --ablations --seeds 24",
-    "builds": f"{BOTH} --sweep builds=3,4,6,8 --seeds 12",
-    "unmovable": f"{BOTH} --sweep unmovable_permille=10,40,80 --seeds 12",
-    "requesters": f"{BOTH} --sweep requesters=2,4 --seeds 12",
-    "disk": f"{BOTH} --sweep disk_mib_per_s=30,120 --seeds 12",
-    "chunk": f"{BOTH} --sweep chunk_pages=1,32 --seeds 12",
+    "compare": "compare",
+    "ablations": f"{BOTH} --ablations --seeds 8",
     "memory": "study --sweep memory=1GiB,2GiB,4GiB,8GiB,16GiB --seeds 3",
     "small": "study --seeds 24",
     "recording": f"study --from {RECORDING} --seeds 24",
+    "load": f"study --memory 1GiB --load {LOAD} --seeds 12",
+    "policies": "compare --policies all --seeds 12",
+    "builds": f"{BOTH} --sweep builds=8,20 --seeds 4",
+    "unmovable": f"{BOTH} --sweep unmovable_permille=30,70 --seeds 4",
 }
-SWEEPS = ("builds", "unmovable", "requesters", "disk", "chunk")
-SPEED = "compare --seeds 8"
+SWEEPS = ("builds", "unmovable")
+SPEED = "study --memory 4GiB --seeds 6"
 PICTURED = {
-    "compare": ("success", "course", "harvest", "latency", "steals"),
+    "policies": ("success", "course", "harvest", "latency", "steals"),
     "ablations": ("cases",),
     "memory": ("memory",),
 }
@@ -65,6 +65,9 @@ KEPT = (
 
 def run(folder: Path) -> None:
     """Run every study, and measure how much faster two workers are than one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "commit").exists():
+        (folder / "commit").write_text(_commit() + "\n")
     for name, words in STUDIES.items():
         resume = ["--resume"] if (folder / name).exists() else []
         command = [*shlex.split(words), "--jobs", str(JOBS), "--out", str(folder / name), *resume]
@@ -91,14 +94,19 @@ def _speed() -> dict[str, object]:
 
 def collect(folder: Path) -> None:
     """Gather the figures of all studies and draw the pictures."""
-    result: dict[str, object] = {"commit": _commit(), "machine": machine_facts(), "commands": STUDIES, "jobs": JOBS}
+    result: dict[str, object] = {
+        "commit": (folder / "commit").read_text().strip(),
+        "machine": machine_facts(),
+        "commands": STUDIES,
+        "jobs": JOBS,
+    }
     for name in STUDIES:
         with Store.open(folder / name) as store:
             plan = store.plan
             records = store.records(plan)
-            if name == "compare":
+            if name in ("compare", "policies"):
                 result[name] = _compared(plan, records)
-                result["rows"] = summarize(*averaged(plan, records))
+                result[f"{name}_rows"] = summarize(*averaged(plan, records))
             else:
                 result[name] = summarize(plan, records)
             if name == "memory":
@@ -122,12 +130,15 @@ def _compared(plan: Plan, records: list[Record]) -> dict[str, object]:
 
 
 def _cost(store: Store) -> list[dict[str, object]]:
-    """Return the median CPU seconds of a run for each size of memory and policy."""
-    found: dict[tuple[int, str], list[float]] = {}
+    """Return the medians of CPU seconds, events and simulated seconds for each size of memory and policy."""
+    found: dict[tuple[int, str], list[tuple[float, float, float]]] = {}
     for case, task in store.plan.tasks():
-        found.setdefault((case.config.memory_pages, task.policy.name), []).append(store.cpu_s(task))
+        figures = store.record(case, task).summary
+        values = (store.cpu_s(task), figures["events"], figures["pass_s"])
+        found.setdefault((case.config.memory_pages, task.policy.name), []).append(values)
     return [
-        {"memory_pages": pages, "policy": policy, "cpu_s": statistics.median(values), "runs": len(values)}
+        {"memory_pages": pages, "policy": policy, "runs": len(values)}
+        | dict(zip(("cpu_s", "events", "pass_s"), map(statistics.median, zip(*values, strict=True)), strict=True))
         for (pages, policy), values in found.items()
     ]
 

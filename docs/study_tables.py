@@ -121,8 +121,8 @@ def policies(figures: Figures) -> str:
     """Every policy on both machines."""
     rows = []
     names = [row["preset"] for row in figures["compare"]["machines"]]
-    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
-    for policy in dict.fromkeys(row["policy"] for row in figures["rows"]):
+    by_key = {(row["case"], row["policy"]): row for row in figures["policies_rows"]}
+    for policy in dict.fromkeys(row["policy"] for row in figures["policies_rows"]):
         cells = [policy]
         for name in names:
             row = by_key[name, policy]
@@ -137,9 +137,9 @@ def policies(figures: Figures) -> str:
 def prices(figures: Figures) -> str:
     """What each policy costs the others, and what it leaves behind."""
     names = [row["preset"] for row in figures["compare"]["machines"]]
-    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    by_key = {(row["case"], row["policy"]): row for row in figures["policies_rows"]}
     rows = []
-    for policy in dict.fromkeys(row["policy"] for row in figures["rows"]):
+    for policy in dict.fromkeys(row["policy"] for row in figures["policies_rows"]):
         cells = [policy]
         for name in names:
             row = by_key[name, policy]
@@ -154,7 +154,7 @@ def prices(figures: Figures) -> str:
 def verdicts(figures: Figures) -> str:
     """The verdict on each policy."""
     rows = [
-        [f"`{row['policy']}`", row["source"], row["rule"], row["verdict"]] for row in figures["compare"]["policies"]
+        [f"`{row['policy']}`", row["source"], row["rule"], row["verdict"]] for row in figures["policies"]["policies"]
     ]
     return table(["policy", "proposed", "rule", "verdict"], rows)
 
@@ -163,7 +163,7 @@ def findings(figures: Figures) -> str:
     """Against v3, on each machine."""
     names = [row["preset"] for row in figures["compare"]["machines"]]
     rows = []
-    for row in figures["compare"]["policies"]:
+    for row in figures["policies"]["policies"]:
         cells = [row["policy"]]
         for name in names:
             found = row["machines"][name]
@@ -193,8 +193,23 @@ def ablations(figures: Figures) -> str:
 
 def sweeps(figures: Figures) -> str:
     """One parameter changed at a time."""
-    names = ("builds", "unmovable", "requesters", "disk", "chunk")
+    names = ("builds", "unmovable")
     return cases([row for name in names if name in figures for row in figures[name]])
+
+
+def recorded(figures: Figures) -> str:
+    """Where memory or load come from a real machine."""
+    rows = []
+    for name, key in (
+        ("synthetic warm-up and builds", "small"),
+        ("memory of a running machine, synthetic builds", "recording"),
+        ("synthetic warm-up, allocations of a recorded build", "load"),
+    ):
+        none, v3 = figures[key]
+        change = [figure(row, name, 0) for name in ("latency_ms", "steals") for row in (none, v3)]
+        rows.append([name, figure(none, "success_percent"), gain(v3), *change])
+    heads = ["1 GiB, order 9", "none, %", "gain of v3, points", "latency: none, ms", "v3", "stolen: none", "v3"]
+    return table(heads, rows)
 
 
 def cost(figures: Figures) -> str:
@@ -211,9 +226,13 @@ def cost(figures: Figures) -> str:
                 row["policy"],
                 f"{row['cpu_s']:.2f}",
                 f"{row['cpu_s'] / first['cpu_s'] / times:.2f}",
+                f"{row['events'] / first['events'] / times:.2f}",
+                f"{1e6 * row['cpu_s'] / row['events']:.2f}",
+                f"{row['pass_s']:.0f}",
             ]
         )
-    return table(["memory", "policy", "CPU s", "times linear"], found)
+    heads = ["memory", "policy", "CPU s", "times linear", "events, times linear", "us per event", "simulated s"]
+    return table(heads, found)
 
 
 def speed(figures: Figures) -> str:
@@ -247,6 +266,12 @@ def provenance(figures: Figures) -> str:
     )
 
 
+def policies_seeds(figures: Figures) -> str:
+    """Seeds of the table of policies."""
+    seeds = figures["policies"]["seeds"]
+    return f"seeds {seeds[0]}..{seeds[-1]}, mean of the three request periods"
+
+
 def memory_size(figures: Figures) -> str:
     """Memory of both machines."""
     return f"{figures['compare']['memory_pages'] / GIB_PAGES:g} GiB"
@@ -255,7 +280,7 @@ def memory_size(figures: Figures) -> str:
 def readme_table(figures: Figures) -> str:
     """The table of README.md."""
     rows = []
-    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    by_key = {(row["case"], row["policy"]): row for row in figures["compare_rows"]}
     for row in figures["compare"]["machines"]:
         told = row["published"]
         none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
@@ -285,7 +310,7 @@ def _readme_row(name: str, said: str, none: Row, v3: Row) -> list[str]:
 
 def harvest_said(figures: Figures) -> str:
     """Clean blocks left behind, beside the gain."""
-    by_key = {(row["case"], row["policy"]): row for row in figures["rows"]}
+    by_key = {(row["case"], row["policy"]): row for row in figures["compare_rows"]}
     told = []
     for row in figures["compare"]["machines"]:
         none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
@@ -302,9 +327,11 @@ def harvest_said(figures: Figures) -> str:
 
 def causes(figures: Figures) -> str:
     """Why requests failed, without and with capture."""
-    names = dict.fromkeys(name for row in figures["rows"] for name in row["figures"] if name.startswith("failed_"))
+    names = dict.fromkeys(
+        name for row in figures["compare_rows"] for name in row["figures"] if name.startswith("failed_")
+    )
     rows = []
-    for row in figures["rows"]:
+    for row in figures["compare_rows"]:
         if row["policy"] in ("none", "v3"):
             cells = [figure(row, name, 1) for name in names]
             rows.append([MACHINES[row["case"]], row["policy"], *cells])
@@ -327,10 +354,12 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
         causes,
         ablations,
         sweeps,
+        recorded,
         cost,
         speed,
         commands,
         provenance,
         memory_size,
+        policies_seeds,
     )
 }

@@ -58,6 +58,12 @@ def test_the_rule(own, expected):
     assert judged(jitter, NONE, V3) == expected
 
 
+def test_without_two_pairs_nothing_is_said():
+    assert judged([], NONE, V3) == "no result"
+    assert judged(runs("p", 60.0)[:1], NONE, V3) == "no result"
+    assert finding([], NONE, V3).words("v3") == "no result"
+
+
 def test_a_gain_on_one_machine_only():
     machines = {"x86_64": finding(runs("p", 53.0), NONE, V3), "ppc64": finding(runs("p", 50.0, spread=0.2), NONE, V3)}
     assert verdict(machines, "v3").startswith("depends on the machine: gains on x86_64 only; worse than v3 on ")

@@ -56,6 +56,8 @@ class Finding:
 
     def words(self, reference: str) -> str:
         """Return the finding in a few words."""
+        if self.gain["n"] < 2:
+            return "no result"
         if self.idle:
             return "the very runs of no capture"
         told = [("no gain shown", "a gain", "a loss")[self.sign]]
@@ -111,6 +113,8 @@ def verdict(findings: Mapping[str, Finding], reference: str, is_reference: bool 
     all_of = list(findings.values())
     signs = [found.sign for found in all_of]
     prices = [f"{price} ({machine})" for machine, found in findings.items() for price in found.prices]
+    if not any(found.gain["n"] > 1 for found in all_of):
+        return "no result"
     if all(found.idle for found in all_of):
         return "never engages: the very runs of no capture"
     if not any(sign > 0 for sign in signs):

@@ -328,6 +328,8 @@ def cases(results: Results) -> Any:
         mark = "o" if row["preset"] == "x86_64" else "s"
         width = gain["half_width"] if gain["n"] > 1 else 0.0
         ax.errorbar(gain["mean"], place, xerr=width, fmt=mark, color=colour, capsize=3, markersize=5)
+        told = shown(gain, signed=True)
+        ax.text(1.02, place, told, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     ax.set_yticks(range(len(rows)), [row["case"] for row in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel("gain, points of success")
