@@ -106,13 +106,18 @@ class Results:
 
     @cached_property
     def shown(self) -> list[str]:
-        """Policies that have a line: all if they are few; else the first, v3, and those that gain most and least."""
+        """Policies that have a line: all if few; else the first, v3, and those that gain most and least.
+
+        One whose runs are those of the first has none: it would hide it.
+        """
         names = [policy.name for policy in self.plan.policies]
         if len(names) <= MOST_LINES:
             return names
-        gains = {row["policy"]: row["gain"]["mean"] for row in self.panels[0].rows if row["gain"]}
-        chosen = {names[0], "v3" if "v3" in names else names[1], max(gains, key=gains.__getitem__)}
-        chosen.add(min(gains, key=gains.__getitem__))
+        rows = [row for row in self.panels[0].rows if row["gain"] and not row["identical"]]
+        gains = {row["policy"]: row["gain"]["mean"] for row in rows}
+        chosen = {names[0], "v3" if "v3" in names else names[1]}
+        if gains:
+            chosen |= {max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)}
         return [name for name in names if name in chosen]
 
     def colour(self, policy: str) -> str:
