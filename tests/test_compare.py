@@ -58,6 +58,16 @@ def test_the_rule(own, expected):
     assert judged(jitter, NONE, V3) == expected
 
 
+def test_time_that_others_stand_blocked_is_a_price():
+    base, v3 = ([replace(r, summary={**r.summary, "blocked_ms": 0.0, "pass_s": 100.0}) for r in s] for s in (NONE, V3))
+    for blocked, told in ((7000.0, True), (3000.0, False)):
+        own = [
+            replace(r, policy="p", digest=f"p{r.seed}", summary={**r.summary, "blocked_ms": blocked + r.seed})
+            for r in v3
+        ]
+        assert ("; others blocked for 7 s in all, in a pass of 100 s (x86_64)" in judged(own, base, v3)) is told
+
+
 def test_without_two_pairs_nothing_is_said():
     assert judged([], NONE, V3) == "no result"
     assert judged(runs("p", 60.0)[:1], NONE, V3) == "no result"

@@ -7,6 +7,8 @@ The rule, on each machine, with 95 % intervals (t) of differences paired by seed
 - *better*, *worse* than the reference (v3): the interval of the difference excludes 0.
 - *price*: what is lost for it.  Background work: allocations per second fall by more than `PRICE_PERCENT`, and the
   interval of the difference excludes 0.  Latency of the requests: it grows by more than `PRICE_PERCENT`, likewise.
+  Others blocked: the time that other tasks stand in a queue, all together, grows by more than `PRICE_PERCENT` of the
+  length of the pass, likewise.
 
 The verdict over all machines: a policy that is identical to no capture everywhere *never engages*; one that gains
 nowhere *shows no gain*; one that gains everywhere without a price is *worth it*, and with one *gains at a price*; one
@@ -94,6 +96,13 @@ def finding(own: Sequence[Record], base: Sequence[Record], reference: Sequence[R
             percent = 100 * change["mean"] / level if level else 0.0
             if _sign(change) == direction and abs(percent) > PRICE_PERCENT:
                 prices.append(f"{words} {percent:+.0f} %")
+    if own and {"blocked_ms", "pass_s"} <= own[0].summary.keys():
+        change = difference(own, base, "blocked_ms")
+        length_ms = 1000 * sum(r.summary["pass_s"] for r in own if r.ok) / max(1, sum(r.ok for r in own))
+        if _sign(change) > 0 and change["mean"] > PRICE_PERCENT / 100 * length_ms:
+            prices.append(
+                f"others blocked for {change['mean'] / 1000:.0f} s in all, in a pass of {length_ms / 1000:.0f} s"
+            )
     same = bool(reference) and identical(own, reference)
     return Finding(difference(own, base), difference(own, reference), identical(own, base), same, tuple(prices))
 
