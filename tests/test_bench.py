@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from buddycap import MisuseError, Zone
+from buddycap.cli import main
 from buddycap.lab import bench
 
 SMALL = ("--memory", "16MiB", "--rounds", "1")
@@ -40,6 +41,21 @@ def test_what_cannot_be_measured(arguments):
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("buddycap: error: ")
+
+
+def test_after_ctrl_c_the_lines_that_are_done_are_printed(monkeypatch, capsys):
+    def interrupted(job):
+        if len(jobs) == 2:
+            raise KeyboardInterrupt
+        jobs.append(job)
+        return 1.0
+
+    jobs = []
+    monkeypatch.setattr(bench, "_timed", interrupted)
+    assert main(["bench", *SMALL]) == 130
+    out, err = capsys.readouterr()
+    assert [line[:16] for line in out.splitlines()[1:-1]] == ["allocate a merge", "free it in rando"]
+    assert err == "buddycap: interrupted\n"
 
 
 def test_operations_are_those_of_the_seed():

@@ -84,6 +84,7 @@ def test_main_returns_the_status(capsys):
             2,
             "buddycap: error: [Errno 13] Permission denied: 'file'\n",
         ),
+        (MemoryError("1.95 TiB"), 2, "buddycap: error: not enough memory: 1.95 TiB\n"),
     ],
 )
 def test_what_ends_a_command(monkeypatch, capsys, error, status, said):

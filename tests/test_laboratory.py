@@ -18,6 +18,7 @@ import pytest
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
 from buddycap.errors import FormatError
+from buddycap.lab import study
 from buddycap.lab.config import StudyConfig
 from buddycap.lab.export import write_csv, write_jsonl
 from buddycap.lab.plan import Case, Plan, Task
@@ -198,6 +199,24 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_worker(tmp_path):
     assert (child.returncode, out) == (130, "")
     assert err.endswith("--resume goes on\nbuddycap: interrupted\n")
     assert rows_of(tmp_path) > 2
+
+
+@pytest.mark.parametrize("command", ["study", "compare"])
+def test_ctrl_c_shows_what_is_done_if_no_folder_keeps_it(command, monkeypatch, capsys):
+    def interrupted(missing, *rest):
+        for number, task in enumerate(missing):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield task, perform(task)
+
+    monkeypatch.setattr(study, "perform_all", interrupted)
+    words = {"study": ["--memory", "256MiB"], "compare": ["--memory", "1GiB", "--periods", "1"]}[command]
+    assert main([command, *words, "--seeds", "9", "--executor", "thread"]) == 130
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split()[:2] in (["policy", "seeds"], ["case", "policy"])
+    assert " none " in f" {out.splitlines()[1]}"
+    total = {"study": 18, "compare": 36}[command]
+    assert err == f"3 of {total} runs are done; --out DIR would keep them\nbuddycap: interrupted\n"
 
 
 def test_tables_come_back_as_they_were(expected):

@@ -210,5 +210,6 @@ def test_two_presets_in_one_study(capsys):
 
 
 def test_the_plain_bar():
-    assert bar(0, 10, 0.0).endswith("0/10, 0.0/s, 0:00 left")
-    assert bar(10, 10, 1.0).startswith("[" + "#" * 30 + "]")
+    assert bar(0, 10, 0.0, "runs").endswith("0/10 runs, 0.0/s, 0:00 left")
+    assert bar(10, 10, 1.0, "runs").startswith("[" + "#" * 30 + "]")
+    assert all(len(bar(7, 10, 1.0, "runs", columns)) <= columns for columns in range(80))

@@ -28,6 +28,20 @@ DATA = Path(__file__).parent / "data"
 SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 
 
+def interrupted_at(number):
+    """A `Recorder.add_maps` in whose n-th look Ctrl-C is pressed."""
+    looks = []
+
+    def interrupted(self, *arguments):
+        looks.append(arguments)
+        if len(looks) == number:
+            raise KeyboardInterrupt
+        return add_maps(self, *arguments)
+
+    add_maps = Recorder.add_maps
+    return interrupted
+
+
 def fields(data):
     """Take a protocol buffer message apart: (number of the field, value)."""
 
@@ -293,7 +307,7 @@ class TestReplay:
         with pytest.raises(MisuseError, match="steps=1"):
             watch_replay(recording, steps=1)
 
-    def test_as_a_command(self, tmp_path, capsys):
+    def test_as_a_command(self, tmp_path, monkeypatch, capsys):
         shutil.copy(DATA / "kpageflags.dma.npz", tmp_path / "kpageflags.start.npz")
         lines = [
             trace_line(1_000_000, "mm_page_alloc_zone_locked", f"{page_free(512, 9)} migratetype=1 percpu_refill=1"),
@@ -308,6 +322,10 @@ class TestReplay:
         assert len(out[1].read_text().splitlines()) == 4
         assert main(["map", "--replay", str(tmp_path), "-o", str(tmp_path / "r.trace")]) == 2
         assert ".trace is written of a run" in capsys.readouterr().err
+        monkeypatch.setattr(Recorder, "add_maps", interrupted_at(3))
+        assert main(["map", "--replay", str(tmp_path), "--steps", "9", "-o", str(out[1])]) == 130
+        assert len(out[1].read_text().splitlines()) == 3
+        assert "interrupted" in capsys.readouterr().err
 
 
 class TestCommand:
@@ -340,17 +358,7 @@ class TestCommand:
         assert sum(facts["Normal"]["kinds"].values()) == facts["Normal"]["pages"] == 262144
 
     def test_after_ctrl_c_what_was_watched_is_written(self, tmp_path, monkeypatch, capsys):
-        """The third look is interrupted."""
-        looks = []
-
-        def interrupted(self, *arguments):
-            looks.append(arguments)
-            if len(looks) == 3:
-                raise KeyboardInterrupt
-            return add_maps(self, *arguments)
-
-        add_maps = Recorder.add_maps
-        monkeypatch.setattr(Recorder, "add_maps", interrupted)
+        monkeypatch.setattr(Recorder, "add_maps", interrupted_at(3))
         out = str(tmp_path / "r.csv")
         assert main(["map", "--run", "x86_64", "--memory", "128MiB", "--steps", "9", "-o", out]) == 130
         assert len(Path(out).read_text().splitlines()) == 3

@@ -72,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BuddycapError, OSError) as error:
         print(f"buddycap: error: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"buddycap: error: not enough memory: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

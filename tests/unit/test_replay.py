@@ -1,6 +1,7 @@
 """Does every event move the pages that it names, and does the end agree with recorded ones?"""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from buddycap.lab.recording import bare_recording, open_recording
 from buddycap.lab.replay import Reconstruction, compare_end, reconstruct
 from buddycap.lab.requests import TracedFlags, match_trace, requests_of
 from buddycap.lab.timeline import sample_times
+from buddycap.views import replay as views_replay
 from sourcelint import ROOT
 
 DATA = ROOT / "tests" / "data" / "replay"
@@ -303,11 +305,46 @@ def test_the_command(tmp_path, capsys):
         ([str(DATA / "thpfrag"), "--samples", "0"], "--samples"),
         ([str(DATA / "thpfrag"), "--end", str(DATA / "fork" / "state.end.json.gz")], "zones differ"),
         ([str(DATA / "text" / "perf-script.txt"), "--save", "x.npz"], "--save"),
+        ([str(DATA / "text" / "perf-script.txt"), "--timeline", "x.csv"], "--timeline"),
+        ([str(DATA / "thpfrag"), "--at", "1"], "--save"),
+        ([str(DATA / "thpfrag"), "--save", "x.npz", "--at", "-1"], "--at -1: allowed range is 0..2.7"),
+        ([str(DATA / "thpfrag"), "--save", "x.npz", "--at", "nan"], "--at nan"),
     ],
 )
 def test_refusals_of_the_command(words, message, capsys):
     assert main(["replay", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_pictures_that_cannot_be_drawn_are_refused_before_the_work(monkeypatch, capsys):
+    text = str(DATA / "text" / "perf-script.txt")
+    monkeypatch.setattr(views_replay, "figure_class", lambda: None)
+    assert main(["replay", text, "--plot", "x.png"]) == 2
+    assert "--plot: without a snapshot" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["replay", "nowhere", "--plot", "x.png"]) == 2
+    assert "buddycap[plot]" in capsys.readouterr().err
+
+
+def test_after_ctrl_c_what_is_done_is_told(monkeypatch, tmp_path, capsys):
+    """The second what-if is interrupted: the reconstruction and the first are there."""
+
+    def interrupted(recording, what, *rest, **options):
+        if what.label != "policy=none":
+            raise KeyboardInterrupt
+        return what_if(recording, what, *rest, **options)
+
+    what_if = views_replay.what_if
+    monkeypatch.setattr(views_replay, "what_if", interrupted)
+    words = ["--samples", "2", "--timeline", str(tmp_path / "t.csv"), "--what-if", "policy=none"]
+    assert main(["replay", str(DATA / "thpfrag"), *words, "--what-if", "policy=v3"]) == 130
+    out, err = capsys.readouterr()
+    assert "wrong pages 96 of 477" in out
+    assert "policy=none: 42 operations" in out
+    assert "policy=v3" not in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.1.csv", "t.csv"]
+    assert err.endswith("buddycap: interrupted\n")
 
 
 def test_misuse_of_the_library():

@@ -249,20 +249,24 @@ def measure(pages: int, *, rounds: int = 5, seed: int = 0, progress: Progress | 
     >>> [result.unit for result in measure(1 << 14, rounds=1)][:5]
     ['pages', 'pages', 'pages', 'pages', 'operations']
     """
-    if pages < 4096 or rounds < 1 or seed < 0:
-        raise MisuseError(f"pages={pages}, rounds={rounds}, seed={seed}: at least 4096, 1 and 0")
-    progress = progress or Progress(0, "rounds")
+    return list(_measured(pages, rounds, seed, progress or Progress(0, "rounds")))
+
+
+def _measured(pages: int, rounds: int, seed: int, progress: Progress) -> Iterator[Result]:
+    """Yield each result when it is there."""
+    for name, value, least in (("pages", pages, 4096), ("rounds", rounds, 1), ("seed", seed, 0)):
+        if value < least:
+            raise MisuseError(f"{name}={value}: at least {least} is wanted")
     benches = list(_benches(pages, seed))
     progress.more(rounds * (len(benches) + 1))
-    results = []
     for name, unit, prepare in benches:
         seconds, count = [], 1
         for _ in range(rounds):
             job, count = prepare()
             seconds.append(_timed(job))
             progress.step()
-        results.append(Result(name, unit, count, statistics.median(seconds), min(seconds), max(seconds)))
-    return results + list(_study(seed, rounds, progress))
+        yield Result(name, unit, count, statistics.median(seconds), min(seconds), max(seconds))
+    yield from _study(seed, rounds, progress)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -275,8 +279,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap bench`."""
-    with Progress(0, "rounds") as progress:
-        results = measure(parse_pages(args.memory, "--memory"), rounds=args.rounds, seed=args.seed, progress=progress)
+    pages = parse_pages(args.memory, "--memory")
+    results: list[Result] = []
+    interrupted = False
+    try:
+        with Progress(0, "rounds") as progress:
+            for result in _measured(pages, args.rounds, args.seed, progress):
+                results.append(result)
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        interrupted = True
+    _show(args, results)
+    if interrupted:
+        raise KeyboardInterrupt
+    return 0
+
+
+def _show(args: argparse.Namespace, results: list[Result]) -> None:
+    """Print results."""
     facts = {
         "buddycap": version("buddycap"),
         "python": platform.python_version(),
@@ -287,9 +308,8 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         lines = [{**asdict(one), "ns": one.nanoseconds, "per_second": one.per_second} for one in results]
         print(json.dumps({"memory": args.memory, "seed": args.seed, "build": facts, "results": lines}, indent=2))
-        return 0
+        return
     print(f"zones of {args.memory}, median (least-greatest) of {args.rounds} rounds, CPU time")
     for result in results:
         print(result.line())
     print(f"buddycap {facts['buddycap']}, Python {facts['python']}, numpy {facts['numpy']}, {facts['compiler']}")
-    return 0

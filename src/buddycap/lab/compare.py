@@ -26,7 +26,7 @@ from .export import dumps, export
 from .plan import Case, Plan, with_periods
 from .progress import Progress
 from .store import Record
-from .study import add_worker_arguments, numbers, open_store, runner
+from .study import add_worker_arguments, keeping, numbers, open_store, runner
 from .summary import laid_out, resampled, shown, summarize
 from .verdict import finding, verdict
 
@@ -221,8 +221,9 @@ def command(args: argparse.Namespace) -> int:
     periods = numbers("--periods", args.periods)
     plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
-    with open_store(args.out, args.resume) as store, Progress(0, "runs") as progress:
-        records = runner(args, store, progress)(plan)
+    with open_store(args.out, args.resume) as store:
+        with keeping(plan, store, "json" if args.json else "table"), Progress(0, "runs") as progress:
+            records = runner(args, store, progress)(plan)
         if store.folder is not None:
             export(store, plan)
     result = comparison(plan, records)

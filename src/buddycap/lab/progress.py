@@ -1,5 +1,6 @@
 """A progress bar with rate and time left: that of rich when it is installed, else a plain one; on terminals alone."""
 
+import shutil
 import sys
 import time
 from types import TracebackType
@@ -75,17 +76,27 @@ class Progress:
         if self._rich is not None:
             self._rich.update(self._task, completed=self.done, total=self.total, rate=f"{rate:.1f}")
         else:
-            print(f"\r{bar(self.done, self.total, rate)} {self.unit}", end="\x1b[K", file=sys.stderr, flush=True)
+            columns = shutil.get_terminal_size().columns
+            line = bar(self.done, self.total, rate, self.unit, columns - 1)
+            print(f"\r{line}", end="\x1b[K", file=sys.stderr, flush=True)
 
 
-def bar(done: int, total: int, rate: float) -> str:
-    """Return the plain bar.
+def bar(done: int, total: int, rate: float, unit: str, columns: int = 79) -> str:
+    """Return the plain bar, in at most as many columns: a line that wraps would stay on the screen.
 
     Examples
     --------
-    >>> bar(5, 20, 2.0)
-    '[#######.......................] 5/20, 2.0/s, 0:08 left'
+    >>> bar(5, 20, 2.0, "runs")
+    '[#######.......................] 5/20 runs, 2.0/s, 0:08 left'
+    >>> bar(5, 20, 2.0, "runs", 39)
+    '[##.......] 5/20 runs, 2.0/s, 0:08 left'
+    >>> bar(5, 20, 2.0, "runs", 16)
+    '5/20 runs, 2.0/s'
     """
-    filled = WIDTH * done // max(total, 1)
     left = round((total - done) / rate) if rate > 0 else 0
-    return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {done}/{total}, {rate:.1f}/s, {left // 60}:{left % 60:02d} left"
+    text = f"{done}/{total} {unit}, {rate:.1f}/s, {left // 60}:{left % 60:02d} left"
+    width = min(WIDTH, columns - len(text) - 3)
+    if width < 1:
+        return text[: max(columns, 0)]
+    filled = width * done // max(total, 1)
+    return f"[{'#' * filled}{'.' * (width - filled)}] {text}"

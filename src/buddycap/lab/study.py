@@ -15,6 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -92,17 +93,10 @@ def run_plan(
     store.plan = plan
     if progress is not None:
         progress.more(len(missing))
-    done = 0
-    try:
-        for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
-            store.add(task, outcome)
-            done += 1
-            if progress is not None:
-                progress.step()
-    except KeyboardInterrupt:
-        if store.folder is not None:
-            print(f"\n{done} of {len(missing)} runs are kept in {store.folder}; --resume goes on", file=sys.stderr)
-        raise
+    for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
+        store.add(task, outcome)
+        if progress is not None:
+            progress.step()
     return store.records(plan)
 
 
@@ -204,7 +198,7 @@ def command(args: argparse.Namespace) -> int:
     plan = _plan(args)
     begin = time.perf_counter()
     with open_store(args.out, args.resume) as store:
-        with Progress(0, "runs") as progress:
+        with keeping(plan, store, args.format), Progress(0, "runs") as progress:
             run = runner(args, store, progress)
             if args.precision is None:
                 records = run(plan)
@@ -230,6 +224,22 @@ def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner
     return partial(
         run_plan, store=store, executor=args.executor, jobs=args.jobs, timeout_s=args.timeout, progress=progress
     )
+
+
+@contextmanager
+def keeping(plan: Plan, store: Store, form: str) -> Iterator[None]:
+    """After Ctrl-C, say where the runs are that are done, or show them in one of `FORMATS` if no folder has them."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        records = store.records(plan)
+        done = f"{len(records)} of {sum(1 for _ in plan.tasks())} runs are"
+        if store.folder is not None:
+            print(f"{done} kept in {store.folder}; --resume goes on", file=sys.stderr)
+        elif records:
+            print(f"{done} done; --out DIR would keep them", file=sys.stderr)
+            show(plan, records, form)
+        raise
 
 
 def open_store(folder: str | None, resume: bool) -> Store:

@@ -99,7 +99,7 @@ class _Drawing:
         self.title = args.title or title
         self.width = args.width
         self.facts = {"policy": args.policy, "seed": str(args.seed)} if args.run else {}
-        self.interrupted = isinstance(watched, WatchedRun) and watched.interrupted
+        self.interrupted = watched is not None and watched.interrupted
         self._watched = watched
 
     def timeline(self) -> Timeline:

@@ -30,6 +30,7 @@ from ..lab.replay import EndReport, Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
+from .fragmentation import draw_timelines, figure_class
 
 __all__ = ["add_arguments", "command"]
 
@@ -95,6 +96,7 @@ def command(args: argparse.Namespace) -> int:
         return _convert(args)
     whats = [_parse(text, args.seed) for text in args.what_if]
     bare = args.start is None and not has_start(args.trace)
+    _check_outputs(args, bare)
     recording = bare_recording(args.trace, args.kernel) if bare else open_recording(
         args.trace, args.start, args.end, args.kernel
     )  # fmt: skip
@@ -102,23 +104,54 @@ def command(args: argparse.Namespace) -> int:
     matched = match_trace(recording.trace, recording.zones, recording.first_ns)
     if bare and not all(what.empty for what in whats):
         raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
+    _check_moment(args, recording)
     moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
     timeline, end = None, None
     odd: dict[str, int] = {}
+    results: list[WhatIfResult] = []
+    interrupted = False
     with Progress(len(moments) * (len(whats) + (not bare)), "moments") as progress:
         if not bare:
             timeline, end, odd = reconstruct(recording, args.samples, step=progress.step)
-        results = [what_if(recording, what, moments, matched=matched, step=progress.step) for what in whats]
-    _write_files(args, recording, timeline, results)
+        try:
+            for what in whats:
+                results.append(what_if(recording, what, moments, matched=matched, step=progress.step))
+        except KeyboardInterrupt:
+            if timeline is None and not results:
+                raise
+            interrupted = True
     if args.json:
         print(json.dumps(_as_dict(recording, matched, timeline, end, odd, results, args.order)))
-        return 0
-    _print_head(recording, matched)
-    if timeline is not None:
-        _print_reconstruction(end, odd)
-    _print_lines(timeline, results, args.order)
-    _print_failures(results)
+    else:
+        _print_head(recording, matched)
+        if timeline is not None:
+            _print_reconstruction(end, odd)
+        _print_lines(timeline, results, args.order)
+        _print_failures(results)
+    _write_files(args, recording, timeline, results)
+    if interrupted:
+        raise KeyboardInterrupt
     return 0
+
+
+def _check_outputs(args: argparse.Namespace, bare: bool) -> None:
+    """Refuse what could not be written at the end."""
+    if args.plot:
+        figure_class()
+    if args.at is not None and not args.save:
+        raise MisuseError("--at: of what? --save names the file")
+    if args.save and bare:
+        raise MisuseError("--save: without a snapshot (--from) there is nothing to reconstruct")
+    if (args.plot or args.timeline) and bare and not args.what_if:
+        option = "--plot" if args.plot else "--timeline"
+        raise MisuseError(f"{option}: without a snapshot (--from) or a --what-if there is no time line")
+
+
+def _check_moment(args: argparse.Namespace, recording: Recording) -> None:
+    """Refuse a moment that the recording does not have."""
+    seconds = (recording.end_ns[0] - recording.first_ns) / 1e9
+    if args.at is not None and not 0 <= args.at <= seconds:
+        raise MisuseError(f"--at {args.at:g}: allowed range is 0..{seconds:g} s")
 
 
 def _parse(text: str, seed: int) -> WhatIf:
@@ -156,15 +189,11 @@ def _write_files(
         for k, (_, line) in enumerate(lines):
             line.write_csv(path if k == 0 else path.with_suffix(f".{k}{path.suffix}"), args.order)
     if args.plot:
-        from .fragmentation import draw_timelines
-
         draw_timelines(args.plot, lines, args.order, recording.name)
     if args.save:
-        if timeline is None:
-            raise MisuseError("--save: without a snapshot (--from) there is nothing to reconstruct")
         memory = Reconstruction(recording.trace, recording.start, recording.first_ns)
-        seconds = 1e9 if args.at is None else args.at
-        memory.follow(min(recording.first_ns + int(seconds * 1e9), recording.end_ns[0]))
+        end = recording.end_ns[0]
+        memory.follow(end if args.at is None else min(recording.first_ns + int(args.at * 1e9), end))
         memory.save(args.save)
 
 

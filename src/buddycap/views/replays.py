@@ -40,12 +40,15 @@ class WatchedReplay:
     trace : Trace
     first_ns : int, ns
         When it began, by the trace's clock.
+    interrupted : bool
+        Ctrl-C ended it early.
     """
 
     recorder: Recorder
     maps: tuple[PageMap, ...]
     trace: Trace
     first_ns: int
+    interrupted: bool = False
 
 
 def watch_replay(
@@ -69,6 +72,7 @@ def watch_replay(
     Returns
     -------
     WatchedReplay
+        After Ctrl-C, what has been recorded so far.
 
     Raises
     ------
@@ -81,13 +85,19 @@ def watch_replay(
     recorder = Recorder(max_cells=max_cells)
     first, last = recording.first_ns, recording.end_ns[0]
     maps: tuple[PageMap, ...] = ()
-    for step in range(steps):
-        now = first + (last - first) * step // (steps - 1)
-        memory.follow(now)
-        maps = tuple(_map_of(memory, frames) for frames in recording.start.frames)
-        recorder.add_maps(maps, now - first, f"{memory.done} events")
-        if step_done:
-            step_done()
+    try:
+        for step in range(steps):
+            now = first + (last - first) * step // (steps - 1)
+            memory.follow(now)
+            seen = tuple(_map_of(memory, frames) for frames in recording.start.frames)
+            recorder.add_maps(seen, now - first, f"{memory.done} events")
+            maps = seen
+            if step_done:
+                step_done()
+    except KeyboardInterrupt:
+        if not maps:
+            raise
+        return WatchedReplay(recorder, maps, recording.trace, first, interrupted=True)
     return WatchedReplay(recorder, maps, recording.trace, first)
 
 
