@@ -238,7 +238,8 @@ def keeping(plan: Plan, store: Store, form: str) -> Iterator[None]:
             print(f"{done} kept in {store.folder}; --resume goes on", file=sys.stderr)
         elif records:
             print(f"{done} done; --out DIR would keep them", file=sys.stderr)
-            show(plan, records, form)
+            begun = {record.case for record in records}
+            show(replace(plan, cases=tuple(case for case in plan.cases if case.label in begun)), records, form)
         raise
 
 
