@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from buddycap.formats.liststate import read_list_state
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
-from buddycap.lab.recording import bare_recording, open_recording
+from buddycap.lab.recording import Recording, bare_recording, open_recording
 from buddycap.lab.replay import Reconstruction, compare_end, reconstruct
 from buddycap.lab.requests import TracedFlags, match_trace, requests_of
 from buddycap.lab.timeline import sample_times
@@ -345,6 +346,27 @@ def test_after_ctrl_c_what_is_done_is_told(monkeypatch, tmp_path, capsys):
     assert "policy=v3" not in out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t.1.csv", "t.csv"]
     assert err.endswith("buddycap: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("noted", "first", "end"),
+    [
+        (None, 10, (60, 90)),
+        ([65, 80], 15, (65, 80)),
+        ([55, 80], 15, (60, 90)),  # by another clock than the trace
+        ([65, 95], 15, (60, 90)),
+        ([80, 65], 15, (60, 90)),
+        (["65", 80], 15, (60, 90)),
+        (7, 15, (60, 90)),
+    ],
+)
+def test_snapshots_tell_when_they_were_read(noted, first, end):
+    """The command begins to read long after the mark; what happens meanwhile must be followed."""
+    marks = [(10, "start begin"), (20, "start end"), (60, "end begin"), (90, "end kpageflags done")]
+    marked = replace(trace((FREE, 1, 0)), marks=[(ns, f"buddycap: snapshot {text}") for ns, text in marks])
+    begin = replace(snapshot(), meta={} if noted is None else {"monotonic_ns": [15, 18]})
+    recording = Recording("", marked, begin, replace(snapshot(), meta={"monotonic_ns": noted}))
+    assert (recording.first_ns, recording.end_ns) == (first, end)
 
 
 def test_misuse_of_the_library():

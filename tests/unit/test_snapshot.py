@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from buddycap import BuddycapError, FormatError, Machine, MigrateType, MisuseError
 from buddycap.cli import main
+from buddycap.formats import recording
 from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames, read_kpageflags
 from buddycap.formats.pageblocks import inferred_pageblock_types
 from buddycap.formats.recording import record_snapshot
@@ -52,6 +53,8 @@ class TestRecording:
         assert read.differences == {"DMA": (0,) * 11}
         assert read.vmstat["nr_free_pages"] > 0
         assert read.meta["kernel"]
+        begin, done = read.meta["monotonic_ns"]
+        assert 0 < begin <= done
         assert read.missing == {}
 
     def test_holes_are_where_the_machine_has_no_ram(self, snapshot):
@@ -65,9 +68,12 @@ class TestRecording:
             assert arrays["DMA_start_pfn"] == 1
             assert bytes(arrays["snapshot.buddyinfo"]).startswith(b"Node 0, zone      DMA")
 
-    def test_the_same_machine_makes_the_same_file(self, proc, snapshot, tmp_path):
-        record_snapshot(tmp_path / "again.npz", proc)
-        assert (tmp_path / "again.npz").read_bytes() == snapshot.read_bytes()
+    def test_the_same_machine_at_the_same_time_makes_the_same_file(self, proc, tmp_path, monkeypatch):
+        monkeypatch.setattr(recording.time, "monotonic_ns", lambda: 7)
+        files = [tmp_path / "once.npz", tmp_path / "again.npz"]
+        for file in files:
+            record_snapshot(file, proc)
+        assert files[0].read_bytes() == files[1].read_bytes()
 
     def test_the_reader_of_recordings_reads_snapshots(self, snapshot):
         assert [zone.name for zone in read_kpageflags(snapshot)] == ["DMA"]

@@ -4,12 +4,13 @@ import json
 import os
 import platform
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -71,19 +72,23 @@ def record_snapshot(
     path = Path(path)
     with _replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         words = _open_words(folder / "kpageflags", zones, missing)
+        begin_ns = time.monotonic_ns()
         _read_text(folder, "buddyinfo", texts, missing)
         if words is not None:
             with words:
                 done = 0
                 for zone in zones:
                     done = _copy_zone(archive, words, zone, missing, done, pages, progress)
+            done_ns = time.monotonic_ns()
             _read_text(folder, "buddyinfo", texts, missing, "buddyinfo2")
-        meta = {
+        meta: dict[str, Any] = {
             "kernel": platform.release(),
             "machine": platform.machine(),
             "page_size": _PAGE_SIZE,
             "missing": missing,
         }
+        if words is not None:
+            meta["monotonic_ns"] = [begin_ns, done_ns]  # when buddyinfo was read, and the last word
         texts["meta"] = json.dumps(meta)
         for name in (*TEXTS, "meta"):
             if name in texts:

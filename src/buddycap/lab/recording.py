@@ -36,7 +36,9 @@ class Recording:
     Notes
     -----
     The moments of the snapshots are marks in the trace, `buddycap: snapshot start begin`, `... end begin` and
-    `... end kpageflags done`; without them the whole trace lies between the two.
+    `... end kpageflags done`; without them the whole trace lies between the two. `buddycap snapshot` notes by the
+    monotonic clock when it read, which is up to a second after the mark: where these times lie between the marks, the
+    trace has that clock, and they count.
     """
 
     name: str
@@ -54,7 +56,10 @@ class Recording:
         """When the start snapshot began to be read."""
         times = self.trace.events["time_ns"]
         mark = self.trace.mark_ns(_MARK + "start begin")
-        return int(times[0]) if mark is None else mark
+        if mark is None:
+            return int(times[0])
+        noted = _noted_ns(self.start, mark, self.trace.mark_ns(_MARK + "start end"))
+        return noted[0] if noted else mark
 
     @property
     def end_ns(self) -> tuple[int, int]:
@@ -62,8 +67,20 @@ class Recording:
         last = int(self.trace.events["time_ns"].max())
         begin = self.trace.mark_ns(_MARK + "end begin")
         done = self.trace.mark_ns(_MARK + "end kpageflags done")
+        noted = None if begin is None or self.end is None else _noted_ns(self.end, begin, done)
+        if noted:
+            return noted
         begin = last if begin is None else begin
         return begin, max(begin, last if done is None else done)
+
+
+def _noted_ns(snapshot: Snapshot, begin: int, end: int | None) -> tuple[int, int] | None:
+    """Return when a snapshot noted that it was read, if that is between two marks."""
+    noted = snapshot.meta.get("monotonic_ns")
+    if end is None or not isinstance(noted, list) or [type(ns) for ns in noted] != [int, int]:
+        return None
+    first, last = noted
+    return (first, last) if begin <= first <= last <= end else None
 
 
 def open_recording(
