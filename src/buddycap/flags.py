@@ -131,7 +131,8 @@ class AllocFlags(IntFlag):
 class PageFlags(IntFlag):
     """State of an allocated page as `Zone.page_flags` holds it.
 
-    Up to bit 26 the numbers are those of /proc/kpageflags; 27 and above belong to buddycap.
+    Up to bit 26 the numbers are those of /proc/kpageflags; 27 and above belong to buddycap. Bit 10 is set by reclaim
+    alone: the page has left its owner and is freed soon.
     """
 
     LOCKED = 1 << 0

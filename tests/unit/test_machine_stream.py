@@ -287,6 +287,8 @@ MISUSE = {
     "task": ([{"op": RequestOp.ALLOC, "flags": 4}], "flags=0x4: 0x4 cannot be set here"),
     "arg ahead": ([PAGE, {"op": RequestOp.FREE, "arg": 1}], "arg=1"),
     "arg far ahead": ([PAGE, {"op": RequestOp.FREE, "arg": (1 << 31) - 1}], "arg=2147483647"),
+    "arg below -1": ([PAGE, {"op": RequestOp.FREE, "arg": -2, "pfn": 4095}], "arg=-2: allowed are -1"),
+    "smallest arg": ([PAGE, {"op": RequestOp.ACCESS, "arg": -(1 << 31), "pfn": 4095}], "arg=-2147483648"),
     "arg of a free": ([PAGE, FREED, {"op": RequestOp.FREE, "arg": 1}], "arg=1"),
     "freed twice": ([PAGE, FREED, FREED], "pfn=", "already free"),
     "freed and had by another": ([PAGE, FREED, PAGE, FREED], "already free"),

@@ -128,6 +128,7 @@ cdef void consult_list(machine_t *m, scan_t *sc, zone_t *z) noexcept nogil:
     sc.rescued += sc.holding if sc.result != NO_PAGE else 0
     hold_end(sc)
     if sc.result != NO_PAGE:
+        page_set_flags(z, sc.result, PF_ORPHAN)         # until the request is over nobody may have it
         capture_close(sc, z)
 
 

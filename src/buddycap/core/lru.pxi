@@ -12,7 +12,8 @@
 # Kernel: mm/swap.c, mm/vmscan.c (isolate_lru_pages, putback_lru_page) and include/linux/mm_inline.h of 2.6.28.
 #
 # Deviations: no per-CPU pagevecs in front of the lists, so lru_cache_add and the rotation after writeback act at once.
-# A page that its owner drops while a reclaimer or a write holds it is marked ORPHAN and freed by the last of them.
+# A page that its owner drops while a reclaimer or a write holds it is marked ORPHAN and freed by the last of them.  So
+# is one that a reclaimer has taken from its owner and not freed yet, and a captured block that is not handed out yet.
 
 cdef enum:
     ISOLATE_INACTIVE = 0

@@ -568,12 +568,6 @@ cdef int shrink_zone(machine_t *m, scan_t *sc, int64_t budget, step_t *out) noex
     return throttle_vm_writeout(m, sc, out)
 
 
-cdef void give_back(zone_t *z, int32_t i, int order) noexcept nogil:
-    """Free a block that was found, unless somebody who did not own it has freed it meanwhile."""
-    if used_block_status(z, z.base_pfn + i, order) == ST_OK:
-        free_pages_ok(z, i, order)
-
-
 cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
     """Put everything back that a shrink_zone has in its hands."""
     if ZONE_PASS <= sc.zone_state <= ZONE_BALANCE:
@@ -584,7 +578,7 @@ cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
         capture_close(sc, z)
         slot_close(z, sc.page_slot)
         if sc.result != NO_PAGE:
-            give_back(z, sc.result, sc.order)
+            free_pages_ok(z, sc.result, sc.order)
             sc.result = NO_PAGE
     sc.zone_state = ZONE_IDLE
 

@@ -123,6 +123,9 @@ cdef int find_target(machine_t *m, machine_stream_t *s, const machine_op_t *op, 
     cdef int64_t pfn = op.pfn
     order[0] = op.order
     s.status = ST_OK
+    if op.arg < -1:
+        s.status = ST_OP_ARG
+        return 0
     if op.arg >= 0:
         if op.arg >= s.at or s.ops[op.arg].op != MOP_ALLOC:
             s.status = ST_OP_ARG

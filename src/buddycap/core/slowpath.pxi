@@ -396,6 +396,7 @@ cdef int after_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     if r.scan.got != NO_PAGE:
         leave_isolated(m, r)
         r.zone = r.scan.got_zone
+        page_set_flags(m.zone[r.zone], r.scan.got, 0)
         return end_request(r, r.scan.got, PATH_CAPTURED)
     if r.order:
         for k in range(m.nr_zones):
@@ -476,7 +477,7 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
         scan_abort(&r.scan, m.zone[r.scan.zone], &out)
         m.shrinker_nr += r.scan.slab_scan
         if r.scan.got != NO_PAGE:
-            give_back(m.zone[r.scan.got_zone], r.scan.got, r.order)
+            free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
         leave_reclaim(m, r)
         leave_isolated(m, r)
         step_end(m, &out, &r.total)

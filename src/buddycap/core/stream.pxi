@@ -44,6 +44,8 @@ cdef inline int run_free(zone_t *z, const op_t *op, int64_t k, int64_t *results)
     cdef int order = op.order
     cdef int status
     results[k] = tagged(NO_PAGE, 0)
+    if arg < -1:
+        return ST_OP_ARG
     if arg >= 0:
         if arg >= k or result_tag(results[arg]) == 0:
             return ST_OP_ARG

@@ -60,9 +60,12 @@ cdef bint array_layout_is_known() except -1:
 cdef bint layout_known = array_layout_is_known()
 
 
-cdef inline int64_t *plain_int64(object array, bint writable, int64_t *n) noexcept:
-    """The numbers of an array that can be used as it is, and how many; NULL for everything else."""
-    if not layout_known or not buddycap_is_plain(array, array_type, int64_dtype, 0x501 if writable else 0x101):
+cdef inline int64_t *plain_int64(object array, int64_t *n) noexcept:
+    """The numbers of an array that can be used as it is, and how many; NULL for everything else.
+
+    A read-only array is not used as it is: see `steady`.
+    """
+    if not layout_known or not buddycap_is_plain(array, array_type, int64_dtype, 0x501):
         return NULL
     n[0] = (<buddycap_array *> <void *> array).shape[0]
     return <int64_t *> (<buddycap_array *> <void *> array).data
@@ -74,6 +77,12 @@ cdef object as_array(object values, str name):
         return np.asarray(values)
     except ValueError:
         raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
+
+
+cdef object steady(object array):
+    """The array in one piece, which no call on a zone changes: the views of a zone, which are read-only, are copied."""
+    array = np.ascontiguousarray(array)
+    return array if array.flags.writeable else array.copy()
 
 
 cdef object int64_array(object values, str name):
@@ -88,7 +97,7 @@ cdef object int64_array(object values, str name):
     if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
         k = int(array.argmax())
         raise MisuseError(f"{name}[{k}]={array[k]}: allowed range is 0..2^63-1")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return steady(array.astype(np.int64, copy=False))
 
 
 cdef class Buffer:
@@ -158,7 +167,7 @@ cdef object run_array(Zone zone, object ops):
     cdef zone_t *z
     cdef int64_t n, done = 0
     cdef int status = ST_OK
-    ops = np.ascontiguousarray(ops)
+    ops = steady(ops)
     if ops.dtype != OP_DTYPE or ops.ndim != 1:
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
     if len(ops) >= 1 << 31:
@@ -185,9 +194,9 @@ cdef object cookie_array(object cookies, int64_t n):
     """n exact 64-bit cookies, from an array or from one for all."""
     array = as_array(cookies, "cookies")
     if array.ndim == 0:
-        return np.full(n, as_cookie(cookies), dtype=np.uint64)
+        return np.full(n, as_uint64(cookies, "cookie"), dtype=np.uint64)
     if array.shape != (n,):
         raise MisuseError(f"cookies: shape {array.shape}: one for each of {n} blocks is wanted")
     if array.dtype != np.uint64:
-        array = np.array([as_cookie(cookie) for cookie in array], dtype=np.uint64)
-    return np.ascontiguousarray(array)
+        array = np.array([as_uint64(cookie, "cookie") for cookie in array], dtype=np.uint64)
+    return steady(array)

@@ -81,7 +81,7 @@ cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_r
     config.grouping = bool(group_by_mobility)
     config.owners = bool(owners)
     config.slot_limit = NR_SLOTS_MAX
-    config.seed = <uint64_t> as_int64(seed, "seed")
+    config.seed = as_uint64(seed, "seed")
     ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
     fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem,
               sum(stop - first for first, stop in ranges))

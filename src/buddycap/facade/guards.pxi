@@ -130,11 +130,14 @@ cdef int64_t out_of_range(object value, str name, int64_t low, int64_t high) exc
     raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
 
 
-cdef uint64_t as_cookie(object cookie) except? 0:
-    """An owner cookie."""
-    number = operator.index(cookie)
+cdef uint64_t as_uint64(object value, str name) except? 0:
+    """An exact integer of 64 bits without a sign, such as an owner cookie or a seed."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}={value!r}: an integer is wanted, not {type(value).__name__}") from None
     if not 0 <= number < 1 << 64:
-        raise MisuseError(f"cookie={cookie}: allowed range is 0..2^64-1")
+        raise MisuseError(f"{name}={number}: allowed range is 0..2^64-1")
     return number
 
 

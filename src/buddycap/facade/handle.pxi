@@ -71,13 +71,17 @@ cdef class ZoneHandle:
     cdef zone_t *begin(self) except NULL:
         """Take the zone for a long call without the GIL; `end` must follow."""
         if self.busy:
-            if self.holder and self.holder == PyThread_get_thread_ident():
+            if self.is_held():
                 raise MisuseError("the zone is held by this thread: leave `with zone.lock` first")
             self.waiting += 1
             with nogil:
                 PyThread_acquire_lock(self.turn, WAIT_LOCK)
         self.busy = True
         return self.z
+
+    cdef inline bint is_held(self) noexcept:
+        """Whether this thread holds the zone by `lock`: then nobody else works on it."""
+        return self.holder != 0 and self.holder == PyThread_get_thread_ident()
 
     cdef void end(self) noexcept:
         if self.waiting:

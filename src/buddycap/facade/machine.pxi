@@ -190,15 +190,34 @@ cdef class MachineBase:
 
     def __dealloc__(self):
         if self.zones:
-            self.ready()
+            self.settle()
             kswapd_abort(&self.m)
 
     # --- one caller at a time ---
 
+    # To wait for one zone lets other threads at the others.  So one looks again until none is busy, and holds none
+    # meanwhile, so that two who wait for each other's zones cannot stop for ever.
+
     cdef int ready(self) except -1:
         """Wait until no other thread is in a long call on one of the zones."""
-        for zone in self.zones:
-            (<Zone> zone).ready()
+        while self.wait_for_one(False):
+            pass
+        return 0
+
+    cdef int settle(self) except -1:
+        """`ready` for those who cannot be refused: zones that this thread holds by `lock` are its own."""
+        while self.wait_for_one(True):
+            pass
+        return 0
+
+    cdef int wait_for_one(self, bint own) except -1:
+        """Wait for the first zone that is busy, those of this thread apart if `own`; 0 if none is."""
+        cdef Zone zone
+        for one in self.zones:
+            zone = one
+            if zone.busy and not (own and zone.is_held()):
+                zone.ready()
+                return 1
         return 0
 
     cdef int begin(self) except -1:

@@ -22,7 +22,7 @@ cdef class AllocRequest:
 
     def __dealloc__(self):
         if self.machine is not None:
-            self.machine.ready()
+            self.machine.settle()
             request_abort(&self.machine.m, &self.r)
 
     def __enter__(self):

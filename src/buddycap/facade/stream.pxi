@@ -123,7 +123,7 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
     cdef int k
     cdef bytearray costs = bytearray()
     machine.top_zone()
-    ops = np.ascontiguousarray(ops)
+    ops = steady(ops)
     if ops.dtype != REQUEST_DTYPE or ops.ndim != 1:
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of REQUEST_DTYPE is wanted")
     if len(ops) >= (1 << 31) - 1:

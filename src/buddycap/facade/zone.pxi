@@ -59,7 +59,7 @@ cdef class Zone(ZoneHandle):
         Which zones of the node are highmem.
     populate : bool
         False: every present page starts as an allocated page instead of being freed to the zone at boot.
-    seed : int
+    seed : int, 0..2^64 - 1
         Seed of the zone's random numbers.
 
     Raises
@@ -343,7 +343,7 @@ cdef class Zone(ZoneHandle):
         if out is None:
             out = new_array(count, int64_dtype)
         z = self.ready()                                # first: while we wait, others may change the array
-        pfns = plain_int64(out, True, &room)
+        pfns = plain_int64(out, &room)
         if pfns == NULL or room != count or count >= GIL_BATCH:
             return alloc_to_array(self, count, o, mt, out)
         alloc_many(z, pfns, count, o, mt)
@@ -375,7 +375,7 @@ cdef class Zone(ZoneHandle):
         cdef int64_t n = 0
         cdef int64_t k = 0
         cdef zone_t *z = self.ready()                   # first: while we wait, others may change the array
-        cdef int64_t *p = plain_int64(pfns, False, &n)
+        cdef int64_t *p = plain_int64(pfns, &n)
         cdef int status
         if (p == NULL or n >= GIL_BATCH or not buddycap_short_int(order, &one_order)
                 or not 0 <= one_order <= self.z.max_page_order):
@@ -505,7 +505,7 @@ cdef class Zone(ZoneHandle):
     def set_owner(self, pfn, cookie):
         """Attach a 64-bit cookie to an allocated block; it is cleared when the block is freed."""
         cdef int64_t page = as_int64(pfn, "pfn")
-        cdef uint64_t number = as_cookie(cookie)
+        cdef uint64_t number = as_uint64(cookie, "cookie")
         cdef zone_t *z = self.ready()
         cdef int status = page_status(z, page)
         if not z.off_owner:

@@ -45,8 +45,10 @@ cdef int obstacle(world_t *w, int32_t page, int32_t *size) noexcept nogil:
     if (byte & PG_STATE) != PG_USED and (byte & PG_STATE) != PG_MARKED:
         return OBSTACLE_NONE                # free, or on somebody's capture list
     flags = page_flags(w, page)
-    if flags & PF_SLAB or not flags & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
-        return OBSTACLE_NONE if flags == 0 and in_pagevec(w, page) else OBSTACLE_KERNEL
+    if flags == PF_ORPHAN and in_pagevec(w, page):
+        return OBSTACLE_NONE
+    if flags & PF_SLAB or flags == PF_ORPHAN or not flags & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
+        return OBSTACLE_KERNEL
     return OBSTACLE_KEPT
 
 
