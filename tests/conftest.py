@@ -1,6 +1,7 @@
 """What the tests share: the zone under test (the core and the reference twin) and the Hypothesis profiles."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,12 @@ settings.register_profile("dev", max_examples=100, stateful_step_count=50, **PAT
 settings.register_profile("ci", max_examples=500, stateful_step_count=50, derandomize=True, **PATIENT)
 settings.register_profile("soak", max_examples=20_000, stateful_step_count=100, **PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure():
+    """A suite started in the background ignores Ctrl-C, and so would the programs that tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["twin", "core"])
