@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from buddycap import GFP, CapturePolicy, Machine, MisuseError, PageFlags, Zone
+from buddycap import GFP, CapturePolicy, CorruptionError, FormatError, Machine, MisuseError, PageFlags, Zone
+from zone_struct import Header
 
 COSTLY = 5
 
@@ -223,3 +224,18 @@ def test_a_machine_waits_for_all_its_zones_at_once():
     for thread in threads:
         thread.join()
     assert order == ["low is free", "freed"]
+
+
+# --- images with a good hash and bad contents ---
+
+
+@pytest.mark.parametrize("name", ["recent_scanned", "recent_rotated", "nr_scan"])
+def test_an_image_with_negative_counts_is_refused(tmp_path, name):
+    """Reclaim divides by recent_rotated + 1."""
+    zone = Zone(0, 64, min_free_kbytes=0)
+    getattr(Header.from_address(zone.address), name)[1] = -1
+    with pytest.raises(CorruptionError, match="invariant 12"):
+        zone.check()
+    zone.save(tmp_path / "image")
+    with pytest.raises(FormatError, match="invariant 12"):
+        Zone.load(tmp_path / "image")

@@ -12,7 +12,7 @@
 #  I9  capture     a captured head is on the list its flags name, and nothing else is
 #  I10 pcp         count, tags and links of the per-CPU lists, empty while bypassed; a batch is at least one page
 #  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
-#  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them
+#  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them; no count is negative
 #  I13 isolated    an isolated page is on one reclaimer's private list
 #  I14 pageblocks  types are 0..4
 #  I15 marks       watermarks and reserves follow from min_free_kbytes and the node
@@ -327,6 +327,17 @@ cdef int check_page_list(zone_t *z, int lru, violation_t *v) noexcept nogil:
     return agree(v, 12, n, z.nr_lru[lru])
 
 
+cdef int check_scan_counts(zone_t *z, violation_t *v) noexcept nogil:
+    """I12 for what reclaim remembers: counts, which it divides by one more than."""
+    cdef int64_t least = z.pages_scanned
+    cdef int k
+    for k in range(2):
+        least = min(least, z.recent_scanned[k], z.recent_rotated[k])
+    for k in range(4):
+        least = min(least, z.nr_scan[k])
+    return least >= 0 or violated(v, 12, NO_PAGE, 0, least)
+
+
 cdef int check_lru(zone_t *z, violation_t *v) noexcept nogil:
     """I12."""
     cdef int64_t listed = 0
@@ -335,7 +346,7 @@ cdef int check_lru(zone_t *z, violation_t *v) noexcept nogil:
         if not check_page_list(z, lru, v):
             return 0
         listed += z.nr_lru[lru]
-    return agree(v, 12, count_flagged(z, PF_LRU), listed)
+    return agree(v, 12, count_flagged(z, PF_LRU), listed) and check_scan_counts(z, v)
 
 
 cdef int check_pageblocks(zone_t *z, violation_t *v) noexcept nogil:
