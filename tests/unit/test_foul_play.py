@@ -1,12 +1,15 @@
 """Can a caller who breaks the rules in the middle of something make a zone contradict itself?"""
 
+import contextlib
 import gc
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from buddycap import GFP, CapturePolicy, CorruptionError, FormatError, Machine, MisuseError, PageFlags, Zone
+from buddycap._core import OP_DTYPE
 from zone_struct import Header
 
 COSTLY = 5
@@ -224,6 +227,32 @@ def test_a_machine_waits_for_all_its_zones_at_once():
     for thread in threads:
         thread.join()
     assert order == ["low is free", "freed"]
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda view: view, np.asarray, lambda view: np.frombuffer(memoryview(view), np.int64)]
+)
+def test_a_view_is_known_behind_other_views(wrap):
+    zone = Zone(0, 1 << 12)
+    zone.alloc_many(1 << 12)
+    for pfn in range(0, 64, 2):
+        zone.free_one_page(pfn, 0)
+    with contextlib.suppress(MisuseError):
+        zone.free_many(wrap(zone.nr_free[:3])[::1])
+    zone.check()
+
+
+def test_read_only_numbers_of_ones_own_are_not_copied():
+    zone = Zone(0, 1 << 16)
+    ops = np.zeros(1 << 20, OP_DTYPE)
+    ops["op"], ops["migratetype"] = 1, 2
+    ops.setflags(write=False)
+    zone.run(ops[:10])
+    tracemalloc.start()
+    zone.run(ops)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < ops.nbytes, "the results take half as much"
 
 
 # --- images with a good hash and bad contents ---

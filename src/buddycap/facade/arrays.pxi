@@ -3,6 +3,8 @@
 # Short calls with an array that can be used as it is keep the GIL and ask numpy for nothing; everything else goes
 # through the buffer protocol.  An array must not be written to by others while a call works on it.
 
+from mmap import mmap
+
 cdef enum:
     RUN_CHUNK = 1 << 20         # operations between two looks at signals
     GIL_BATCH = 1024            # shorter calls keep the GIL
@@ -79,10 +81,27 @@ cdef object as_array(object values, str name):
         raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
 
 
+cdef object memory_of(object array):
+    """What the numbers of an array lie in: None if they are the array's own."""
+    while True:
+        if isinstance(array, np.ndarray):
+            array = array.base
+        elif isinstance(array, memoryview):
+            array = array.obj
+        else:
+            return array
+
+
 cdef object steady(object array):
-    """The array in one piece, which no call on a zone changes: the views of a zone, which are read-only, are copied."""
+    """The array in one piece, which no call on a zone changes.
+
+    The views of a zone are read-only; read-only numbers that lie in anything but an array of their own, bytes or a
+    mapped file are therefore copied.
+    """
     array = np.ascontiguousarray(array)
-    return array if array.flags.writeable else array.copy()
+    if array.flags.writeable or isinstance(memory_of(array), (type(None), bytes, mmap)):
+        return array
+    return array.copy()
 
 
 cdef object int64_array(object values, str name):
