@@ -208,12 +208,16 @@ def processes(jobs: int) -> Iterator[Executor]:
     """Open worker processes on this machine, started anew and not forked."""
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    results = executor._result_queue
     try:
         yield executor
     except BaseException:  # Ctrl-C: what is under way is given up
         executor.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - before:
             child.terminate()
+        # A worker that ends while it sends leaves half a message.  The executor's thread would wait for the rest for
+        # ever, because this process could still write to the pipe: it must not be able to.
+        results._writer.close()  # type: ignore[attr-defined]
         raise
     executor.shutdown()
 
