@@ -39,6 +39,7 @@ cdef class ZoneHandle:
     cdef Memory memory
     cdef PyThread_type_lock turn
     cdef bint busy
+    cdef bint running                   # in a call; busy without it: handed to one who has not woken up yet
     cdef int waiting
     cdef unsigned long holder           # thread that holds `lock`, or 0
 
@@ -77,6 +78,7 @@ cdef class ZoneHandle:
             with nogil:
                 PyThread_acquire_lock(self.turn, WAIT_LOCK)
         self.busy = True
+        self.running = True
         return self.z
 
     cdef inline bint is_held(self) noexcept:
@@ -84,6 +86,7 @@ cdef class ZoneHandle:
         return self.holder != 0 and self.holder == PyThread_get_thread_ident()
 
     cdef void end(self) noexcept:
+        self.running = False
         if self.waiting:
             self.waiting -= 1
             PyThread_release_lock(self.turn)

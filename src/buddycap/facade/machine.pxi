@@ -215,7 +215,7 @@ cdef class MachineBase:
         cdef Zone zone
         for one in self.zones:
             zone = one
-            if zone.busy and not (own and zone.is_held()):
+            if zone.running and not (own and zone.is_held()):
                 zone.ready()
                 return 1
         return 0
