@@ -1,10 +1,6 @@
 """Does a stream of requests do to a machine exactly what single calls do, and say what it cost?"""
 
 import random
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
@@ -23,6 +19,7 @@ from buddycap import (
     RequestPath,
     Zone,
 )
+from interruption import interrupted
 
 GFPS = [GFP.KERNEL, GFP.HIGHUSER_MOVABLE, GFP.KERNEL | GFP.RECLAIMABLE, GFP.HIGH, GFP.HIGHUSER_MOVABLE | GFP.COLD]
 PAGE_FLAGS = [
@@ -357,12 +354,7 @@ INTERRUPTED = """
 
 
 def test_interrupted_stream_keeps_what_is_done():
-    program = [sys.executable, "-c", textwrap.dedent(INTERRUPTED)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        threading.Timer(0.2, process.send_signal, (signal.SIGINT,)).start()
-        out, err = process.communicate(timeout=60)
-    assert (out, err) == ("kept\n", "")
+    assert interrupted(INTERRUPTED) == ("kept\n", "")
 
 
 def test_threads_take_turns():

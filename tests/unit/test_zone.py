@@ -1,16 +1,13 @@
 """Does a zone show what it holds, and do arrays and streams do exactly what single calls do?"""
 
 import random
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 
 import numpy as np
 import pytest
 
 from buddycap import BLOCK_DTYPE, OP_DTYPE, Zone
+from interruption import interrupted
 
 UNMOVABLE, MOVABLE, RESERVE = 0, 2, 3
 ALLOC, FREE, PCP, COLD = 1, 2, 1, 2
@@ -340,7 +337,6 @@ def test_threads_wait_for_each_other():
 
 INTERRUPTED = """
     import signal
-    import sys
     import numpy as np
     from buddycap import OP_DTYPE, Zone
 
@@ -364,9 +360,4 @@ INTERRUPTED = """
 
 
 def test_interrupted_stream_keeps_what_is_done():
-    program = [sys.executable, "-c", textwrap.dedent(INTERRUPTED)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        threading.Timer(0.2, process.send_signal, (signal.SIGINT,)).start()
-        out, err = process.communicate(timeout=60)
-    assert (out, err) == ("kept\n", "")
+    assert interrupted(INTERRUPTED) == ("kept\n", "")
