@@ -66,6 +66,7 @@ class CaptureList(BlockList):
         if self.sated:
             self.zone.free_one_page(pfn, order)
             return
+        self.has_enough = False
         self.zone.leave_use(pfn, order)
         self.zone.capture_and_merge(self, pfn, order)
 

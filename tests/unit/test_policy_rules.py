@@ -165,6 +165,13 @@ class TestEarlyRelease:
         assert blocks(second) == [(16, 3)], "the buddies of 20:2 come along, as on any capture list"
         assert blocks(first) == []
         assert not first.sated
+        first.capture_many([40, 42])
+        assert not first.sated, "two single pages are not what it waits for"
+        assert blocks(first) == [(42, 0), (40, 0)]
+        first.capture_many([41, 43])
+        assert first.sated
+        assert blocks(first) == [(40, 2)]
+        zone.check()
 
     def test_in_direct_reclaim_the_rest_is_freed_normally(self):
         """As worked example 9.13, but what was captured before the block is given back, what comes after is freed."""

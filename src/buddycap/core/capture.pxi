@@ -121,11 +121,12 @@ cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noex
 cdef void capture_one_page(zone_t *z, int32_t slot, int32_t i, int order) noexcept nogil:
     """Capture an allocated block instead of freeing it.  No counter of the kernel moves: not even PGFREE.
 
-    A list that is sated takes nothing more: the block is freed.
+    A list that is sated takes nothing more: the block is freed.  One that was robbed of its block waits for another.
     """
     if capture_sated(z, slot):
         free_pages_ok(z, i, order)
         return
+    zone_slot(z, slot).rules &= ~LIST_SATED
     free_pages_prepare(z, i)
     zone_slot(z, slot).own += 1 << order
     z.vm[VM_CAPTURE_OWN] += 1 << order
