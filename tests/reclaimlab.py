@@ -69,6 +69,23 @@ def reclaim(machine, order=0, gfp=GFP.KERNEL, **options):
     return request
 
 
+def awaited_write(pfn, **parameters):
+    """Return machine, zone and a request for a costly order that waits for the write of the one page there is.
+
+    The page is dirty, and the first, asynchronous pass may not write it; the synchronous one has just begun to.
+    """
+    machine, zone = starving_machine(**parameters)
+    machine.lru_cache_add(pfn, PageFlags.DIRTY)
+    scan_now(machine, inactive_file=32)
+    machine.write_congested = True
+    request = machine.request(COSTLY, GFP.KERNEL)
+    assert request.step(10).wait == "congestion"
+    machine.write_congested = False
+    step = request.step(10)
+    assert (step.wait, step.pfn, step.pageouts) == ("writeback", pfn, 1)
+    return machine, zone, request
+
+
 def steps(request, max_pages=1):
     """Run a request page by page, letting every wait happen as a run to completion does; return the steps."""
     done = []

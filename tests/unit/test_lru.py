@@ -3,7 +3,17 @@
 import pytest
 
 from buddycap import GFP, MisuseError, PageFlags
-from reclaimlab import ANON, COSTLY, LISTS, flags_of, free_lists, full_machine, lru_counts, scan_now, starving_machine
+from reclaimlab import (
+    ANON,
+    LISTS,
+    awaited_write,
+    flags_of,
+    free_lists,
+    full_machine,
+    lru_counts,
+    scan_now,
+    starving_machine,
+)
 
 
 def scan_order(machine, zone, pfns, **counts):
@@ -183,14 +193,7 @@ class TestLeaving:
         assert request.stats["freed"] == 2, "its owner freed it, not reclaim"
 
     def test_released_isolated_and_under_writeback(self):
-        machine, zone = starving_machine()
-        machine.lru_cache_add(1, PageFlags.DIRTY)
-        scan_now(machine, inactive_file=32)
-        machine.write_congested = True
-        request = machine.request(COSTLY, GFP.KERNEL)
-        request.step(1)
-        machine.write_congested = False
-        assert request.step(1).wait == "writeback"
+        machine, zone, request = awaited_write(1)
         machine.release(1)
         machine.end_writeback(1)
         assert zone.nr_free_pages == 0, "the reclaimer still holds it"

@@ -8,6 +8,7 @@ from buddycap.machine import EventKind
 from reclaimlab import (
     ANON,
     COSTLY,
+    awaited_write,
     flags_of,
     free_lists,
     full_machine,
@@ -259,29 +260,14 @@ class TestDecisions:
         assert flags_of(zone, 5) & PageFlags.WRITEBACK
 
     def test_11_the_synchronous_pass_writes_and_waits(self):
-        machine, zone = starving_machine(policy="v3")
-        machine.lru_cache_add(5, PageFlags.DIRTY)
-        scan_now(machine, inactive_file=32)
-        machine.write_congested = True
-        request = machine.request(COSTLY, GFP.KERNEL)
-        assert request.step(10).wait == "congestion"
-        machine.write_congested = False
-        step = request.step(10)
-        assert (step.wait, step.pfn, step.pageouts) == ("writeback", 5, 1)
+        machine, zone, request = awaited_write(5, policy="v3")
         machine.end_writeback(5)
         steps(request)
         assert fate(zone) == "freed"
 
     @pytest.mark.parametrize("flag", [PageFlags.DIRTY, PageFlags.MMAP])
     def test_11_a_page_that_is_in_use_again_after_its_write_is_kept(self, flag):
-        machine, zone = starving_machine()
-        machine.lru_cache_add(5, PageFlags.DIRTY)
-        scan_now(machine, inactive_file=32)
-        machine.write_congested = True
-        request = machine.request(COSTLY, GFP.KERNEL)
-        request.step(10)
-        machine.write_congested = False
-        assert request.step(10).wait == "writeback"
+        machine, zone, request = awaited_write(5)
         machine.set_page_flags(5, set=flag)
         machine.end_writeback(5)
         request.step(1)

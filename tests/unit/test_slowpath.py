@@ -25,6 +25,15 @@ def machine_with(free, **parameters):
     return full_machine(512, free=[(2 * k, 0) for k in range(free)], min_free_kbytes=MARKS, **parameters)
 
 
+def writing_machine():
+    """Return a machine with eight pages under writeback, more than its limit."""
+    machine, _ = starving_machine(64, writeback_limit=3)
+    machine.lru_cache_add(range(8), PageFlags.DIRTY)
+    for pfn in range(8):
+        machine.start_writeback(pfn)
+    return machine
+
+
 def path(machine, gfp, order=0, **options):
     return reclaim(machine, order, gfp, **options).stats["path"]
 
@@ -229,10 +238,7 @@ class TestDirectReclaim:
         assert request.stats["progress"] == 0
 
     def test_throttling_waits_while_too_much_is_under_writeback(self):
-        machine, zone = starving_machine(64, writeback_limit=3)
-        machine.lru_cache_add(range(8), PageFlags.DIRTY)
-        for pfn in range(8):
-            machine.start_writeback(pfn)
+        machine = writing_machine()
         request = machine.request(0, GFP.KERNEL | GFP.NORETRY)
         assert [request.step(100).wait for _ in range(3)] == ["congestion"] * 3, "for ever"
         for pfn in range(5):
@@ -240,10 +246,7 @@ class TestDirectReclaim:
         assert request.step(100).wait == "done"
 
     def test_without_io_one_rest_is_enough(self):
-        machine, zone = starving_machine(64, writeback_limit=3)
-        machine.lru_cache_add(range(8), PageFlags.DIRTY)
-        for pfn in range(8):
-            machine.start_writeback(pfn)
+        machine = writing_machine()
         request = machine.request(0, GFP.WAIT | GFP.NORETRY)
         rests = 0
         while not request.done:
