@@ -13,7 +13,6 @@ cdef enum:             # of the state of a page, and of what did not fit
     BY_ISOLATION                # compaction took every free page of a range
     BY_GUESSED_ISOLATION        # ... took as many as it said, not necessarily these
     BY_GROWTH                   # with its section, when the kernel initialised that
-    NR_CAUSES
 
 cdef enum:              # what happened to a page in a state that the rules do not foresee
     ODD_ALLOC_OF_FREE = 0       # no removal was seen before
@@ -45,7 +44,6 @@ cdef enum:
 
 cdef struct scan_t:             # a compaction run that holds free pages, nobody knows which
     int32_t pid
-    int running
     int64_t low
     int64_t high
     int64_t taken               # by fast isolation, and not found yet
@@ -54,7 +52,6 @@ cdef struct scan_t:             # a compaction run that holds free pages, nobody
 cdef struct follow_t:
     frames_t frames
     int64_t odd[NR_ODDS]
-    int64_t events
     int high_orders             # per-CPU lists hold more than order 0
     scan_t scan[MAX_SCANS]
     int nr_scans
@@ -261,5 +258,4 @@ cdef int64_t follow_events(follow_t *w, const event_t *e, const uint8_t *hints, 
     while k < n and e[k].time_ns <= until_ns:
         follow_event(w, &e[k], hints[k])
         k += 1
-    w.events = k
     return k

@@ -12,7 +12,6 @@ cdef enum page_state:
     PAGE_ABSENT = 5             # in a section that the kernel has not initialised yet, or that does not exist
     PAGE_STATE = 7
     TYPE_SHIFT = 4              # what a page in use is, above its state
-    TYPE_NONE = 0
     TYPE_MOVABLE = 0x10
     TYPE_UNMOVABLE = 0x20       # or reclaimable
     TYPE_MASK = 0x30
@@ -28,7 +27,6 @@ cdef struct frame_zone_t:
     int64_t spanned
     int64_t base                # index of the first page is base + start_pfn: congruent to the PFN, so buddies agree
     int64_t nr_free[NR_FRAME_ORDERS]
-    int64_t free_pages
     int64_t mixed               # pageblocks with movable pages and others
 
 
@@ -86,7 +84,6 @@ cdef int covering_order(const frames_t *f, int64_t i) noexcept nogil:
 cdef void insert_block(frames_t *f, frame_zone_t *z, int64_t i, int order) noexcept nogil:
     """Add a free block whose pages were not free; it merges with free buddies of its zone."""
     cdef int64_t buddy
-    z.free_pages += <int64_t> 1 << order
     while order < f.max_order:
         buddy = i ^ (<int64_t> 1 << order)
         if not spans(z, buddy - z.base, <int64_t> 1 << order) or f.head[buddy] != order + 1:
@@ -102,7 +99,6 @@ cdef void cut_block(frames_t *f, frame_zone_t *z, int64_t i, int order, int whol
     cdef int64_t first = i & ~((<int64_t> 1 << whole) - 1)
     cdef int64_t half
     unlink_block(f, z, first, whole)
-    z.free_pages -= <int64_t> 1 << order
     while whole > order:
         whole -= 1
         half = <int64_t> 1 << whole

@@ -38,7 +38,6 @@ cdef enum flag_bit:
     FL_NUMERIC_GFP = 0x1000     # gfp is the number that stood there, in the kernel's own bits
 
 cdef enum skip_reason:
-    SKIP_NONE = 0
     SKIP_NO_HEAD = 1            # no [cpu] time: event:
     SKIP_FIELDS = 2             # fields missing, twice, no number, or out of range
     SKIP_BINARY = 3
