@@ -19,15 +19,8 @@ cdef struct fields_t:
     int got
 
 
-cdef struct key_t:
-    const char *name
-    int length
-    int code
-
-
 cdef enum key_code:
-    KEY_NONE = 0                # known, but of no use
-    KEY_PFN
+    KEY_PFN = 1
     KEY_ORDER
     KEY_TYPE
     KEY_GFP
@@ -43,40 +36,15 @@ cdef enum key_code:
     KEY_STATUS
     KEY_COUNT
     KEY_FAILED
-    KEY_UNKNOWN
 
-cdef key_t[20] KEYS
-cdef int NR_KEYS = 0
-
-
-def _fill_keys():
-    """Fill the table of keys from literals, whose bytes live as long as the module."""
-    global NR_KEYS
-    for name, code in _KEY_NAMES:
-        KEYS[NR_KEYS].name = <const char *> name
-        KEYS[NR_KEYS].length = len(name)
-        KEYS[NR_KEYS].code = code
-        NR_KEYS += 1
-
-
-_KEY_NAMES = (
-    (b"pfn", KEY_PFN), (b"order", KEY_ORDER), (b"migratetype", KEY_TYPE), (b"gfp_flags", KEY_GFP),
-    (b"percpu_refill", KEY_REFILL), (b"alloc_order", KEY_ALLOC_ORDER), (b"fallback_order", KEY_FALLBACK_ORDER),
-    (b"alloc_migratetype", KEY_ALLOC_TYPE), (b"fallback_migratetype", KEY_FALLBACK_TYPE),
-    (b"change_ownership", KEY_OWNERSHIP), (b"nr_taken", KEY_TAKEN), (b"zone_start", KEY_ZONE_START),
-    (b"zone_end", KEY_ZONE_END), (b"status", KEY_STATUS), (b"nr_migrated", KEY_COUNT), (b"nr_failed", KEY_FAILED),
-    (b"nr_reclaimed", KEY_COUNT), (b"gfp_mask", KEY_GFP),
-)
-_fill_keys()
-
-
-cdef int key_code_of(text_t p, text_t end) noexcept nogil:
-    cdef int k
-    cdef int64_t length = end - p
-    for k in range(NR_KEYS):
-        if KEYS[k].length == length and memcmp(KEYS[k].name, p, length) == 0:
-            return KEYS[k].code
-    return KEY_UNKNOWN
+cdef words_t KEYS
+fill_words(&KEYS, {
+    "pfn": KEY_PFN, "order": KEY_ORDER, "migratetype": KEY_TYPE, "gfp_flags": KEY_GFP, "percpu_refill": KEY_REFILL,
+    "alloc_order": KEY_ALLOC_ORDER, "fallback_order": KEY_FALLBACK_ORDER, "alloc_migratetype": KEY_ALLOC_TYPE,
+    "fallback_migratetype": KEY_FALLBACK_TYPE, "change_ownership": KEY_OWNERSHIP, "nr_taken": KEY_TAKEN,
+    "zone_start": KEY_ZONE_START, "zone_end": KEY_ZONE_END, "status": KEY_STATUS, "nr_migrated": KEY_COUNT,
+    "nr_failed": KEY_FAILED, "nr_reclaimed": KEY_COUNT, "gfp_mask": KEY_GFP,
+})
 
 
 cdef bint take_field(fields_t *f, int code, text_t value, text_t end) noexcept nogil:
@@ -159,8 +127,8 @@ cdef bint read_fields(fields_t *f, text_t p, text_t end) noexcept nogil:
             value_end = stop
             if (value_end - 1)[0] == 44:             # compaction prints a comma before its mode
                 value_end -= 1
-            code = key_code_of(p, equals)
-            if code != KEY_UNKNOWN and not take_field(f, code, equals + 1, value_end):
+            code = word_code(&KEYS, p, equals)
+            if code and not take_field(f, code, equals + 1, value_end):
                 return False
         p = stop
 

@@ -1,10 +1,5 @@
 # A buffer of lines in, an array of events out.
 
-cdef struct name_t:
-    const char *name
-    int length
-    int code
-
 cdef struct counts_t:
     uint64_t lines
     uint64_t events
@@ -16,9 +11,6 @@ cdef struct counts_t:
     uint64_t overwritten        # from the header of a tracefs file
     uint64_t skipped[SKIP_REASONS]
     uint64_t first[SKIP_REASONS]
-
-cdef name_t[32] NAMES
-cdef int NR_NAMES = 0
 
 EVENT_NAMES = {
     "mm_page_alloc": EV_ALLOC,
@@ -46,29 +38,9 @@ EVENT_NAMES = {
     "mm_page_free_direct": EV_FREE,             # before 3.3
     "mm_pagevec_free": EV_FREE_BATCHED,
 }
-_NAME_BYTES = [(name.encode(), code) for name, code in EVENT_NAMES.items()]
 
-
-def _fill_names():
-    """Fill the table of events; `_NAME_BYTES` keeps the bytes alive."""
-    global NR_NAMES
-    for name, code in _NAME_BYTES:
-        NAMES[NR_NAMES].name = <const char *> name
-        NAMES[NR_NAMES].length = len(name)
-        NAMES[NR_NAMES].code = code
-        NR_NAMES += 1
-
-
-_fill_names()
-
-
-cdef int event_code_of(text_t p, text_t end) noexcept nogil:
-    cdef int k
-    cdef int64_t length = end - p
-    for k in range(NR_NAMES):
-        if NAMES[k].length == length and memcmp(NAMES[k].name, p, length) == 0:
-            return NAMES[k].code
-    return EV_OTHER
+cdef words_t NAMES
+fill_words(&NAMES, EVENT_NAMES)
 
 
 cdef void clear_event(event_t *out, int event, const head_t *head) noexcept nogil:
@@ -133,7 +105,7 @@ cdef int scan_event(event_t *out, kept_t *kept, counts_t *counts, head_t *head) 
     """Read the event of a line with a sound head: 1 an event, 0 one that is not wanted, -1 spoilt fields."""
     cdef fields_t f
     cdef text_t end = head.event_end
-    cdef int event = event_code_of(head.event, end)
+    cdef int event = word_code(&NAMES, head.event, end)
     f.got = 0
     f.flags = 0
     f.taken = f.count = f.failed = 0

@@ -8,6 +8,8 @@ cdef enum:
     KEPT_SLOTS = 8192           # of the hash table over them, a power of two
     KEPT_BYTES = 1 << 19
     NO_TEXT = 0xFFFFFFFF
+    WORD_BYTES = 40             # room for a word that has a code
+    MOST_WORDS = 32
 
 
 ctypedef const uint8_t *text_t
@@ -20,6 +22,37 @@ cdef struct kept_t:             # texts seen so far, each stored once
     uint32_t count
     uint64_t lost               # texts that found no room
     char bytes[KEPT_BYTES]
+
+
+cdef struct words_t:            # words that are known, and what they stand for
+    int count
+    int length[MOST_WORDS]
+    int code[MOST_WORDS]
+    char text[MOST_WORDS][WORD_BYTES]
+
+
+cdef int fill_words(words_t *words, dict codes) except -1:
+    """Fill a table of words, whose codes are not 0, in the order in which they are looked for."""
+    cdef int k
+    for k, (text, code) in enumerate(codes.items()):
+        name = text.encode()
+        if k == MOST_WORDS or len(name) > WORD_BYTES:
+            raise MisuseError(f"no room for the word {text!r}")
+        memcpy(words.text[k], <const char *> name, len(name))
+        words.length[k] = len(name)
+        words.code[k] = code
+        words.count = k + 1
+    return 0
+
+
+cdef inline int word_code(const words_t *words, text_t p, text_t end) noexcept nogil:
+    """The code of a word; 0 for one that is not in the table."""
+    cdef int64_t length = end - p
+    cdef int k
+    for k in range(words.count):
+        if words.length[k] == length and memcmp(words.text[k], p, length) == 0:
+            return words.code[k]
+    return 0
 
 
 cdef uint32_t kept_number(kept_t *kept, text_t p, int64_t length) noexcept nogil:
