@@ -12,6 +12,19 @@ cdef enum:
     FOLLOW_CHUNK = 1 << 22      # events between two looks at signals
 
 
+cdef int read_spans(object zones, int64_t *starts, int64_t *spanned) except -1:
+    """Check (start_pfn, spanned_pages) pairs and take them apart; the arrays have room for MAX_FRAME_ZONES."""
+    cdef int k
+    if not 1 <= len(zones) <= MAX_FRAME_ZONES:
+        raise MisuseError(f"zones: {len(zones)} given; allowed are 1..{MAX_FRAME_ZONES}")
+    for k, (start, pages) in enumerate(zones):
+        if not (0 <= start < <int64_t> 1 << MAX_PFN_BITS and 1 <= pages <= <int64_t> 1 << 40):
+            raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
+        starts[k] = start
+        spanned[k] = pages
+    return 0
+
+
 cdef class Follower:
     """Follows the events of a trace page by page.
 
@@ -30,17 +43,10 @@ cdef class Follower:
     def __cinit__(self, zones, int max_page_order=10, int pageblock_order=9, bint high_orders=True):
         cdef int64_t[MAX_FRAME_ZONES] starts
         cdef int64_t[MAX_FRAME_ZONES] spanned
-        cdef int k
         memset(&self.w, 0, sizeof(self.w))
-        if not 1 <= len(zones) <= MAX_FRAME_ZONES:
-            raise MisuseError(f"zones: {len(zones)} given; allowed are 1..{MAX_FRAME_ZONES}")
+        read_spans(zones, starts, spanned)
         if not (0 <= max_page_order <= 14 and 0 <= pageblock_order <= 14):
             raise MisuseError("max_page_order, pageblock_order: allowed range is 0..14")
-        for k, (start, pages) in enumerate(zones):
-            if not (0 <= start < <int64_t> 1 << MAX_PFN_BITS and 1 <= pages <= <int64_t> 1 << 40):
-                raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
-            starts[k] = start
-            spanned[k] = pages
         self.w.high_orders = high_orders
         if not frames_init(&self.w.frames, starts, spanned, len(zones), max_page_order, pageblock_order):
             raise MemoryError("no memory for so many pages")

@@ -145,18 +145,17 @@ cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
 
 cdef int64_t match_init(match_t *m, zones) except -1:
     """Lay out the zones, and return the number of their pages; the struct is zero before."""
-    cdef int k
+    cdef int64_t[MAX_FRAME_ZONES] starts
+    cdef int64_t[MAX_FRAME_ZONES] spanned
     cdef int64_t cells = 0
-    if not 1 <= len(zones) <= MAX_FRAME_ZONES:
-        raise MisuseError(f"zones: {len(zones)} given; allowed are 1..{MAX_FRAME_ZONES}")
+    cdef int k
+    read_spans(zones, starts, spanned)
     m.frames.nr_zones = len(zones)
-    for k, (start, pages) in enumerate(zones):
-        if not (0 <= start < <int64_t> 1 << MAX_PFN_BITS and 1 <= pages <= <int64_t> 1 << 40):
-            raise MisuseError(f"zones: no zone of {pages} pages starts at PFN {start}")
-        m.frames.zone[k].start_pfn = start
-        m.frames.zone[k].spanned = pages
-        m.frames.zone[k].base = cells - <int64_t> start
-        cells += pages
+    for k in range(m.frames.nr_zones):
+        m.frames.zone[k].start_pfn = starts[k]
+        m.frames.zone[k].spanned = spanned[k]
+        m.frames.zone[k].base = cells - starts[k]
+        cells += spanned[k]
     m.unit = <int32_t *> calloc(cells, sizeof(int32_t))
     if m.unit == NULL:
         raise MemoryError("no memory for so many pages")
