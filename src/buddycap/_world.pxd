@@ -9,7 +9,6 @@ from ._core cimport machine_t, policy_t, request_t, step_t, zone_t
 
 
 cdef enum:
-    PAGE_BYTES = 4096
     SWAPPED = -2                # in a table of pages: the page is in swap
     ABSENT = -1                 # in a table of pages: never read, dropped, or a free slot
     LAST_PASS = 3
@@ -66,28 +65,20 @@ cdef enum:
     STAMP_STOLEN = 0x80000000   # in a page's stamp: somebody else has taken the page since
     STAMP_SERIAL = 0x7FFFFFFF
 
-ctypedef struct wtimer_t:       # a block that is freed at `time`
+ctypedef struct due_t:          # what is due at `time`: an entry of a heap
     int64_t time
-    uint64_t seq
-    int32_t page                # negative: slot -1 - page of a recorded load, see load.pxi
-    int32_t order               # then: the number of its task
-
-ctypedef struct wake_t:         # when a task goes on
-    int64_t time
-    uint64_t seq
-    int32_t task
-    int32_t reserved
+    uint64_t seq                # the order of entries for one time
+    int32_t what                # a task that goes on; or a block that is freed, by its page:
+    int32_t order               # negative is slot -1 - page of a recorded load, and this the number of its task
 
 ctypedef struct write_t:        # a page on its way to the disk
     int64_t time
     int32_t page
-    int32_t reserved
 
 ctypedef struct dirty_t:        # a dirty page of the page cache, known by its cookie
     int64_t time
     uint64_t owner
     int32_t page
-    int32_t reserved
 
 ctypedef struct load_t:         # one allocation of a recorded load
     int64_t time_ns
@@ -146,7 +137,6 @@ ctypedef struct task_t:
     int32_t state
     int32_t in_request          # the request below is under way
     int32_t blocked             # it stands in the policy's queue
-    int32_t reserved3
     int64_t blocked_since
     int64_t busy_ns             # cost of what it has done since its last event
     int64_t pause_ns            # asked for by the actor, begins when its wish has been granted
@@ -155,9 +145,7 @@ ctypedef struct task_t:
     int32_t want
     int32_t want_order
     int32_t want_left
-    int32_t reserved
     uint32_t want_gfp
-    uint32_t reserved2
     int64_t want_index
     int64_t want_life           # WANT_TIMED of a recorded load: how long the block lives
     request_t request
@@ -170,7 +158,6 @@ ctypedef struct task_t:
     int64_t hot_size
     int64_t hot_done
     int32_t *kernel             # pairs (page, order) freed when the process ends
-    int32_t kernel_size
     int32_t kernel_done
     int64_t quota[NR_DUES]      # pages, or touches, of each kind that the process is due in all
     int64_t done[NR_DUES]
@@ -289,10 +276,9 @@ ctypedef struct world_t:
     int32_t over                # the last pass has ended
     int32_t resting             # the load has been killed
     # event queue and timers: binary heaps
-    wake_t *wake
-    int32_t nr_wakes
-    int32_t reserved
-    wtimer_t *timer
+    due_t *wake
+    int64_t nr_wakes
+    due_t *timer
     int64_t nr_timers
     int64_t timers_size
     # disk: one queue, first in first out
@@ -335,9 +321,7 @@ ctypedef struct world_t:
     int64_t nr_turns
     int64_t turns_size
     int32_t keep_turns          # if one is wanted
-    int32_t reserved4
     void *owner                 # the World, whose hook is to be asked
     int32_t stopped             # the hook has raised
-    int32_t reserved3
     uint64_t exp2_q30[30]       # 2^(1/2), 2^(1/4), ... with 30 fraction bits
     uint32_t log2_q24[257]      # log2(1 + k/256) with 24 fraction bits

@@ -151,7 +151,7 @@ cdef class World:
     cdef int check_parameters(self, zone) except -1:
         cdef params_t *p = &self.w.p
         for name in _POSITIVE:
-            if (<int64_t *> p)[PARAMETERS.index(name)] < 1:
+            if parameters_value(p, name) < 1:
                 raise MisuseError(f"{name}=0: must be at least 1")
         for name, high in (("request_order", zone.max_page_order), ("passes", LAST_PASS), ("swappiness", 100),
                            ("chunk_pages", 1024), ("cpus", zone.cpus), ("process_kernel_pages", 1 << 16),

@@ -41,27 +41,15 @@ cdef void forget(world_t *w, uint64_t owner) noexcept nogil:
 
 cdef void note_dirty(world_t *w, int32_t page) noexcept nogil:
     """Remember a page cache page that has been written to."""
-    cdef dirty_t *larger
-    cdef int64_t k
-    if w.dirty_last == w.dirties_size:
-        if w.dirty_first > w.dirties_size // 2:
-            for k in range(w.dirty_first, w.dirty_last):
-                w.dirty[k - w.dirty_first] = w.dirty[k]
-            w.dirty_last -= w.dirty_first
-            w.dirty_first = 0
-        else:
-            larger = <dirty_t *> realloc(w.dirty, (w.dirties_size * 2 + 1024) * sizeof(dirty_t))
-            if larger == NULL:
-                w.failed = 1
-                return
-            w.dirty = larger
-            w.dirties_size = w.dirties_size * 2 + 1024
+    cdef void *table = queue_room(w, w.dirty, &w.dirty_first, &w.dirty_last, &w.dirties_size, sizeof(dirty_t))
+    if table == NULL:
+        return
+    w.dirty = <dirty_t *> table
     w.dirty_seq += 1
     page_owner(w, page)[0] = cookie(OWNER_DIRTY, 0, w.dirty_seq)
     w.dirty[w.dirty_last].time = w.now
     w.dirty[w.dirty_last].owner = page_owner(w, page)[0]
     w.dirty[w.dirty_last].page = page
-    w.dirty[w.dirty_last].reserved = 0
     w.dirty_last += 1
 
 

@@ -166,19 +166,19 @@ cdef void run_kswapd(world_t *w, task_t *t, int32_t id) noexcept nogil:
 
 cdef int world_run(world_t *w, int64_t events) noexcept nogil:
     """Perform so many events; 0 when all requests have been answered or the world has failed."""
-    cdef wake_t next
+    cdef due_t next
     cdef task_t *t
     while events > 0:
         if w.over or w.failed or w.nr_wakes == 0:
             return 0
-        next = wake_take(w)
+        next = heap_take(w.wake, &w.nr_wakes)
         w.now = next.time
         catch_up(w)
-        t = &w.task[next.task]
+        t = &w.task[next.what]
         if t.kind == TASK_KSWAPD:
-            run_kswapd(w, t, next.task)
+            run_kswapd(w, t, next.what)
         else:
-            run_actor(w, t, next.task)
+            run_actor(w, t, next.what)
         events -= 1
         w.events += 1
         if w.stopped:
@@ -224,12 +224,12 @@ cdef task_t *add_task(world_t *w, int kind, int64_t pages, int64_t start_ns, uin
 
 cdef int add_build(world_t *w, int64_t start_ns, uint64_t seed) noexcept nogil:
     cdef task_t *t = add_task(w, TASK_BUILD, w.p.anon_max_pages, start_ns, seed)
-    cdef int64_t k
+    cdef int64_t blocks, k
     if t == NULL:
         return 0
     t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
-    t.kernel_size = <int32_t> (w.p.anon_max_pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8)
-    if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * t.kernel_size):
+    blocks = w.p.anon_max_pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8
+    if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * blocks):
         return 0
     for k in range(t.hot_size):
         t.hot[k] = ABSENT
@@ -313,7 +313,7 @@ cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
     exp2_table(w.exp2_q30)
     log2_table(w.log2_q24)
     w.task = <task_t *> calloc(tasks, sizeof(task_t))
-    w.wake = <wake_t *> calloc(2 * tasks, sizeof(wake_t))
+    w.wake = <due_t *> calloc(2 * tasks, sizeof(due_t))
     w.stamp = <uint32_t *> calloc(w.z.nr_index, sizeof(uint32_t))
     w.block_stamp = <uint32_t *> calloc((w.z.nr_index >> w.p.request_order) + 1, sizeof(uint32_t))
     w.result = <result_t *> calloc(w.p.requests * w.p.passes + 1, sizeof(result_t))

@@ -11,8 +11,7 @@ cdef void note_turn(world_t *w, const task_t *t, int32_t id, int64_t begin, int6
     Steps that follow each other without a wait are one turn.
     """
     cdef turn_t *last = NULL
-    cdef turn_t *larger
-    cdef int64_t size
+    cdef void *table
     if w.nr_turns:
         last = &w.turn[w.nr_turns - 1]
     if last != NULL and last.task == id and last.request_ns == t.request_start and last.wait == WAIT_NONE \
@@ -20,13 +19,10 @@ cdef void note_turn(world_t *w, const task_t *t, int32_t id, int64_t begin, int6
         begin = last.start_ns
         w.nr_turns -= 1
     elif w.nr_turns == w.turns_size:
-        size = w.turns_size * 2 + 1024
-        larger = <turn_t *> realloc(w.turn, size * sizeof(turn_t))
-        if larger == NULL:
-            w.failed = 1
+        table = grown(w, w.turn, &w.turns_size, sizeof(turn_t))
+        if table == NULL:
             return
-        w.turn = larger
-        w.turns_size = size
+        w.turn = <turn_t *> table
     last = &w.turn[w.nr_turns]
     w.nr_turns += 1
     last.request_ns = t.request_start
