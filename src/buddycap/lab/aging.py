@@ -1,4 +1,9 @@
-"""Memory that has been in use: a machine aged by real allocations, reclaim and lifetimes until it looks as wanted."""
+"""Memory that has been in use: a machine aged by real allocations, reclaim and lifetimes until it looks as wanted.
+
+The builds of the experiment are those of one machine: from 4 GiB on their number stays.  In a larger memory they would
+leave the kernel pages together where grouping by mobility has put them, and would never fragment it.  So here a
+machine with n times 4 GiB is n times as busy and n times as fast (`grown`).
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,15 +21,21 @@ from ..machine import Machine
 from ..policy import POLICIES, CapturePolicy
 from .config import StudyConfig
 from .load import Load
+from .parameters import PAGES_4GIB
 from .run import make_world
 
-__all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "make_room", "measure", "reach"]
+__all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "grown", "make_room", "measure", "reach"]
 
 _SECOND_NS = 1_000_000_000
 _EVENTS = 500  # performed between two looks at the clock
 _HUGE_ORDER = 9  # 2 MiB: what targets speak of, whatever the machine's own huge page
 _FIRST_S = 5.0
 _GROWTH = 2**0.5
+_MOST_BUILDS = 800  # of a StudyConfig
+_COSTS = (
+    "scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps", "read_cost_us", "swap_cost_us",
+    "write_cost_us",
+)  # fmt: skip
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -127,6 +138,8 @@ class Recipe:
         What must hold at the end.
     free_permille : int, permille of the present pages
         Memory to be made free at the end by a program that takes it and exits; 0: leave it as the load left it.
+    grows : bool
+        Above 4 GiB the load and the disk grow with the memory.
     """
 
     name: str
@@ -135,6 +148,12 @@ class Recipe:
     seconds: float = _FIRST_S
     targets: Sequence[Target] = ()
     free_permille: int = 0
+    grows: bool = True
+
+    def applied(self, config: StudyConfig) -> StudyConfig:
+        """Return what a machine that is configured so is aged with."""
+        config = config.replace(**self.changes)
+        return grown(config) if self.grows else config
 
 
 def _targets(*texts: str) -> tuple[Target, ...]:
@@ -145,7 +164,7 @@ _NAMED = (
     Recipe("fresh", "just booted: all but the boot's own pages are free, in largest blocks", seconds=0),
     Recipe(
         "desktop",
-        "a minute of one build in a large page cache; half of the memory free, much of it still in huge pages",
+        "a minute of one build in a large page cache; half of the memory free, some of it still in huge pages",
         {"builds_4gib": 1, "unmovable_permille": 20, "kernel_rate_hz": 50},
         seconds=60,
         free_permille=500,
@@ -177,6 +196,37 @@ _NAMED = (
 )
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for recipe in _NAMED})
+
+
+def grown(config: StudyConfig) -> StudyConfig:
+    """Return the configuration of a machine that is as busy as it is large.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        Its load is that of a machine with at most 4 GiB.
+
+    Returns
+    -------
+    StudyConfig
+        With n times 4 GiB: n times as many builds (at most 800), short kernel allocations, reads of a stream and uses
+        of the resident program; disk and CPUs n times as fast.  Up to 4 GiB: as it is.
+
+    Examples
+    --------
+    >>> large = grown(StudyConfig(memory_pages=1 << 22, builds=20))
+    >>> large.builds, large.kernel_rate_hz, large.disk_mib_per_s, large.fault_ns
+    (80, 1000, 240.0, 325)
+    """
+    times = config.memory_pages / PAGES_4GIB
+    if times <= 1:
+        return config
+    return config.replace(
+        builds=min(round(config.nr_builds * times), _MOST_BUILDS),
+        **{name: getattr(config, name) * times for name in ("stream_mib_per_s", "disk_mib_per_s")},
+        **{name: round(getattr(config, name) * times) for name in ("kernel_rate_hz", "resident_touches_hz")},
+        **{name: round(getattr(config, name) / times) for name in _COSTS},
+    )
 
 
 def age(
@@ -289,7 +339,7 @@ def reach(
     ----------
     recipe : Recipe
     config : StudyConfig
-        To which the recipe's changes are applied.
+        To which the recipe's changes are applied, and then `grown`, if it says so.
     seed : int
     limit_s : float, s
         Longest simulated time to try.
@@ -316,7 +366,7 @@ def reach(
     >>> aged.seconds, aged.measures["unusable"], aged.missed
     (0, 0, ())
     """
-    config = config.replace(**recipe.changes)
+    config = recipe.applied(config)
     seconds = recipe.seconds
     while True:
         zone = age(config, seed, seconds, frames=frames, load=load)

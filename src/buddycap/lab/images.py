@@ -120,7 +120,7 @@ def command(args: argparse.Namespace) -> int:
 
 def _recipe(args: argparse.Namespace) -> Recipe:
     """Return the recipe that the arguments describe."""
-    recipe = RECIPES[args.recipe] if args.recipe else Recipe("own")
+    recipe = RECIPES[args.recipe] if args.recipe else Recipe("own", grows=not (args.config or args.load))
     changes: dict[str, Any] = {}
     if args.seconds is not None:
         changes["seconds"] = args.seconds
@@ -176,7 +176,7 @@ def _manifest(args: argparse.Namespace, recipe: Recipe, config: StudyConfig, age
     return {
         "buddycap": version("buddycap"),
         "recipe": recipe.name,
-        "config": asdict(config.replace(**recipe.changes)),
+        "config": asdict(recipe.applied(config)),
         "seed": args.seed,
         "from": args.source,
         "load": args.load,
