@@ -81,13 +81,26 @@ def test_the_guide_shows_the_commands_and_the_file(way):
 
 @pytest.mark.parametrize("name", ["buddycap.h", "buddycap_mmap.h"])
 @pytest.mark.parametrize(
-    "language", ["cc -std=c99 -xc", "cc -std=c11 -xc", "c++ -std=c++11 -xc++", "c++ -std=c++17 -xc++"]
+    "language", ["cc -std=c99 -xc", "cc -std=c11 -xc", "c++ -std=c++11 -xc++", "c++ -std=c++20 -xc++"]
 )
 def test_headers_compile_without_a_warning(name, language, tmp_path):
     (tmp_path / "user.c").write_text(f'#include "{name}"\n#include "{name}"\nint main(void) {{ return 0; }}\n')
-    if "c99" in language or "c11 " in language:
-        language += " -D_DEFAULT_SOURCE"
     run(f"{language} -Wall -Wextra -Wpedantic -Wshadow -Werror -I{get_include()} -fsyntax-only user.c", tmp_path)
+
+
+@pytest.mark.parametrize("standard", ["c99", "gnu99"])
+def test_an_image_is_mapped_in_strict_c_too(standard, tmp_path):
+    """Strict C hides MAP_ANONYMOUS."""
+    zone = Zone(1000, 3000, seed=5)
+    zone.save(tmp_path / "zone.img")
+    (tmp_path / "user.c").write_text(
+        '#include <stdio.h>\n#include "buddycap_mmap.h"\nint main(void) {\n    uint64_t bytes, digest[2];\n    int status;\n'
+        '    bc_zone *zone = bc_map_image(bc_get_api(), "zone.img", BC_IMAGE_CHECK, &bytes, &status);\n'
+        "    if (zone == NULL || bc_digest(zone, digest) != BC_OK) return 1;\n"
+        '    return printf("%016llx%016llx", (unsigned long long) digest[0], (unsigned long long) digest[1]) != 32;\n}\n'
+    )
+    run(f"cc -std={standard} -Wall -Wextra -Wpedantic -Werror user.c $(buddycap embed --cflags --libs) -o user", tmp_path)
+    assert run("./user", tmp_path) == zone.digest()
 
 
 def test_the_library_needs_libc_alone(tmp_path):

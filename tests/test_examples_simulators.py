@@ -71,9 +71,10 @@ def test_cpp_adapters(name, said, image, tmp_path):
     assert image.read_bytes() == before, "the image is mapped privately"
     wrong = tmp_path / "wrong.img"
     wrong.write_bytes(b"not an image" * 1000)
-    result = subprocess.run([tmp_path / name, wrong], capture_output=True, text=True)
-    assert result.returncode != 0
-    assert "image" in result.stderr
+    for file, why in ((wrong, "no zone image"), (tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+        result = subprocess.run([tmp_path / name, file], capture_output=True, text=True)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+        assert f"{file}: {why}" in result.stderr
 
 
 @needs_compiler

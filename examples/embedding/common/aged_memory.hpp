@@ -2,7 +2,9 @@
 #ifndef AGED_MEMORY_HPP
 #define AGED_MEMORY_HPP
 
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -14,9 +16,10 @@ public:
     // Maps FILE of `buddycap image make`.  The file is not changed; every process has memory of its own.
     explicit AgedMemory(const std::string &file) {
         int status;
+        errno = 0;
         mapped = bc_map_image(bc_get_api(), file.c_str(), BC_IMAGE_TRUST, &bytes, &status);
         if (mapped == nullptr)
-            throw std::runtime_error(file + ": " + bc_status_text(status));
+            throw std::runtime_error(file + ": " + (errno != 0 ? std::strerror(errno) : bc_status_text(status)));
     }
     AgedMemory(const AgedMemory &) = delete;
     AgedMemory &operator=(const AgedMemory &) = delete;

@@ -1,12 +1,15 @@
 // Streams through more memory than is free: pages stall while reclaim works, and nobody shares a frame.
 // Usage: main IMAGE
 #include <cstdio>
+#include <exception>
 
 #include "translation.hpp"
 
-int main(int argc, char **argv) {
-    if (argc != 2)
+int main(int argc, char **argv) try {
+    if (argc != 2) {
+        std::fprintf(stderr, "usage: %s IMAGE\n", argv[0]);
         return 2;
+    }
     AgedMemory again(argv[1]);
     const std::uint64_t pages = static_cast<std::uint64_t>(again.stats().present_pages) * 3 / 2;
     BuddycapTranslation translation(argv[1], 32);
@@ -22,4 +25,7 @@ int main(int argc, char **argv) {
                 static_cast<unsigned long long>(translation.stalls),
                 static_cast<unsigned long long>(translation.reclaimed));
     return translation.stalls && translation.reclaimed ? 0 : 1;
+} catch (const std::exception &error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 1;
 }

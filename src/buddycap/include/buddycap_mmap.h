@@ -13,6 +13,20 @@
 extern "C" {
 #endif
 
+/* `bytes` of fresh private memory, or MAP_FAILED.  MAP_ANONYMOUS is hidden by strict -std=c99: then from /dev/zero. */
+static inline void *bc_map_fresh(size_t bytes) {
+#ifdef MAP_ANONYMOUS
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+#else
+    void *memory = MAP_FAILED;
+    int fd = open("/dev/zero", O_RDWR);
+    if (fd < 0) return memory;
+    memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    close(fd);
+    return memory;
+#endif
+}
+
 /* A zone from an image file, which stays as it is: changed pages are copied.  NULL: *status says why, BC_EIMAGE also for a
  * file that cannot be read.  *bytes: size of the mapping, for munmap.  flags: as for bc_image_attach; BC_IMAGE_TRUST maps any
  * size in the same time.  api: bc_get_api(), or what buddycap_import() gave. */
@@ -30,7 +44,7 @@ static inline bc_zone *bc_map_image(const bc_api *api, const char *path, int fla
     if (need < 0) {
         *status = (int) need;
     } else if (file.st_size <= need) {
-        memory = mmap(NULL, (size_t) need, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory = bc_map_fresh((size_t) need);
         if (memory != MAP_FAILED
             && mmap(memory, (size_t) file.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) != MAP_FAILED)
             *status = api->image_attach(memory, (uint64_t) need, (uint64_t) file.st_size, flags);
