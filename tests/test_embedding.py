@@ -88,18 +88,27 @@ def test_headers_compile_without_a_warning(name, language, tmp_path):
     run(f"{language} -Wall -Wextra -Wpedantic -Wshadow -Werror -I{get_include()} -fsyntax-only user.c", tmp_path)
 
 
+MAPS_AN_IMAGE = r"""
+#include <stdio.h>
+#include "buddycap_mmap.h"
+int main(void) {
+    uint64_t bytes, digest[2];
+    int status;
+    bc_zone *zone = bc_map_image(bc_get_api(), "zone.img", BC_IMAGE_CHECK, &bytes, &status);
+    if (zone == NULL || bc_digest(zone, digest) != BC_OK) return 1;
+    return printf("%016llx%016llx", (unsigned long long) digest[0], (unsigned long long) digest[1]) != 32;
+}
+"""
+
+
 @pytest.mark.parametrize("standard", ["c99", "gnu99"])
 def test_an_image_is_mapped_in_strict_c_too(standard, tmp_path):
     """Strict C hides MAP_ANONYMOUS."""
     zone = Zone(1000, 3000, seed=5)
     zone.save(tmp_path / "zone.img")
-    (tmp_path / "user.c").write_text(
-        '#include <stdio.h>\n#include "buddycap_mmap.h"\nint main(void) {\n    uint64_t bytes, digest[2];\n    int status;\n'
-        '    bc_zone *zone = bc_map_image(bc_get_api(), "zone.img", BC_IMAGE_CHECK, &bytes, &status);\n'
-        "    if (zone == NULL || bc_digest(zone, digest) != BC_OK) return 1;\n"
-        '    return printf("%016llx%016llx", (unsigned long long) digest[0], (unsigned long long) digest[1]) != 32;\n}\n'
-    )
-    run(f"cc -std={standard} -Wall -Wextra -Wpedantic -Werror user.c $(buddycap embed --cflags --libs) -o user", tmp_path)
+    (tmp_path / "user.c").write_text(MAPS_AN_IMAGE)
+    warnings = f"-std={standard} -Wall -Wextra -Wpedantic -Werror"
+    run(f"cc {warnings} user.c $(buddycap embed --cflags --libs) -o user", tmp_path)
     assert run("./user", tmp_path) == zone.digest()
 
 

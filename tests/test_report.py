@@ -37,12 +37,13 @@ class TestRecorder:
     def test_every_moment_comes_back(self):
         zone = Zone(0, 1 << 14, owners=True, min_free_kbytes=0)
         recorder = Recorder()
-        truth = []
+        truth, owner = [], np.zeros(1 << 14, np.uint64)
         for k in range(4):
             pfns = zone.alloc_many(500, k)
             zone.set_owner(int(pfns[0]), 0xABC + k)
             recorder.add(zone, k * 1000, f"step {k}")
-            truth.append((PageMap.of_zone(zone).codes.tolist(), zone.owner.tolist()))
+            owner[pfns[0] : pfns[0] + (1 << k)] = 0xABC + k
+            truth.append((PageMap.of_zone(zone).codes.tolist(), owner.tolist()))
         for (codes, owners), (wanted_codes, wanted_owners) in zip(unpacked(recorder), truth, strict=True):
             assert codes.tolist() == wanted_codes
             names = [recorder.owner_names[number] for number in owners.tolist()]
@@ -136,6 +137,18 @@ class TestWatchedRun:
         names = watch_run(SMALL, POLICIES["none"], 1, steps=5).recorder.owner_names
         assert any(name.startswith("anonymous memory of task") for name in names)
         assert owner_name(0x7F0009) == "owner 127, task 9"
+
+    def test_every_page_taken_in_the_run_has_an_owner(self):
+        recorder = watch_run(SMALL, POLICIES["none"], 1, steps=5).recorder
+        table = PageMap("", 0, np.zeros(0, np.uint8), 9, ()).kind_table
+        unowned = ["hole", "free_huge", "free", "pcp", "captured", "reserved"]
+        for codes, owners in unpacked(recorder):
+            kinds = np.array([kind.name for kind in KINDS])[table[codes]]
+            wrong = (owners == 0) != np.isin(kinds, unowned)
+            assert not wrong.any(), sorted(set(kinds[wrong].tolist()))
+            huge = {recorder.owner_names[number] for number in owners[kinds == "huge"].tolist()}
+            assert all(name.startswith("requester ") for name in huge)
+        assert huge, "the last moment shows huge pages"
 
     def test_two_steps_at_least(self):
         with pytest.raises(MisuseError, match="steps=1"):

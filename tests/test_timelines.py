@@ -307,6 +307,22 @@ class TestReplay:
         with pytest.raises(MisuseError, match="steps=1"):
             watch_replay(recording, steps=1)
 
+    def test_a_page_belongs_to_the_process_that_took_it_last(self):
+        zone = ZoneFrames.from_flags("DMA", 1024, np.full(1024, KPF.BUDDY, np.uint64))
+        events = recorded_events(
+            ("mm_page_alloc", 1, 1028, 1, MigrateType.MOVABLE, 7),
+            ("mm_page_alloc", 2, 1032, 0, MigrateType.MOVABLE, 0),
+            ("mm_page_free", 3, 1028, 1, 255, 9),
+            ("mm_page_alloc", 4, 1029, 0, MigrateType.MOVABLE, 8),
+            ("mm_page_alloc", 5, -1, 9, MigrateType.MOVABLE, 6),
+            ("mm_page_alloc", 6, 99, 0, MigrateType.MOVABLE, 5),
+        )
+        watched = watch_replay(Recording("test", Trace(events), Snapshot("", (zone,))), steps=2)
+        (page_map,) = watched.maps
+        owned = np.flatnonzero(page_map.owner)
+        assert dict(zip(owned.tolist(), page_map.owner[owned].tolist(), strict=True)) == {5: 9, 8: 1}
+        assert watched.recorder.owner_names == ["nobody", "pid 7", "pid 0", "pid 8"]
+
     def test_as_a_command(self, tmp_path, monkeypatch, capsys):
         shutil.copy(DATA / "kpageflags.dma.npz", tmp_path / "kpageflags.start.npz")
         lines = [

@@ -52,6 +52,10 @@ cdef enum:                      # kinds of owner cookies: kind << 56 | task << 4
     OWNER_HOT = 2
     OWNER_DIRTY = 3
     OWNER_FLUSH = 4
+    OWNER_CACHE = 5             # these say whose a page is, for those who look: nobody is told when reclaim takes it
+    OWNER_SLAB = 6
+    OWNER_KERNEL = 7
+    OWNER_HUGE = 8
 
 cdef enum:                      # why a request has failed, by the block that came nearest; see fail_cause
     CAUSE_NONE = 0              # it has not

@@ -9,6 +9,7 @@ import pytest
 from buddycap import FormatError, Machine, MigrateType, Zone
 from buddycap.flags import GFP, PageFlags
 from buddycap.formats.kpageflags import KPF, ZoneFrames
+from buddycap.views import pagemap
 from buddycap.views.pagemap import CODE_KINDS, CODE_ORDERS, KINDS, PageMap, maps_of, read_maps, rows_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -115,6 +116,19 @@ def worn_machine():
     for pfn in pages[700::3]:
         machine.free_pages(pfn, 0)
     return machine, pages
+
+
+@pytest.mark.parametrize("chunk", [64, 1 << 18])
+def test_every_page_of_a_block_has_its_owner(chunk, monkeypatch):
+    monkeypatch.setattr(pagemap, "_CHUNK_PAGES", chunk)
+    zone = Zone(1000, 4000, owners=True, min_free_kbytes=0)
+    wanted = np.zeros(4000, np.uint64)
+    for order in (0, 3, 9, 0, 10):
+        pfn = zone.rmqueue(order, MigrateType.MOVABLE)
+        zone.set_owner(pfn, pfn)
+        wanted[pfn - 1000 : pfn - 1000 + (1 << order)] = pfn
+    assert (PageMap.of_zone(zone).owner == wanted).all()
+    assert PageMap.of_zone(Zone(0, 1024)).owner is None
 
 
 def test_a_simulated_zone_page_by_page():

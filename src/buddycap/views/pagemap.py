@@ -10,7 +10,7 @@ of a pair inactive.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class PageMap:
     nr_free : tuple of int
         Free blocks per order.
     owner : ndarray[uint64], shape (pages,), optional
-        Owner cookies.
+        Owner cookies; every page has that of its block.
 
     Examples
     --------
@@ -138,14 +138,18 @@ class PageMap:
         state, flags = zone.page_order, zone.page_flags
         types = np.minimum(zone.pageblock_migratetype, MigrateType.RESERVE)
         before = zone.start_pfn % (1 << zone.pageblock_order)
+        owner = None if zone.owner is None else zone.owner.copy()
         last = np.uint8(_ORDER_HOLE)
         for first in range(0, len(codes), _CHUNK_PAGES):
             part = slice(first, first + _CHUNK_PAGES)
-            heads = _filled(state[part], last)
+            starts = np.flatnonzero(state[part] != _ORDER_INSIDE)
+            heads = _filled(state[part], starts, last)
             last = heads[-1]
             place = np.arange(first, first + len(heads)) + before >> zone.pageblock_order
             codes[part] = _zone_codes(heads, flags[part], types[place])
-        return cls(name, zone.start_pfn, codes, zone.pageblock_order, tuple(zone.nr_free.tolist()), zone.owner)
+            if owner is not None:
+                owner[part] = _filled(owner[part], starts, owner[first - 1] if first else 0)
+        return cls(name, zone.start_pfn, codes, zone.pageblock_order, tuple(zone.nr_free.tolist()), owner)
 
     @classmethod
     def of_frames(cls, frames: ZoneFrames) -> "PageMap":
@@ -179,11 +183,10 @@ class PageMap:
         return {kind.name: int(n) for kind, n in zip(KINDS, by_kind, strict=True) if n}
 
 
-def _filled(state: NDArray[np.uint8], last: np.uint8) -> NDArray[np.uint8]:
-    """Give every page the byte of the first page of its block; `last` is that of the page before the first one."""
-    heads = np.flatnonzero(state != _ORDER_INSIDE)
-    values = np.concatenate([[last], state[heads]])
-    return np.repeat(values, np.diff(heads, prepend=0, append=len(state)))
+def _filled(values: NDArray[Any], starts: NDArray[np.int64], last: Any) -> NDArray[Any]:
+    """Give every page the value of the first page of its block; `last` is that of the page before the first one."""
+    lengths = np.diff(starts, prepend=0, append=len(values))
+    return np.repeat(np.concatenate([np.array([last], values.dtype), values[starts]]), lengths)
 
 
 def _zone_codes(heads: NDArray[np.uint8], flags: NDArray[np.uint32], types: NDArray[np.uint8]) -> NDArray[np.uint8]:

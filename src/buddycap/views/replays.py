@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import MisuseError
 from ..formats.kpageflags import PageKind, ZoneFrames
@@ -82,14 +83,17 @@ def watch_replay(
     if steps < 2:
         raise MisuseError(f"steps={steps}: at least 2 are wanted")
     memory = Reconstruction(recording.trace, recording.start, recording.first_ns)
-    recorder = Recorder(max_cells=max_cells)
+    owners = {zone.name: np.zeros(len(zone.kinds), np.uint64) for zone in recording.start.frames}
+    recorder = Recorder(max_cells=max_cells, owner_name=lambda owner: f"pid {owner - 1}")
     first, last = recording.first_ns, recording.end_ns[0]
     maps: tuple[PageMap, ...] = ()
     try:
         for step in range(steps):
             now = first + (last - first) * step // (steps - 1)
+            begin = memory.done
             memory.follow(now)
-            seen = tuple(_map_of(memory, frames) for frames in recording.start.frames)
+            taken = _taken(recording.trace.events[begin : memory.done])
+            seen = tuple(_map_of(memory, frames, owners[frames.name], taken) for frames in recording.start.frames)
             recorder.add_maps(seen, now - first, f"{memory.done} events")
             maps = seen
             if step_done:
@@ -101,8 +105,24 @@ def watch_replay(
     return WatchedReplay(recorder, maps, recording.trace, first)
 
 
-def _map_of(memory: Reconstruction, start: ZoneFrames) -> PageMap:
-    """Return the map of a zone at a moment: pages that no event has touched are what the snapshot says."""
+def _taken(events: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return the pages that were allocated, in order of time, and for whom: process id + 1, as 0 is nobody."""
+    done = events[(events["event"] == EVENTS["mm_page_alloc"]) & (events["pfn"] >= 0) & (events["order"] < 15)]
+    sizes = np.int64(1) << done["order"].astype(np.int64)
+    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.repeat(done["pfn"], sizes) + inside, np.repeat(done["pid"].astype(np.uint64) + np.uint64(1), sizes)
+
+
+def _map_of(
+    memory: Reconstruction,
+    start: ZoneFrames,
+    owner: NDArray[np.uint64],
+    taken: tuple[NDArray[np.int64], NDArray[np.uint64]],
+) -> PageMap:
+    """Return the map of a zone at a moment: pages that no event has touched are what the snapshot says.
+
+    `owner` is brought up to date with the pages taken since the moment before: the last who took a page has it.
+    """
     states = memory.states(start.name)
     kinds = start.kinds.copy()
     kinds[states == _FREE] = PageKind.FREE
@@ -114,7 +134,11 @@ def _map_of(memory: Reconstruction, start: ZoneFrames) -> PageMap:
     page_map.codes[used & movable] = _CODE["movable"]
     page_map.codes[used & ~movable] = _CODE["unmovable"]
     page_map.codes[states == _ISOLATED] = _CODE["off_lru"]
-    return replace(page_map, nr_free=tuple(memory.nr_free(start.name).tolist()))
+    place = taken[0] - start.start_pfn
+    ours = (place >= 0) & (place < len(owner))
+    owner[place[ours]] = taken[1][ours]
+    owner[~used] = 0
+    return replace(page_map, nr_free=tuple(memory.nr_free(start.name).tolist()), owner=owner.copy())
 
 
 def replay_timeline(watched: WatchedReplay) -> Timeline:

@@ -17,7 +17,16 @@ from .record import MAX_CELLS, Recorder
 
 __all__ = ["WatchedRun", "owner_name", "watch_run"]
 
-_OWNERS = {1: "anonymous memory of task", 2: "working set of task", 3: "dirty page cache", 4: "flushed pages of task"}
+_OWNERS = {
+    1: "anonymous memory of task",
+    2: "working set of task",
+    3: "dirty page cache",
+    4: "flushed pages of task",
+    5: "page cache read by task",
+    6: "slab filled by task",
+    7: "kernel memory of task",
+    8: "requester",  # numbered as the tracks of the time line
+}
 _OF_NO_TASK = (3,)
 _TASK_SHIFT = 40  # of a cookie: kind << 56 | task << 40 | number
 _TURN = 2000  # events between two looks at the clock
@@ -56,8 +65,8 @@ def owner_name(owner: int) -> str:
 
     Examples
     --------
-    >>> owner_name(0x010003), owner_name(0x030000)
-    ('anonymous memory of task 3', 'dirty page cache')
+    >>> owner_name(0x010003), owner_name(0x030000), owner_name(0x080001)
+    ('anonymous memory of task 3', 'dirty page cache', 'requester 1')
     """
     kind, task = owner >> 16, owner & 0xFFFF
     name = _OWNERS.get(kind, f"owner {kind}, task")

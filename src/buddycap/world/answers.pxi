@@ -183,6 +183,7 @@ cdef void answer(world_t *w, task_t *t) noexcept nogil:
     r.cause = CAUSE_NONE if request.page >= 0 else fail_cause(w, t)
     r.pass_number = w.pass_number
     if request.page >= 0:
+        page_owner(w, request.page)[0] = cookie(OWNER_HUGE, t - w.task - w.first_requester + 1, 0)
         note_steal(w, request.page, t.want_order, t.serial)
     t.serial = 0
     t.want = WANT_NOTHING

@@ -81,6 +81,7 @@ cdef void write_out(world_t *w, task_t *t, int32_t page) noexcept nogil:
     if extra >= 0:
         w.memallocs += 1
         note_steal(w, extra, 0, 0)
+        page_owner(w, extra)[0] = cookie(OWNER_KERNEL, t - w.task, 0)
         free_at(w, extra, 0, w.disk_free_at)
 
 
@@ -188,6 +189,7 @@ cdef void place_page(world_t *w, task_t *t, int32_t id, int32_t page) noexcept n
         place_swapped(w, t, id, page)
     elif t.want == WANT_CACHE:
         lru_cache_add(w.z, page, 0)
+        page_owner(w, page)[0] = cookie(OWNER_CACHE, id, 0)
     elif t.want == WANT_HOT:
         while t.hot[t.want_index] >= 0:
             t.want_index += 1
@@ -204,9 +206,11 @@ cdef void place_page(world_t *w, task_t *t, int32_t id, int32_t page) noexcept n
         lru_cache_add(w.z, page, PF_DIRTY)
         note_dirty(w, page)
     elif t.want == WANT_SLAB:
+        page_owner(w, page)[0] = cookie(OWNER_SLAB, id, 0)
         slab_add(w.z, page, PF_PINNED if t.kind == TASK_WARMUP and permille(
             t.random, w.p.warmup_pinned_permille) else 0)
     else:
+        page_owner(w, page)[0] = cookie(OWNER_KERNEL, id, 0)
         place_kernel_block(w, t, page, order)
 
 
