@@ -107,7 +107,6 @@ class Race:
         self.select = select
         self.seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
         self.stream = ""
-        self.pages_got = 0
 
     def run(self, repetitions: int) -> None:
         """Measure; the contender that begins changes from repetition to repetition."""
@@ -131,7 +130,7 @@ class Race:
     def _compare(self, contender: Any, zone: Any, pfns: np.ndarray) -> None:
         stream = f"{fingerprint(pfns)}/{fingerprint(contender.free_blocks(zone))}"
         if not self.stream:
-            self.stream, self.pages_got = stream, int((pfns >= 0).sum())
+            self.stream = stream
         if stream != self.stream:
             raise Mismatch(f"{contender.name}: PFN stream/free lists {stream}, others {self.stream}")
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import cbuild
 import numpy as np
 
-BYTES_PER_PAGE = 64
-
 _PFNS = np.ctypeslib.ndpointer(np.int64, flags="C")
 _SIGNATURES = {
     "zone_create": (c_void_p, [c_int64, c_int64]),

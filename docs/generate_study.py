@@ -50,7 +50,6 @@ STUDIES = {
     "builds": f"{BOTH} --sweep builds=8,20 --seeds 4",
     "unmovable": f"{BOTH} --sweep unmovable_permille=30,70 --seeds 4",
 }
-SWEEPS = ("builds", "unmovable")
 SPEED = "study --memory 4GiB --seeds 6"
 PICTURED = {
     "policies": ("success", "course", "harvest", "latency", "steals"),

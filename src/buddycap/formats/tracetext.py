@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 import numpy as np
@@ -261,7 +260,6 @@ class TraceReader:
         self.marks: list[tuple[int, str]] = []
         self.report = TraceReport(kernel=kernel or "")
         self._path = path
-        self._given = kernel is not None
         self._numbers = KernelNumbers(kernel_release(kernel)) if kernel else KernelNumbers()
         self._decoder = GfpDecoder(self._numbers)
         self._types: NDArray[np.uint8] | None = migratetype_map(self._numbers.old_migratetypes) if kernel else None
@@ -274,9 +272,7 @@ class TraceReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class _replacing:
         self._stream = self._new.open("w", encoding="utf-8", newline="")
         return self._stream
 
-    def __exit__(self, kind: object, *exc_info: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._stream.close()
         if kind is None:
             os.replace(self._new, self._path)

@@ -3,7 +3,6 @@
 import shutil
 import sys
 import time
-from types import TracebackType
 from typing import Any, Self
 
 __all__ = ["Progress"]
@@ -55,9 +54,7 @@ class Progress:
             self._task = self._rich.add_task("", total=self.total, rate="-")
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._rich is not None:
             self._rich.stop()
         elif self._shown:
