@@ -71,17 +71,17 @@ def declarations() -> str:
     return text.partition("/* [declarations]")[2].partition("*/")[2].partition("/* [end] */")[0]
 
 
-def _plain(words: str) -> Any:
-    """Return the ctypes type of a type without pointers and qualifiers."""
+def _plain(words: str, known: dict[str, type[ctypes.Structure]]) -> Any:
+    """Return the ctypes type of a type without pointers."""
     name = words.replace("const", "").strip()
-    return structures()[name] if name.startswith("bc_") else _SIMPLE[name]
+    return known.get(name) or _SIMPLE[name]
 
 
 def _of(words: str) -> Any:
     """Return the ctypes type of a parameter or result; every pointer is an address, but for text."""
     if "char" in words:
         return ctypes.c_char_p
-    return ctypes.c_void_p if "*" in words else _plain(words)
+    return ctypes.c_void_p if "*" in words else _plain(words, structures())
 
 
 @cache
@@ -102,8 +102,7 @@ def structures() -> dict[str, type[ctypes.Structure]]:
 
 def _fields(body: str, known: dict[str, type[ctypes.Structure]]) -> Iterator[tuple[str, Any]]:
     for words, pointer, field, count in _FIELD.findall(body):
-        name = words.replace("const", "").strip()
-        kind = ctypes.c_void_p if pointer else known.get(name) or _SIMPLE[name]
+        kind = ctypes.c_void_p if pointer else _plain(words, known)
         yield field, kind * int(count) if count else kind
 
 
