@@ -27,10 +27,11 @@ __all__ = ["BLOCK_DTYPE", "KPF", "PageKind", "ZoneFrames", "read_kpageflags", "w
 
 SECTION_PAGES = 1 << 15  # 128 MiB, the unit in which x86-64 initialises and adds memory
 RESERVED_PREFIX = "snapshot."  # of arrays that are no zones
+START_SUFFIX = "_start_pfn"  # of the array with a zone's first PFN
+MAX_PAGES = 1 << 28  # of the largest zone that is accepted, unless asked otherwise
 BLOCK_DTYPE = np.dtype([("pfn", np.int64), ("order", np.uint8)])
 
 _MAX_PFN = 1 << 52
-_START = "_start_pfn"
 _CHUNK_PAGES = 1 << 18
 _PAGE_FLAGS = np.uint64(sum(flag for flag in PageFlags if flag <= KPF.UNEVICTABLE))
 
@@ -126,9 +127,6 @@ class ZoneFrames:
         have not initialised yet. Both come in whole sections, while memory in use shows some flag somewhere in
         every section; only a driver that fills 128 aligned MiB by itself would be taken for a hole. The parts of a
         section at the two ends of a zone are never judged: there an idle zone may really hold only kernel pages.
-
-        A run of BUDDY pages is cut into the largest aligned blocks. That is exact because free buddies always merge;
-        exceptions are buddies of different migratetype from the pageblock order on, and pages that are being moved.
         """
         _check_geometry(start_pfn, flags, max_page_order, pageblock_order)
         kinds = classify(flags)
@@ -319,7 +317,7 @@ def read_kpageflags(
     max_page_order: int = 10,
     pageblock_order: int = 9,
     section_pages: int = SECTION_PAGES,
-    max_pages: int = 1 << 28,
+    max_pages: int = MAX_PAGES,
 ) -> tuple[ZoneFrames, ...]:
     """Read a recording of /proc/kpageflags.
 
@@ -362,9 +360,8 @@ def read_kpageflags(
         for name in names:
             if zones is not None and name not in zones:
                 continue
-            start_pfn, words = npz.scalar(name + _START), npz.array(name)
-            if not len(words) or not 0 <= start_pfn <= _MAX_PFN - len(words):
-                raise FormatError(f"no zone of {len(words)} pages starts at PFN {start_pfn}", file=str(path))
+            start_pfn, words = npz.scalar(name + START_SUFFIX), npz.array(name)
+            refuse_bounds(start_pfn, len(words), path)
             zone = ZoneFrames.from_flags(
                 name,
                 start_pfn,
@@ -388,11 +385,17 @@ def zone_names(npz: NpzReader, path: str | Path) -> list[str]:
         If one lacks its words or its first PFN.
     """
     arrays = [name for name in npz.names if not name.startswith(RESERVED_PREFIX)]
-    names = [name for name in arrays if not name.endswith(_START)]
-    orphans = {name.removesuffix(_START) for name in arrays if name.endswith(_START)} ^ set(names)
+    names = [name for name in arrays if not name.endswith(START_SUFFIX)]
+    orphans = {name.removesuffix(START_SUFFIX) for name in arrays if name.endswith(START_SUFFIX)} ^ set(names)
     if orphans:
         raise FormatError(f"words or start_pfn of zone {min(orphans)!r} missing", file=str(path))
     return names
+
+
+def refuse_bounds(start_pfn: int, pages: int, path: str | Path) -> None:
+    """Refuse a zone without pages, or with PFNs that there cannot be."""
+    if not pages or not 0 <= start_pfn <= _MAX_PFN - pages:
+        raise FormatError(f"no zone of {pages} pages starts at PFN {start_pfn}", file=str(path))
 
 
 def refuse_heads_only(zone: ZoneFrames, path: str | Path) -> None:
@@ -423,6 +426,6 @@ def write_kpageflags(path: str | Path, zones: Collection[ZoneFrames]) -> None:
     arrays: Mapping[str, NDArray[np.uint64]] = {
         key: value
         for zone in zones
-        for key, value in ((zone.name, zone.flags), (zone.name + _START, np.array(zone.start_pfn, np.uint64)))
+        for key, value in ((zone.name, zone.flags), (zone.name + START_SUFFIX, np.array(zone.start_pfn, np.uint64)))
     }
     np.savez_compressed(path, allow_pickle=False, **arrays)

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
-from .kpageflags import KPF, ZoneFrames
+from .kpageflags import KPF, MAX_PAGES, ZoneFrames
 from .snapshot import Snapshot
 
 __all__ = ["read_list_state"]
 
 _MAX_BYTES = 1 << 28
-_MAX_PAGES = 1 << 28
 
 
 def read_list_state(path: str | Path) -> Snapshot:
@@ -66,7 +65,7 @@ def read_list_state(path: str | Path) -> Snapshot:
 def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:
     """Build one zone: its pages, and its free blocks per order."""
     name, start, spanned = str(zone["name"]), int(zone["start_pfn"]), int(zone["spanned"])
-    if not (0 < spanned <= _MAX_PAGES and 0 <= start < 1 << 52 and 1 <= len(zone["free"]) <= 15):
+    if not (0 < spanned <= MAX_PAGES and 0 <= start < 1 << 52 and 1 <= len(zone["free"]) <= 15):
         raise ValueError(f"no zone of {spanned} pages starts at PFN {start}")
     words = np.zeros(spanned, np.uint64)
     counts = []

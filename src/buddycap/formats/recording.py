@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import FormatError
-from .kpageflags import RESERVED_PREFIX
+from .kpageflags import RESERVED_PREFIX, START_SUFFIX
 from .pagekinds import KPF
 from .snapshot import SNAPSHOT_VERSION, TEXTS, member_name, parse_ram
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
@@ -102,7 +102,7 @@ def _read_text(folder: Path, name: str, texts: dict[str, str], missing: dict[str
     try:
         text = (folder / name).read_bytes().decode("ascii", "replace").replace("\ufffd", "?")
     except OSError as error:
-        missing[name] = _NO_ROOT if isinstance(error, PermissionError) else error.strerror or str(error)
+        missing[name] = _why(error)
         return
     if name == "iomem":
         text = "".join(f"{line}\n" for line in text.splitlines() if " : System RAM" in line and line[0] != " ")
@@ -110,6 +110,11 @@ def _read_text(folder: Path, name: str, texts: dict[str, str], missing: dict[str
             missing[name] = "tells no addresses: " + _NO_ROOT
             return
     texts[key or name] = text
+
+
+def _why(error: OSError) -> str:
+    """Return why a file could not be read."""
+    return _NO_ROOT if isinstance(error, PermissionError) else error.strerror or str(error)
 
 
 def _populated(folder: Path, texts: dict[str, str], missing: dict[str, str]) -> list[ZoneinfoZone]:
@@ -139,7 +144,7 @@ def _open_words(path: Path, zones: list[ZoneinfoZone], missing: dict[str, str]) 
     try:
         words = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by the caller
     except OSError as error:
-        missing["kpageflags"] = _NO_ROOT if isinstance(error, PermissionError) else error.strerror or str(error)
+        missing["kpageflags"] = _why(error)
         return None
     try:
         for zone in zones:
@@ -178,7 +183,7 @@ def _copy_zone(
 ) -> int:
     """Copy the words of one zone; pages behind the end of the file are written as NOPAGE. Returns the pages done."""
     name, spanned = member_name(zone.node, zone.zone), zone.pages["spanned"]
-    _write_array(archive, name + "_start_pfn", np.array(zone.start_pfn, np.uint64))
+    _write_array(archive, name + START_SUFFIX, np.array(zone.start_pfn, np.uint64))
     left = spanned
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         np.lib.format.write_array_header_1_0(

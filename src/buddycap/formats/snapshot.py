@@ -5,8 +5,8 @@ them (zones of node N > 0 are called `N<number>.<zone>`), and under the names `s
 arrays of bytes. `snapshot.version` is the version of this layout, `snapshot.meta` a JSON object.
 
 Recordings made by hand are read as well: an `.npz` named `kpageflags<suffix>.npz` with the texts `buddyinfo<suffix>`,
-`buddyinfo2<suffix>` (read after the words), `pagetypeinfo<suffix>`, `zoneinfo<suffix>` and `vmstat<suffix>` beside it,
-as far as they are there.
+`buddyinfo2<suffix>` (read after the words), `pagetypeinfo<suffix>`, `zoneinfo<suffix>`, `vmstat<suffix>` and
+`iomem<suffix>` beside it, as far as they are there.
 """
 
 import json
@@ -20,7 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from .kpageflags import RESERVED_PREFIX, PageKind, ZoneFrames, refuse_heads_only, zone_names
+from .kpageflags import (
+    MAX_PAGES,
+    RESERVED_PREFIX,
+    START_SUFFIX,
+    PageKind,
+    ZoneFrames,
+    refuse_bounds,
+    refuse_heads_only,
+    zone_names,
+)
 from .npz import NpzReader
 from .pagekinds import KPF
 from .procfs import BuddyinfoRow, Pagetypeinfo, parse_buddyinfo, parse_pagetypeinfo, parse_vmstat
@@ -32,7 +41,6 @@ __all__ = ["SNAPSHOT_VERSION", "TEXTS", "Snapshot", "member_name", "parse_ram", 
 SNAPSHOT_VERSION = 1
 TEXTS = ("buddyinfo", "buddyinfo2", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "iomem")
 
-_MAX_PAGES = 1 << 28
 _PAGE_SIZES = (4096, 8192, 16384, 65536)
 _RAM = re.compile(r"^([0-9a-f]{1,16})-([0-9a-f]{1,16}) : System RAM")
 _T = TypeVar("_T")
@@ -161,7 +169,7 @@ def parse_ram(text: str, page_size: int = 4096) -> list[tuple[int, int]]:
     return sorted(ranges)
 
 
-def read_snapshot(path: str | Path, *, node: int = 0, max_pages: int = _MAX_PAGES) -> Snapshot:
+def read_snapshot(path: str | Path, *, node: int = 0, max_pages: int = MAX_PAGES) -> Snapshot:
     """Read a snapshot or a recording.
 
     Parameters
@@ -233,12 +241,10 @@ def _own_texts(npz: NpzReader, source: Path) -> dict[str, tuple[str, str]]:
 def _texts_beside(source: Path) -> dict[str, tuple[str, str]]:
     """Return the texts that lie beside `kpageflags<suffix>.npz`, and their paths."""
     match = re.fullmatch(r"kpageflags(.*)\.npz", source.name)
-    texts = {}
-    for name in (name for name in TEXTS if match and name != "meminfo"):
-        path = source.with_name(name + match[1]) if match else source
-        if path.exists():
-            texts[name] = (read_text(path, lambda text, _: text), str(path))
-    return texts
+    if match is None:
+        return {}
+    paths = {name: source.with_name(name + match[1]) for name in TEXTS if name != "meminfo"}
+    return {name: (read_text(path, lambda text, _: text), str(path)) for name, path in paths.items() if path.exists()}
 
 
 def _parsed(source: Path, texts: Mapping[str, tuple[str, str]], node: int, meta: dict[str, Any]) -> Snapshot:
@@ -274,14 +280,13 @@ def _zone(
     name = match[2] if match else member
     if (int(match[1]) if match else 0) != node:
         return None
-    start_pfn = npz.scalar(member + "_start_pfn")
+    start_pfn = npz.scalar(member + START_SUFFIX)
     spanned = _spanned(told, name, start_pfn, source)
     words: NDArray[np.uint64] = npz.array(member, spanned, KPF.NOPAGE)
     own = RESERVED_PREFIX + "version" in npz.names
     if spanned and (len(words) > spanned or (own and len(words) < spanned)):
         raise FormatError(f"{name}: {len(words)} pages, but zoneinfo says {spanned}", file=str(source))
-    if not len(words) or not 0 <= start_pfn <= (1 << 52) - len(words):
-        raise FormatError(f"no zone of {len(words)} pages starts at PFN {start_pfn}", file=str(source))
+    refuse_bounds(start_pfn, len(words), source)
     counts = told.buddyinfo.get(name)
     types = told.pagetypeinfo
     tables = [zone.blocks for zone in types.zones if (zone.node, zone.zone) == (node, name)] if types else []
@@ -314,7 +319,7 @@ def _spanned(told: Snapshot, name: str, start_pfn: int, source: Path) -> int:
         return 0
     zone = told.zoneinfo[name]
     spanned = zone.pages["spanned"]
-    if zone.start_pfn != start_pfn or not 0 < spanned <= _MAX_PAGES:
+    if zone.start_pfn != start_pfn or not 0 < spanned <= MAX_PAGES:
         message = f"{name}: pages from PFN {start_pfn} on, but zoneinfo says {zone.start_pfn}, {spanned} pages"
         raise FormatError(message, file=str(source))
     return spanned
