@@ -10,7 +10,6 @@ three, seed by seed.  docs/study.md discusses the results.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -26,8 +25,8 @@ from .export import dumps, export
 from .plan import Case, Plan, with_periods
 from .progress import Progress
 from .store import Record
-from .study import add_worker_arguments, keeping, numbers, open_store, runner
-from .summary import laid_out, resampled, shown, summarize
+from .study import add_worker_arguments, keeping, numbers, open_store, runner, tell_failed
+from .summary import grouped, laid_out, resampled, shown, summarize
 from .verdict import finding, verdict
 
 __all__ = ["PUBLISHED", "averaged", "compare_plan", "comparison"]
@@ -129,9 +128,7 @@ def _machine(rows: Sequence[Row], preset: str, base: str) -> Row:
 
 def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> list[Row]:
     """Return a row with a verdict for each policy but the first."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.case, record.policy), []).append(record)
+    groups = grouped(records)
     found = []
     for policy in plan.policies[1:]:
         findings = {
@@ -227,14 +224,10 @@ def command(args: argparse.Namespace) -> int:
         if store.folder is not None:
             export(store, plan)
     result = comparison(plan, records)
-    for error in result["errors"]:
-        print(
-            f"buddycap: error: {error['case']} {error['policy']} seed {error['seed']}: {error['error']}",
-            file=sys.stderr,
-        )
+    status = tell_failed(records)
     if args.json:
         print(dumps(result))
-        return int(bool(result["errors"]))
+        return status
     rates = ", ".join(f"x{factor:g}" for factor in periods)
     counted = f"{args.seeds} seeds ({plan.seeds[0]}..{plan.seeds[-1]})"
     print(
@@ -244,4 +237,4 @@ def command(args: argparse.Namespace) -> int:
     print("\n".join(_remarks(result)))
     print(f"\nGain over {plan.policies[0].name}, points; {len(records)} runs in {time.perf_counter() - begin:.0f} s")
     print(_policies_text(result))
-    return int(bool(result["errors"]))
+    return status

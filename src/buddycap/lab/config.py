@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import FormatError, MisuseError
-from ..machine import PRESETS
-from .parameters import PAGE_SIZE, PAGES_4GIB, SECOND_NS, world_parameters
+from ..machine import PAGE_SIZE, PRESETS
+from .parameters import PAGES_4GIB, SECOND_NS, world_parameters
 
 __all__ = ["PRESET_CHANGES", "StudyConfig", "preset_config"]
 

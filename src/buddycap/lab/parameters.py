@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from ..flags import GFP
+from ..machine import PAGE_SIZE
 
 if TYPE_CHECKING:
     from .config import StudyConfig
 
-__all__ = ["PAGES_4GIB", "PAGE_SIZE", "SECOND_NS", "world_parameters"]
+__all__ = ["PAGES_4GIB", "SECOND_NS", "world_parameters"]
 
-PAGE_SIZE = 4096
 PAGES_4GIB = 1 << 20
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from .._core import Zone
 from .._world import CAUSES, World
 from ..errors import MisuseError
+from ..flags import RequestPath
 from ..formats.kpageflags import ZoneFrames
 from ..formats.snapshot import read_snapshot
 from ..machine import PRESETS, Machine
 from ..policy import CapturePolicy
 from .config import StudyConfig
 from .load import Load
+from .parameters import SECOND_NS
 
 __all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
 
-PATH_CAPTURED = 4
-SECOND_NS = 1_000_000_000
 NEVER_NS = 1 << 61
 
 # Means over the requests of a pass, and totals over them.
@@ -38,8 +38,8 @@ class Run:
     policy : str
     seed : int
     requests : ndarray, shape (requests,)
-        One record a request, in order of their ends: `buddycap._world.RESULT_DTYPE`. Field `path` is how it ended (4:
-        from a capture list, 7: failed), `page` the page or -1, `cause` an index in `buddycap._world.CAUSES`.
+        One record a request, in order of their ends: `buddycap._world.RESULT_DTYPE`. Field `path` is how it ended (a
+        `RequestPath`), `page` the page or -1, `cause` an index in `buddycap._world.CAUSES`.
     passes : ndarray, shape (passes,)
         One record a pass: `buddycap._world.PASS_DTYPE`.
     totals : dict
@@ -90,7 +90,7 @@ class Run:
             "sync_wait_ms": float(table["sync_wait_ns"].mean()) / 1e6,
             **{name: float(table[name].mean()) for name in _MEANS},
             **{name: int(table[name].sum()) for name in _TOTALS},
-            "captured_success": int((table["path"] == PATH_CAPTURED).sum()),
+            "captured_success": int((table["path"] == RequestPath.CAPTURED).sum()),
             **{f"failed_{_word(CAUSES[k])}": int((failed["cause"] == k).sum()) for k in range(1, len(CAUSES))},
             "background_per_s": int(first["background_pages"]) / seconds if seconds else 0.0,
             **{name: self.totals[name] for name in _COUNTERS},

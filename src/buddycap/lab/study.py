@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 
 from ..errors import MisuseError
-from ..machine import PRESETS, parse_pages
+from ..machine import PAGE_SIZE, PRESETS, parse_pages
 from ..policyfile import find_policies
 from .config import StudyConfig, preset_config
 from .export import dumps, export, write_csv, write_jsonl
@@ -29,12 +29,11 @@ from .progress import Progress
 from .run import frames_from_recording
 from .stats import seeds_needed
 from .store import Record, Store
-from .summary import GAIN, pairs, summarize, table
+from .summary import GAIN, grouped, pairs, summarize, table
 from .workers import Pool, find_executor, perform_all, recorded_load, usable_cpus
 
 __all__ = ["run_plan", "run_to_precision"]
 
-PAGE_SIZE = 4096
 DEFAULT_MEMORY = "1GiB"
 FORMATS = ("table", "json", "jsonl", "csv")
 FEWEST_MORE = 4  # seeds added at least, when the interval is still too wide
@@ -132,9 +131,7 @@ def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]
 
 def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[list[float]]:
     """Yield the gains of each policy over the first in each case, seed by seed."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.case, record.policy), []).append(record)
+    groups = grouped(records)
     for case in plan.cases:
         base = groups.get((case.label, plan.policies[0].name), [])
         for policy in plan.policies[1:]:
@@ -213,10 +210,7 @@ def command(args: argparse.Namespace) -> int:
     if args.format == "table":
         where = f"; every run: {args.out}" if args.out else ""
         print(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
-    failed = [record for record in records if not record.ok]
-    for record in failed:
-        print(f"buddycap: error: {' '.join(_named(record))}: {record.error}", file=sys.stderr)
-    return int(bool(failed))
+    return tell_failed(records)
 
 
 def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner:
@@ -262,8 +256,13 @@ def open_store(folder: str | None, resume: bool) -> Store:
     return store
 
 
-def _named(record: Record) -> list[str]:
-    return [*([record.case] if record.case else []), record.policy, f"seed {record.seed}"]
+def tell_failed(records: Sequence[Record]) -> int:
+    """Say which runs have ended in an error; the exit status."""
+    failed = [record for record in records if not record.ok]
+    for record in failed:
+        name = f"{record.case} {record.policy} seed {record.seed}".lstrip()
+        print(f"buddycap: error: {name}: {record.error}", file=sys.stderr)
+    return int(bool(failed))
 
 
 def _plan(args: argparse.Namespace) -> Plan:

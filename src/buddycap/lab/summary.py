@@ -13,6 +13,7 @@ __all__ = [
     "GAIN",
     "columns",
     "difference",
+    "grouped",
     "identical",
     "laid_out",
     "pairs",
@@ -26,6 +27,14 @@ GAIN = "success_percent"
 WANTED_POINTS = 0.5  # the half width for which `seeds_needed` is told
 
 Row = dict[str, Any]
+
+
+def grouped(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Return the runs of each case and policy, in the order of `records`."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.case, record.policy), []).append(record)
+    return groups
 
 
 def columns(records: Iterable[Record]) -> dict[str, list[float]]:
@@ -88,9 +97,7 @@ def summarize(plan: Plan, records: Sequence[Record]) -> list[Row]:
         (see `difference`; none for that one).
     """
     rows = []
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.case, record.policy), []).append(record)
+    groups = grouped(records)
     for case in plan.cases:
         base = groups.get((case.label, plan.policies[0].name), [])
         for policy in plan.policies:
