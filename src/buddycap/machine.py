@@ -14,8 +14,8 @@ from ._core import REQUEST_DTYPE, MachineBase, Zone
 from .errors import MisuseError
 from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
 from .formats.extfrag import extfrag_index, format_extfrag_index, format_unusable_index, unusable_index
-from .formats.kpageflags import PageKind, ZoneFrames, read_kpageflags
-from .formats.memory import lru_pages, zone_from_frames
+from .formats.kpageflags import ZoneFrames, read_kpageflags
+from .formats.memory import lru_pages, node_pages, zone_from_frames
 from .formats.procfs import (
     BuddyinfoRow,
     Pagetypeinfo,
@@ -90,6 +90,12 @@ def parse_pages(size: int | str, name: str) -> int:
     if match is None or unit is None:
         raise MisuseError(f"{name}={size!r}: bytes are wanted, or a text such as '512MiB' or '1.5GiB'")
     return int(float(match[1]) * unit) // PAGE_SIZE if "." in match[1] else int(match[1]) * unit // PAGE_SIZE
+
+
+def known_names(frames: Iterable[ZoneFrames]) -> list[str] | None:
+    """Return the names of recorded zones, if 2.6.27 has zones of all these names."""
+    names = [zone.name for zone in frames]
+    return names if all(name.upper() in ZoneType.__members__ for name in names) else None
 
 
 def _kinds(names: Iterable[str]) -> list[ZoneType]:
@@ -277,7 +283,7 @@ class Machine(MachineBase):
         """
         parts = sorted(frames, key=lambda zone: zone.start_pfn)
         geometry = _preset(preset)
-        present = [int((zone.kinds != PageKind.HOLE).sum()) for zone in parts]
+        present = node_pages(parts)
         zones = [
             zone_from_frames(
                 zone,
@@ -286,13 +292,11 @@ class Machine(MachineBase):
                 pageblock_order=geometry.pageblock_order,
                 max_page_order=geometry.max_page_order,
                 zone_idx=k,
-                node_present_pages=(*present, 0, 0, 0, 0)[:4],
+                node_present_pages=present,
             )
             for k, zone in enumerate(parts)
         ]
-        names = [zone.name for zone in parts]
-        known = names if all(name.upper() in ZoneType.__members__ for name in names) else None
-        machine = cls(zones, names=known, swap_pages=sum(present), policy=policy, events=events)
+        machine = cls(zones, names=known_names(parts), swap_pages=sum(present), policy=policy, events=events)
         for zone in parts:
             machine.fill_lru(zone, seed)
         return machine

@@ -1,6 +1,6 @@
 """A real machine's memory as simulated zones; `Machine.from_kpageflags` puts the parts together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from ..flags import PageFlags
 from .kpageflags import PageKind, ZoneFrames
 from .pageblocks import inferred_pageblock_types
 
-__all__ = ["lru_pages", "zone_from_frames"]
+__all__ = ["lru_pages", "node_pages", "zone_from_frames"]
 
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
@@ -43,6 +43,18 @@ def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64]
     for flags, pfns in zip(_LISTS, frames.lru_pfns(), strict=True):
         scattered = _scattered(pfns, seed)
         yield scattered, int(flags), frames.page_flags(scattered) & _KEPT_FLAGS
+
+
+def node_pages(frames: Sequence[ZoneFrames]) -> tuple[int, ...]:
+    """Return the present pages of a node's zones, as `Zone` wants them: for four zones, whatever there are.
+
+    Examples
+    --------
+    >>> from buddycap.formats.kpageflags import KPF
+    >>> node_pages([ZoneFrames.from_flags("DMA", 0, np.full(3, KPF.BUDDY, np.uint64))])
+    (3, 0, 0, 0)
+    """
+    return (*(int((zone.kinds != PageKind.HOLE).sum()) for zone in frames), 0, 0, 0, 0)[:4]
 
 
 def zone_from_frames(

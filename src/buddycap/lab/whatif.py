@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from .._core import REQUEST_DTYPE, Zone
 from .._trace import EVENT_DTYPE, Follower
 from ..errors import MisuseError
-from ..flags import GFP, MigrateType, RequestOp, ZoneType
+from ..flags import GFP, MigrateType, RequestOp
 from ..formats.kpageflags import PageKind, ZoneFrames
-from ..formats.memory import zone_from_frames
+from ..formats.memory import node_pages, zone_from_frames
 from ..formats.tracetext import EVENTS
-from ..machine import Machine
+from ..machine import Machine, known_names
 from ..policy import CapturePolicy, find_policy
 from .recording import Recording
 from .replay import start_states
@@ -325,8 +325,7 @@ def _pages_freed(
 
 def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_order: int) -> Machine:
     """Build the machine; pages that the trace frees are on no LRU list."""
-    present = [int((zone.kinds != PageKind.HOLE).sum()) for zone in frames]
-    node = (*present, 0, 0, 0, 0)[:4]
+    node = node_pages(frames)
     block_order = frames[0].pageblock_order if what.pageblock_order is None else what.pageblock_order
     if len(frames) > 4:
         raise MisuseError(f"{len(frames)} zones: at most 4 can be simulated")
@@ -349,9 +348,7 @@ def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_or
             )  # fmt: skip
         if what.min_free is not None:
             zones[-1].set_min_free_kbytes(what.min_free)
-    names = [zone.name for zone in frames]
-    known = names if all(name.upper() in ZoneType.__members__ for name in names) else None
-    machine = Machine(zones, names=known, swap_pages=sum(present), policy=what.policy)
+    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.policy)
     if not what.empty:
         for part in parts:
             machine.fill_lru(part, what.seed)
