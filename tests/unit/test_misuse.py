@@ -154,7 +154,7 @@ RANGES = {
     "watermark mark": (lambda s, v: s.zone.watermark_ok(0, v), "mark", -(1 << 60), 1 << 60),
     "watermark class": (lambda s, v: s.zone.watermark_ok(0, 0, classzone_idx=v), "classzone_idx", 0, 3),
     "watermark flags": (lambda s, v: s.zone.watermark_ok(0, 0, alloc_flags=v), "alloc_flags", 0, 0x7F),
-    "min_free_kbytes": (lambda s, v: s.zone.set_min_free_kbytes(v), "kb", 0, 1 << 40),
+    "min_free_kbytes": (lambda s, v: s.zone.set_min_free_kbytes(v), "kb", 0, (1 << 31) - 1),
     "pageblock type": (lambda s, v: s.zone.set_pageblock_migratetype(0, v), "migratetype", 0, 4),
     "free_blocks order": (lambda s, v: s.zone.free_blocks(v), "order", 0, 10),
     "free_blocks type": (lambda s, v: s.zone.free_blocks(0, v), "migratetype", 0, 4),

@@ -1,18 +1,18 @@
 # The invariants of a zone, each by number, recomputed from the page array upward.  The verifier reads everything and
 # trusts nothing: it may be run on a block that has come from a file.
 #
-#  I1  header      magic, version and every offset follow from the geometry
+#  I1  header      magic, version and every offset follow from the geometry; switches, sizes and ratios are in range
 #  I2  state       every order byte is legal
 #  I3  presence    outside the span all cells are holes; inside, present_pages are not
 #  I4  tiling      heads are aligned, their insides are PG_TAIL, and no PG_TAIL lies outside a block
 #  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold
 #  I6  nr_free     counts the blocks on the lists of each order
-#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks
+#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks, and they are present
 #  I8  coalescing  no two buddies are both free or captured, or both on one private list
 #  I9  capture     a captured head is on the list its flags name, and nothing else is
-#  I10 pcp         count, tags and links of the per-CPU lists, empty while bypassed; a batch is at least one page
-#  I11 flags       page flags are set on PG_MARKED heads and nowhere else (captured heads hold their list's number)
-#  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them; no count is negative
+#  I10 pcp         count, tags and links of the per-CPU lists, empty while bypassed; batch and high are in range
+#  I11 flags       known page flags are set on PG_MARKED heads and nowhere else (captured heads: their list's number)
+#  I12 lru         a page is on the one LRU list that its flags name; nr_lru counts them; counts are in range
 #  I13 isolated    an isolated page is on one reclaimer's private list
 #  I14 pageblocks  types are 0..4
 #  I15 marks       watermarks and reserves follow from min_free_kbytes and the node
@@ -23,6 +23,12 @@
 
 cdef enum:
     LIST_RULES = LIST_PRIVATE | LIST_RELEASE | LIST_TRIM | LIST_SATED
+    PAGE_FLAGS = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_LRU | PF_ACTIVE | PF_SLAB | PF_WRITEBACK | PF_RECLAIM
+                  | PF_ORPHAN | PF_MMAP | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_YOUNG
+                  | PF_ISOLATED | PF_PINNED | PF_MLOCKED)
+    PCP_MAX = 1 << 24           # of a batch; `high` is six batches at most
+    COUNT_BITS = 48             # counts of events: reclaim multiplies them by 20000, which must fit
+    EVENT_BITS = 62
 
 
 cdef inline int violated(violation_t *v, int invariant, int64_t pfn, int64_t expected, int64_t found) noexcept nogil:
@@ -36,6 +42,84 @@ cdef inline int violated(violation_t *v, int invariant, int64_t pfn, int64_t exp
 
 cdef inline int agree(violation_t *v, int invariant, int64_t expected, int64_t found) noexcept nogil:
     return expected == found or violated(v, invariant, NO_PAGE, expected, found)
+
+
+cdef inline int within(violation_t *v, int invariant, int64_t low, int64_t high, int64_t found) noexcept nogil:
+    return low <= found <= high or violated(v, invariant, NO_PAGE, low if found < low else high, found)
+
+
+cdef int64_t inactive_ratio(int64_t present) noexcept nogil:
+    """How many times the inactive anonymous pages the active ones may be.  Linux: setup_per_zone_inactive_ratio."""
+    return max(int_sqrt(10 * (present >> 18)), <int64_t> 1)
+
+
+cdef int check_settings(const zone_t *z, violation_t *v) noexcept nogil:
+    """I1 for what is not geometry, I3 for what the header says."""
+    cdef uint64_t seeded = 0
+    cdef int k
+    for k in range(NR_VM_EVENTS):
+        if z.vm[k] >> EVENT_BITS:
+            return violated(v, 1, NO_PAGE, <int64_t> 1 << EVENT_BITS, <int64_t> z.vm[k])
+    for k in range(4):
+        seeded |= z.random[k]
+    for k in range(MAX_NR_ZONES):
+        if not within(v, 1, 0, <int64_t> 1 << NODE_PAGES_BITS, z.node_present[k]):
+            return 0
+    return (within(v, 1, 0, 1, z.grouping) and within(v, 1, 0, 1, z.pcp_bulk_cold)
+            and within(v, 1, 0, 1, z.cpuset_allowed) and within(v, 1, 0, 1, z.all_unreclaimable)
+            and within(v, 1, 0, DEF_PRIORITY, z.prev_priority) and within(v, 3, 0, z.spanned_pages, z.present_pages)
+            and agree(v, 3, z.present_pages, z.node_present[z.zone_idx])
+            and within(v, 1, 0, (1 << MAX_NR_ZONES) - 1, z.node_highmem)
+            and within(v, 1, 0, MIN_FREE_KBYTES_MAX, z.min_free_kbytes)
+            and agree(v, 1, inactive_ratio(z.present_pages), z.inactive_ratio)
+            and (seeded != 0 or violated(v, 1, NO_PAGE, 1, 0)))
+
+
+cdef int check_totals(const zone_t *z, violation_t *v) noexcept nogil:
+    """I7: what the header itself says about free blocks."""
+    cdef int64_t pages = 0
+    cdef int64_t room
+    cdef int order
+    for order in range(MAX_ORDERS):
+        room = (z.present_pages - pages) >> order if order <= z.max_page_order else 0
+        if not within(v, 7, 0, room, z.nr_free[order]):
+            return 0
+        pages += z.nr_free[order] << order
+    return agree(v, 7, pages, z.nr_free_pages)
+
+
+cdef int check_scan_counts(const zone_t *z, violation_t *v) noexcept nogil:
+    """I12: what the header says about the lists, and what reclaim remembers."""
+    cdef int64_t most = <int64_t> 1 << COUNT_BITS
+    cdef int64_t listed = 0
+    cdef int k
+    for k in range(NR_PAGE_LISTS):
+        if not within(v, 12, 0, z.present_pages - listed, z.nr_lru[k]):
+            return 0
+        listed += z.nr_lru[k]
+    for k in range(NR_LRU_LISTS):
+        if not within(v, 12, 0, <int64_t> 2 << NODE_PAGES_BITS, z.nr_scan[k]):
+            return 0
+    return (within(v, 12, 0, most, z.pages_scanned)
+            and within(v, 12, 0, most, z.recent_scanned[0]) and within(v, 12, 0, most, z.recent_scanned[1])
+            and within(v, 12, 0, most, z.recent_rotated[0]) and within(v, 12, 0, most, z.recent_rotated[1]))
+
+
+cdef int check_marks(const zone_t *z, violation_t *v) noexcept nogil:
+    """I15."""
+    cdef marks_t marks = zone_marks(z.node_present, z.node_highmem, z.zone_idx, z.min_free_kbytes)
+    cdef int k
+    for k in range(MAX_NR_ZONES):
+        if not agree(v, 15, zone_lowmem_reserve(z.node_present, z.lowmem_reserve_ratio, z.zone_idx, k),
+                     z.lowmem_reserve[k]):
+            return 0
+    return (agree(v, 15, marks.pages_min, z.pages_min) and agree(v, 15, marks.pages_low, z.pages_low)
+            and agree(v, 15, marks.pages_high, z.pages_high))
+
+
+cdef int header_values_ok(const zone_t *z, violation_t *v) noexcept nogil:
+    """What a header with good geometry can be asked without a look at any page: I1, I3, I7, I12, I15."""
+    return check_settings(z, v) and check_totals(z, v) and check_scan_counts(z, v) and check_marks(z, v)
 
 
 cdef int is_legal_state(zone_t *z, uint8_t state) noexcept nogil:
@@ -198,8 +282,13 @@ cdef int check_slot_kinds(zone_t *z, violation_t *v) noexcept nogil:
     for slot in range(z.slots_used):
         if zone_slot(z, slot).kind > SLOT_PAGES:
             return violated(v, 16, NO_PAGE, SLOT_PAGES, zone_slot(z, slot).kind)
-        if zone_slot(z, slot).rules > LIST_RULES or zone_slot(z, slot).wanted >= MAX_ORDERS:
+        if zone_slot(z, slot).rules > LIST_RULES:
             return violated(v, 16, NO_PAGE, LIST_RULES, zone_slot(z, slot).rules)
+        if zone_slot(z, slot).kind != SLOT_UNUSED and not (
+                within(v, 16, 0, z.max_page_order, zone_slot(z, slot).wanted)
+                and within(v, 16, 0, z.max_page_order, zone_slot(z, slot).largest)
+                and agree(v, 16, 0, zone_slot(z, slot).reserved)):
+            return 0
     return 1
 
 
@@ -274,8 +363,9 @@ cdef int check_pcp(zone_t *z, violation_t *v) noexcept nogil:
     for cpu in range(z.cpus):
         if not check_links(z, pcp_list(cpu), 10, v):
             return 0
-        if zone_pcp(z, cpu).batch < 1:
-            return violated(v, 10, NO_PAGE, 1, zone_pcp(z, cpu).batch)
+        if not (within(v, 10, 1, PCP_MAX, zone_pcp(z, cpu).batch) and agree(v, 10, 0, zone_pcp(z, cpu).reserved)
+                and within(v, 10, 0, 6 * PCP_MAX, zone_pcp(z, cpu).high)):
+            return 0
         if not agree(v, 10, list_count(z, pcp_list(cpu), PG_STATE, PG_PCP, &stranger), zone_pcp(z, cpu).count):
             return 0
         if stranger != NO_PAGE:
@@ -294,7 +384,7 @@ cdef int check_flags(zone_t *z, violation_t *v) noexcept nogil:
         kind = order_array(z)[i] & PG_STATE
         if kind == PG_CAPTURED or kind == PG_PRIVATE:
             continue
-        if (kind == PG_MARKED) != (flags_array(z)[i] != 0):
+        if (kind == PG_MARKED) != (flags_array(z)[i] != 0) or flags_array(z)[i] & ~<uint32_t> PAGE_FLAGS:
             return violated(v, 11, z.base_pfn + i, kind == PG_MARKED, flags_array(z)[i])
     return 1
 
@@ -327,17 +417,6 @@ cdef int check_page_list(zone_t *z, int lru, violation_t *v) noexcept nogil:
     return agree(v, 12, n, z.nr_lru[lru])
 
 
-cdef int check_scan_counts(zone_t *z, violation_t *v) noexcept nogil:
-    """I12 for what reclaim remembers: counts, which it divides by one more than."""
-    cdef int64_t least = z.pages_scanned
-    cdef int k
-    for k in range(2):
-        least = min(least, z.recent_scanned[k], z.recent_rotated[k])
-    for k in range(4):
-        least = min(least, z.nr_scan[k])
-    return least >= 0 or violated(v, 12, NO_PAGE, 0, least)
-
-
 cdef int check_lru(zone_t *z, violation_t *v) noexcept nogil:
     """I12."""
     cdef int64_t listed = 0
@@ -346,7 +425,7 @@ cdef int check_lru(zone_t *z, violation_t *v) noexcept nogil:
         if not check_page_list(z, lru, v):
             return 0
         listed += z.nr_lru[lru]
-    return agree(v, 12, count_flagged(z, PF_LRU), listed) and check_scan_counts(z, v)
+    return agree(v, 12, count_flagged(z, PF_LRU), listed)
 
 
 cdef int check_pageblocks(zone_t *z, violation_t *v) noexcept nogil:
@@ -357,18 +436,6 @@ cdef int check_pageblocks(zone_t *z, violation_t *v) noexcept nogil:
             return violated(v, 14, z.base_pfn + z.pageblock_origin + (<int64_t> k << z.pageblock_order),
                             MT_MOVABLE, pageblock_array(z)[k])
     return 1
-
-
-cdef int check_marks(zone_t *z, violation_t *v) noexcept nogil:
-    """I15."""
-    cdef marks_t marks = zone_marks(z.node_present, z.node_highmem, z.zone_idx, z.min_free_kbytes)
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        if not agree(v, 15, zone_lowmem_reserve(z.node_present, z.lowmem_reserve_ratio, z.zone_idx, k),
-                     z.lowmem_reserve[k]):
-            return 0
-    return (agree(v, 15, marks.pages_min, z.pages_min) and agree(v, 15, marks.pages_low, z.pages_low)
-            and agree(v, 15, marks.pages_high, z.pages_high))
 
 
 cdef int check_owners(zone_t *z, violation_t *v) noexcept nogil:
@@ -394,9 +461,8 @@ cdef int check_bits(zone_t *z, violation_t *v) noexcept nogil:
 
 
 cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
-    """1 if every invariant from I2 on holds; else 0 and the first that does not.  I1: see zone_header_ok."""
+    """1 if every invariant holds; else 0 and the first that does not.  The layout must be good: see zone_layout_ok."""
     v.invariant = 0
     return (check_states(z, v) and check_tiling(z, v) and check_free(z, v) and check_coalescing(z, v)
             and check_slots(z, v) and check_pcp(z, v) and check_flags(z, v) and check_lru(z, v)
-            and check_pageblocks(z, v) and check_marks(z, v) and check_owners(z, v)
-            and check_bits(z, v))
+            and check_pageblocks(z, v) and check_owners(z, v) and check_bits(z, v) and header_values_ok(z, v))

@@ -40,11 +40,8 @@ cdef int config_fields_ok(const bc_config *c) noexcept nogil:
         return 0
     if not (c.pcp_batch == -1 or 1 <= c.pcp_batch <= 1 << 24) or not -1 <= c.pcp_high <= 1 << 24:
         return 0
-    if not -1 <= c.min_free_kbytes <= <int64_t> 1 << 40:
+    if not -1 <= c.min_free_kbytes <= MIN_FREE_KBYTES_MAX or not node_pages_ok(c.node_present):
         return 0
-    for k in range(MAX_NR_ZONES):
-        if not 0 <= c.node_present[k] <= <int64_t> 1 << 40:
-            return 0
     for k in range(8):
         if c.reserved[k]:
             return 0
@@ -144,7 +141,7 @@ cdef public int bc_zone_copy(const bc_zone *zone, void *memory, uint64_t bytes) 
         return BC_EMISUSE_POINTER
     if bytes < (<zone_t *> zone).bytes:
         return BC_EMISUSE_SIZE
-    memcpy(memory, zone, used_bytes(<zone_t *> zone))
+    zone_copy(<const zone_t *> zone, <zone_t *> memory)
     return BC_OK
 
 
@@ -170,26 +167,28 @@ cdef public int bc_image_save(const bc_zone *zone, void *image, uint64_t bytes) 
         return BC_EMISUSE_POINTER
     if bytes < used_bytes(<zone_t *> zone):
         return BC_EMISUSE_SIZE
-    memcpy(image, zone, used_bytes(<zone_t *> zone))
+    zone_copy(<const zone_t *> zone, <zone_t *> image)
     image_seal(<zone_t *> image)
     return BC_OK
 
 
 cdef public int64_t bc_image_zone_bytes(const void *image, uint64_t bytes) noexcept nogil:
     cdef zone_t header
+    cdef violation_t v
     cdef int fault
     if image == NULL:
         return BC_EMISUSE_POINTER
-    fault = image_header(image, bytes, &header)
+    fault = image_header(image, bytes, &header, &v)
     return <int64_t> header.bytes if fault == IMAGE_OK else image_fault(fault)
 
 
 cdef public int bc_image_load(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes) noexcept nogil:
     cdef zone_t header
+    cdef violation_t v
     cdef int fault
     if image == NULL or pointer_bad(memory) or image == memory:
         return BC_EMISUSE_POINTER
-    fault = image_header(image, image_bytes, &header)
+    fault = image_header(image, image_bytes, &header, &v)
     if fault == IMAGE_OK and header.image_bytes != image_bytes:
         fault = IMAGE_SIZE
     if fault != IMAGE_OK:
@@ -210,7 +209,7 @@ cdef public int bc_image_attach(void *memory, uint64_t bytes, uint64_t image_byt
         return BC_EMISUSE_FLAGS
     if bytes < image_bytes:
         return BC_EMISUSE_SIZE
-    fault = image_header(memory, image_bytes, &header)
+    fault = image_header(memory, image_bytes, &header, &v)
     if fault == IMAGE_OK and header.image_bytes != image_bytes:
         fault = IMAGE_SIZE
     if fault == IMAGE_OK and bytes < header.bytes:

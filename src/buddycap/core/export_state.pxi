@@ -64,7 +64,7 @@ cdef public int bc_set_min_free_kbytes(bc_zone *zone, int64_t kbytes) noexcept n
     cdef int status = zone_status(zone, NULL)
     if status != BC_OK:
         return status
-    if not 0 <= kbytes <= <int64_t> 1 << 40:
+    if not 0 <= kbytes <= MIN_FREE_KBYTES_MAX:
         return BC_EMISUSE_VALUE
     setup_per_zone_pages_min(<zone_t *> zone, kbytes)
     return BC_OK
@@ -118,7 +118,7 @@ cdef public int bc_check(const bc_zone *zone, bc_violation *violation) noexcept 
     cdef int status = zone_status(zone, violation)
     cdef violation_t v
     v.invariant = 0
-    if status == BC_OK and not (zone_header_ok(<zone_t *> zone, &v) and zone_check(<zone_t *> zone, &v)):
+    if status == BC_OK and not (zone_layout_ok(<zone_t *> zone, &v) and zone_check(<zone_t *> zone, &v)):
         status = BC_ECORRUPT
     if violation != NULL and (status == BC_OK or status == BC_ECORRUPT):
         memset(violation, 0, sizeof(bc_violation))

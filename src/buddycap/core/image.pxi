@@ -165,8 +165,10 @@ cdef int geometry_ok(const zone_t *z) noexcept nogil:
         return 0
     if not (0 <= z.zone_idx < MAX_NR_ZONES and 1 <= z.cpus <= 4096 and 0 <= z.slot_limit <= NR_SLOTS_MAX):
         return 0
+    if not 1 <= z.spanned_pages < <int64_t> 1 << 31:    # first: a sum with any other number might not fit 64 bits
+        return 0
     block = <int64_t> 1 << max(z.max_page_order, z.pageblock_order)
-    return (0 <= z.start_pfn < (<int64_t> 1 << 52) and 1 <= z.spanned_pages
+    return (0 <= z.start_pfn < (<int64_t> 1 << 52)
             and z.spanned_pages + 2 * block + SLOT_LINKS * NR_SLOTS_MAX < (<int64_t> 1 << 31))
 
 
@@ -263,7 +265,7 @@ cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
     setup_per_zone_pages_min(z, min_free_kbytes)
     setup_per_zone_lowmem_reserve(z)
     setup_pageset(z, config.pcp_batch, config.pcp_high)
-    z.inactive_ratio = <int32_t> max(int_sqrt(10 * (z.present_pages >> 18)), <int64_t> 1)
+    z.inactive_ratio = <int32_t> inactive_ratio(z.present_pages)
     memset(z.vm, 0, sizeof(z.vm))
 
 
@@ -282,8 +284,8 @@ cdef void image_hash(const zone_t *z, const void *rest, uint64_t rest_bytes, uin
     digest[1] = hash_fold(&h, 1)
 
 
-cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
-    """I1: the header is one that zone_init could have written, so that every array is where it should be."""
+cdef int zone_layout_ok(const zone_t *z, violation_t *v) noexcept nogil:
+    """I1: the layout is one that zone_init could have written, so that every array is where it should be."""
     cdef zone_t expected
     if not (agree(v, 1, <int64_t> zone_magic(), <int64_t> z.magic) and agree(v, 1, ZONE_VERSION, z.version)
             and agree(v, 1, sizeof(zone_t), z.header_bytes) and agree(v, 1, 1, geometry_ok(z))):
@@ -304,15 +306,25 @@ cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
             and agree(v, 1, expected.bytes, z.bytes))
 
 
+cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
+    """Whether every field of the header can be what it is.  No page is looked at."""
+    return zone_layout_ok(z, v) and header_values_ok(z, v)
+
+
+cdef void zone_copy(const zone_t *z, zone_t *copy) noexcept nogil:
+    """The used bytes of a zone.  The requests under way are the original's, so nobody bypasses the copy's lists."""
+    memcpy(copy, z, used_bytes(<zone_t *> z))
+    copy.pcp_bypass = 0
+
+
 cdef void image_seal(zone_t *image) noexcept nogil:
-    """A copy of the used bytes of a zone becomes an image."""
+    """A copy of a zone becomes an image."""
     image.image_bytes = used_bytes(image)
     image_hash(image, <uint8_t *> image + sizeof(zone_t), image.image_bytes - sizeof(zone_t), image.image_hash)
 
 
-cdef int image_header(const void *image, uint64_t n, zone_t *header) noexcept nogil:
-    """Copy and check the header of an image of which the first n bytes are there.  IMAGE_*."""
-    cdef violation_t v
+cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t *v) noexcept nogil:
+    """Copy and check the header of an image of which the first n bytes are there.  IMAGE_*, and `v` as image_check."""
     memset(header, 0, sizeof(zone_t))
     if n < sizeof(zone_t):
         return IMAGE_SHORT
@@ -321,9 +333,11 @@ cdef int image_header(const void *image, uint64_t n, zone_t *header) noexcept no
         return IMAGE_ALIEN
     if header.version != ZONE_VERSION or header.header_bytes != sizeof(zone_t):
         return IMAGE_VERSION
-    if not zone_header_ok(header, &v) or used_bytes(header) != header.image_bytes:
+    if not zone_layout_ok(header, v):
+        return IMAGE_BROKEN
+    if used_bytes(header) != header.image_bytes:
         return IMAGE_SIZE
-    return IMAGE_OK
+    return IMAGE_OK if header_values_ok(header, v) and agree(v, 10, 0, header.pcp_bypass) else IMAGE_BROKEN
 
 
 cdef int image_check(const void *image, violation_t *v) noexcept nogil:

@@ -11,6 +11,10 @@ cdef enum:
     HIGHMEM_MIN_LOW = 32        # SWAP_CLUSTER_MAX
     HIGHMEM_MIN_HIGH = 128
 
+cdef enum:                      # within these no mark leaves 60 bits, so that eight times a mark is a number, too
+    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
+    NODE_PAGES_BITS = 31                # present pages of one zone of a node: at most 2^31
+
 ctypedef struct marks_t:
     int64_t pages_min
     int64_t pages_low
@@ -31,6 +35,15 @@ cdef int64_t int_sqrt(int64_t x) noexcept nogil:
             root >>= 1
         bit >>= 2
     return root
+
+
+cdef int node_pages_ok(const int64_t *present) noexcept nogil:
+    """Whether the zones of a node are of sizes for which the formulas hold."""
+    cdef int k
+    for k in range(MAX_NR_ZONES):
+        if not 0 <= present[k] <= <int64_t> 1 << NODE_PAGES_BITS:
+            return 0
+    return 1
 
 
 cdef int64_t lowmem_pages(const int64_t *present, uint32_t highmem) noexcept nogil:

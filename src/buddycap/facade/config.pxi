@@ -22,24 +22,26 @@ cdef list checked_ranges(object ranges, int64_t start, int64_t end):
     return result
 
 
-cdef int fill_node(zone_config_t *config, object node_present_pages, object lowmem_reserve_ratio, object node_highmem,
-                   int64_t present) except -1:
-    """The other zones of the node, as far as the marks of this one depend on them."""
+cdef tuple one_a_zone(object values, str name):
+    """A value for each zone of a node."""
+    cdef tuple result = tuple(values)
+    if len(result) != MAX_NR_ZONES:
+        raise MisuseError(f"{name}: {len(result)} values: one for each of {MAX_NR_ZONES} zones is wanted")
+    return result
+
+
+cdef int fill_node(zone_config_t *config, object present, object ratio, object highmem, str present_name,
+                   str ratio_name, str highmem_name) except -1:
+    """The zones of the node, as far as marks and reserves depend on them; the names are those of the arguments."""
+    cdef tuple pages = one_a_zone(present, present_name)
+    cdef tuple ratios = one_a_zone(ratio, ratio_name)
+    cdef tuple high = one_a_zone(highmem, highmem_name)
     cdef int k
-    if node_present_pages is None:
-        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
-    for name, values in (("node_present_pages", node_present_pages), ("lowmem_reserve_ratio", lowmem_reserve_ratio),
-                         ("node_highmem", node_highmem)):
-        if len(values) != MAX_NR_ZONES:
-            raise MisuseError(f"{name}: {len(values)} values: one for each of {MAX_NR_ZONES} zones is wanted")
     for k in range(MAX_NR_ZONES):
-        config.node_present[k] = as_ranged(node_present_pages[k], f"node_present_pages[{k}]", 0, <int64_t> 1 << 40)
+        config.node_present[k] = as_ranged(pages[k], f"{present_name}[{k}]", 0, <int64_t> 1 << NODE_PAGES_BITS)
         config.lowmem_reserve_ratio[k] = <int32_t> as_ranged(
-            lowmem_reserve_ratio[k], f"lowmem_reserve_ratio[{k}]", -(1 << 31), (1 << 31) - 1)
-        config.node_highmem |= <uint32_t> (bool(node_highmem[k])) << k
-    if config.node_present[config.zone_idx] != present:
-        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone "
-                          f"has {present} present pages")
+            ratios[k], f"{ratio_name}[{k}]", -(<int64_t> 1 << 31), (<int64_t> 1 << 31) - 1)
+        config.node_highmem |= <uint32_t> (bool(high[k])) << k
     return 0
 
 
@@ -73,7 +75,7 @@ cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_r
     config.pcp_high = -1 if pcp_high is None else <int32_t> as_ranged(pcp_high, "pcp_high", 0, 1 << 24)
     config.min_free_kbytes = -1
     if min_free_kbytes is not None:
-        config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
+        config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
     if pageblock_index not in ("absolute", "zone_relative"):
         raise MisuseError(f"pageblock_index={pageblock_index!r}: allowed are 'absolute' and 'zone_relative'")
     config.pageblock_relative = pageblock_index == "zone_relative"
@@ -83,6 +85,12 @@ cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_r
     config.slot_limit = NR_SLOTS_MAX
     config.seed = as_uint64(seed, "seed")
     ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
-    fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem,
-              sum(stop - first for first, stop in ranges))
+    present = sum(stop - first for first, stop in ranges)
+    if node_present_pages is None:
+        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
+    fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem, "node_present_pages",
+              "lowmem_reserve_ratio", "node_highmem")
+    if config.node_present[config.zone_idx] != present:
+        raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone "
+                          f"has {present} present pages")
     return ranges

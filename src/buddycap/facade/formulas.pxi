@@ -6,11 +6,11 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=None):
 
     Parameters
     ----------
-    present : sequence of 4 int, pages
+    present : sequence of 4 int, 0..2^31, pages
     highmem : sequence of 4 bool
     ratio : sequence of 4 int
         lowmem_reserve_ratio; values below 1 count as 1.
-    min_free_kbytes : int, optional, KiB
+    min_free_kbytes : int, 0..2^31 - 1, optional, KiB
         Default: from the size of the node.
 
     Returns
@@ -18,6 +18,11 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=None):
     dict
         min_free_kbytes, totalreserve_pages, and zones: for each of the four a dict with pages_min, pages_low,
         pages_high, lowmem_reserve, zone_batchsize, pcp_batch, pcp_high.
+
+    Raises
+    ------
+    MisuseError
+        If an argument is out of range, naming it.
 
     Notes
     -----
@@ -33,10 +38,10 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=None):
     cdef marks_t marks
     cdef int k, j
     memset(&config, 0, sizeof(config))
-    fill_node(&config, present, ratio, highmem, as_ranged(present[0], "present[0]", 0, <int64_t> 1 << 40))
+    fill_node(&config, present, ratio, highmem, "present", "ratio", "highmem")
     if min_free_kbytes is None:
         min_free_kbytes = default_min_free_kbytes(config.node_present, config.node_highmem)
-    kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, <int64_t> 1 << 40)
+    kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
     zones = []
     total = 0
     for k in range(MAX_NR_ZONES):

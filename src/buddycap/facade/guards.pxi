@@ -75,6 +75,7 @@ cdef class Memory:
 
     cdef char *data
     cdef uint64_t size
+    cdef bint taken             # a zone lives here: there must not be another one, which would have its own lock
 
     def __cinit__(self, uint64_t size):
         self.data = <char *> buddycap_reserve(size)

@@ -14,7 +14,7 @@ cdef bytes image_of(Zone zone):
     header = <zone_t *> PyBytes_AS_STRING(image)
     zone.begin()
     with nogil:
-        memcpy(header, zone.z, size)
+        zone_copy(zone.z, header)
         image_seal(header)
     zone.end()
     return image
@@ -32,7 +32,8 @@ cdef int refuse_image(int fault, str name, const zone_t *header, uint64_t size, 
         raise FormatError(f"{size} bytes found where the header says {header.image_bytes}", name)
     if fault == IMAGE_HASH:
         raise FormatError("the zone image has been altered: its hash does not fit", name)
-    raise FormatError(f"the zone image contradicts itself: invariant {v.invariant}, pfn {v.pfn}", name)
+    raise FormatError(f"the zone image contradicts itself: invariant {v.invariant}, pfn {v.pfn}, "
+                      f"expected {v.expected}, found {v.found}", name)
 
 
 cdef Zone zone_from_image(object image, str name):
@@ -42,9 +43,7 @@ cdef Zone zone_from_image(object image, str name):
     cdef zone_t header
     cdef violation_t v
     cdef Memory memory
-    cdef int fault = image_header(buffer.view.buf, size, &header)
-    v.invariant = 0
-    v.pfn = NO_PAGE
+    cdef int fault = image_header(buffer.view.buf, size, &header, &v)
     if fault == IMAGE_OK and header.image_bytes != size:
         fault = IMAGE_SIZE
     if fault != IMAGE_OK:

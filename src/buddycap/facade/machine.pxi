@@ -551,12 +551,12 @@ cdef class MachineBase:
         Parameters
         ----------
         place : int
-        counts : sequence of 4 int
+        counts : sequence of 4 int, 0..2^31
             For inactive and active anon, inactive and active file. A list is scanned when 32 have come together, so a
             list of 16 pages or fewer is never scanned in one call of direct reclaim that starts at 0.
         """
         cdef Zone zone = self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]
-        cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << 40) for count in counts]
+        cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << NODE_PAGES_BITS) for count in counts]
         cdef zone_t *z
         if len(checked) != 4:
             raise MisuseError(f"counts: {len(checked)} numbers: 4 are wanted")

@@ -38,10 +38,10 @@ cdef class Zone(ZoneHandle):
         Order of a pageblock, the unit that carries a migratetype.
     zone_idx : int, 0..3
         Index of the zone in its node.
-    node_present_pages : sequence of 4 int, optional, pages
+    node_present_pages : sequence of 4 int, 0..2^31, optional, pages
         Present pages of the node's zones, for the watermarks.  Default: this zone alone.
     lowmem_reserve_ratio : sequence of 4 int
-    min_free_kbytes : int, optional, KiB
+    min_free_kbytes : int, 0..2^31 - 1, optional, KiB
         Default: sqrt(16 * KiB of lowmem) within 128..65536.
     cpus : int, 1..4096
         Number of per-CPU lists.
@@ -96,6 +96,9 @@ cdef class Zone(ZoneHandle):
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
+            if self.memory.taken:
+                raise MisuseError("start_pfn: a block of memory that is another zone's")
+            self.memory.taken = True
             if self.memory.size < sizeof(zone_t) or not (
                     zone_header_ok(self.z, &fault) and self.z.bytes == self.memory.size):
                 raise MisuseError("start_pfn: a block of memory that is no zone")
@@ -110,6 +113,7 @@ cdef class Zone(ZoneHandle):
         if size == 0:
             raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
         self.memory = Memory(size)
+        self.memory.taken = True
         self.z = <zone_t *> self.memory.data
         zone_init(self.z, config)
         buddycap_populate(self.memory.data, used_bytes(self.z))
@@ -486,8 +490,13 @@ cdef class Zone(ZoneHandle):
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
     def set_min_free_kbytes(self, kb):
-        """Set new watermarks and resize the MIGRATE_RESERVE to them.  Linux: setup_per_zone_pages_min."""
-        cdef int64_t wanted = as_ranged(kb, "kb", 0, <int64_t> 1 << 40)
+        """Set new watermarks and resize the MIGRATE_RESERVE to them; kb is 0..2^31 - 1, an int as in the kernel.
+
+        Notes
+        -----
+        Linux: setup_per_zone_pages_min.
+        """
+        cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
         setup_per_zone_pages_min(self.ready(), wanted)
 
     @property
@@ -691,7 +700,7 @@ cdef class Zone(ZoneHandle):
         cdef zone_t *z = self.begin()
         cdef int ok
         with nogil:
-            ok = zone_header_ok(z, &v) and zone_check(z, &v)
+            ok = zone_layout_ok(z, &v) and zone_check(z, &v)
         self.end()
         if not ok:
             corrupted(&v)
@@ -711,11 +720,21 @@ cdef class Zone(ZoneHandle):
         return f"{words[0]:016x}{words[1]:016x}"
 
     def copy(self):
-        """An independent zone in the same state, with the same open capture lists: see `capture_lists`."""
+        """An independent zone in the same state, with the same open capture lists: see `capture_lists`.
+
+        Notes
+        -----
+        O(spanned_pages).  Requests under way, and kswapd, stay with the original: nothing that they do later reaches
+        the copy.  So a copy that is made in the middle of reclaim keeps for ever what is in their hands at that moment:
+        pages that are ISOLATED or taken from their owners, and the pageblock that the policy `isolate` has put out of
+        bounds.  Open capture lists can be closed.  Nobody bypasses the copy's per-CPU lists, as under `no-pcp`; in all
+        else its digest is the original's.  To have none of this, copy when every request is done or closed.  `save` and
+        pickling do the same.
+        """
         cdef Memory memory = Memory(self.z.bytes)
         cdef zone_t *z = self.begin()
         with nogil:
-            memcpy(memory.data, z, used_bytes(z))
+            zone_copy(z, <zone_t *> memory.data)
         self.end()
         return Zone.__new__(Zone, memory, None)
 

@@ -454,7 +454,7 @@ int64_t bc_image_bytes(const bc_zone *zone);
 /* Write the image of a zone to memory, which may be a mapped file.  O(pages). */
 int bc_image_save(const bc_zone *zone, void *image, uint64_t bytes);
 
-/* Bytes of memory that the zone in an image needs; the first 4096 bytes of the image are enough. */
+/* Bytes of memory that the zone in an image needs; the first 4096 bytes of the image, or all of a smaller one, suffice. */
 int64_t bc_image_zone_bytes(const void *image, uint64_t bytes);
 
 /* A zone from an image: copies it, and checks hash and invariants.  O(pages). */

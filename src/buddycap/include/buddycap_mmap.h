@@ -35,12 +35,13 @@ static inline bc_zone *bc_map_image(const bc_api *api, const char *path, int fla
     struct stat file;
     void *memory = MAP_FAILED;
     int64_t need = BC_EIMAGE;
+    ssize_t got = 0;
     int fd = open(path, O_RDONLY);
     *status = BC_EIMAGE;
     *bytes = 0;
     if (fd < 0) return NULL;
-    if (fstat(fd, &file) == 0 && read(fd, start, sizeof start) == (ssize_t) sizeof start)
-        need = api->image_zone_bytes(start, sizeof start);
+    if (fstat(fd, &file) == 0) got = read(fd, start, sizeof start);
+    if (got > 0) need = api->image_zone_bytes(start, (uint64_t) got);
     if (need < 0) {
         *status = (int) need;
     } else if (file.st_size <= need) {

@@ -24,7 +24,7 @@ _LARGEST = MappingProxyType(
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "memory_pages": (1, 1 << 31),
-        "min_free_kbytes": (0, 1 << 31),
+        "min_free_kbytes": (0, (1 << 31) - 1),
         "cpus": (1, 4096),
         "boot_permille": (0, 900),
         "pcp_batch": (0, 1 << 24),
