@@ -14,6 +14,10 @@ _RANGES = {"capture_min_order": (0, _LAST_ORDER), "batch": (1, 14), "hold_rounds
 _WORDS = {"consult": ("pass", "list"), "queue": ("none", "credit", "strict")}
 _FLAGS = ("capture", "check_real_order", "batch_forward", "private", "early_release", "trim", "bypass_pcp", "isolate")
 _TEXTS = ("name", "source", "rule")
+_OF_A_LIST = (  # fields that say how a capture list works
+    *("check_real_order", "batch", "batch_forward", "private", "consult", "hold_rounds", "hold_order"),
+    *("early_release", "trim", "hook"),
+)
 
 
 @dataclass(frozen=True)
@@ -121,16 +125,7 @@ class CapturePolicy:
     def _check_together(self) -> None:
         """Refuse fields that contradict each other or could have no effect."""
         if not self.capture:
-            of_a_list = (
-                "check_real_order",
-                "batch",
-                "batch_forward",
-                "private",
-                "consult",
-                "hold_rounds",
-                "hold_order",
-            )
-            for field in (*of_a_list, "early_release", "trim", "hook"):
+            for field in _OF_A_LIST:
                 if getattr(self, field) != getattr(type(self), field):
                     raise self._error(f"{field}={getattr(self, field)!r}: needs capture=True")
         if self.batch_forward and self.batch == 1:
