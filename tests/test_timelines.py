@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from buddycap import OP_DTYPE, POLICIES, MigrateType, MisuseError, Zone
+from buddycap import OP_DTYPE, POLICIES, MigrateType, MisuseError, RequestPath, Zone
 from buddycap.cli import main
 from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
@@ -184,8 +184,10 @@ class TestPerfetto:
         assert (lasted(events, "holds a captured block") > 0) == bool(run.turns["holding"].any())
 
     def test_paths_have_the_names_of_the_slow_path(self):
-        assert PATHS[4] == "captured"
-        assert PATHS[-1] == "failed"
+        assert len(PATHS) == len(RequestPath)
+        assert PATHS[RequestPath.CAPTURED] == "captured"
+        assert PATHS[RequestPath.FAILED] == "failed"
+        assert PATHS[RequestPath.ISOLATED] == "isolated pageblock"
 
 
 class TestTraceText:

@@ -14,7 +14,18 @@ from .runs import WatchedRun
 
 __all__ = ["PATHS", "add_counters", "run_timeline", "trace_of_requests"]
 
-PATHS = ("none", "low watermark", "min watermark", "no watermark", "captured", "after reclaim", "last try", "failed")
+# What time lines call the ends of a request, by `RequestPath`.
+PATHS = (
+    "none",
+    "low watermark",
+    "min watermark",
+    "no watermark",
+    "captured",
+    "after reclaim",
+    "last try",
+    "failed",
+    "isolated pageblock",
+)
 
 _DONE = WAITS.index("done")
 _WAIT_NAMES = {"congestion": "congestion_wait", "writeback": "synchronous wait for writeback"}
@@ -59,13 +70,14 @@ def run_timeline(run: WatchedRun) -> Timeline:
     ends: dict[str, int] = {}
     for row in run.requests:  # in order of their ends
         start, end = int(row["start_ns"]), int(row["start_ns"] + row["latency_ns"])
-        path = PATHS[int(row["path"])] if 0 <= row["path"] < len(PATHS) else str(row["path"])
         facts = {name: int(row[name]) for name in row.dtype.names if name not in _NO_FACTS}
         pfn = int(row["page"]) + run.zone.start_pfn if row["page"] >= 0 else -1
         track = _track(tasks.get((start, end), first), first)
         # A requester that is late begins while the work of its last request is still being accounted for.
         begin = max(start, ends.get(track, 0))
-        timeline.slice(track, f"order {run.order}: {path}", begin, end, category="request", pfn=pfn, **facts)
+        timeline.slice(
+            track, f"order {run.order}: {PATHS[row['path']]}", begin, end, category="request", pfn=pfn, **facts
+        )
         ends[track] = end
     _add_turns(timeline, run.turns, first)
     got = run.requests[run.requests["page"] >= 0]
