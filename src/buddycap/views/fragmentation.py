@@ -2,29 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..errors import MisuseError
 from ..lab.timeline import Timeline
+from .figures import COLOURS, figure_class
 
-__all__ = ["draw_timelines", "figure_class"]
-
-_COLOURS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-
-
-def figure_class() -> Any:
-    """Return matplotlib's `Figure`.
-
-    Raises
-    ------
-    MisuseError
-        If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
-    return Figure
+__all__ = ["draw_timelines"]
 
 
 def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], order: int, title: str = "") -> None:
@@ -55,7 +38,7 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
     figure = figure_class()(figsize=(13, 3.2 * len(names) + 0.6), layout="constrained")
     grid = figure.subplots(len(names), 4, squeeze=False, sharex=True)
     for row, name in zip(grid, names, strict=True):
-        for colour, (label, line) in zip(_COLOURS * len(lines), lines, strict=False):
+        for colour, (label, line) in zip(COLOURS * len(lines), lines, strict=False):
             z = line.names.index(name)
             seconds = (line.time_ns - line.time_ns[0]) / 1e9
             curves = (

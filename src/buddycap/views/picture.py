@@ -132,11 +132,8 @@ def _legend(maps: Sequence[PageMap]) -> NDArray[np.uint8]:
     """Draw the legend: a patch of colour, the text, pages and their part of all."""
     rows = legend_rows(maps)
     total = sum(pages for _, pages in rows)
-    lines = [f"{text}" for text, _ in rows]
-    wide = max(map(len, lines))
-    lines = [
-        f"{line:<{wide}} {pages:>10} {100 * pages / total:5.1f}%" for line, (_, pages) in zip(lines, rows, strict=True)
-    ]
+    wide = max(len(text) for text, _ in rows)
+    lines = [f"{text:<{wide}} {pages:>10} {100 * pages / total:5.1f}%" for text, pages in rows]
     heading = f"{'pages of 4 KiB':<{wide}} {total:>10}"
     picture = np.full(((len(rows) + 1) * _LINE, (wide + 18) * LETTER_WIDTH + 20), _PAPER, np.uint8)
     draw_text(picture, 16, 2, heading, _INK)

@@ -25,13 +25,10 @@ from ..lab.plan import Case, Plan
 from ..lab.stats import mean_interval
 from ..lab.store import Store
 from ..lab.summary import shown, summarize
+from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class
 
 __all__ = ["PICTURES", "Results", "draw"]
 
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
-)  # fmt: skip
-COLOURS = (BLACK, BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_LINES = 4
 MOST_PANELS = 6
@@ -147,11 +144,7 @@ def _are_periods(plan: Plan) -> bool:
 
 def _figure(panels: int, height: float = 3.4, width: float = 4.2) -> tuple[Any, list[Axes]]:
     """Return an empty picture and its axes, side by side."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
-    figure = Figure(figsize=(max(width * panels, 5.0), height), layout="constrained")
+    figure = figure_class()(figsize=(max(width * panels, 5.0), height), layout="constrained")
     axes = list(figure.subplots(1, panels, squeeze=False)[0])
     for ax in axes:
         ax.grid(True, color="#dddddd", linewidth=0.6)
@@ -169,6 +162,22 @@ def _columns(results: Results, height: float = 3.4) -> tuple[Any, list[tuple[Pan
     return figure, list(zip(panels, axes, strict=True))
 
 
+def _rows(ax: Axes, names: Sequence[str]) -> None:
+    """Give each name a row, the first on top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _policies(ax: Axes, panel: Panel) -> None:
+    """Give each policy a row."""
+    _rows(ax, [row["policy"] for row in panel.rows])
+
+
+def _policy_colours(panel: Panel) -> list[str]:
+    """Return the colours of the policies where each has a row: the first one stands out."""
+    return [BLUE if k else BLACK for k in range(len(panel.rows))]
+
+
 def _values(rows: Sequence[Row], name: str) -> tuple[list[float], list[float]]:
     """Return means and half widths of a figure; no half width is none to draw."""
     found = [row["figures"][name] for row in rows]
@@ -182,15 +191,13 @@ def success(results: Results) -> Any:
     for panel, ax in columns:
         means, widths = _values(panel.rows, "success_percent")
         places = np.arange(len(means))
-        colours = [BLACK if k == 0 else BLUE for k in range(len(means))]
         ax.axvline(means[0], color=BLACK, linewidth=0.8, linestyle=":")
-        for place, mean, width, colour in zip(places, means, widths, colours, strict=True):
+        for place, mean, width, colour in zip(places, means, widths, _policy_colours(panel), strict=True):
             ax.errorbar(mean, place, xerr=width, fmt="o", color=colour, capsize=3, markersize=5)
         texts = ["paired gain", *(shown(row["gain"], signed=True) for row in panel.rows[1:])]
         for line, text in enumerate(texts):
             ax.text(1.02, line, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
-        ax.set_yticks(places, [row["policy"] for row in panel.rows])
-        ax.set_ylim(len(means) - 0.5, -0.5)
+        _policies(ax, panel)
         ax.set_xlabel("huge pages obtained, % of those requested")
     base = results.plan.policies[0].name
     figure.suptitle(f"What each policy obtains (dotted: {base}; bars: 95 % intervals)", fontsize=11)
@@ -245,8 +252,7 @@ def harvest(results: Results) -> Any:
         ax.barh(places, rest, left=got + left, color="#cccccc", label="holds a kernel page")
         for place, start, share in zip(places, got, left, strict=True):
             ax.text(start + share + 1, place, f"{share:.1f} left", va="center", fontsize=8)
-        ax.set_yticks(places, [row["policy"] for row in panel.rows])
-        ax.set_ylim(len(got) - 0.5, -0.5)
+        _policies(ax, panel)
         ax.set_xlim(0, 100)
         ax.grid(False)
         ax.set_xlabel("aligned blocks of memory, %")
@@ -283,10 +289,9 @@ def steals(results: Results) -> Any:
     for panel, ax in columns:
         means, widths = _values(panel.rows, "steals")
         places = np.arange(len(means))
-        ax.barh(places, means, color=[BLACK if k == 0 else BLUE for k in range(len(means))], height=0.6)
+        ax.barh(places, means, color=_policy_colours(panel), height=0.6)
         ax.errorbar(means, places, xerr=widths, fmt="none", ecolor=RED, capsize=3)
-        ax.set_yticks(places, [row["policy"] for row in panel.rows])
-        ax.set_ylim(len(means) - 0.5, -0.5)
+        _policies(ax, panel)
         ax.set_xlabel("pages stolen per request")
     figure.suptitle("Pages that a request had freed and others took (bars: 95 % intervals)", fontsize=11)
     return figure
@@ -335,8 +340,7 @@ def cases(results: Results) -> Any:
         ax.errorbar(gain["mean"], place, xerr=width, fmt=mark, color=colour, capsize=3, markersize=5)
         told = shown(gain, signed=True)
         ax.text(1.02, place, told, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
-    ax.set_yticks(range(len(rows)), [row["case"] for row in rows])
-    ax.set_ylim(len(rows) - 0.5, -0.5)
+    _rows(ax, [row["case"] for row in rows])
     ax.set_xlabel("gain, points of success")
     base = results.plan.policies[0].name
     figure.suptitle(f"Gain of {policy} over {base}, one thing changed at a time (95 % intervals)", fontsize=11)

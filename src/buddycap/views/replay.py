@@ -30,7 +30,8 @@ from ..lab.replay import EndReport, Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
-from .fragmentation import draw_timelines, figure_class
+from .figures import figure_class
+from .fragmentation import draw_timelines
 
 __all__ = ["add_arguments", "command"]
 
@@ -51,7 +52,6 @@ _ODDITIES = {
     "lost": "places where events were lost",
     "grown": "sections of 128 MiB that came to a zone without an event",
 }
-
 _UNMATCHED = {
     "lost_frees": "requests end with the next allocation of their page: their free is missing",
     "outside": "allocations and frees outside of every zone, or not aligned: left out",
@@ -179,11 +179,16 @@ def _warn(report: TraceReport) -> None:
         print(f"buddycap: warning: {line}", file=sys.stderr)
 
 
+def _lines(timeline: Timeline | None, results: list[WhatIfResult]) -> list[tuple[str, Timeline]]:
+    """Return the time lines there are and what each is called."""
+    return ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
+
+
 def _write_files(
     args: argparse.Namespace, recording: Recording, timeline: Timeline | None, results: list[WhatIfResult]
 ) -> None:
     """Write what was asked for."""
-    lines = ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
+    lines = _lines(timeline, results)
     if args.timeline:
         path = Path(args.timeline)
         for k, (_, line) in enumerate(lines):
@@ -244,9 +249,9 @@ def _print_head(recording: Recording, matched: MatchedRequests) -> None:
         f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
         f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
     )
-    for key in ("lost_frees", "outside"):
+    for key, words in _UNMATCHED.items():
         if counts[key]:
-            print(f"  {counts[key]} {_UNMATCHED[key]}")
+            print(f"  {counts[key]} {words}")
 
 
 def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
@@ -271,7 +276,7 @@ def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
 
 def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: int) -> None:
     """Print the state at the end, reconstruction and what-ifs side by side."""
-    lines = ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
+    lines = _lines(timeline, results)
     if not lines:
         return
     tables = [(label, line.summary(order)) for label, line in lines]

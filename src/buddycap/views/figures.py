@@ -1,0 +1,28 @@
+"""What all pictures of matplotlib share: the library itself, when it is there, and colours."""
+
+from typing import Any
+
+from ..errors import MisuseError
+
+__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class"]
+
+# Of Okabe and Ito, which the colour-blind can tell apart.
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7"
+)  # fmt: skip
+COLOURS = (BLACK, BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
+
+
+def figure_class() -> Any:
+    """Return matplotlib's `Figure`.
+
+    Raises
+    ------
+    MisuseError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
+    return Figure
