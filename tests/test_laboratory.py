@@ -15,23 +15,24 @@ from pathlib import Path
 
 import pytest
 
-from buddycap import POLICIES, MisuseError
+from buddycap import POLICIES, MisuseError, RequestPath
+from buddycap._world import CAUSES
 from buddycap.cli import main
 from buddycap.errors import FormatError
 from buddycap.lab import study
 from buddycap.lab.config import StudyConfig
-from buddycap.lab.export import write_csv, write_jsonl
+from buddycap.lab.export import export, write_csv, write_jsonl
 from buddycap.lab.plan import Case, Plan, Task
 from buddycap.lab.store import DATABASE, Store
 from buddycap.lab.study import run_plan
-from buddycap.lab.workers import find_executor, perform, perform_all
+from buddycap.lab.workers import Outcome, find_executor, perform, perform_all
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 ENDLESS = TINY.replace(warmup_s=1_000_000)
 BOTH = (POLICIES["none"], POLICIES["v3"])
 PLAN = Plan((Case("", TINY),), BOTH, (1, 2, 3))
-COMPARED = ("runs.csv", "runs.jsonl", "summary.json")
+COMPARED = ("runs.csv", "runs.jsonl", "requests.csv", "summary.json")
 STUDY = ("study", "--memory", "256MiB", "--jobs", "2")
 
 
@@ -237,6 +238,34 @@ def test_parquet_holds_the_same(tmp_path):
     assert main(arguments) == 0
     rows = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
     assert parquet.read_table(tmp_path / "runs.parquet").to_pylist() == rows
+    requests = parquet.read_table(tmp_path / "requests.parquet").to_pylist()
+    with (tmp_path / "requests.csv").open() as stream:
+        assert [{name: str(value) for name, value in row.items()} for row in requests] == list(csv.DictReader(stream))
+
+
+def test_every_request_has_a_row_in_csv(tmp_path):
+    with Store(tmp_path) as store:
+        run_plan(PLAN, store, executor="thread")
+        export(store, PLAN)
+        tables = {(task.policy.name, task.seed): store.requests(task) for _, task in PLAN.tasks()}
+    rows: dict[tuple[str, int], list[dict[str, str]]] = {}
+    with (tmp_path / "requests.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            rows.setdefault((row["policy"], int(row["seed"])), []).append(row)
+    assert rows.keys() == tables.keys()
+    for key, table in tables.items():
+        for name in set(table.dtype.names) - {"path", "cause"}:
+            assert [int(row[name]) for row in rows[key]] == table[name].tolist()
+        assert [RequestPath[row["path"].upper()] for row in rows[key]] == table["path"].tolist()
+        assert [CAUSES.index(row["cause"]) for row in rows[key]] == table["cause"].tolist()
+
+
+def test_a_run_with_an_error_has_no_requests(tmp_path):
+    with Store(tmp_path) as store:
+        store.add(next(task for _, task in PLAN.tasks()), Outcome(None, "gone"))
+        export(store, PLAN)
+    assert (tmp_path / "requests.csv").read_text() == ""
+    assert not (tmp_path / "requests.parquet").exists()
 
 
 def test_requests_are_kept(tmp_path):
