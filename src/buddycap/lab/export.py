@@ -1,7 +1,9 @@
 """Results of a study as files: a CSV table, JSON lines, a JSON summary, and Parquet when pyarrow is there.
 
 Requests have their own table, requests.csv (and Parquet): about 100 bytes each, so 34 MB for the 330 thousand of
-`buddycap compare`.  As JSON lines they would take four times that, so there are none.  Nothing in these files depends on the machine or the time of day: two studies of one plan give the same bytes.  What
+`buddycap compare`.  As JSON lines they would take four times that, so there are none.
+
+Nothing in these files depends on the machine or the time of day: two studies of one plan give the same bytes.  What
 does depend on them stands in manifest.json and timings.csv.
 """
 
