@@ -121,6 +121,12 @@ def test_every_executor_gives_the_same_records(name, expected):
     assert run_plan(PLAN, executor=name, jobs=2) == expected
 
 
+def test_an_executor_of_ones_own_is_left_open(expected):
+    with ThreadPoolExecutor(2) as executor:
+        assert run_plan(PLAN, executor=executor) == expected
+        assert executor.submit(max, 1, 2).result() == 2
+
+
 def test_a_failed_run_is_an_error_row_and_the_rest_goes_on(tmp_path, expected):
     tasks = [Task(TINY, POLICIES["none"], 1), Task(TINY, POLICIES["none"], 2, str(SNAPSHOT), "Nowhere")]
     with Store(tmp_path) as store:
@@ -277,3 +283,12 @@ def test_requests_are_kept(tmp_path):
             table = store.requests(task)
             assert 100 * (table["page"] >= 0).mean() == record.summary["success_percent"]
             assert store.cpu_s(task) > 0
+
+
+def test_the_table_shows_later_passes(capsys):
+    words = ["study", "--memory", "128MiB", "--seeds", "1", "--policies", "none", "--executor", "thread"]
+    assert main([*words, "--sweep", "passes=1,3", "--sweep", "warmup_s=1"]) == 0
+    heads, one, three = capsys.readouterr().out.splitlines()[1:4]
+    assert heads.endswith("2nd pass %  3rd pass %")
+    assert one.split()[-2:] == ["-", "-"]
+    assert all(0 <= float(word) <= 100 for word in three.split()[-2:])

@@ -15,7 +15,7 @@ from buddycap.lab.plan import Case, Plan, Task, ablations, code_version, sweep, 
 from buddycap.lab.progress import bar
 from buddycap.lab.stats import bootstrap_interval, mean_interval, paired_interval, seeds_needed, t_quantile
 from buddycap.lab.store import Record
-from buddycap.lab.study import run_to_precision
+from buddycap.lab.study import precision_told, run_to_precision
 from buddycap.lab.summary import difference, summarize
 
 BASE = Case("", preset_config("x86_64", 1 << 15, warmup_s=1))
@@ -190,7 +190,21 @@ class TestPrecision:
     def test_the_command(self, capsys):
         words = ["--memory", "256MiB", "--jobs", "2", "--precision", "0.01", "--max-seeds", "12", "--json"]
         assert main(["study", *words]) == 0
-        assert json.loads(capsys.readouterr().out)["plan"]["seeds"] == list(range(1, 13))
+        told = capsys.readouterr()
+        assert json.loads(told.out)["plan"]["seeds"] == list(range(1, 13))
+        assert "± 0.01 not reached: v3 ± " in told.err
+
+    def test_what_is_told(self):
+        records = self.run(1.5)(replace(self.PLAN, seeds=range(1, 9)))
+        assert precision_told(self.PLAN, records, 2.0) == ["every gain is known to ± 2 points"]
+        (line,) = precision_told(self.PLAN, records, 0.5)
+        assert line == "± 0.5 not reached: v3 ± 1.34 with 8 seeds, about 42 would do"
+        (line,) = precision_told(self.PLAN, records[:1] + records[8:9], 0.5)
+        assert line.endswith("with 1 seeds, too few to tell")
+
+    def test_a_limit_without_a_precision(self, capsys):
+        assert main(["study", "--max-seeds", "3"]) == 2
+        assert "--precision" in capsys.readouterr().err
 
 
 def test_a_configuration_from_a_file(tmp_path, capsys):

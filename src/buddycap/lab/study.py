@@ -15,6 +15,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,15 +28,16 @@ from .export import dumps, export, write_csv, write_jsonl
 from .plan import Case, Plan, ablations, sweep, with_periods
 from .progress import Progress
 from .run import frames_from_recording
-from .stats import seeds_needed
+from .stats import mean_interval, seeds_needed
 from .store import Record, Store
 from .summary import GAIN, grouped, pairs, summarize, table
-from .workers import Pool, find_executor, perform_all, recorded_load, usable_cpus
+from .workers import Pool, perform_all, pool_of, recorded_load, usable_cpus
 
 __all__ = ["run_plan", "run_to_precision"]
 
 DEFAULT_MEMORY = "1GiB"
 FORMATS = ("table", "json", "jsonl", "csv")
+MOST_SEEDS = 96
 FEWEST_MORE = 4  # seeds added at least, when the interval is still too wide
 
 Runner = Callable[[Plan], list[Record]]
@@ -45,7 +47,7 @@ def run_plan(
     plan: Plan,
     store: Store | None = None,
     *,
-    executor: str | Pool = "process",
+    executor: str | Executor | Pool = "process",
     jobs: int | None = None,
     timeout_s: float | None = None,
     progress: Progress | None = None,
@@ -57,8 +59,9 @@ def run_plan(
     plan : Plan
     store : Store, optional
         Where the results go, run by run; forgotten if not given.
-    executor : str or callable
-        See `find_executor`; or what returns a context manager that opens a `concurrent.futures.Executor`.
+    executor : str, Executor or callable
+        See `find_executor`; a `concurrent.futures.Executor`, such as `Client.get_executor()` of Dask, which is left
+        open; or what returns a context manager that opens one, and can do so again when workers have died.
     jobs : int, optional
         Workers; one for each CPU if not given.
     timeout_s : float, s, optional
@@ -88,7 +91,7 @@ def run_plan(
             return run_plan(plan, own, executor=executor, jobs=jobs, timeout_s=timeout_s, progress=progress)
     missing = [task for _, task in plan.tasks() if not store.has(task)]
     width = min(usable_cpus() if jobs is None else jobs, max(len(missing), 1))
-    pool = find_executor(executor, width, timeout_s) if isinstance(executor, str) else executor
+    pool = pool_of(executor, width, timeout_s)
     store.plan = plan
     if progress is not None:
         progress.more(len(missing))
@@ -123,20 +126,31 @@ def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]
     n = min(len(plan.seeds), 8)
     while True:
         records = run(replace(plan, seeds=plan.seeds[:n]))
-        needed = max(_needed(gain, half_width, 2 * n) for gain in _gains(plan, records))
+        needed = max(_needed(gain, half_width, 2 * n) for _, gain in _gains(plan, records))
         if needed <= n or n == len(plan.seeds):
             return records
         n = min(len(plan.seeds), max(needed, n + FEWEST_MORE))
 
 
-def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[list[float]]:
-    """Yield the gains of each policy over the first in each case, seed by seed."""
+def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[tuple[str, list[float]]]:
+    """Yield the gains of each policy over the first in each case, seed by seed, under the name of both."""
     groups = grouped(records)
     for case in plan.cases:
         base = groups.get((case.label, plan.policies[0].name), [])
         for policy in plan.policies[1:]:
             a, b = pairs(groups.get((case.label, policy.name), []), base, GAIN)
-            yield [x - y for x, y in zip(a, b, strict=True)]
+            yield f"{case.label} {policy.name}".strip(), [x - y for x, y in zip(a, b, strict=True)]
+
+
+def precision_told(plan: Plan, records: Sequence[Record], half_width: float) -> list[str]:
+    """Return how certain the gains of `run_to_precision` are: a line for each that is not certain enough, or one."""
+    lines = []
+    for name, gain in _gains(plan, records):
+        known = mean_interval(gain).half_width
+        if not known <= half_width:
+            likely = f"about {seeds_needed(gain, half_width)} would do" if len(gain) > 1 else "too few to tell"
+            lines.append(f"± {half_width:g} not reached: {name} ± {known:.2f} with {len(gain)} seeds, {likely}")
+    return lines or [f"every gain is known to ± {half_width:g} points"]
 
 
 def _needed(gains: Sequence[float], half_width: float, most: int) -> int:
@@ -163,7 +177,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
     what.add_argument("--precision", type=float, metavar="P", help="run seeds until every gain is known to ± P points")
-    what.add_argument("--max-seeds", type=int, default=96, metavar="N", help="with --precision (default: 96)")
+    what.add_argument("--max-seeds", type=int, metavar="N", help=f"with --precision (default: {MOST_SEEDS})")
     what.add_argument("--periods", default="1", metavar="F,F", help="factors of the time between requests (default: 1)")
     what.add_argument(
         "--sweep", action="append", default=[], metavar="KEY=A,B", help="values of a parameter; repeatable"
@@ -210,6 +224,9 @@ def command(args: argparse.Namespace) -> int:
     if args.format == "table":
         where = f"; every run: {args.out}" if args.out else ""
         print(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
+    if args.precision is not None:
+        told = precision_told(plan, records, args.precision)
+        print(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
     return tell_failed(records)
 
 
@@ -278,9 +295,12 @@ def _plan(args: argparse.Namespace) -> Plan:
     cases = sweep(cases, args.sweep)
     if args.ablations:
         cases = ablations(cases)
-    count = args.seeds if args.precision is None else args.max_seeds
+    if args.precision is None and args.max_seeds is not None:
+        raise MisuseError("--max-seeds: to what precision? --precision P names it")
+    most = MOST_SEEDS if args.max_seeds is None else args.max_seeds
+    option, count = ("--seeds", args.seeds) if args.precision is None else ("--max-seeds", most)
     if count < 1:
-        raise MisuseError(f"{'--seeds' if args.precision is None else '--max-seeds'}={count}: at least 1 is wanted")
+        raise MisuseError(f"{option}={count}: at least 1 is wanted")
     seeds = tuple(range(args.seed, args.seed + count))
     return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone, args.load)
 

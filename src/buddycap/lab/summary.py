@@ -143,7 +143,7 @@ def shown(value: Mapping[str, Any] | None, digits: int = 2, signed: bool = False
     return f"{interval.mean:{sign}.{digits}f}{spread}"
 
 
-# Title, figure, digits; those that a run does not have are left out.
+# Title, figure, digits.
 _COLUMNS = (
     ("success %", GAIN, 2),
     ("latency ms", "latency_ms", 1),
@@ -153,20 +153,22 @@ _COLUMNS = (
     ("foreign", "foreign", 2),
     ("give-backs", "givebacks", 2),
 )
+_LATER_PASSES = (("2nd pass %", "success2_percent", 2), ("3rd pass %", "success3_percent", 2))
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Lay rows of `summarize` out for a terminal."""
-    heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in _COLUMNS[1:])]
+    """Lay rows of `summarize` out for a terminal; the second and third pass where there are any."""
+    columns = (*_COLUMNS, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))
+    heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in columns[1:])]
     lines = [heads]
     for row in rows:
         figures = row["figures"]
         cells = [row["case"], row["policy"], f"{row['seeds']}" + (f" (-{row['errors']})" if row["errors"] else "")]
-        values = [shown(figures.get(name), digits) for _, name, digits in _COLUMNS]
+        values = [shown(figures.get(name), digits) for _, name, digits in columns]
         lines.append([*cells, values[0], shown(row["gain"], signed=True), resampled(row["gain"]), *values[1:]])
     if not any(line[0] for line in lines[1:]):
         lines = [line[1:] for line in lines]
-    return laid_out(lines, left=len(lines[0]) - len(_COLUMNS) - 2)
+    return laid_out(lines, left=len(lines[0]) - len(columns) - 2)
 
 
 def laid_out(lines: Sequence[Sequence[str]], left: int, last_left: bool = False) -> str:

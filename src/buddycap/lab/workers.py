@@ -17,7 +17,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -30,7 +30,7 @@ from .load import Load
 from .plan import Task
 from .run import Run, frames_from_recording, run_once
 
-__all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "recorded_load", "usable_cpus"]
+__all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
 
 Pool = Callable[[], AbstractContextManager[Executor]]
 
@@ -291,3 +291,15 @@ def find_executor(name: str, jobs: int, timeout_s: float | None = None) -> Pool:
     if timeout_s is not None and not timeout_s > 0:
         raise MisuseError(f"timeout={timeout_s}: above 0 is wanted")
     return partial(dask, jobs, address) if address else partial(EXECUTORS[kind], jobs)
+
+
+def pool_of(executor: str | Executor | Pool, jobs: int, timeout_s: float | None = None) -> Pool:
+    """Return what opens an executor given by name (see `find_executor`), by itself or by what opens it.
+
+    One that is given by itself is left open.
+    """
+    if isinstance(executor, str):
+        return find_executor(executor, jobs, timeout_s)
+    if isinstance(executor, Executor):
+        return lambda: nullcontext(executor)
+    return executor
