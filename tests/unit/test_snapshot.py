@@ -24,6 +24,9 @@ from buddycap.formats.pageblocks import inferred_pageblock_types
 from buddycap.formats.recording import record_snapshot
 from buddycap.formats.snapshot import parse_ram, read_snapshot
 from buddycap.lab.run import frames_from_recording
+from buddycap.views.pagemap import read_maps
+from buddycap.views.record import Recorder
+from buddycap.views.report import html_report
 
 DATA = Path(__file__).parents[1] / "data"
 RAM = (DATA / "machine" / "iomem").read_text()
@@ -146,8 +149,23 @@ class TestRecording:
         assert (zone.name, zone.start_pfn, zone.nr_free[0]) == ("Normal", 4096, 1)
         assert read_snapshot(tmp_path / "s.npz", node=1).differences == {"Normal": (0,) * 11}
         assert [zone.name for zone in read_snapshot(tmp_path / "s.npz").frames] == ["DMA"]
+        for node in (0, 1):
+            assert read_snapshot(tmp_path / "s.npz", node=node).report()[-1] == (
+                f"this is node {node}; in the file are also: {1 - node}"
+            )
         with pytest.raises(FormatError, match="node 2"):
             read_snapshot(tmp_path / "s.npz", node=2)
+
+    def test_pages_of_64_kib(self, proc, tmp_path, monkeypatch):
+        (proc / "iomem").unlink()
+        monkeypatch.setattr(recording, "_PAGE_SIZE", 65536)
+        record_snapshot(tmp_path / "s.npz", proc)
+        (page_map,) = read_maps(tmp_path / "s.npz")
+        assert (page_map.page_size, page_map.mib) == (65536, 4095 // 16)
+        assert read_snapshot(tmp_path / "s.npz").frames[0].window(512, 1024).page_size == 65536
+        recorder = Recorder()
+        recorder.add_maps((page_map,), 0)
+        assert '"page_size":65536' in html_report(recorder)
 
 
 class TestWithoutRoot:

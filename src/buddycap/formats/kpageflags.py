@@ -56,6 +56,8 @@ class ZoneFrames:
         Order of a pageblock.
     pageblocks : mapping of str to int, optional
         Pageblocks by the kernel's name of the migratetype, as /proc/pagetypeinfo counted them for the whole zone.
+    page_size : int, bytes
+        Of a page of the recorded machine.
 
     Notes
     -----
@@ -80,6 +82,7 @@ class ZoneFrames:
     max_page_order: int = 10
     pageblock_order: int = 9
     pageblocks: Mapping[str, int] | None = None
+    page_size: int = 4096
 
     @classmethod
     def from_flags(
@@ -93,6 +96,7 @@ class ZoneFrames:
         section_pages: int = SECTION_PAGES,
         present: Sequence[tuple[int, int]] | None = None,
         pageblocks: Mapping[str, int] | None = None,
+        page_size: int = 4096,
     ) -> "ZoneFrames":
         """Classify the pages of a zone.
 
@@ -115,6 +119,8 @@ class ZoneFrames:
             their words show that they are in use.
         pageblocks : mapping of str to int, optional
             Pageblocks by migratetype.
+        page_size : int, bytes
+            Of a page.
 
         Returns
         -------
@@ -135,7 +141,7 @@ class ZoneFrames:
             keep_present(kinds, start_pfn, present)
         for array in (flags, kinds):
             array.flags.writeable = False
-        return cls(name, start_pfn, flags, kinds, max_page_order, pageblock_order, pageblocks)
+        return cls(name, start_pfn, flags, kinds, max_page_order, pageblock_order, pageblocks, page_size)
 
     @property
     def end_pfn(self) -> int:
@@ -297,6 +303,7 @@ class ZoneFrames:
             self.max_page_order,
             self.pageblock_order,
             self.pageblocks if whole else None,
+            self.page_size,
         )
 
 

@@ -66,6 +66,10 @@ class Snapshot:
         Kernel release and what else the recorder wrote down.
     missing : mapping of str to str
         Files that could not be recorded, and why.
+    node : int
+        Node that the zones are of.
+    nodes : tuple of int
+        Nodes in the file, ascending.
 
     Notes
     -----
@@ -82,6 +86,8 @@ class Snapshot:
     vmstat: Mapping[str, int] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    node: int = 0
+    nodes: tuple[int, ...] = (0,)
 
     @property
     def quiet(self) -> dict[str, bool]:
@@ -128,6 +134,9 @@ class Snapshot:
                 lines.append(f"  free blocks differ from buddyinfo{why}: {gap}")
             else:
                 lines.append("  free blocks are those of buddyinfo, in every order")
+        if self.nodes != (self.node,):
+            others = ", ".join(str(node) for node in self.nodes if node != self.node)
+            lines.append(f"this is node {self.node}; in the file are also: {others}")
         return lines + [f"missing: {name}: {why}" for name, why in self.missing.items()]
 
 
@@ -140,6 +149,12 @@ def member_name(node: int, zone: str) -> str:
     ('Normal', 'N1.Normal')
     """
     return f"N{node}.{zone}" if node else zone
+
+
+def _node_of(member: str) -> tuple[int, str]:
+    """Return node and zone of an array; see `member_name`."""
+    match = re.fullmatch(r"N(\d{1,4})\.(.+)", member)
+    return (int(match[1]), match[2]) if match else (0, member)
 
 
 def parse_ram(text: str, page_size: int = 4096) -> list[tuple[int, int]]:
@@ -203,12 +218,14 @@ def read_snapshot(path: str | Path, *, node: int = 0, max_pages: int = MAX_PAGES
         texts = _own_texts(npz, source) if own else _texts_beside(source)
         meta = json.loads(texts.pop("meta", ("{}", ""))[0])
         snapshot = _parsed(source, texts, node, meta)
-        frames = [_zone(npz, name, node, snapshot, texts, source) for name in zone_names(npz, source)]
+        names = zone_names(npz, source)
+        frames = [_zone(npz, name, node, snapshot, texts, source) for name in names]
     zones = sorted((zone for zone in frames if zone), key=lambda zone: zone.start_pfn)
     if not zones:
         why = snapshot.missing.get("kpageflags", f"no zone of node {node} is in it")
         raise FormatError(f"no pages: {why}", file=str(source))
-    return Snapshot(**{**vars(snapshot), "frames": tuple(zones)})
+    nodes = tuple(sorted({_node_of(name)[0] for name in names}))
+    return Snapshot(**{**vars(snapshot), "frames": tuple(zones), "node": node, "nodes": nodes})
 
 
 def _source(path: Path) -> Path:
@@ -276,9 +293,8 @@ def _zone(
     npz: NpzReader, member: str, node: int, told: Snapshot, texts: Mapping[str, tuple[str, str]], source: Path
 ) -> ZoneFrames | None:
     """Read one zone, with the bounds and orders that the texts tell; `None` if it is of another node."""
-    match = re.fullmatch(r"N(\d{1,4})\.(.+)", member)
-    name = match[2] if match else member
-    if (int(match[1]) if match else 0) != node:
+    own_node, name = _node_of(member)
+    if own_node != node:
         return None
     start_pfn = npz.scalar(member + START_SUFFIX)
     spanned = _spanned(told, name, start_pfn, source)
@@ -306,6 +322,7 @@ def _zone(
         pageblock_order=pageblock_order,
         present=ram or None,
         pageblocks=tables[0] if tables else None,
+        page_size=page_size,
     )
     refuse_heads_only(zone, source)
     if not (zone.kinds != PageKind.HOLE).any():

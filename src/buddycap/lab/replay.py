@@ -172,7 +172,8 @@ class Reconstruction:
             mixed.append([self.mixed_pageblocks(name) for name in self.names])
             if step:
                 step()
-        return Timeline(self.names, np.asarray(moments, np.int64), np.array(counts), np.array(mixed, np.int64))
+        mixes, page_size = np.array(mixed, np.int64), self._start[0].page_size
+        return Timeline(self.names, np.asarray(moments, np.int64), np.array(counts), mixes, page_size)
 
     def _index(self, zone: str) -> int:
         if zone not in self.names:

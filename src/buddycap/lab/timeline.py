@@ -29,6 +29,8 @@ class Timeline:
         Free blocks per order, as /proc/buddyinfo counts them.
     mixed : ndarray[int64], shape (samples, zones)
         Pageblocks that hold movable pages and others, as far as is known what their pages are.
+    page_size : int, bytes
+        Of a page.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Timeline:
     time_ns: NDArray[np.int64]
     nr_free: NDArray[np.int64]
     mixed: NDArray[np.int64]
+    page_size: int = 4096
 
     @property
     def free_pages(self) -> NDArray[np.int64]:

@@ -42,7 +42,7 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
             z = line.names.index(name)
             seconds = (line.time_ns - line.time_ns[0]) / 1e9
             curves = (
-                line.free_pages[:, z] / 256,
+                line.free_pages[:, z] * lines[0][1].page_size / 2**20,
                 line.unusable(order)[:, z] / 1000,
                 line.extfrag(order)[:, z] / 1000,
                 line.mixed[:, z],

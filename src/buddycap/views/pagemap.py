@@ -115,6 +115,8 @@ class PageMap:
         Free blocks per order.
     owner : ndarray[uint64], shape (pages,), optional
         Owner cookies; every page has that of its block.
+    page_size : int, bytes
+        Of a page: 4096 in simulated zones.
 
     Examples
     --------
@@ -130,6 +132,7 @@ class PageMap:
     pageblock_order: int
     nr_free: tuple[int, ...]
     owner: NDArray[np.uint64] | None = None
+    page_size: int = 4096
 
     @classmethod
     def of_zone(cls, zone: Zone, name: str = "zone") -> "PageMap":
@@ -160,7 +163,15 @@ class PageMap:
             heads = blocks["pfn"][blocks["order"] == order] - frames.start_pfn
             if len(heads):
                 _fill(codes, heads, order)
-        return cls(frames.name, frames.start_pfn, codes, frames.pageblock_order, tuple(int(n) for n in frames.nr_free))
+        nr_free = tuple(int(n) for n in frames.nr_free)
+        return cls(
+            frames.name, frames.start_pfn, codes, frames.pageblock_order, nr_free, page_size=frames.page_size
+        )
+
+    @property
+    def mib(self) -> int:
+        """Size of the zone in MiB, rounded down."""
+        return len(self.codes) * self.page_size >> 20
 
     @property
     def kinds(self) -> NDArray[np.uint8]:

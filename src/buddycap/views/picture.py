@@ -60,7 +60,7 @@ def map_png(maps: Sequence[PageMap], *, width: int | None = None, title: str = "
     parts = []
     for page_map in maps:
         end = page_map.start_pfn + len(page_map.codes) - 1
-        head = f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {len(page_map.codes) >> 8} MiB"
+        head = f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {page_map.mib} MiB"
         parts.append(_text(head, _INK, big))
         parts.append(_zone_picture(page_map, wide, columns, scale, tall))
     note = f"{wide} pages a row, {scale} x {tall} pixels a page; PFNs rise to the right, then down"
@@ -134,7 +134,7 @@ def _legend(maps: Sequence[PageMap]) -> NDArray[np.uint8]:
     total = sum(pages for _, pages in rows)
     wide = max(len(text) for text, _ in rows)
     lines = [f"{text:<{wide}} {pages:>10} {100 * pages / total:5.1f}%" for text, pages in rows]
-    heading = f"{'pages of 4 KiB':<{wide}} {total:>10}"
+    heading = f"{f'pages of {maps[0].page_size >> 10} KiB':<{wide}} {total:>10}"
     picture = np.full(((len(rows) + 1) * _LINE, (wide + 18) * LETTER_WIDTH + 20), _PAPER, np.uint8)
     draw_text(picture, 16, 2, heading, _INK)
     numbers = {kind.text: number for number, kind in enumerate(KINDS)}

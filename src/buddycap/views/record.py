@@ -35,6 +35,8 @@ class RecordedZone:
     pageblock_order : int
     first_cell, cells : int
         Its place in the array of all cells.
+    page_size : int, bytes
+        Of a page.
     """
 
     name: str
@@ -43,6 +45,7 @@ class RecordedZone:
     pageblock_order: int
     first_cell: int
     cells: int
+    page_size: int
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ class Recorder:
             self.factor *= 2
         zones, first = [], 0
         for m in maps:
-            zones.append(RecordedZone(m.name, m.start_pfn, len(m.codes), m.pageblock_order, first, cells(m)))
+            place = first, cells(m)
+            zones.append(RecordedZone(m.name, m.start_pfn, len(m.codes), m.pageblock_order, *place, m.page_size))
             first += cells(m)
         self.zones = tuple(zones)
         self._codes = np.zeros(first, np.uint8)

@@ -58,7 +58,7 @@ def command(args: argparse.Namespace) -> int:
 
 def _bar(done: int, pages: int) -> None:
     """Draw a progress bar on a terminal."""
-    print(f"\r{done >> 8} of {pages >> 8} MiB", end="", file=sys.stderr, flush=True)
+    print(f"\r{done} of {pages} pages", end="", file=sys.stderr, flush=True)
 
 
 def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
@@ -77,4 +77,5 @@ def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
         }
         for zone in snapshot.frames
     }
-    print(json.dumps({"file": snapshot.file, "zones": zones, "missing": dict(snapshot.missing)}))
+    about = {"file": snapshot.file, "node": snapshot.node, "nodes": list(snapshot.nodes)}
+    print(json.dumps({**about, "zones": zones, "missing": dict(snapshot.missing)}))
