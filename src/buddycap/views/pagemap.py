@@ -164,9 +164,7 @@ class PageMap:
             if len(heads):
                 _fill(codes, heads, order)
         nr_free = tuple(int(n) for n in frames.nr_free)
-        return cls(
-            frames.name, frames.start_pfn, codes, frames.pageblock_order, nr_free, page_size=frames.page_size
-        )
+        return cls(frames.name, frames.start_pfn, codes, frames.pageblock_order, nr_free, page_size=frames.page_size)
 
     @property
     def mib(self) -> int:
