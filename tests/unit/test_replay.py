@@ -209,6 +209,8 @@ def test_recordings_end_where_they_ended(name):
 
 def test_every_list_of_a_stopped_machine_is_found_again():
     recording = open_recording(DATA / "fork")
+    assert recording.name == "fork"
+    assert open_recording(DATA / "fork" / "trace.txt.gz", DATA / "fork" / "state.start.json.gz").name == "trace.txt.gz"
     memory = Reconstruction(recording.trace, recording.start, recording.first_ns)
     assert compare_end(memory, recording).wrong == 0
     for zone in recording.end.frames:

@@ -112,6 +112,7 @@ def open_recording(
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
+    name = path.resolve().name
     if path.is_dir():
         path = trace_of(path)
         start = start or _beside(folder, "start") or folder
@@ -128,7 +129,7 @@ def open_recording(
     if last is not None and last.frames[0].max_page_order != first.frames[0].max_page_order:
         theirs, ours = (snapshot.frames[0].max_page_order + 1 for snapshot in (last, first))
         raise FormatError(f"free blocks of {theirs} orders, those of the start are of {ours}", last.file)
-    return Recording(folder.name if path.parent == folder else path.name, trace, first, last)
+    return Recording(name, trace, first, last)
 
 
 def _beside(folder: Path, when: str) -> Path | None:
@@ -177,7 +178,7 @@ def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
     first -= first % SECTION_PAGES
     pages = end - first
     zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
-    return Recording(Path(path).name, trace, Snapshot("", (zone,)))
+    return Recording(Path(path).resolve().name, trace, Snapshot("", (zone,)))
 
 
 def _trace_in(folder: Path) -> Path:
