@@ -51,6 +51,7 @@ PYTHON_RANKS = {
     "_world": 2,
     "policy": 3,
     "policyfile": 3,
+    "tomltext": 3,
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
     "formats": 4,
     "embed": 4,

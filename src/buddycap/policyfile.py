@@ -8,7 +8,6 @@ rule = "as hold, but for four rounds"
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from .errors import FormatError, PolicyError
 from .policy import POLICIES, CapturePolicy, find_policy
+from .tomltext import line_of, read_toml
 
 __all__ = ["find_policies", "load_policies", "policies_to_toml"]
 
@@ -90,22 +90,15 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
     `rule`. A hook cannot stand in a file.
     """
     file = str(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise FormatError(f"not UTF-8 text ({error})", file) from None
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise FormatError(f"not TOML: {error}", file, int(line[1]) if line else None) from None
+    text, tables = read_toml(path)
     rows: dict[str, CapturePolicy] = {}
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise FormatError(f"{name}: a table for each policy is wanted, such as [{name}]", file, _line(text, name))
+            raise FormatError(f"{name}: a table for each policy is wanted, such as [{name}]", file, line_of(text, name))
         try:
             rows[name] = _row(name, table, rows)
         except PolicyError as error:
-            raise PolicyError(f"{file}:{_line_of(text, name, str(error))}: {error}") from None
+            raise PolicyError(f"{file}:{_line_of_field(text, name, str(error))}: {error}") from None
     return rows
 
 
@@ -124,21 +117,11 @@ def _row(name: str, table: dict[str, Any], earlier: dict[str, CapturePolicy]) ->
     return known[base].replace(name=name, source="", rule="").replace(**changes)
 
 
-def _line(text: str, name: str, header: bool = False, after: int = 0) -> int | None:
-    """Return the line of a TOML text, beyond line `after`, that begins a table or sets a key."""
-    key = rf"""(?:{re.escape(name)}|"{re.escape(name)}"|'{re.escape(name)}')"""
-    wanted = rf"\s*\[\s*{key}\s*\]" if header else rf"\s*{key}\s*="
-    for number, line in enumerate(text.splitlines(), 1):
-        if number > after and re.match(wanted, line):
-            return number
-    return None
-
-
-def _line_of(text: str, table: str, message: str) -> int:
+def _line_of_field(text: str, table: str, message: str) -> int:
     """Return the line of the field that a message is about, or that of its table."""
-    begin = _line(text, table, header=True) or 1
+    begin = line_of(text, table, header=True) or 1
     field = re.search(r"': (?:unknown field ')?(\w+)", message)
-    return (_line(text, field[1], after=begin) if field else None) or begin
+    return (line_of(text, field[1], after=begin) if field else None) or begin
 
 
 def find_policies(names: str | Iterable[str | CapturePolicy]) -> tuple[CapturePolicy, ...]:

@@ -1,7 +1,6 @@
 """What a run of the experiment depends on, except policy and seed: one frozen record, in and out of TOML."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Self
 
 from ..errors import FormatError, MisuseError
 from ..machine import PAGE_SIZE, PRESETS
+from ..tomltext import line_of, read_toml
 from .parameters import PAGES_4GIB, SECOND_NS, world_parameters
 
 __all__ = ["PRESET_CHANGES", "StudyConfig", "preset_config"]
@@ -352,25 +352,18 @@ class StudyConfig:
         OSError
             If it cannot be read.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-            table = tomllib.loads(text)
-        except UnicodeDecodeError as error:
-            raise FormatError(f"not UTF-8 text ({error})", str(path)) from None
-        except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            raise FormatError(f"not TOML: {error}", str(path), int(line[1]) if line else None) from None
+        text, table = read_toml(path)
         known = {field.name for field in fields(cls)}
         for name in table:
             if name not in known:
-                raise FormatError(f"{name}: no such parameter of the model", str(path), _line_of(text, name))
+                raise FormatError(f"{name}: no such parameter of the model", str(path), line_of(text, name))
         preset = table.get("preset", "x86_64")
         changes = PRESET_CHANGES.get(preset, {}) if isinstance(preset, str) else {}
         try:
             return cls(**{**changes, **table})
         except MisuseError as error:
             name = re.split(r"[=:]", str(error))[0]
-            raise FormatError(str(error), str(path), _line_of(text, name)) from None
+            raise FormatError(str(error), str(path), line_of(text, name)) from None
 
     def parameters(self, *, warm: bool, load_ns: int = 0) -> dict[str, int]:
         """Return the values for `buddycap._world.World`.
@@ -433,11 +426,3 @@ def _check(name: str, value: object, kind: object) -> None:
     low, high = _RANGES[name] if name in _RANGES else (0, _LARGEST[name.rpartition("_")[2]])
     if not low <= value <= high:
         raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")
-
-
-def _line_of(text: str, name: str) -> int | None:
-    """Return the line of a TOML text that sets a name."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"""\s*["']?{re.escape(name)}["']?\s*=""", line):
-            return number
-    return None
