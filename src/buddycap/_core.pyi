@@ -16,6 +16,7 @@ BLOCK_DTYPE: np.dtype[np.void]
 REQUEST_DTYPE: np.dtype[np.void]
 RESULT_DTYPE: np.dtype[np.void]
 COST_DTYPE: np.dtype[np.void]
+WAITS: tuple[str, ...]
 
 _Policy: TypeAlias = CapturePolicy | str
 _Wait: TypeAlias = Literal["none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue"]

@@ -9,7 +9,6 @@ CAUSES: tuple[str, ...]
 RESULT_DTYPE: np.dtype[np.void]
 PASS_DTYPE: np.dtype[np.void]
 TURN_DTYPE: np.dtype[np.void]
-WAITS: tuple[str, ...]
 LOAD_DTYPE: np.dtype[np.void]
 
 class World:

@@ -65,13 +65,11 @@ PASS_DTYPE = np.dtype([
     ("free_pages", "<i8"), ("background_pages", "<i8"),
 ])
 
-# What requests did, turn by turn; `wait` is the number of a row in WAITS.
+# What requests did, turn by turn; `wait` is the number of a row in `_core.WAITS`.
 TURN_DTYPE = np.dtype([
     ("request_ns", "<i8"), ("start_ns", "<i8"), ("work_end_ns", "<i8"), ("end_ns", "<i8"), ("task", "<i4"),
     ("wait", "<i4"), ("holding", "<i4"), ("sync_passes", "<i4"),
 ])
-
-WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 
 LOAD_DTYPE = np.dtype([("time_ns", "<i8"), ("lifetime_ns", "<i8"), ("order", "<i4"), ("migratetype", "<i4")])
 

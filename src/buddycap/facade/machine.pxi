@@ -7,21 +7,19 @@ cdef enum:
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 
-cdef tuple WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
+WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
+cdef tuple COST_NAMES = (       # in the order of cost_t
+    "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped", "pageouts",
+    "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits",
+)
 cdef dict CONSULT_AT = {"pass": 0, "list": 1}
 cdef dict QUEUES = {"none": QUEUE_NONE, "credit": QUEUE_CREDIT, "strict": QUEUE_STRICT}
 cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
 
 
 cdef dict cost_dict(const cost_t *cost):
-    return {
-        "scanned": cost.scanned, "looked": cost.looked, "isolated": cost.isolated, "active": cost.active,
-        "freed": cost.freed, "captured": cost.captured, "activated": cost.activated, "unmapped": cost.unmapped,
-        "swapped": cost.swapped, "pageouts": cost.pageouts, "slab_scanned": cost.slab_scanned,
-        "slab_freed": cost.slab_freed, "migrated": cost.migrated, "splits": cost.splits, "merges": cost.merges,
-        "waits": cost.waits,
-    }
+    return {name: (<const int64_t *> cost)[k] for k, name in enumerate(COST_NAMES)}
 
 
 @cython.final
@@ -31,9 +29,9 @@ cdef class Step:
     Attributes
     ----------
     wait : str
-        "none" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback" (until the write
-        of `pfn` has ended), "lists" (after others: every private list of the zone is in use), "queue" (after others:
-        the policy's queue), "sleep" (kswapd, until it is woken) or "done".
+        "none" or "events" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback"
+        (until the write of `pfn` has ended), "lists" (after others: every private list of the zone is in use),
+        "queue" (after others: the policy's queue), "sleep" (kswapd, until it is woken) or "done".
     wait_ms : int, ms
         Limit of a congestion wait.
     pfn : int or None
@@ -64,9 +62,7 @@ cdef class Step:
 
     def cost(self):
         """The work done, as a dict with all sixteen counters."""
-        return {name: getattr(self, name) for name in (
-            "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped",
-            "pageouts", "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits")}
+        return {name: getattr(self, name) for name in COST_NAMES}
 
 
 cdef Step make_step(MachineBase machine, const step_t *step):

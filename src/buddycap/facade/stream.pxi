@@ -5,10 +5,8 @@ REQUEST_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("cpu", "<u2"), ("gfp",
 RESULT_DTYPE = np.dtype([("pfn", "<i8"), ("cost", "<i4"), ("zone", "i1"), ("path", "u1"), ("freed", "u1"),
                          ("reserved", "u1")])
 COST_DTYPE = np.dtype([(name, "<i8") for name in (
-    "op", "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped",
-    "pageouts", "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits", "reclaims",
-    "capture_own", "capture_merged", "capture_foreign", "capture_largest", "givebacks", "sync_passes",
-    "writeback_waits", "congestion_waits", "oom_rounds", "consults", "holds", "rescued", "hold_pages",
+    "op", *COST_NAMES, "reclaims", "capture_own", "capture_merged", "capture_foreign", "capture_largest", "givebacks",
+    "sync_passes", "writeback_waits", "congestion_waits", "oom_rounds", "consults", "holds", "rescued", "hold_pages",
     "hold_ms", "queue_waits")])
 
 
@@ -78,15 +76,12 @@ cdef int note_request(machine_stream_t *s, bytearray costs) except -1:
 cdef int stream_kswapd(MachineBase machine, machine_stream_t *s, bytearray costs) except -1:
     """The turn of kswapd."""
     cdef machine_cost_t row
-    cdef const int64_t *after = <const int64_t *> &machine.m.kswapd.total
-    cdef int64_t *cost = <int64_t *> &row.cost
-    cdef int k
+    cdef cost_t before = machine.m.kswapd.total
     memset(&row, 0, sizeof(row))
-    row.cost = machine.m.kswapd.total
     row.capture_largest = -1
     machine.run_kswapd()
-    for k in range(<int> (sizeof(cost_t) // sizeof(int64_t))):
-        cost[k] = after[k] - cost[k]
+    row.cost = machine.m.kswapd.total
+    cost_add(&row.cost, &before, -1)
     note_cost(s, &row, costs)
     s.at += 1
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .._world import WAITS
+from .._core import WAITS
 from ..flags import MigrateType
 from .ftrace import page_alloc, trace_line
 from .perfetto import Timeline
