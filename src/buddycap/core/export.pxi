@@ -2,7 +2,7 @@
 # does it, say what it has cost.
 
 cdef enum:
-    CONFIG_PAGES_MAX = 0x7FF80000       # 2^31 - 2^19, as in Python
+    CONFIG_PAGES_MAX = 0x7FF80000       # 2^31 - 2^19
 
 
 # --- configuration and start ------------------------------------------------------------------------------------
@@ -387,13 +387,11 @@ cdef int orders_ok(zone_t *z, int64_t n, const uint8_t *orders, int order, int64
     return 1
 
 
-cdef public int bc_free_many(bc_zone *zone, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                             int64_t *offender, bc_result *result) noexcept nogil:
-    cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+cdef int whole_batch(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                     int64_t *offender, bc_result *result) noexcept nogil:
+    """Free n blocks, or capture them on list `slot` if that is not NO_PAGE; zone and list are good."""
     cdef int64_t at = NO_PAGE
-    if status != BC_OK:
-        return refused(result, status)
+    cdef int status
     if pointer_bad(pfns) or pointer_odd(offender):
         return refused(result, BC_EMISUSE_POINTER)
     if n < 0:
@@ -402,13 +400,22 @@ cdef public int bc_free_many(bc_zone *zone, const int64_t *pfns, int64_t n, cons
         status = BC_EMISUSE_ORDER_RANGE
     else:
         result_begin(result, z)
-        status = core_status(free_many(z, pfns, n, orders, order, &at))
+        status = core_status(free_many(z, pfns, n, orders, order, &at) if slot == NO_PAGE
+                             else capture_many(z, slot, pfns, n, orders, order, &at))
     if offender != NULL:
         offender[0] = at
     if status != BC_OK:
         return refused(result, status)
     result_end(result, z, NO_PAGE, order, BC_OK)
     return BC_OK
+
+
+cdef public int bc_free_many(bc_zone *zone, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                             int64_t *offender, bc_result *result) noexcept nogil:
+    cdef int status = zone_status(zone, result)
+    if status != BC_OK:
+        return refused(result, status)
+    return whole_batch(<zone_t *> zone, NO_PAGE, pfns, n, orders, order, offender, result)
 
 
 cdef public int64_t bc_run(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *results, int *status,
@@ -474,26 +481,11 @@ cdef public int bc_capture_many(bc_zone *zone, int64_t list, const int64_t *pfns
                                 int order, int64_t *offender, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, result)
-    cdef int64_t at = NO_PAGE
     if status == BC_OK and list_slot(z, list) == NO_PAGE:
         status = BC_EMISUSE_LIST_CLOSED
     if status != BC_OK:
         return refused(result, status)
-    if pointer_bad(pfns) or pointer_odd(offender):
-        return refused(result, BC_EMISUSE_POINTER)
-    if n < 0:
-        return refused(result, BC_EMISUSE_SIZE)
-    if not orders_ok(z, n, orders, order, &at):
-        status = BC_EMISUSE_ORDER_RANGE
-    else:
-        result_begin(result, z)
-        status = core_status(capture_many(z, list_slot(z, list), pfns, n, orders, order, &at))
-    if offender != NULL:
-        offender[0] = at
-    if status != BC_OK:
-        return refused(result, status)
-    result_end(result, z, NO_PAGE, order, BC_OK)
-    return BC_OK
+    return whole_batch(z, list_slot(z, list), pfns, n, orders, order, offender, result)
 
 
 cdef public int64_t bc_capture_take(bc_zone *zone, int64_t list, int order, int classzone_idx, int alloc_flags,
@@ -508,7 +500,7 @@ cdef public int64_t bc_capture_take(bc_zone *zone, int64_t list, int order, int 
         return refused(result, BC_EMISUSE_ORDER_RANGE)
     if <unsigned int> classzone_idx >= MAX_NR_ZONES:
         return refused(result, BC_EMISUSE_VALUE)
-    if alloc_flags & ~0x7F:
+    if alloc_flags & ~ALLOC_KNOWN:
         return refused(result, BC_EMISUSE_FLAGS)
     result_begin(result, z)
     return allocated(result, z, capture_alloc_or_return(z, list_slot(z, list), order, classzone_idx, alloc_flags),

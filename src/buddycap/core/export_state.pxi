@@ -80,7 +80,9 @@ cdef public int bc_watermark_ok(const bc_zone *zone, int order, int64_t mark, in
         return BC_EMISUSE_ORDER_RANGE
     if <unsigned int> classzone_idx >= MAX_NR_ZONES or not -(<int64_t> 1 << 60) <= mark <= <int64_t> 1 << 60:
         return BC_EMISUSE_VALUE
-    return BC_EMISUSE_FLAGS if alloc_flags & ~0x7F else zone_watermark_ok(z, order, mark, classzone_idx, alloc_flags)
+    if alloc_flags & ~ALLOC_KNOWN:
+        return BC_EMISUSE_FLAGS
+    return zone_watermark_ok(z, order, mark, classzone_idx, alloc_flags)
 
 
 cdef public int bc_stats_get(const bc_zone *zone, bc_stats *stats) noexcept nogil:

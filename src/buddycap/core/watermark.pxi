@@ -15,6 +15,10 @@ cdef enum:                      # within these no mark leaves 60 bits, so that e
     MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
     NODE_PAGES_BITS = 31                # present pages of one zone of a node: at most 2^31
 
+cdef enum:
+    ALLOC_KNOWN = (ALLOC_NO_WATERMARKS | ALLOC_WMARK_MIN | ALLOC_WMARK_LOW | ALLOC_WMARK_HIGH | ALLOC_HARDER
+                   | ALLOC_HIGH | ALLOC_CPUSET)
+
 ctypedef struct marks_t:
     int64_t pages_min
     int64_t pages_low

@@ -181,6 +181,21 @@ cdef int free_array(Zone zone, object pfns, object order) except -1:
     return 0
 
 
+cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
+    """Raise the exception for operation k of a stream."""
+    one = ops[k]
+    arg = int(one["arg"])
+    if status == ST_OP_UNKNOWN:
+        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
+    if status == ST_OP_ARG:
+        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
+    if status == ST_TYPE_RANGE:
+        raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
+    if one["op"] == OP_FREE and arg >= 0:
+        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
+    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
+
+
 cdef object run_array(Zone zone, object ops):
     """`Zone.run`, without the GIL."""
     cdef zone_t *z

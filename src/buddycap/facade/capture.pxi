@@ -139,7 +139,7 @@ cdef class CaptureList:
         (0, 48)
         """
         cdef int wanted = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
-        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC_KNOWN)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
         cdef zone_t *z = self.zone.ready()
         cdef int32_t i

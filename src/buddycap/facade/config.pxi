@@ -45,28 +45,13 @@ cdef int fill_node(zone_config_t *config, object present, object ratio, object h
     return 0
 
 
-cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
-    """Raise the exception for operation k of a stream."""
-    one = ops[k]
-    arg = int(one["arg"])
-    if status == ST_OP_UNKNOWN:
-        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
-    if status == ST_OP_ARG:
-        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
-    if status == ST_TYPE_RANGE:
-        raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
-    if one["op"] == OP_FREE and arg >= 0:
-        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
-    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
-
-
 cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
                       zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch, pcp_high,
                       pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed):
     """Check the arguments of Zone and fill the record; the present ranges, which it does not hold."""
     memset(config, 0, sizeof(zone_config_t))
     config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
-    config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, (<int64_t> 1 << 31) - (1 << 19))
+    config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, CONFIG_PAGES_MAX)
     config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
     config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
     config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, MAX_NR_ZONES - 1)

@@ -486,7 +486,7 @@ cdef class Zone(ZoneHandle):
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
-        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, 0x7F)
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC_KNOWN)
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
     def set_min_free_kbytes(self, kb):
@@ -628,13 +628,11 @@ cdef class Zone(ZoneHandle):
         return {"batches": work.batches, "singles": work.singles, "words": work.words, "entries": work.entries,
                 "listed": work.listed, "unlisted": work.unlisted, "cut": work.cut, "fallbacks": work.fallbacks}
 
-    def _view(self, dtype, count, offset):
-        return memory_view(self.memory, dtype, count, offset)
-
     @property
     def nr_free(self):
         """Free blocks per order: read-only view, int64, shape (max_page_order + 1,)."""
-        return self._view("<i8", self.z.max_page_order + 1, <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
+        return memory_view(self.memory, "<i8", self.z.max_page_order + 1,
+                           <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
 
     @property
     def page_order(self):
@@ -643,7 +641,7 @@ cdef class Zone(ZoneHandle):
         High nibble: 0 free head, 1 captured head, 2 and 4 allocated head, 3 on a per-CPU list; low nibble: the order
         (on a per-CPU list the type).  0xFF: inside a block.  0xFE: hole.
         """
-        return self._view("u1", self.z.spanned_pages, self.z.off_order + self.z.first)
+        return memory_view(self.memory, "u1", self.z.spanned_pages, self.z.off_order + self.z.first)
 
     @property
     def page_flags(self):
@@ -651,14 +649,14 @@ cdef class Zone(ZoneHandle):
 
         A captured head holds the number of its list here.
         """
-        return self._view("<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
+        return memory_view(self.memory, "<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
 
     @property
     def owner(self):
         """Owner cookies from start_pfn on: read-only view, uint64, shape (spanned_pages,); None without owners."""
         if not self.z.off_owner:
             return None
-        return self._view("<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
+        return memory_view(self.memory, "<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
 
     @property
     def pageblock_migratetype(self):
@@ -666,12 +664,12 @@ cdef class Zone(ZoneHandle):
         cdef zone_t *z = self.z
         cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
         cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
-        return self._view("u1", last - first + 1, z.off_pageblock + first)
+        return memory_view(self.memory, "u1", last - first + 1, z.off_pageblock + first)
 
     @property
     def lowmem_reserve(self):
         """Pages kept from requests by class zone: read-only view, int64, shape (4,)."""
-        return self._view("<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
+        return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
 
     @property
     def nr_free_pages(self):
