@@ -191,7 +191,7 @@ cdef void configure(zone_t *z, const zone_config_t *config) noexcept nogil:
     z.grouping = config.grouping
     z.node_highmem = config.node_highmem
     z.cpuset_allowed = 1
-    z.prev_priority = 12
+    z.prev_priority = DEF_PRIORITY
     z.min_free_kbytes = config.min_free_kbytes
     for k in range(MAX_NR_ZONES):
         z.node_present[k] = config.node_present[k]
@@ -228,10 +228,8 @@ cdef void zone_init(zone_t *z, const zone_config_t *config) noexcept nogil:
     cdef link_t *link
     cdef int32_t i
     configure(z, config)
-    z.pageblock_origin = 0
     zone_layout(z, config.owners)
-    if config.pageblock_relative:
-        z.pageblock_origin = z.first
+    z.pageblock_origin = z.first if config.pageblock_relative else 0
     memset(order_array(z), PG_HOLE, z.nr_index)
     link = link_array(z)
     for i in range(-<int32_t> nr_list_heads(z.cpus), 0):
