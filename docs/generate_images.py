@@ -6,11 +6,12 @@ python docs/generate_images.py
 import time
 from pathlib import Path
 
+from pages import placed, table
+
 from buddycap.lab.aging import RECIPES, Recipe, reach
 from buddycap.lab.config import preset_config
 
 PAGE = Path(__file__).resolve().parent / "images.md"
-BEGIN, END = "<!-- images:begin -->\n", "<!-- images:end -->"
 SIZES_GIB = (1, 4, 16, 64)
 SEED = 1
 HEADS = ("recipe", "memory", "simulated s", "free, %", "unusable, %", "free 2 MiB", "mixed, %", "target", "CPU s")
@@ -29,21 +30,11 @@ def cells(recipe: Recipe, gib: int) -> list[str]:
     ]  # fmt: skip
 
 
-def table() -> str:
-    """Return the table of all recipes and sizes."""
-    rows = [cells(recipe, gib) for recipe in RECIPES.values() for gib in SIZES_GIB]
-    lines = [HEADS, ["---"] * len(HEADS), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def page(text: str, content: str) -> str:
-    """Return a page with the table in its place."""
-    head, _, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{PAGE}: the marks {BEGIN.strip()} and {END} are missing")
-    return head + BEGIN + content + END + tail
+def page(text: str, rows: list[list[str]]) -> str:
+    """Return docs/images.md with these rows in its table."""
+    return placed(text, "images", table(HEADS, rows))
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), table()), encoding="utf-8")
+    every = [cells(recipe, gib) for recipe in RECIPES.values() for gib in SIZES_GIB]
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), every), encoding="utf-8")

@@ -6,10 +6,11 @@ python docs/generate_policies.py
 from dataclasses import fields
 from pathlib import Path
 
+from pages import placed, table
+
 from buddycap import POLICIES, CapturePolicy
 
 PAGE = Path(__file__).resolve().parent / "policies.md"
-BEGIN, END = "<!-- policies:begin -->\n", "<!-- policies:end -->"
 TEXTS = ("name", "source", "rule", "hook")
 
 
@@ -23,20 +24,10 @@ def fields_of(row: CapturePolicy) -> str:
     return ", ".join(shown) or "none"
 
 
-def table() -> str:
-    """Return the table of the registered policies."""
-    lines = ["| policy | fields | who, when | rule |", "|---|---|---|---|"]
-    lines += [f"| `{row.name}` | {fields_of(row)} | {row.source} | {row.rule} |" for row in POLICIES.values()]
-    return "\n".join(lines) + "\n"
-
-
 def page(text: str) -> str:
-    """Return a page with the table in its place."""
-    head, _, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{PAGE}: the marks {BEGIN.strip()} and {END} are missing")
-    return head + BEGIN + table() + END + tail
+    """Return docs/policies.md with the table of the registered policies."""
+    rows = [[f"`{row.name}`", fields_of(row), row.source, row.rule] for row in POLICIES.values()]
+    return placed(text, "policies", table(["policy", "fields", "who, when", "rule"], rows))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from pages import placed
 from study_tables import BLOCKS, readme_table
 
 from buddycap.cli import main as buddycap
@@ -31,7 +32,6 @@ TEMPLATE = DOCS / "study.template"
 PAGE = DOCS / "study.md"
 PICTURES = DOCS / "pictures"
 README = ROOT / "README.md"
-BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 RECORDING = "tests/data/kpageflags.mixed-1GiB.npz"
 LOAD = "tests/data/load/compile-50000.npz"
@@ -170,11 +170,7 @@ def page(figures: dict[str, object]) -> str:
 
 def readme(text: str, figures: dict[str, object]) -> str:
     """Return README.md with its table."""
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{README}: {BEGIN} and {END} are wanted")
-    return f"{head}{BEGIN}\n{readme_table(figures)}\n{END}{tail}"
+    return placed(text, "study", readme_table(figures))
 
 
 def write() -> None:

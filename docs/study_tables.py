@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pages import table
+
 from buddycap.lab.summary import resampled, shown
 
 Figures = dict[str, Any]
@@ -17,20 +19,6 @@ _PRICES = (
     ("givebacks", "give-backs", 1),
     ("rescued", "rescued by holding", 1),
 )
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table.
-
-    >>> print(table(["a"], [["1"]]))
-    | a |
-    |---|
-    | 1 |
-    """
-    lines = [heads, ["-" * 3] * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(row) + " |" if k != 1 else "|" + "|".join(row) + "|" for k, row in enumerate(lines)
-    )
 
 
 def figure(row: Row, name: str, digits: int = 2) -> str:
@@ -117,38 +105,51 @@ def periods(figures: Figures) -> str:
     return table(["case", "policy", "success, %", "gain, points", "latency, ms", "pages stolen"], rows)
 
 
+def presets(figures: Figures) -> list[str]:
+    """Return the machines of the comparison."""
+    return [row["preset"] for row in figures["compare"]["machines"]]
+
+
+def by_case(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
+    """Return rows by case and policy."""
+    return {(row["case"], row["policy"]): row for row in rows}
+
+
+def each_policy(figures: Figures, cells: Callable[[Row], list[str]]) -> list[list[str]]:
+    """Return a row for each policy: its name, and the cells of its row on each machine."""
+    found = by_case(figures["policies_rows"])
+    return [
+        [policy, *(cell for name in presets(figures) for cell in cells(found[name, policy]))]
+        for policy in dict.fromkeys(row["policy"] for row in figures["policies_rows"])
+    ]
+
+
+def each_machine(figures: Figures, first: str, *rest: str) -> list[str]:
+    """Return the heads of a table of policies; the first of each machine names it."""
+    heads = ["policy"]
+    for name in presets(figures):
+        heads += [f"{MACHINES[name]}: {first}", *rest]
+    return heads
+
+
 def policies(figures: Figures) -> str:
     """Every policy on both machines."""
-    rows = []
-    names = [row["preset"] for row in figures["compare"]["machines"]]
-    by_key = {(row["case"], row["policy"]): row for row in figures["policies_rows"]}
-    for policy in dict.fromkeys(row["policy"] for row in figures["policies_rows"]):
-        cells = [policy]
-        for name in names:
-            row = by_key[name, policy]
-            cells += [figure(row, "success_percent"), gain(row), figure(row, "latency_ms", 0), figure(row, "steals", 0)]
-        rows.append(cells)
-    heads = ["policy"]
-    for name in names:
-        heads += [f"{MACHINES[name]}: success, %", "gain", "latency, ms", "stolen"]
-    return table(heads, rows)
+    rows = each_policy(
+        figures,
+        lambda row: [
+            figure(row, "success_percent"),
+            gain(row),
+            figure(row, "latency_ms", 0),
+            figure(row, "steals", 0),
+        ],
+    )
+    return table(each_machine(figures, "success, %", "gain", "latency, ms", "stolen"), rows)
 
 
 def prices(figures: Figures) -> str:
     """What each policy costs the others, and what it leaves behind."""
-    names = [row["preset"] for row in figures["compare"]["machines"]]
-    by_key = {(row["case"], row["policy"]): row for row in figures["policies_rows"]}
-    rows = []
-    for policy in dict.fromkeys(row["policy"] for row in figures["policies_rows"]):
-        cells = [policy]
-        for name in names:
-            row = by_key[name, policy]
-            cells += [figure(row, name, digits) for name, _, digits in _PRICES]
-        rows.append(cells)
-    heads = ["policy"]
-    for name in names:
-        heads += [f"{MACHINES[name]}: {_PRICES[0][1]}", *(title for _, title, _ in _PRICES[1:])]
-    return table(heads, rows)
+    rows = each_policy(figures, lambda row: [figure(row, name, digits) for name, _, digits in _PRICES])
+    return table(each_machine(figures, *(title for _, title, _ in _PRICES)), rows)
 
 
 def verdicts(figures: Figures) -> str:
@@ -161,18 +162,14 @@ def verdicts(figures: Figures) -> str:
 
 def findings(figures: Figures) -> str:
     """Against v3, on each machine."""
-    names = [row["preset"] for row in figures["compare"]["machines"]]
     rows = []
     for row in figures["policies"]["policies"]:
         cells = [row["policy"]]
-        for name in names:
+        for name in presets(figures):
             found = row["machines"][name]
             cells += [shown(found["against"], signed=True) if found["against"]["n"] else "-", found["words"]]
         rows.append(cells)
-    heads = ["policy"]
-    for name in names:
-        heads += [f"{MACHINES[name]}: less v3", "finding"]
-    return table(heads, rows)
+    return table(each_machine(figures, "less v3", "finding"), rows)
 
 
 def cases(rows: Sequence[Row]) -> str:
@@ -280,10 +277,10 @@ def memory_size(figures: Figures) -> str:
 def readme_table(figures: Figures) -> str:
     """The table of README.md."""
     rows = []
-    by_key = {(row["case"], row["policy"]): row for row in figures["compare_rows"]}
+    found = by_case(figures["compare_rows"])
     for row in figures["compare"]["machines"]:
         told = row["published"]
-        none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
+        none, v3 = found[row["preset"], "none"], found[row["preset"], "v3"]
         size = f"{none['memory_pages'] / GIB_PAGES:g} GiB"
         said = f"{told['without']:.1f}; {told['gain']:+.2f}"
         rows.append(_readme_row(f"{MACHINES[row['preset']]}, {size}", said, none, v3))
@@ -310,10 +307,10 @@ def _readme_row(name: str, said: str, none: Row, v3: Row) -> list[str]:
 
 def harvest_said(figures: Figures) -> str:
     """Clean blocks left behind, beside the gain."""
-    by_key = {(row["case"], row["policy"]): row for row in figures["compare_rows"]}
+    found = by_case(figures["compare_rows"])
     told = []
     for row in figures["compare"]["machines"]:
-        none, v3 = by_key[row["preset"], "none"], by_key[row["preset"], "v3"]
+        none, v3 = found[row["preset"], "none"], found[row["preset"], "v3"]
         if "clean_left" in none["figures"]:
             blocks = none["memory_pages"] >> none["order"]
             left = [value["figures"]["clean_left"]["mean"] for value in (none, v3)]
