@@ -13,7 +13,6 @@
 #include <deque>
 #include <map>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 

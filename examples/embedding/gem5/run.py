@@ -10,10 +10,9 @@ Checkpoint: `zone.save(path)`; restore: `pool_parameters(path)`.
 """
 
 from buddycap import Zone
-from buddycap._core import c_api_address
 
 
 def pool_parameters(image):
     """Return the zone of an image, which must outlive the simulation, and the parameters of BuddyPool."""
     zone = Zone.load(image)
-    return zone, {"api_address": c_api_address(), "zone_address": zone.address}
+    return zone, {"api_address": zone.ctypes.api_address, "zone_address": zone.address}
