@@ -219,7 +219,13 @@ class TestWithoutRoot:
 
     def test_a_place_that_cannot_be_written(self, proc, capsys):
         assert main(["snapshot", "--proc", str(proc), "-o", "/nowhere/s.npz"]) == 2
-        assert "/nowhere" in capsys.readouterr().err
+        assert "'/nowhere'" in capsys.readouterr().err
+
+    def test_a_device_is_not_replaced(self, proc, tmp_path, capsys):
+        os.mkfifo(tmp_path / "device")
+        assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "device")]) == 2
+        assert "no regular file" in capsys.readouterr().err
+        assert (tmp_path / "device").is_fifo()
 
 
 class TestMachine:

@@ -1,12 +1,13 @@
 """Does a converted trace give back what was in it, and nothing if it is damaged?"""
 
+import os
 import struct
 import zlib
 
 import numpy as np
 import pytest
 
-from buddycap import FormatError
+from buddycap import FormatError, MisuseError
 from buddycap.formats.tracefile import Trace, convert_trace, load_trace, read_trace, save_trace
 from buddycap.formats.tracetext import EVENT_DTYPE
 from sourcelint import ROOT
@@ -34,6 +35,19 @@ def test_round_trip(converted, tmp_path):
 def test_an_empty_trace(tmp_path):
     save_trace(tmp_path / "t", Trace(np.zeros(0, EVENT_DTYPE)))
     assert len(load_trace(tmp_path / "t")) == 0
+
+
+def test_neither_a_device_nor_the_trace_itself_is_replaced(converted, tmp_path):
+    os.mkfifo(tmp_path / "device")
+    with pytest.raises(FileExistsError, match="no regular file"):
+        convert_trace(SAMPLE, tmp_path / "device")
+    assert (tmp_path / "device").is_fifo()
+    trace = tmp_path / "trace.txt.gz"
+    trace.write_bytes(SAMPLE.read_bytes())
+    with pytest.raises(MisuseError, match="the trace itself"):
+        convert_trace(trace, tmp_path / "." / "trace.txt.gz")
+    assert trace.read_bytes() == SAMPLE.read_bytes()
+    convert_trace(SAMPLE, converted)
 
 
 def test_nothing_is_left_of_a_failed_conversion(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import FormatError
 from .kpageflags import RESERVED_PREFIX, START_SUFFIX
+from .newfile import check_place
 from .pagekinds import KPF
 from .snapshot import SNAPSHOT_VERSION, TEXTS, member_name, parse_ram
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
@@ -69,7 +70,7 @@ def record_snapshot(
     zones = _populated(folder, texts, missing)
     pages = sum(zone.pages["spanned"] for zone in zones)
     _note_overlaps(zones, missing)
-    path = Path(path)
+    path = check_place(path)
     with _replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         words = _open_words(folder / "kpageflags", zones, missing)
         begin_ns = time.monotonic_ns()

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._trace import EVENT_DTYPE
-from ..errors import FormatError
+from ..errors import FormatError, MisuseError
+from .newfile import check_place
 from .tracetext import TraceReader, TraceReport
 
 __all__ = ["Trace", "convert_trace", "load_trace", "read_trace", "save_trace"]
@@ -102,9 +103,13 @@ def convert_trace(path: str | Path, out: str | Path, kernel: str | None = None) 
 
     Raises
     ------
+    MisuseError
+        If both are the same file.
     FormatError, OSError
         As `TraceReader`. No file is left behind then.
     """
+    if Path(out).exists() and Path(out).samefile(path):
+        raise MisuseError(f"{out}: the trace itself would be replaced")
     with TraceReader(path, kernel) as reader:
         return _write(out, reader, reader)
 
@@ -127,6 +132,7 @@ def save_trace(path: str | Path, trace: Trace) -> None:
 
 def _write(path: str | Path, pieces: Iterable[NDArray[np.void]], facts: TraceReader | Trace) -> TraceReport:
     """Write records as they come; the header is completed last. JSON goes behind the records, whose number it needs."""
+    path = check_place(path)
     part = Path(f"{path}.part{os.getpid()}")
     try:
         with open(part, "wb") as file:
