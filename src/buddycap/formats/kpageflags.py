@@ -58,6 +58,8 @@ class ZoneFrames:
         Pageblocks by the kernel's name of the migratetype, as /proc/pagetypeinfo counted them for the whole zone.
     page_size : int, bytes
         Of a page of the recorded machine.
+    block_types : ndarray[uint8], shape (pageblocks,), optional
+        `MigrateType` of every pageblock that the zone touches, where that was recorded.
 
     Notes
     -----
@@ -83,6 +85,7 @@ class ZoneFrames:
     pageblock_order: int = 9
     pageblocks: Mapping[str, int] | None = None
     page_size: int = 4096
+    block_types: NDArray[np.uint8] | None = None
 
     @classmethod
     def from_flags(

@@ -1,19 +1,23 @@
 """The free lists of a stopped machine, read out of its memory: a JSON file that says which blocks each list held.
 
 An object with `zones`, a list of objects: `name`, `start_pfn`, `spanned`, `free` (for every order and migratetype the
-PFNs of the list, head first), `pcp` (for every CPU an object whose `lists` hold PFNs). Other keys are left alone. Such
-a state knows exactly what is free; of the other pages it knows nothing.
+PFNs of the list, head first), `pcp` (for every CPU an object whose `lists` hold PFNs), perhaps `pageblock_flags` (the
+kernel's migratetype of every pageblock in the low 3 bits). Other keys are left alone. Such a state knows exactly what
+is free; of the other pages it knows nothing.
 """
 
 import gzip
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FormatError
+from .gfptext import migratetype_map
 from .kpageflags import KPF, MAX_PAGES, ZoneFrames
 from .snapshot import Snapshot
 
@@ -33,7 +37,8 @@ def read_list_state(path: str | Path) -> Snapshot:
     Returns
     -------
     Snapshot
-        Free pages and free blocks per order; all other pages count as the kernel's.
+        Free pages and free blocks per order; all other pages count as the kernel's. `meta` says that it is of one
+        moment.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def read_list_state(path: str | Path) -> Snapshot:
         raise FormatError("no zone", str(path))
     frames = tuple(sorted((frames for frames, _ in zones), key=lambda zone: zone.start_pfn))
     counts = {frames.name: count for frames, count in zones}
-    return Snapshot(str(path), frames, counts, counts)
+    return Snapshot(str(path), frames, counts, counts, meta={"stopped": True})
 
 
 def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:
@@ -78,4 +83,14 @@ def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:
                 raise ValueError(f"block {pfn} of order {order} does not fit into zone {name}")
             words[first:end] = KPF.BUDDY
     frames = ZoneFrames.from_flags(name, start, words, max_page_order=len(counts) - 1, section_pages=0)
+    if "pageblock_flags" in zone:
+        frames = replace(frames, block_types=_block_types(frames, zone["pageblock_flags"]))
     return frames, tuple(counts)
+
+
+def _block_types(frames: ZoneFrames, flags: list[int]) -> NDArray[np.uint8]:
+    """Translate the kernel's types of pageblocks; `ValueError` if they are not as many as the zone touches."""
+    pages = 1 << frames.pageblock_order
+    if len(flags) != -(-frames.end_pfn // pages) - frames.start_pfn // pages:
+        raise ValueError(f"{len(flags)} pageblocks in zone {frames.name}")
+    return migratetype_map(old=False)[np.array([int(word) & 7 for word in flags], np.int64)]

@@ -39,6 +39,8 @@ def inferred_pageblock_types(
 
     Notes
     -----
+    Where the types were recorded (the lists of a stopped machine), nothing is inferred. Else:
+
     What is certain: slab pages and page tables come from requests that are not movable, so a block that holds more
     than one of them for 32 movable pages is not movable. With `blocks`, those with the most such pages are chosen,
     as many as the kernel counted. Of the chosen blocks those with the largest surplus of slab pages over other kernel
@@ -65,6 +67,8 @@ def inferred_pageblock_types(
     ['MOVABLE', 'UNMOVABLE', 'MOVABLE', 'MOVABLE']
     """
     order = frames.pageblock_order if pageblock_order is None else pageblock_order
+    if frames.block_types is not None and order == frames.pageblock_order:
+        return np.where(frames.block_types > MigrateType.MOVABLE, np.uint8(MigrateType.MOVABLE), frames.block_types)
     certain = _pages(frames, order, *_CERTAIN)
     kernel = _pages(frames, order, PageKind.KERNEL)
     movable = _pages(frames, order, *_MOVABLE)

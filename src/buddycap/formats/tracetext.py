@@ -6,7 +6,8 @@ with the file. A line is read whole or not at all, and what is not read is count
 What becomes of the fields: `EVENT_DTYPE` has one record an event. `time_ns` (as the trace's clock counts), `pfn` (-1:
 none), `gfp` in the bits of `GFP`, `migratetype` as `MigrateType` (255: none), `order`, `pid`, `cpu`, `event`
 (`EVENTS`), `flags` (`TraceFlags`). `arg` and `span` depend on the event: pages taken and length of the range
-(isolation); length of the zone (begin and end of compaction); pages migrated, pages failed; pages reclaimed; events
+(isolation; `gfp`: pages looked at, 0 if unknown); where the free scanner is, from the zone's start, 0 if unknown, and
+length of the zone (begin and end of compaction); pages migrated, pages failed; pages reclaimed; events
 lost; fallback order, and its migratetype shifted by 8 (extfrag).
 """
 

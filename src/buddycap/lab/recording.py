@@ -38,7 +38,7 @@ class Recording:
     The moments of the snapshots are marks in the trace, `buddycap: snapshot start begin`, `... end begin` and
     `... end kpageflags done`; without them the whole trace lies between the two. `buddycap snapshot` notes by the
     monotonic clock when it read, which is up to a second after the mark: where these times lie between the marks, the
-    trace has that clock, and they count.
+    trace has that clock, and they count. The free lists of a stopped machine are those behind its last event.
     """
 
     name: str
@@ -65,6 +65,8 @@ class Recording:
     def end_ns(self) -> tuple[int, int]:
         """When the end snapshot began to be read, and when its pages had been."""
         last = int(self.trace.events["time_ns"].max())
+        if self.end is not None and self.end.meta.get("stopped") is True:
+            return last, last
         begin = self.trace.mark_ns(_MARK + "end begin")
         done = self.trace.mark_ns(_MARK + "end kpageflags done")
         noted = None if begin is None or self.end is None else _noted_ns(self.end, begin, done)

@@ -5,27 +5,26 @@ be compared with a second snapshot. What a trace does not say is inferred, and e
 it: `docs/replay.md` has the rules.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._trace import CAUSES, Follower
+from .._trace import Follower
 from ..errors import MisuseError
 from ..formats.gfptext import kernel_release
 from ..formats.kpageflags import KPF, PageKind, ZoneFrames, write_kpageflags
+from ..formats.pageblocks import inferred_pageblock_types
 from ..formats.procfs import BuddyinfoRow, format_buddyinfo
 from ..formats.snapshot import Snapshot
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
+from .ending import EndReport, compare_end
 from .recording import Recording
 from .timeline import Timeline, sample_times
 
-__all__ = ["EndReport", "Reconstruction", "Wrong", "compare_end", "reconstruct"]
+__all__ = ["Reconstruction", "reconstruct"]
 
 _FREE, _PCP, _IN_USE, _ABSENT = 1, 2, 3, 5
 _ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
@@ -78,6 +77,8 @@ class Reconstruction:
         )
         for k, zone in enumerate(frames):
             self._follower.load(k, start_states(zone))
+            if infer and compaction_is_silent(trace):
+                self._follower.guess_compaction(k, inferred_pageblock_types(zone, zone.pageblocks))
         self._hints = self._follower.hints(trace.events, infer)
         times = trace.events["time_ns"]
         self._at = 0 if first_ns is None else int(np.argmax(times >= first_ns))
@@ -109,6 +110,10 @@ class Reconstruction:
         found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & np.uint8(7)
         found[found == _ABSENT] = 0
         return found
+
+    def are_free(self, zone: str, pages: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some pages of a zone, counted from its first, are in free blocks: ndarray[bool]."""
+        return self._follower.are_free(self._index(zone), pages).view(np.bool_)
 
     def movable(self, zone: str) -> NDArray[np.bool_]:
         """Which pages of a zone are known to be movable, as long as they are in use: ndarray[bool], shape (pages,)."""
@@ -193,6 +198,13 @@ def per_cpu_lists_hold_blocks(trace: Trace) -> bool:
     return bool((drained > 0).any()) or not many
 
 
+def compaction_is_silent(trace: Trace) -> bool:
+    """Tell whether compaction ran, and no event says what it took."""
+    seen = np.bincount(trace.events["event"], minlength=256)
+    told = [EVENTS["mm_compaction_isolate_freepages"], EVENTS["mm_compaction_fast_isolate_freepages"]]
+    return bool(seen[EVENTS["mm_compaction_begin"]] and not seen[told].any())
+
+
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
     states: NDArray[np.uint8] = (zone.kinds == PageKind.FREE).astype(np.uint8)
@@ -200,159 +212,6 @@ def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
     states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
     return states
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """Pages that the trace leaves in a state other than the recorded one.
-
-    Parameters
-    ----------
-    cause : str
-        What made the page what the reconstruction says it is.
-    free : bool
-        Whether the reconstruction says it is free.
-    pages : int
-    """
-
-    cause: str
-    free: bool
-    pages: int
-
-
-@dataclass(frozen=True)
-class EndReport:
-    """How far the reconstruction is from the recorded end.
-
-    Parameters
-    ----------
-    nr_free, buddyinfo : mapping of str to tuple of int
-        Free blocks per order of each zone as reconstructed and as /proc/buddyinfo had them, when the snapshot began.
-    unfollowed : mapping of str to tuple of int
-        Those of the start.
-    changed : int
-        Pages that are free at the end and were not at the start, or the other way.
-    wrong : int
-        Pages of which the reconstruction says otherwise than the end snapshot.
-    moving : int
-        Pages that were allocated or freed while the end snapshot was read: not counted above.
-    causes : tuple of Wrong
-        The wrong pages by what made them so, most first.
-    nr_free_after, buddyinfo_after : mapping of str to tuple of int
-        As `nr_free` and `buddyinfo`, when the pages had been read.
-    """
-
-    nr_free: Mapping[str, tuple[int, ...]]
-    buddyinfo: Mapping[str, tuple[int, ...]]
-    unfollowed: Mapping[str, tuple[int, ...]]
-    changed: int
-    wrong: int
-    moving: int
-    causes: tuple[Wrong, ...] = ()
-    nr_free_after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    buddyinfo_after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-    @cached_property
-    def differences(self) -> dict[str, tuple[int, ...]]:
-        """Free blocks per order, reconstructed less recorded, when the end snapshot began."""
-        return _gaps(self.nr_free, self.buddyinfo)
-
-    @property
-    def error(self) -> int:
-        """Sum of the absolute differences over zones and orders."""
-        return _total(self.differences)
-
-    @property
-    def error_after(self) -> int:
-        """The same when the pages of the end snapshot had been read."""
-        return _total(_gaps(self.nr_free_after, self.buddyinfo_after))
-
-    @property
-    def error_unfollowed(self) -> int:
-        """The same for the start: what doing nothing would give."""
-        return _total(_gaps(self.unfollowed, self.buddyinfo))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report for JSON."""
-        return {
-            "changed_pages": self.changed,
-            "wrong_pages": self.wrong,
-            "moving_pages": self.moving,
-            "wrong_by_cause": [vars(row) for row in self.causes],
-            "buddyinfo_error": self.error,
-            "buddyinfo_error_after": self.error_after,
-            "buddyinfo_error_without_replay": self.error_unfollowed,
-            "differences": {name: list(gap) for name, gap in self.differences.items()},
-        }
-
-
-def _gaps(ours: Mapping[str, tuple[int, ...]], theirs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the differences per order of the zones that both have."""
-    return {
-        name: tuple(a - b for a, b in zip(counts, theirs[name], strict=True))
-        for name, counts in ours.items()
-        if name in theirs
-    }
-
-
-def _total(gaps: Mapping[str, tuple[int, ...]]) -> int:
-    """Return the sum of absolute values."""
-    return sum(abs(n) for gap in gaps.values() for n in gap)
-
-
-def compare_end(memory: Reconstruction, recording: Recording) -> EndReport:
-    """Follow the trace to the end snapshot, and compare.
-
-    Parameters
-    ----------
-    memory : Reconstruction
-        Not yet beyond the moment at which the end snapshot began.
-    recording : Recording
-        With an end.
-
-    Raises
-    ------
-    MisuseError
-        If there is no end snapshot, or it does not have the pages of the start.
-
-    Notes
-    -----
-    The end snapshot is read page by page while the machine goes on. Pages that the trace changes meanwhile are left
-    out of the comparison: which of their states was read, nobody knows.
-    """
-    if recording.end is None:
-        raise MisuseError("the recording has no snapshot of the end")
-    begin_ns, done_ns = recording.end_ns
-    memory.follow(begin_ns)
-    counts = {name: tuple(memory.nr_free(name).tolist()) for name in memory.names}
-    at_begin = {name: memory.free(name) for name in memory.names}
-    memory.follow(done_ns)
-    changed = wrong = moving = 0
-    causes = np.zeros((2, len(CAUSES)), np.int64)
-    for first, last in zip(recording.start.frames, recording.end.frames, strict=True):
-        name = first.name
-        if first.start_pfn != last.start_pfn or len(first.kinds) != len(last.kinds):
-            raise MisuseError(f"zone {name}: the two snapshots do not span the same pages")
-        ours, theirs = memory.free(name), last.kinds == PageKind.FREE
-        still = ours == at_begin[name]
-        moving += int((~still).sum())
-        changed += int((((first.kinds == PageKind.FREE) != theirs) & still).sum())
-        bad = (ours != theirs) & still
-        wrong += int(bad.sum())
-        for free in (0, 1):
-            causes[free] += np.bincount(memory.causes(name)[bad & (ours == free)], minlength=len(CAUSES))
-    rows = [Wrong(CAUSES[k], bool(free), int(n)) for free, row in enumerate(causes) for k, n in enumerate(row) if n]
-    return EndReport(
-        counts,
-        dict(recording.end.buddyinfo),
-        {zone.name: tuple(zone.nr_free.tolist()) for zone in recording.start.frames},
-        changed,
-        wrong,
-        moving,
-        tuple(sorted(rows, key=lambda row: -row.pages)),
-        {name: tuple(memory.nr_free(name).tolist()) for name in memory.names},
-        dict(recording.end.buddyinfo_after),
-    )
 
 
 def reconstruct(

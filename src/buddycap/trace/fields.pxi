@@ -9,6 +9,8 @@ cdef struct fields_t:
     uint64_t low
     uint64_t high
     uint64_t taken
+    uint64_t scanned
+    uint64_t free_pfn
     uint64_t count
     uint64_t failed
     text_t gfp
@@ -31,6 +33,8 @@ cdef enum key_code:
     KEY_FALLBACK_TYPE
     KEY_OWNERSHIP
     KEY_TAKEN
+    KEY_SCANNED
+    KEY_FREE_PFN
     KEY_ZONE_START
     KEY_ZONE_END
     KEY_STATUS
@@ -42,6 +46,7 @@ fill_words(&KEYS, {
     "pfn": KEY_PFN, "order": KEY_ORDER, "migratetype": KEY_TYPE, "gfp_flags": KEY_GFP, "percpu_refill": KEY_REFILL,
     "alloc_order": KEY_ALLOC_ORDER, "fallback_order": KEY_FALLBACK_ORDER, "alloc_migratetype": KEY_ALLOC_TYPE,
     "fallback_migratetype": KEY_FALLBACK_TYPE, "change_ownership": KEY_OWNERSHIP, "nr_taken": KEY_TAKEN,
+    "nr_scanned": KEY_SCANNED, "free_pfn": KEY_FREE_PFN,
     "zone_start": KEY_ZONE_START, "zone_end": KEY_ZONE_END, "status": KEY_STATUS, "nr_migrated": KEY_COUNT,
     "nr_failed": KEY_FAILED, "nr_reclaimed": KEY_COUNT, "gfp_mask": KEY_GFP,
 })
@@ -70,6 +75,10 @@ cdef bint take_field(fields_t *f, int code, text_t value, text_t end) noexcept n
         f.fallback_type, bit = x, GOT_FALLBACK_TYPE
     elif code == KEY_TAKEN:
         f.taken, bit = x, GOT_TAKEN
+    elif code == KEY_SCANNED:
+        f.scanned, bit = x, GOT_SCANNED
+    elif code == KEY_FREE_PFN:
+        f.free_pfn, bit = x, GOT_FREE_PFN
     elif code == KEY_ZONE_START:
         f.low, bit = x, GOT_ZONE_START
     elif code == KEY_ZONE_END:
@@ -183,9 +192,15 @@ cdef bint store_fields(event_t *out, fields_t *f) noexcept nogil:
         return store_pages(out, f)
     if event <= EV_ISOLATE_MIGRATE:
         out.arg = <uint32_t> min(f.taken, <uint64_t> 0xFFFFFFFF)
+        if event == EV_ISOLATE_FREE:
+            out.gfp = <uint32_t> min(f.scanned, <uint64_t> 0xFFFFFFFF)
         return f.got & (GOT_RANGE | GOT_TAKEN) == GOT_RANGE | GOT_TAKEN and store_range(out, f)
     if event <= EV_COMPACTION_END:
-        return f.got & (GOT_ZONE_START | GOT_ZONE_END) == GOT_ZONE_START | GOT_ZONE_END and store_range(out, f)
+        if f.got & (GOT_ZONE_START | GOT_ZONE_END) != GOT_ZONE_START | GOT_ZONE_END or not store_range(out, f):
+            return False
+        if f.low < f.free_pfn < f.high:
+            out.arg = <uint32_t> (f.free_pfn - f.low)
+        return True
     if event == EV_MIGRATE or event == EV_RECLAIM_END:
         out.arg = <uint32_t> min(f.count, <uint64_t> 0xFFFFFFFF)
         out.span = <uint32_t> min(f.failed, <uint64_t> 0xFFFFFFFF)

@@ -1,4 +1,4 @@
-# What every event does to the pages: the rules of reconstruction.
+# What is known of a recorded machine at a moment, and the rules of what is handed out, taken and drained.
 
 cdef enum:             # of the state of a page, and of what did not fit
     BY_START = 0                # as the snapshot had it: no event touched the page
@@ -40,21 +40,37 @@ cdef enum:              # what is known of a free from its surroundings
 
 cdef enum:
     MAX_SCANS = 64              # compaction runs at a time
+    MAX_UNPLACED = 256          # takes of compaction that nothing has located yet
 
 
 cdef struct scan_t:             # a compaction run that holds free pages, nobody knows which
     int32_t pid
+    int stride                  # of its free scanner, where that must be guessed
+    bint hit                    # that found something in its pageblock
     int64_t low
     int64_t high
     int64_t taken               # by fast isolation, and not found yet
+    int64_t taken_low           # from which page on
+    int64_t at                  # where the free scanner goes on; below `low`: nowhere
+    int64_t floor               # first page of the pageblock that it took from last
+    int64_t stock               # pages that it took and has not filled
+
+
+cdef struct unplaced_t:         # free pages that a run took somewhere in a range and kept
+    int64_t low
+    int64_t high
+    int64_t pages
 
 
 cdef struct follow_t:
     frames_t frames
     int64_t odd[NR_ODDS]
     int high_orders             # per-CPU lists hold more than order 0
+    bint blind                  # compaction runs, but the trace has none of its isolations
     scan_t scan[MAX_SCANS]
     int nr_scans
+    unplaced_t unplaced[MAX_UNPLACED]
+    int nr_unplaced
 
 
 cdef inline bint pcp_order(const follow_t *w, int order) noexcept nogil:
@@ -102,160 +118,3 @@ cdef void follow_drain(follow_t *w, frame_zone_t *z, int64_t i, int order) noexc
         w.odd[ODD_DRAIN_OF_FREE] += 1
     set_pages(&w.frames, z, i, order, PAGE_FREE, BY_DRAIN)
     insert_block(&w.frames, z, i, order)
-
-
-cdef scan_t *scan_of(follow_t *w, int32_t pid) noexcept nogil:
-    """The compaction run of a task that holds unknown free pages, or NULL."""
-    cdef int k
-    for k in range(w.nr_scans):
-        if w.scan[k].pid == pid:
-            return &w.scan[k]
-    return NULL
-
-
-cdef void note_scan(follow_t *w, const event_t *e, int64_t taken) noexcept nogil:
-    """Remember that a task holds free pages from somewhere in a range."""
-    cdef scan_t *scan = scan_of(w, e.pid)
-    if scan == NULL:
-        if w.nr_scans == MAX_SCANS:
-            return
-        scan = &w.scan[w.nr_scans]
-        w.nr_scans += 1
-        scan.pid = e.pid
-        scan.taken = 0
-        scan.low, scan.high = e.pfn, e.pfn + e.span
-    scan.low = min(scan.low, e.pfn)
-    scan.high = max(scan.high, e.pfn + e.span)
-    scan.taken += taken
-
-
-cdef void end_scan(follow_t *w, int32_t pid) noexcept nogil:
-    cdef scan_t *scan = scan_of(w, pid)
-    if scan != NULL:
-        w.nr_scans -= 1
-        scan[0] = w.scan[w.nr_scans]
-
-
-cdef int64_t isolate_block(follow_t *w, frame_zone_t *z, int64_t i, int how) noexcept nogil:
-    """Compaction takes the whole free block around a page; its pages."""
-    cdef int order = covering_order(&w.frames, i)
-    i &= ~((<int64_t> 1 << order) - 1)
-    cut_block(&w.frames, z, i, order, order)
-    set_pages(&w.frames, z, i, order, PAGE_ISOLATED | TYPE_MOVABLE, how)
-    return <int64_t> 1 << order
-
-
-cdef void found_pages(follow_t *w, scan_t *scan, int64_t pages) noexcept nogil:
-    """Some of the pages of a fast isolation are known now."""
-    pages = min(pages, scan.taken)
-    scan.taken -= pages
-    w.odd[ODD_FAST_ISOLATED] -= pages
-
-
-cdef void follow_isolation(follow_t *w, const event_t *e) noexcept nogil:
-    """Compaction's free scanner took `arg` pages of a range, always whole free blocks.
-
-    If that is not what is free there, the difference may be what a fast isolation took before.
-    """
-    cdef frame_zone_t *z = zone_of(&w.frames, e.pfn)
-    cdef scan_t *scan = scan_of(w, e.pid)
-    cdef int64_t i, end, found = 0
-    cdef int how = BY_ISOLATION
-    if z == NULL or not spans(z, e.pfn, e.span):
-        w.odd[ODD_OUTSIDE] += 1
-        return
-    i = z.base + e.pfn
-    end = i + e.span
-    while i < end:
-        found += w.frames.state[i] & PAGE_STATE == PAGE_FREE
-        i += 1
-    if found != e.arg:
-        if scan == NULL or scan.taken == 0 or found - e.arg != scan.taken:
-            w.odd[ODD_ISOLATED_OTHER] += 1
-            note_scan(w, e, 0)
-            return
-        found_pages(w, scan, scan.taken)
-        how = BY_GUESSED_ISOLATION
-    i = z.base + e.pfn
-    while i < end:
-        if w.frames.state[i] & PAGE_STATE == PAGE_FREE:
-            isolate_block(w, z, i, how)
-        i += 1
-
-
-cdef void follow_free(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e, int hinted) noexcept nogil:
-    cdef int order = e.order
-    cdef scan_t *scan
-    if w.nr_scans and w.frames.state[i] & PAGE_STATE == PAGE_FREE:
-        scan = scan_of(w, e.pid)
-        if scan != NULL and scan.low <= e.pfn < scan.high:      # it gives back what it did not need
-            found_pages(w, scan, isolate_block(w, z, i, BY_GUESSED_ISOLATION))
-    if w.frames.state[i] & PAGE_STATE == PAGE_PCP:
-        w.odd[ODD_FREE_OF_PCP] += 1
-    if remove_free(&w.frames, z, i, order):
-        w.odd[ODD_FREE_OF_FREE] += 1
-    if not pcp_order(w, order):
-        set_pages(&w.frames, z, i, order, PAGE_FREE, BY_DIRECT_FREE)
-        insert_block(&w.frames, z, i, order)
-    elif hinted:
-        set_pages(&w.frames, z, i, order, PAGE_FREE,
-                  BY_INTERRUPT_FREE if hinted == HINT_INTERRUPT else BY_LATER_TAKE)
-        insert_block(&w.frames, z, i, order)
-    else:
-        set_pages(&w.frames, z, i, order, PAGE_PCP, BY_FREE)
-
-
-cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil:
-    cdef frame_zone_t *z
-    cdef int64_t i
-    if e.event == EV_ISOLATE_FREE:
-        follow_isolation(w, e)
-        return
-    if e.event == EV_FAST_ISOLATE_FREE:
-        w.odd[ODD_FAST_ISOLATED] += e.arg
-        if e.arg:
-            note_scan(w, e, e.arg)
-        return
-    if e.event == EV_COMPACTION_BEGIN:
-        note_scan(w, e, 0)
-        return
-    if e.event == EV_COMPACTION_END:
-        end_scan(w, e.pid)
-        return
-    if e.event == EV_LOST:
-        w.odd[ODD_LOST] += 1
-        return
-    if e.event == EV_FREE_BATCHED or e.event > EV_EXTFRAG or e.flags & FL_FAILED:
-        return
-    if e.event == EV_EXTFRAG and hinted != HINT_REMOVAL:
-        return
-    z = zone_of(&w.frames, e.pfn)
-    if z == NULL or e.order > w.frames.max_order or not spans(z, e.pfn, <int64_t> 1 << e.order):
-        w.odd[ODD_OUTSIDE] += 1
-        return
-    if e.pfn & ((<int64_t> 1 << e.order) - 1):
-        w.odd[ODD_UNALIGNED] += 1
-        return
-    i = z.base + e.pfn
-    if w.frames.state[i] & PAGE_STATE == PAGE_ABSENT and (
-            e.event == EV_ALLOC or e.event == EV_ZONE_LOCKED or e.event == EV_EXTFRAG):
-        grow_section(w, z, e.pfn)
-    if e.event == EV_ALLOC:
-        follow_alloc(w, z, i, e)
-    elif e.event == EV_FREE:
-        follow_free(w, z, i, e, hinted)
-    elif e.event == EV_ZONE_LOCKED:
-        follow_take(w, z, i, e.order, BY_ZONE_LOCKED)
-    elif e.event == EV_PCPU_DRAIN:
-        follow_drain(w, z, i, e.order)
-    else:
-        follow_take(w, z, i, e.order, BY_EXTFRAG)
-
-
-cdef int64_t follow_events(follow_t *w, const event_t *e, const uint8_t *hints, int64_t k, int64_t n,
-                           int64_t until_ns) noexcept nogil:
-    """Follow events k..n-1 up to the first that is later than `until_ns`; the number of that one."""
-    while k < n and e[k].time_ns <= until_ns:
-        follow_event(w, &e[k], hints[k])
-        k += 1
-    return k

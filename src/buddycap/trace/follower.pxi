@@ -76,6 +76,24 @@ cdef class Follower:
                     if states[k] & PAGE_STATE == PAGE_ABSENT:
                         self.w.frames.state[i + k] = PAGE_ABSENT
 
+    def guess_compaction(self, int zone, const uint8_t[::1] types):
+        """Guess which free pages compaction takes, for a trace without its isolation events.
+
+        `types`: migratetypes of the pageblocks that the zone touches, from the one of its first page on.
+        """
+        cdef frame_zone_t *z = self.zone(zone)
+        cdef int64_t first = (z.base + z.start_pfn) >> self.w.frames.block_order
+        cdef int64_t blocks = ((z.base + z.start_pfn + z.spanned - 1) >> self.w.frames.block_order) + 1 - first
+        cdef int64_t k
+        if types.shape[0] != blocks:
+            raise MisuseError(f"types: {types.shape[0]} for {blocks} pageblocks")
+        for k in range(blocks):
+            if types[k] > 7:
+                raise MisuseError(f"types: {types[k]}; allowed range is 0..7")
+        for k in range(blocks):
+            self.w.frames.block_type[first + k] = <uint8_t> (types[k] + 1)
+        self.w.blind = True
+
     def hints(self, const event_t[::1] events, bint later=True):
         """Look at the neighbours of every event of the whole trace: ndarray[uint8], one hint an event."""
         cdef int64_t n = events.shape[0]
@@ -125,6 +143,19 @@ cdef class Follower:
         cdef frame_zone_t *z = self.zone(zone)
         cdef int64_t i = z.base + z.start_pfn
         return np.array(<uint8_t[:z.spanned]> (self.w.frames.state + i))
+
+    def are_free(self, int zone, const int64_t[::1] pages):
+        """Which of some pages, counted from the zone's first, are in free blocks: ndarray[uint8]."""
+        cdef frame_zone_t *z = self.zone(zone)
+        cdef int64_t i = z.base + z.start_pfn
+        cdef int64_t k
+        found = np.zeros(pages.shape[0], np.uint8)
+        cdef uint8_t[::1] out = found
+        for k in range(pages.shape[0]):
+            if not 0 <= pages[k] < z.spanned:
+                raise MisuseError(f"pages: {pages[k]}; allowed range is 0..{z.spanned - 1}")
+            out[k] = self.w.frames.state[i + pages[k]] & PAGE_STATE == PAGE_FREE
+        return found
 
     def causes(self, int zone):
         """What made the pages of a zone what they are, as numbers of `CAUSES`: ndarray[uint8], a copy."""

@@ -19,6 +19,7 @@ cdef enum page_state:
 cdef enum:
     MAX_FRAME_ZONES = 16
     NR_FRAME_ORDERS = 15
+    MOVABLE_BLOCK = 3           # the block type of MOVABLE
     SECTION = 1 << 15           # pages of a section of x86-64, the unit in which memory is initialised
 
 
@@ -42,6 +43,7 @@ cdef struct frames_t:
     uint8_t *cause              # what made the page what it is
     uint16_t *movable           # pages of a pageblock in use that are movable, and that are not
     uint16_t *fixed
+    uint8_t *block_type         # migratetype + 1 of a pageblock; 0: unknown
 
 
 cdef frame_zone_t *zone_of(frames_t *f, int64_t pfn) noexcept nogil:
@@ -173,6 +175,7 @@ cdef void frames_free(frames_t *f) noexcept nogil:
     free(f.cause)
     free(f.movable)
     free(f.fixed)
+    free(f.block_type)
 
 
 cdef bint frames_init(frames_t *f, const int64_t *starts, const int64_t *spans_, int zones, int max_order,
@@ -193,4 +196,6 @@ cdef bint frames_init(frames_t *f, const int64_t *starts, const int64_t *spans_,
     f.cause = <uint8_t *> calloc(cells, 1)
     f.movable = <uint16_t *> calloc(cells >> block_order, 2)
     f.fixed = <uint16_t *> calloc(cells >> block_order, 2)
-    return f.state != NULL and f.head != NULL and f.cause != NULL and f.movable != NULL and f.fixed != NULL
+    f.block_type = <uint8_t *> calloc(cells >> block_order, 1)
+    return (f.state != NULL and f.head != NULL and f.cause != NULL and f.movable != NULL and f.fixed != NULL
+            and f.block_type != NULL)

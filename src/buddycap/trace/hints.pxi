@@ -3,37 +3,35 @@
 cdef enum:
     MAX_CPUS = 1024
     LOCKED_DEPTH = 2            # preempt depth inside the section in which a CPU's list is locked
-    ENOUGH_ALLOCS = 256         # more than wait on a list of one order and type before a freed page is its head again
+    ENOUGH_POPS = 16            # pages that a list must have given out below one that it never gave out
 
 
 cdef void hint_interrupts(const event_t *e, uint8_t *hints, int64_t n) noexcept nogil:
     """Mark frees in interrupts that came while their CPU held the lock of its list: they went past it.
 
-    They show at depth 2 or more, between two events in task context at depth 2 or more.
+    They show at depth 2 or more, and the next event of the task that was interrupted still is at depth 2 or more.  The
+    one before need not be: frees of a batch are told at depth 0, before the list is locked.
     """
     cdef int64_t pending[MAX_CPUS]      # first free since the last event in task context, + 1; 0: none
-    cdef uint8_t locked[MAX_CPUS]
     cdef int64_t k, j
     cdef int cpu
     cdef bint inside
     memset(pending, 0, sizeof(pending))
-    memset(locked, 0, sizeof(locked))
     for k in range(n):
         cpu = e[k].cpu
         if cpu >= MAX_CPUS or not e[k].flags & FL_CONTEXT:
             continue
         inside = e[k].flags & FL_DEPTH >= LOCKED_DEPTH
         if e[k].flags & (FL_SOFTIRQ | FL_HARDIRQ):
-            if e[k].event == EV_FREE and inside and locked[cpu] and pending[cpu] == 0:
+            if e[k].event == EV_FREE and inside and pending[cpu] == 0:
                 pending[cpu] = k + 1
             continue
         if pending[cpu] and inside:
             for j in range(pending[cpu] - 1, k):
-                if (e[j].cpu == cpu and e[j].event == EV_FREE and e[j].flags & (FL_SOFTIRQ | FL_HARDIRQ)
-                        and e[j].flags & FL_DEPTH >= LOCKED_DEPTH):
+                if (e[j].cpu == cpu and e[j].pid == e[k].pid and e[j].event == EV_FREE
+                        and e[j].flags & (FL_SOFTIRQ | FL_HARDIRQ) and e[j].flags & FL_DEPTH >= LOCKED_DEPTH):
                     hints[j] = HINT_INTERRUPT
         pending[cpu] = 0
-        locked[cpu] = inside
 
 
 cdef void hint_removals(const event_t *e, uint8_t *hints, int64_t n) noexcept nogil:
@@ -75,7 +73,7 @@ cdef void hint_removals(const event_t *e, uint8_t *hints, int64_t n) noexcept no
 cdef struct later_t:            # what a pass from the end has seen
     uint8_t *next_event         # of every page; 0: none
     uint8_t *type_              # of every pageblock, by what was allocated there, + 1
-    int64_t (*allocs)[4][4]     # of every CPU, by order and type
+    int64_t (*below)[4][4]      # how far below its level now the list of a CPU, order and type will sink
 
 
 cdef int hint_of_free(follow_t *w, const event_t *e, int hinted, int64_t i, const later_t *later) noexcept nogil:
@@ -83,7 +81,7 @@ cdef int hint_of_free(follow_t *w, const event_t *e, int hinted, int64_t i, cons
 
     A page that is next taken from the free lists had reached them, drain or not; one that is next allocated or drained
     was on a per-CPU list.  A per-CPU list is last in, first out.  So a page freed in an interrupt at the depth of a
-    locked list, and never seen again although its CPU allocated its like many times over, is not on it either.
+    locked list, and never seen again although its list gave out what lay below it, is not on it either.
     """
     cdef int next_event = later.next_event[i]
     cdef int type_
@@ -94,9 +92,19 @@ cdef int hint_of_free(follow_t *w, const event_t *e, int hinted, int64_t i, cons
     if (hinted == HINT_NONE and e.flags & (FL_SOFTIRQ | FL_HARDIRQ) and e.flags & FL_DEPTH >= LOCKED_DEPTH
             and e.order < 4 and e.cpu < MAX_CPUS):
         type_ = later.type_[i >> w.frames.block_order]
-        if type_ and later.allocs[e.cpu][e.order][type_ - 1] >= ENOUGH_ALLOCS:
+        if type_ and later.below[e.cpu][e.order][type_ - 1] >= ENOUGH_POPS:
             return HINT_INTERRUPT
     return hinted
+
+
+cdef void note_push(const event_t *e, int type_, const later_t *later) noexcept nogil:
+    """Going backward: a page comes to a list. Of an unknown type: to any of the CPU's lists of the order."""
+    cdef int k
+    if e.order >= 4 or e.cpu >= MAX_CPUS:
+        return
+    for k in range(3):
+        if (type_ == 0 or type_ == k + 1) and later.below[e.cpu][e.order][k] > 0:
+            later.below[e.cpu][e.order][k] -= 1
 
 
 cdef void hint_frees(follow_t *w, const event_t *e, uint8_t *hints, const later_t *later, int64_t n) noexcept nogil:
@@ -115,10 +123,12 @@ cdef void hint_frees(follow_t *w, const event_t *e, uint8_t *hints, const later_
         if e[k].event == EV_FREE:
             if pcp_order(w, e[k].order):
                 hints[k] = <uint8_t> hint_of_free(w, &e[k], hints[k], i, later)
+                if hints[k] != HINT_INTERRUPT:
+                    note_push(&e[k], later.type_[i >> w.frames.block_order], later)
         elif e[k].migratetype < 3:
             later.type_[i >> w.frames.block_order] = e[k].migratetype + 1
             if e[k].event == EV_ALLOC and e[k].order < 4 and e[k].cpu < MAX_CPUS:
-                later.allocs[e[k].cpu][e[k].order][e[k].migratetype] += 1
+                later.below[e[k].cpu][e[k].order][e[k].migratetype] += 1
         memset(later.next_event + i, e[k].event, <int64_t> 1 << e[k].order)
 
 
@@ -128,11 +138,11 @@ cdef bint hint_later(follow_t *w, const event_t *e, uint8_t *hints, int64_t n) n
     cdef bint ready
     later.next_event = <uint8_t *> calloc(w.frames.nr_pages, 1)
     later.type_ = <uint8_t *> calloc((w.frames.nr_pages >> w.frames.block_order) + 1, 1)
-    later.allocs = <int64_t (*)[4][4]> calloc(MAX_CPUS, sizeof(int64_t) * 16)
-    ready = later.next_event != NULL and later.type_ != NULL and later.allocs != NULL
+    later.below = <int64_t (*)[4][4]> calloc(MAX_CPUS, sizeof(int64_t) * 16)
+    ready = later.next_event != NULL and later.type_ != NULL and later.below != NULL
     if ready:
         hint_frees(w, e, hints, &later, n)
     free(later.next_event)
     free(later.type_)
-    free(later.allocs)
+    free(later.below)
     return ready

@@ -63,7 +63,9 @@ cdef enum field_bit:
     GOT_ZONE_START = 256
     GOT_ZONE_END = 512
     GOT_COUNT = 1024
-    GOT_OTHER = 2048
+    GOT_SCANNED = 2048
+    GOT_FREE_PFN = 4096
+    GOT_OTHER = 8192
 
 
 cdef packed struct event_t:

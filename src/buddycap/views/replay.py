@@ -24,9 +24,10 @@ import numpy as np
 from ..errors import MisuseError
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
+from ..lab.ending import EndReport
 from ..lab.progress import Progress
 from ..lab.recording import Recording, bare_recording, has_start, open_recording, trace_of
-from ..lab.replay import EndReport, Reconstruction, reconstruct
+from ..lab.replay import Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
@@ -260,11 +261,7 @@ def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
     if end is None:
         print("  no snapshot of the end to compare with")
     else:
-        print(
-            f"  wrong pages {end.wrong} of {end.changed} that changed; {end.moving} more changed while the end was read"
-        )
-        for row in end.causes:
-            print(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
+        _print_pages(end)
         print(f"  free blocks against buddyinfo: sum of differences {end.error}, {end.error_unfollowed} without replay")
         for name, gap in end.differences.items():
             if any(gap):
@@ -272,6 +269,21 @@ def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
     for name, count in odd.items():
         if count:
             print(f"  {count} {_ODDITIES[name]}")
+
+
+def _print_pages(end: EndReport) -> None:
+    """Print how many pages are wrong, with and without those that moved while they were read."""
+    print(f"  wrong pages {end.wrong} of {end.changed} that changed", end="")
+    if end.moving:
+        print(f"; without {end.moving} that events name while the end was read", end="")
+    print()
+    for row in end.causes:
+        print(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
+    if end.reported:
+        print(f"    {end.reported} of them in free pageblocks shown without any flag: being reported to a hypervisor?")
+    if end.moving:
+        print(f"  with those, each at the moment when it was read: {end.all_wrong} of {end.all_changed} that changed")
+        print(f"    {end.moving_wrong} of the others wrong; {end.moving_wrong_even} if it was read at an even pace")
 
 
 def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: int) -> None:
