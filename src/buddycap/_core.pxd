@@ -716,5 +716,13 @@ cdef uint64_t random_next(uint64_t *s) noexcept nogil
 cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil
 cdef int as_policy(object policy, policy_t *out) except -1
 
-# Ask a policy's hook about the consultation that a request stopped at; an ANSWER_*, or whatever the hook raises.
-cdef int ask_hook(object hook, machine_t *m, request_t *r) except -1
+# A Zone's memory (TypeError if it is none).  zone_ready waits for long calls of other threads and is good as long as
+# the GIL is kept; zone_begin takes the zone for work without the GIL, zone_end must follow.
+cdef zone_t *zone_ready(object zone) except NULL
+cdef zone_t *zone_begin(object zone) except NULL
+cdef void zone_end(object zone) noexcept
+
+# Ask a policy's hook about the consultation that a request stopped at in `zone`, which nobody may hold; an ANSWER_*,
+# or whatever the hook raises.
+cdef int ask_hook(object hook, machine_t *m, request_t *r, object zone) except -1
+cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil

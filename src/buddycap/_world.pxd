@@ -327,5 +327,6 @@ ctypedef struct world_t:
     int32_t keep_turns          # if one is wanted
     void *owner                 # the World, whose hook is to be asked
     int32_t stopped             # the hook has raised
+    int64_t robbed              # 1 + a page of the world's that somebody else has freed or changed; 0: none
     uint64_t exp2_q30[30]       # 2^(1/2), 2^(1/4), ... with 30 fraction bits
     uint32_t log2_q24[257]      # log2(1 + k/256) with 24 fraction bits

@@ -74,11 +74,17 @@ cdef inline int64_t *plain_int64(object array, int64_t *n) noexcept:
 
 
 cdef object as_array(object values, str name):
-    """An array of whatever kind; a ragged sequence is refused."""
+    """An array of whatever kind; a ragged sequence is refused.
+
+    numpy turns lists of integers on both sides of 2^63 into floating point: they are kept as the objects they are.
+    """
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        if array.dtype.kind == "f" and not isinstance(values, np.ndarray):
+            array = np.asarray(values, dtype=object)
     except ValueError:
         raise MisuseError(f"{name}: one dimension is wanted, not a sequence of sequences") from None
+    return array
 
 
 cdef object memory_of(object array):

@@ -156,6 +156,7 @@ cdef class CaptureList:
 
     def blocks(self):
         """The captured blocks as a structured array (pfn, order), head first."""
+        self.zone.ready()
         self.open_slot()
         return list_tagged(self.zone.z, self.zone, slot_list(self.zone.z, self.slot), "order")
 
@@ -163,9 +164,10 @@ cdef class CaptureList:
     def stats(self):
         """Pages by origin since the list was opened: own, merged (were free), foreign (freed by others); and the
         largest order that stood on it."""
+        cdef zone_t *z = self.zone.ready()
         cdef slot_t *s
         self.open_slot()
-        s = zone_slot(self.zone.ready(), self.slot)
+        s = zone_slot(z, self.slot)
         return {"own": s.own, "merged": s.merged, "foreign": s.foreign, "largest": s.largest}
 
     def close(self):

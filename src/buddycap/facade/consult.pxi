@@ -45,10 +45,10 @@ cdef class Consultation:
         return f"<Consultation {self.number} for order {self.order}: {len(self.blocks)} blocks>"
 
 
-cdef Consultation make_consultation(machine_t *m, request_t *r):
+cdef Consultation make_consultation(machine_t *m, request_t *r, Zone zone):
     cdef Consultation result = Consultation.__new__(Consultation)
     cdef scan_t *sc = &r.scan
-    cdef zone_t *z = m.zone[sc.zone]
+    cdef zone_t *z = zone.ready()
     cdef slot_t *slot = zone_slot(z, sc.capture_slot)
     result.order = sc.order
     result.place = m.nr_zones - 1 - sc.zone
@@ -61,22 +61,25 @@ cdef Consultation make_consultation(machine_t *m, request_t *r):
     result.own = slot.own
     result.merged = slot.merged
     result.foreign = slot.foreign
-    result.blocks = list_tagged(z, None, slot_list(z, sc.capture_slot), "order")
+    result.blocks = list_tagged(z, zone, slot_list(z, sc.capture_slot), "order")
     return result
 
 
-cdef int ask_hook(object hook, machine_t *m, request_t *r) except -1:
+cdef int ask_hook(object hook, machine_t *m, request_t *r, object zone) except -1:
     """What the hook says: a word, or the PFN of the block to be taken."""
-    cdef int64_t i
-    answer = hook(make_consultation(m, r))
+    cdef zone_t *z
+    cdef int64_t pfn
+    answer = hook(make_consultation(m, r, zone))
     if answer is None or isinstance(answer, str):
         if answer not in ANSWERS:
             raise PolicyError(f"hook: {answer!r}: allowed are 'consult', 'return', 'keep', None and a PFN")
         return ANSWERS[answer]
     try:
-        i = operator.index(answer) - m.zone[r.scan.zone].base_pfn
-    except (TypeError, OverflowError):
+        pfn = as_int64(answer, "hook: pfn")
+    except (TypeError, MisuseError):
         raise PolicyError(f"hook: {answer!r}: 'consult', 'return', 'keep', None or a PFN is wanted") from None
-    if not 0 <= i < m.zone[r.scan.zone].nr_index or not capture_prefer(m, r, <int32_t> i):
-        raise PolicyError(f"hook: pfn={answer}: not a block of order {r.order} or more on the capture list")
+    z = (<Zone> zone).ready()
+    if not (z.start_pfn <= pfn < z.start_pfn + z.spanned_pages
+            and capture_prefer(m, r, <int32_t> (pfn - z.base_pfn))):
+        raise PolicyError(f"hook: pfn={pfn}: not a block of order {r.order} or more on the capture list")
     return ANSWER_CONSULT

@@ -26,17 +26,15 @@ cdef int64_t walk_list(zone_t *z, int32_t head, int64_t *pfns, uint8_t *tags) no
 
 
 cdef object list_tagged(zone_t *z, Zone zone, int32_t head, str tag):
-    """A list as a structured array (pfn, tag), head first.  zone None: nobody else can be at work in z."""
+    """A list as a structured array (pfn, tag), head first."""
     cdef int64_t n = -1
     cdef Buffer pfns, tags
-    if zone is not None:
-        zone.ready()
+    zone.ready()
     while walk_list(z, head, NULL, NULL) != n:          # to make an array may run finalizers, which may free
         n = walk_list(z, head, NULL, NULL)
         columns = new_array(n, int64_dtype), new_array(n, np.uint8)
         pfns, tags = Buffer(columns[0], True), Buffer(columns[1], True)
-        if zone is not None:
-            zone.ready()
+        zone.ready()
     walk_list(z, head, <int64_t *> pfns.view.buf, <uint8_t *> tags.view.buf)
     result = new_array(n, [("pfn", "<i8"), (tag, "u1")])
     result["pfn"], result[tag] = columns

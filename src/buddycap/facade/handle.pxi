@@ -32,6 +32,7 @@ def c_api_address():
     return <size_t> bc_get_api()
 
 
+@cython.no_gc_clear                     # requests in a cycle with their zone let go of it when they are deallocated
 cdef class ZoneHandle:
     """The block of memory of a `Zone`, whose base this is; it makes none by itself."""
 
@@ -217,6 +218,7 @@ cdef class ZoneHandle:
         return ZoneLock.__new__(ZoneLock, self)
 
 
+@cython.no_gc_clear
 @cython.final
 cdef class ZoneLock:
     """A context manager that keeps other threads of Python out of a zone; `Zone.lock` makes one.
@@ -253,6 +255,22 @@ cdef class ZoneLock:
         if self.held:
             self.zone.holder = 0
             self.zone.end()
+
+
+# --- for other modules ---
+
+cdef zone_t *zone_ready(object zone) except NULL:
+    if not isinstance(zone, Zone):
+        raise TypeError(f"zone: a Zone is wanted, not {type(zone).__name__}")
+    return (<ZoneHandle> zone).ready()
+
+
+cdef zone_t *zone_begin(object zone) except NULL:
+    return (<ZoneHandle> zone).begin()
+
+
+cdef void zone_end(object zone) noexcept:
+    (<ZoneHandle> zone).end()
 
 
 # --- what the properties give ---

@@ -327,7 +327,8 @@ cdef class MachineBase:
 
     cdef int ask(self, object policy, request_t *r) except -1:
         """Ask the hook of a request's policy about the consultation at hand; an ANSWER_*."""
-        return ask_hook((self.policy if policy is None else self.find_policy(policy)).hook, &self.m, r)
+        hook = (self.policy if policy is None else self.find_policy(policy)).hook
+        return ask_hook(hook, &self.m, r, self.zones[self.m.nr_zones - 1 - r.scan.zone])
 
     cdef int run_request(self, request_t *r, object policy) except -1:
         """Run a request to its end: the first step at once, which is often the last one, the others without the GIL."""

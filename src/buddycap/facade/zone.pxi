@@ -21,6 +21,7 @@ def set_html_view(view):
     html_view = view
 
 
+@cython.no_gc_clear
 cdef class Zone(ZoneHandle):
     """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
 

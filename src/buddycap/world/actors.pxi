@@ -48,7 +48,8 @@ cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
     cdef int64_t k
     cdef int32_t absent = 0
     if t.hot[number] >= 0:
-        mark_page_accessed(w.z, t.hot[number])
+        if is_single(w, t.hot[number]):
+            mark_page_accessed(w.z, t.hot[number])
         return 1
     number -= number % w.p.hot_read_pages
     for k in range(number, min(number + w.p.hot_read_pages, t.hot_size)):

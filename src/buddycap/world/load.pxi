@@ -38,12 +38,11 @@ cdef int slot_take(world_t *w, task_t *t) noexcept nogil:
     return <int> (t.pages_done - 1)
 
 
-cdef void slot_expired(world_t *w, task_t *t, int32_t slot) noexcept nogil:
+cdef void slot_expired(world_t *w, task_t *t, int32_t id, int32_t slot) noexcept nogil:
     """The page of a slot is freed, or its swap slot."""
-    cdef int32_t page = t.pages[slot]
-    if page == ABSENT:
+    if t.pages[slot] == ABSENT:
         return                              # the program has been killed
-    own_release(w, t, page)
+    own_release(w, t, id, slot)
     t.pages[slot] = ABSENT
     t.hot[t.hot_done] = slot
     t.hot_done += 1

@@ -2,9 +2,9 @@
 
 from ._core cimport (ALLOC_NO_WATERMARKS, EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
                      GFP_IO, GFP_WAIT, PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB,
-                     PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, buddycap_prefetch, event_t, event_take,
-                     get_page_from_freelist, link_t, lru_cache_add, page_mark, page_release, page_set_flags, slab_add,
-                     start_page_writeback)
+                     PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, PG_MARKED, ST_OK, buddycap_prefetch,
+                     event_t, event_take, free_block, get_page_from_freelist, link_t, lru_cache_add, page_mark,
+                     page_release, page_set_flags, slab_add, start_page_writeback, used_block_status)
 
 
 cdef enum:
@@ -27,16 +27,50 @@ cdef inline uint64_t cookie(uint64_t kind, uint64_t task, uint64_t number) noexc
     return kind << 56 | task << 40 | number
 
 
-cdef void forget(world_t *w, uint64_t owner) noexcept nogil:
-    """Reclaim has taken a page from its owner."""
-    cdef task_t *t = &w.task[(owner >> 40) & 0xFFFF]
+cdef void forget(world_t *w, uint64_t owner, int32_t page) noexcept nogil:
+    """Reclaim has taken a page from its owner, which the cookie names if it is the world's."""
+    cdef uint64_t kind = owner >> 56
+    cdef uint64_t id = (owner >> 40) & 0xFFFF
     cdef int64_t number = owner & <uint64_t> 0xFFFFFFFFFF
-    if owner >> 56 == OWNER_ANON:
-        t.pages[number] = SWAPPED
-    elif owner >> 56 == OWNER_HOT:
-        t.hot[number] = ABSENT
-    elif owner >> 56 == OWNER_FLUSH:
-        t.pages[number] = ABSENT
+    cdef task_t *t
+    if id >= <uint64_t> w.nr_tasks:
+        return
+    t = &w.task[id]
+    if kind == OWNER_HOT:
+        if t.kind == TASK_BUILD and number < t.hot_size and t.hot[number] == page:
+            t.hot[number] = ABSENT
+    elif (kind == OWNER_ANON or kind == OWNER_FLUSH) and number < t.pages_size and t.pages[number] == page:
+        t.pages[number] = SWAPPED if kind == OWNER_ANON else ABSENT
+
+
+# --- what others have done to the world's pages -----------------------------------------------------------------
+#
+# Between two calls, and while a hook is asked, anybody may work on the zone.  What is the world's must stay so: before
+# it frees or marks a page it looks whether the page is still its own, and else notes it, which ends the run.
+
+cdef int note_robbed(world_t *w, int32_t page) noexcept nogil:
+    """Always 0."""
+    if not w.robbed:
+        w.robbed = <int64_t> page + 1
+    return 0
+
+
+cdef inline int is_single(world_t *w, int32_t page) noexcept nogil:
+    """Whether a page that was put on the LRU is still an allocated single page with flags."""
+    return (<uint8_t *> w.z + w.z.off_order)[page] == PG_MARKED or note_robbed(w, page)
+
+
+cdef inline int is_own(world_t *w, int32_t page, uint64_t owner) noexcept nogil:
+    """The same, and its cookie is still there."""
+    return is_single(w, page) and (page_owner(w, page)[0] == owner or note_robbed(w, page))
+
+
+cdef void free_own_block(world_t *w, int32_t page, int order, int cpu) noexcept nogil:
+    """Free a block that is in no table of pages."""
+    if used_block_status(w.z, w.z.base_pfn + page, order) == ST_OK:
+        free_block(w.z, page, order, cpu)
+    else:
+        note_robbed(w, page)
 
 
 cdef void note_dirty(world_t *w, int32_t page) noexcept nogil:
@@ -108,7 +142,7 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
             if t.serial:
                 note_reclaimed(w, t, <int32_t> event.page)
             if event.owner:
-                forget(w, event.owner)
+                forget(w, event.owner, <int32_t> event.page)
         elif event.kind == EV_PAGEOUT:
             write_out(w, t, <int32_t> event.page)
         elif event.kind == EV_WAKE_KSWAPD:
@@ -221,28 +255,32 @@ cdef int touch_own(world_t *w, task_t *t, int64_t number) noexcept nogil:
         t.want = WANT_SWAPIN
         t.want_index = number
         return 0
-    page_mark(w.z, page, PF_MMAP | PF_YOUNG)
+    if is_single(w, page):
+        page_mark(w.z, page, PF_MMAP | PF_YOUNG)
     return 1
 
 
-cdef inline void own_release(world_t *w, task_t *t, int32_t page) noexcept nogil:
-    """Give back an anonymous page with its swap slot, or the slot of one that is in swap."""
-    if page == SWAPPED or page_flags(w, page) & PF_SWAPCACHE:
+cdef inline void own_release(world_t *w, task_t *t, int32_t id, int64_t number) noexcept nogil:
+    """Give back anonymous page `number` with its swap slot, or the slot of one that is in swap."""
+    cdef int32_t page = t.pages[number]
+    if page == SWAPPED:
         w.m.swap_free += 1
-    if page != SWAPPED:
+    elif is_own(w, page, cookie(OWNER_ANON, id, number)):
+        w.m.swap_free += (page_flags(w, page) & PF_SWAPCACHE) != 0
         page_release(w.z, page, t.cpu)
 
 
 cdef void drop_own(world_t *w, task_t *t) noexcept nogil:
     """The process ends: its anonymous pages, swap slots and kernel blocks are freed."""
+    cdef int32_t id = <int32_t> (t - w.task)
     cdef int64_t k
     for k in range(t.pages_done):
         if k + AHEAD < t.pages_done and t.pages[k + AHEAD] >= 0:
             buddycap_prefetch(page_link(w, t.pages[k + AHEAD]))
         if t.pages[k] != ABSENT:
-            own_release(w, t, t.pages[k])
+            own_release(w, t, id, k)
             t.pages[k] = ABSENT
     t.pages_done = 0
     for k in range(t.kernel_done):
-        free_block(w.z, t.kernel[2 * k], t.kernel[2 * k + 1], t.cpu)
+        free_own_block(w, t.kernel[2 * k], t.kernel[2 * k + 1], t.cpu)
     t.kernel_done = 0

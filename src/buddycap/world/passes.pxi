@@ -35,7 +35,7 @@ cdef void release_pass(world_t *w) noexcept nogil:
     cdef int64_t k
     for k in range(w.pass_first, w.nr_results):
         if w.result[k].page >= 0:
-            free_block(w.z, w.result[k].page, <int> w.p.request_order, 0)
+            free_own_block(w, w.result[k].page, <int> w.p.request_order, 0)
 
 
 cdef void end_pass(world_t *w) noexcept nogil:
@@ -77,9 +77,10 @@ cdef int64_t requester_next(world_t *w, task_t *t) noexcept nogil:
 
 cdef void drop_hot(world_t *w, task_t *t) noexcept nogil:
     """The files of the hot set are deleted."""
+    cdef int32_t id = <int32_t> (t - w.task)
     cdef int64_t k
     for k in range(t.hot_size):
-        if t.hot[k] >= 0:
+        if t.hot[k] >= 0 and is_own(w, t.hot[k], cookie(OWNER_HOT, id, k)):
             page_release(w.z, t.hot[k], t.cpu)
         t.hot[k] = ABSENT
 
@@ -94,12 +95,13 @@ cdef int64_t killed(world_t *w, task_t *t) noexcept nogil:
 
 cdef int64_t flusher_next(world_t *w, task_t *t) noexcept nogil:
     """Read a file as large as memory, delete it, and let the pass at rest begin."""
+    cdef int32_t id = <int32_t> (t - w.task)
     cdef int64_t k
     if t.pages_done < t.pages_goal:
         wish(t, WANT_FLUSH, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return 0
     for k in range(t.pages_done):
-        if t.pages[k] >= 0:
+        if t.pages[k] >= 0 and is_own(w, t.pages[k], cookie(OWNER_FLUSH, id, k)):
             page_release(w.z, t.pages[k], t.cpu)
     t.pages_done = 0
     begin_pass(w, w.now)

@@ -3,7 +3,7 @@
 from libc.stdlib cimport realloc
 from libc.string cimport memmove
 
-from ._core cimport end_page_writeback, free_block
+from ._core cimport end_page_writeback
 
 
 # --- tables that grow -------------------------------------------------------------------------------------------
@@ -135,11 +135,12 @@ cdef void catch_up(world_t *w) noexcept nogil:
     """Let happen what was due by now: writes that have ended, blocks that are freed."""
     cdef due_t due
     while w.write_first < w.write_last and w.write[w.write_first].time <= w.now:
-        end_page_writeback(&w.m, w.z, w.write[w.write_first].page, 0)
+        if is_single(w, w.write[w.write_first].page):
+            end_page_writeback(&w.m, w.z, w.write[w.write_first].page, 0)
         w.write_first += 1
     while w.nr_timers and w.timer[0].time <= w.now:
         due = heap_take(w.timer, &w.nr_timers)
         if due.what < 0:
-            slot_expired(w, &w.task[due.order], -1 - due.what)
+            slot_expired(w, &w.task[due.order], due.order, -1 - due.what)
         else:
-            free_block(w.z, due.what, due.order, due.what % <int32_t> w.p.cpus)
+            free_own_block(w, due.what, due.order, due.what % <int32_t> w.p.cpus)

@@ -165,11 +165,11 @@ cdef void run_kswapd(world_t *w, task_t *t, int32_t id) noexcept nogil:
 
 
 cdef int world_run(world_t *w, int64_t events) noexcept nogil:
-    """Perform so many events; 0 when all requests have been answered or the world has failed."""
+    """Perform so many events; 0 when all requests have been answered, or the world has failed or been robbed."""
     cdef due_t next
     cdef task_t *t
     while events > 0:
-        if w.over or w.failed or w.nr_wakes == 0:
+        if w.over or w.failed or w.robbed or w.nr_wakes == 0:
             return 0
         next = heap_take(w.wake, &w.nr_wakes)
         w.now = next.time
