@@ -60,6 +60,7 @@ _POSITIVE = (
 # Largest values, by name or else by the unit that ends it, so that no sum and no product of them leaves 63 bits.
 _LARGEST = {
     "ns": 1 << 50, "pages": 1 << 40, "permille": 1000, "ps": 10**12, "q16": 1 << 16, "touches": 10**6,
+    "request_start_ns": 1 << 61,    # never
     "request_period_ns": 1 << 57, "load_duration_ns": 1 << 57, "duration_median_ns": 1 << 40,
     **dict.fromkeys(("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns"), 10**9),
     **dict.fromkeys(("disk_page_ns", "disk_read_ns", "disk_swapin_ns", "disk_write_ns", "yield_ns"), 1 << 40),
