@@ -246,7 +246,7 @@ def speed(figures: Figures) -> str:
     faster = middle[0] / middle[1]
     said = f"Two workers are {faster:.2f} times as fast as one ({min(ratios):.2f}-{max(ratios):.2f})."
     if faster < WANTED_SPEED:
-        said += f" Wanted were {WANTED_SPEED}: runs share nothing, so what is missing is start-up and the other work there."
+        said += f" Wanted were {WANTED_SPEED}; runs share nothing, so what is missing is start-up and other work there."
     cpu_s = figures["cpu_s"]["compare"]
     minutes = cpu_s / 60 / faster
     said += f"\n\nThe comparison above took {cpu_s:.0f} s of CPU, so {minutes:.1f} minutes with two workers like these."
