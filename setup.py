@@ -51,16 +51,15 @@ def extensions():
         level = "-O2" if name == "_core" else "-O3"
         flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else [level, "-g0", *SECTIONS]
         said = (sysconfig.get_config_var("CFLAGS") or "", os.environ.get("CFLAGS", ""), *flags)
-        if (SOURCE / f"{name}.pyx").exists():
-            yield Extension(
-                f"buddycap.{name}",
-                [f"src/buddycap/{name}.pyx"],
-                depends=["setup.py", *parts],
-                define_macros=[("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"')],
-                include_dirs=[str(HEADER.parent)],
-                extra_compile_args=flags,
-                extra_link_args=SANITIZERS,
-            )
+        yield Extension(
+            f"buddycap.{name}",
+            [f"src/buddycap/{name}.pyx"],
+            depends=["setup.py", *parts],
+            define_macros=[("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"')],
+            include_dirs=[str(HEADER.parent)],
+            extra_compile_args=flags,
+            extra_link_args=SANITIZERS,
+        )
 
 
 class BuildWithLibrary(build_ext):
@@ -83,7 +82,7 @@ class BuildWithLibrary(build_ext):
         script = f"-Wl,-soname,libbuddycap.so,-z,noseparate-code,--version-script,{SOURCE / 'buddycap.map'}"
         shared.parent.mkdir(parents=True, exist_ok=True)
         driver = takewhile(lambda word: not word.startswith("-"), self.compiler.linker_so)
-        options = ["-shared", "-Wl,--gc-sections,-z,defs,-s", script, *SANITIZERS]
+        options = ["-shared", "-Wl,--gc-sections,-z,defs,-s", script]
         self.spawn([*driver, *options, core, "-o", str(shared)])
         self.spawn(["ld", "-r", "--gc-sections", *(f"--undefined={name}" for name in names), core, "-o", pruned])
         self.spawn(["objcopy", "--strip-unneeded", "--wildcard", "--keep-global-symbol=bc_*", pruned])

@@ -36,10 +36,10 @@ def recording():
 def text(tmp_path_factory):
     """The trace as plain text."""
     path = tmp_path_factory.mktemp("trace") / "trace.txt"
-    folder = Path(os.environ.get("RECORDING", SAMPLE))
-    data = gzip.decompress((folder / "trace.txt.gz").read_bytes())
-    path.write_bytes(data * (1 if "RECORDING" in os.environ else TIMES))
-    return path, data.count(b"\n") * (1 if "RECORDING" in os.environ else TIMES)
+    folder, times = (os.environ["RECORDING"], 1) if "RECORDING" in os.environ else (SAMPLE, TIMES)
+    data = gzip.decompress(Path(folder, "trace.txt.gz").read_bytes()) * times
+    path.write_bytes(data)
+    return path, data.count(b"\n")
 
 
 def test_read_text(measure, text):

@@ -14,7 +14,7 @@ from buddycap import POLICIES, Machine
 from buddycap.formats.kpageflags import KPF
 from buddycap.formats.snapshot import read_snapshot
 from buddycap.lab.config import preset_config
-from buddycap.views.pagemap import maps_of
+from buddycap.views.pagemap import PageMap, maps_of
 from buddycap.views.picture import map_png
 from buddycap.views.report import html_report
 from buddycap.views.runs import watch_run
@@ -67,10 +67,5 @@ def test_report_of_fifty_moments(benchmark):
 def test_a_moment_of_the_report(measure):
     """What watching adds to a run, per moment of 4 GiB."""
     run = watch_run(preset_config("x86_64", 1 << 20), POLICIES["v3"], 1, steps=2)
-    last = run.recorder.moments[-1].time_ns
-    measure(lambda: lambda: run.recorder.add(_named(run.zone), last), 1 << 20)
-
-
-def _named(zone):
-    """A machine of the zone, under the name that it had in the run."""
-    return Machine([zone])
+    name, last = run.recorder.zones[0].name, run.recorder.moments[-1].time_ns
+    measure(lambda: lambda: run.recorder.add_maps((PageMap.of_zone(run.zone, name),), last), 1 << 20)
