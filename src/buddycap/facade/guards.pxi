@@ -172,15 +172,32 @@ cdef str flags_message(int status, str where, int64_t flags, int64_t allowed):
     }[status]
 
 
+cdef str inside_message(zone_t *z, int32_t i):
+    """What is wrong with naming page i, which is inside a block."""
+    cdef int32_t head = block_head(z, i)
+    cdef int state = order_array(z)[head] & PG_STATE
+    cdef str block = f"block {z.base_pfn + head} of order {order_array(z)[head] & 0x0F}"
+    if state == PG_FREE:
+        return f"already free: inside the free {block}"
+    if state == PG_CAPTURED or state == PG_PRIVATE:
+        return f"captured: inside the captured {block}"
+    return f"inside the allocated {block}: only its first page names it"
+
+
 cdef int refuse(zone_t *z, int status, str where, int64_t pfn, int64_t order) except -1:
     """Raise the exception for a status; `where` stands in front, such as "pfns[3]"."""
+    cdef str said
     cdef int64_t last = z.start_pfn + z.spanned_pages - 1
     if status == ST_ORDER_RANGE:
         raise MisuseError(f"{where}: order={order}: allowed range is 0..{z.max_page_order}")
     if status == ST_WRONG_ORDER:
         raise MisuseError(f"{where}={pfn}: order={order}, but the block was allocated with order "
                           f"{order_array(z)[pfn - z.base_pfn] & 0x0F}")
-    raise MisuseError(f"{where}={pfn}: {status_message(status)} (order={order}, the zone is {z.start_pfn}..{last})")
+    if status == ST_PAGE_INSIDE:
+        said = inside_message(z, <int32_t> (pfn - z.base_pfn))
+    else:
+        said = status_message(status)
+    raise MisuseError(f"{where}={pfn}: {said} (order={order}, the zone is {z.start_pfn}..{last})")
 
 
 cdef int corrupted(const violation_t *v) except -1:
