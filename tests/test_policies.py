@@ -10,15 +10,24 @@ import random
 import numpy as np
 import pytest
 
-from buddycap import GFP, POLICIES, CapturePolicy, Machine, MigrateType, MisuseError, PageFlags, PolicyError, Zone
-from buddycap._world import World
-from buddycap.lab.config import StudyConfig
+from buddycap import (
+    GFP,
+    POLICIES,
+    CapturePolicy,
+    Machine,
+    MigrateType,
+    MisuseError,
+    PageFlags,
+    PolicyError,
+    RequestPath,
+    Zone,
+)
 from buddycap.lab.run import run_once, study_zone
 from reclaimlab import full_machine, scan_now, steps
+from worldlab import SMALL, assert_given_out_once, finish, world_of
 from zone_struct import Memory
 
-SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
-CROWD = StudyConfig(memory_pages=1 << 16, warmup_s=4, requesters=4)
+CROWD = SMALL.replace(requesters=4)
 NEVER = 15
 
 # The registered rows, options that no row has, and rules put together.
@@ -35,16 +44,6 @@ ROWS = dict(POLICIES) | {
     )
 }
 every_policy = pytest.mark.parametrize("name", list(ROWS))
-
-
-def world_of(policy, seed=1, config=SMALL):
-    zone = study_zone(config, seed)
-    return zone, World(zone, policy, config.parameters(warm=False), seed)
-
-
-def finish(world):
-    while not world.run():
-        pass
 
 
 def outcome(policy, seed=2, config=SMALL):
@@ -81,8 +80,11 @@ class TestInTheWorld:
         got = table["page"][table["page"] >= 0]
         del world
         assert_nothing_is_left(zone)
-        assert len(set(got.tolist())) == len(got)
-        assert (zone.page_order[got] == 0x20 | SMALL.order).all()
+        assert_given_out_once(zone, got, SMALL.order)
+        assert ((table["path"] == RequestPath.FAILED) == (table["page"] < 0)).all()
+        if name == "none":
+            assert not table["own"].any()
+            assert not (table["path"] == RequestPath.CAPTURED).any()
         assert int(zone.nr_free.dot(1 << np.arange(len(zone.nr_free)))) == zone.nr_free_pages
 
     @every_policy
@@ -109,7 +111,7 @@ class TestInTheWorld:
         for seed in (1, 2, 3, 4):
             zone = study_zone(SMALL, seed)
             zone.set_min_free_kbytes(48 << 10)
-            world = World(zone, ROWS[name], SMALL.parameters(warm=False), seed)
+            _, world = world_of(ROWS[name], seed, zone=zone)
             finish(world)
             table = world.results()
             assert table["holds"].sum() == table["rescued"].sum() + table["givebacks"].sum()

@@ -10,15 +10,15 @@ from buddycap import POLICIES, Machine, MisuseError
 from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
-from buddycap.lab.config import StudyConfig, preset_config
+from buddycap.lab.config import preset_config
 from buddycap.lab.plan import Case, Plan
 from buddycap.lab.run import frames_from_recording, run_once, study_zone
 from buddycap.lab.study import run_plan
 from buddycap.lab.summary import summarize
+from worldlab import SMALL, finish, world_of
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 LOAD = Path(__file__).parent / "data" / "load" / "compile-50000.npz"
-SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
 
 
 @pytest.fixture(scope="module")
@@ -42,44 +42,14 @@ def test_seeds_differ():
 def test_a_run_in_pieces_is_the_same_run():
     worlds = []
     for events in (1, 20000):
-        zone = study_zone(SMALL, 5)
-        world = World(zone, POLICIES["v3"], SMALL.parameters(warm=False), 5)
-        while not world.run(events):
-            pass
+        zone, world = world_of(POLICIES["v3"], 5)
+        finish(world, events)
         worlds.append((zone.digest(), world.totals()))
     assert worlds[0] == worlds[1]
 
 
-def test_a_policy_that_never_captures_equals_none():
-    never = POLICIES["v3"].replace(name="never", capture_min_order=15)
-    runs = [run_once(SMALL, policy, seed=2) for policy in (POLICIES["none"], never)]
-    assert runs[0].digest == runs[1].digest
-    assert np.array_equal(runs[0].requests, runs[1].requests)
-
-
-@pytest.mark.parametrize("policy", sorted(POLICIES))
-def test_the_books_balance_at_the_end(policy):
-    """Every invariant holds, every captured page has been given back, every success is an allocated block."""
-    zone = study_zone(SMALL, 1)
-    world = World(zone, POLICIES[policy], SMALL.parameters(warm=False), 1)
-    while not world.run():
-        pass
-    table = world.results()
-    got = table["page"][table["page"] >= 0]
-    del world
-    zone.check()
-    assert not zone.capture_lists()
-    assert len(set(got.tolist())) == len(got)
-    assert (zone.page_order[got] == 0x20 | SMALL.order).all()
-    assert ((table["path"] == 7) == (table["page"] < 0)).all()
-    if policy == "none":
-        assert not table["own"].any()
-        assert not (table["path"] == 4).any()
-
-
 def test_an_unfinished_world_lets_go_of_what_it_holds():
-    zone = study_zone(SMALL, 1)
-    world = World(zone, POLICIES["v3"], SMALL.parameters(warm=False), 1)
+    zone, world = world_of(POLICIES["v3"])
     for _ in range(40):
         world.run(997)
     del world

@@ -3,32 +3,31 @@
 import numpy as np
 import pytest
 
-from buddycap import POLICIES, MigrateType
-from buddycap._world import CAUSES, World
+from buddycap import POLICIES, MigrateType, PageFlags, RequestPath
+from buddycap._world import CAUSES
 from buddycap.lab.ablations import ABLATIONS
 from buddycap.lab.config import StudyConfig, preset_config
 from buddycap.lab.run import run_once, study_zone
+from worldlab import SMALL as MACHINE
+from worldlab import USED, assert_given_out_once, finish, world_of
 
-SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4, builds=2)
+SMALL = MACHINE.replace(builds=2)
 NONE, V3 = POLICIES["none"], POLICIES["v3"]
 
-PF_LRU, PF_SLAB, PF_WRITEBACK, PF_ISOLATED = 1 << 5, 1 << 7, 1 << 8, 1 << 28
-PG_USED, PG_MARKED, PG_HOLE = 0x20, 0x40, 0xFE
+USER = PageFlags.LRU | PageFlags.ISOLATED | PageFlags.WRITEBACK
+MARKED, HOLE = 0x40, 0xFE
 
 
-def finish(config, policy=NONE, seed=1, zone=None, **changes):
-    """Run a world to its end; the zone and the world."""
-    zone = zone or study_zone(config, seed)
-    world = World(zone, policy, {**config.parameters(warm=False), **changes}, seed)
-    while not world.run():
-        pass
+def finished(config, policy=NONE, seed=1, zone=None, **changes):
+    """A zone, and a world on it that has run to its end."""
+    zone, world = world_of(policy, seed, config, zone, **changes)
+    finish(world)
     return zone, world
 
 
 def state_at_first_request(config, policy):
     """Digest of the zone when the warm-up is over and nothing has been asked for yet."""
-    zone = study_zone(config, 7)
-    world = World(zone, policy, config.parameters(warm=False), 7)
+    zone, world = world_of(policy, 7, config)
     while world.now_ns < config.warmup_s * 10**9 - 10**6:
         world.run(1)
     assert world.answered == 0
@@ -99,22 +98,22 @@ def test_figures_of_requests_fit_together(policy):
     table = run_once(SMALL.replace(builds=4, requesters=2), POLICIES[policy], seed=3).requests
     ok = table["page"] >= 0
     assert ((table["cause"] == 0) == ok).all()
-    assert ((table["path"] == 7) == ~ok).all()
+    assert ((table["path"] == RequestPath.FAILED) == ~ok).all()
     assert (table["sync_wait_ns"] <= table["wait_ns"]).all()
     assert (table["wait_ns"] <= table["latency_ns"]).all()
     assert (table["sync_waits"] >= table["sync_passes"]).all()
     assert (table["freed"] <= table["scanned"] + 4096).all()
-    assert not table["latency_ns"][table["path"] == 1].any()
+    assert not table["latency_ns"][table["path"] == RequestPath.FAST].any()
 
 
 def test_the_ceiling_is_what_the_memory_says():
     """Blocks without a kernel page, counted from the zone's own arrays by another program."""
-    zone, world = finish(SMALL, V3, seed=4)
+    zone, world = finished(SMALL, V3, seed=4)
     table = world.results()
     del world
     state = zone.page_order & 0xF0
-    user = (zone.page_flags & (PF_LRU | PF_ISOLATED | PF_WRITEBACK) != 0) & (zone.page_flags & PF_SLAB == 0)
-    kernel = ((state == PG_USED) | (state == PG_MARKED)) & ~user | (zone.page_order == PG_HOLE)
+    user = (zone.page_flags & USER != 0) & (zone.page_flags & PageFlags.SLAB == 0)
+    kernel = ((state == USED) | (state == MARKED)) & ~user | (zone.page_order == HOLE)
     got = table["page"][table["page"] >= 0]
     kernel[got] = False
     clean = int((~kernel.reshape(-1, 512).any(axis=1)).sum())
@@ -150,7 +149,7 @@ def test_kernel_pages_everywhere():
     zone = study_zone(config, 1)
     order0 = zone.alloc_many(zone.nr_free_pages - 300)
     zone.free_many(order0[np.arange(len(order0)) % 64 != 0])
-    _, world = finish(config, zone=zone, **quiet())
+    _, world = finished(config, zone=zone, **quiet())
     assert not (world.results()["page"] >= 0).any()
     found = causes(world)
     assert found["kernel page"] > 0
@@ -160,7 +159,7 @@ def test_kernel_pages_everywhere():
 def test_nothing_to_reclaim():
     zone = study_zone(SMALL, 1)
     zone.alloc_many(zone.nr_free_pages - 300, migratetype=MigrateType.UNMOVABLE)
-    _, world = finish(SMALL, zone=zone, **quiet(warmup_pages=0))
+    _, world = finished(SMALL, zone=zone, **quiet(warmup_pages=0))
     assert causes(world)["nothing isolated"] == 128 - int((world.results()["page"] >= 0).sum())
     assert world.totals()["no_progress"] > 0
 
@@ -169,7 +168,7 @@ def test_pages_that_are_kept():
     """Anonymous memory without swap stays where it is."""
     config = SMALL.replace(swap_permille=0, resident_permille=900, unmovable_permille=0, warmup_slab_permille=0)
     parameters = quiet(warmup_pages=0, resident_pages=58000, requests=14)
-    _, world = finish(config, **parameters)
+    _, world = finished(config, **parameters)
     failures = 14 - int((world.results()["page"] >= 0).sum())
     assert failures > 0
     assert causes(world).get("page kept", 0) >= failures - 1
@@ -178,17 +177,17 @@ def test_pages_that_are_kept():
 def test_robbed():
     """With many builds at work and no capture, blocks are lost to others; on a quiet machine none are."""
     busy = SMALL.replace(builds=6, unmovable_permille=0, warmup_slab_permille=0, period_percent=25)
-    _, world = finish(busy, seed=3)
+    _, world = finished(busy, seed=3)
     assert causes(world).get("stolen", 0) > 0
     assert world.results()["steals"].sum() > 0
-    _, world = finish(busy, seed=3, **quiet())
+    _, world = finished(busy, seed=3, **quiet())
     assert "stolen" not in causes(world)
     assert world.results()["steals"].sum() == 0
 
 
 def test_forbidden_by_the_watermark():
     config = SMALL.replace(min_free_kbytes=200_000, unmovable_permille=0, warmup_slab_permille=0)
-    _, world = finish(config, **quiet())
+    _, world = finished(config, **quiet())
     assert set(causes(world)) == {"watermark"}
 
 
@@ -212,7 +211,7 @@ def test_an_ablation_takes_its_cause_away(name):
 
 
 def test_without_per_cpu_lists_none_is_used():
-    zone, world = finish(SMALL.replace(pcp_batch=1, pcp_high=1))
+    zone, world = finished(SMALL.replace(pcp_batch=1, pcp_high=1))
     del world
     assert not (zone.page_order & 0xF0 == 0x30).any()
 
@@ -226,21 +225,21 @@ def test_repeat_goes_on():
 def test_writing_pages_out_takes_pages():
     """The journal pages of the discussion: some land in memory that a request has just freed."""
     config = SMALL.replace(memalloc_permille=500, builds=4)
-    zone, world = finish(config)
+    zone, world = finished(config)
     totals = world.totals()
     table = world.results()
     del world
     zone.check()
     assert 0.3 * totals["nr_vmscan_write"] < totals["memallocs"] < 0.7 * totals["nr_vmscan_write"]
     assert table["steals"].sum() > 0
-    assert finish(config.replace(memalloc_permille=0))[1].totals()["memallocs"] == 0
+    assert finished(config.replace(memalloc_permille=0))[1].totals()["memallocs"] == 0
 
 
 def test_writers_are_stopped_at_the_limit():
     config = SMALL.replace(dirty_pages=2000, dirty_age_ms=10**9)
     limited = config.replace(dirty_background_permille=20, dirty_limit_permille=40)
-    _, free = finish(config.replace(dirty_background_permille=1000, dirty_limit_permille=1000))
-    _, world = finish(limited)
+    _, free = finished(config.replace(dirty_background_permille=1000, dirty_limit_permille=1000))
+    _, world = finished(limited)
     pages = limited.memory_pages * limited.dirty_limit_permille // 1000
     assert world.totals()["dirty_pages"] <= pages + 100 < free.totals()["dirty_pages"]
 
@@ -250,19 +249,18 @@ def test_writers_are_stopped_at_the_limit():
 
 @pytest.mark.parametrize("policy", ["none", "v3", "queue", "isolate"])
 def test_every_page_is_somewhere_after_three_passes(policy):
-    zone, world = finish(SMALL.replace(passes=3, requesters=2), POLICIES[policy])
+    zone, world = finished(SMALL.replace(passes=3, requesters=2), POLICIES[policy])
     got = world.results()
     got = got["page"][(got["page"] >= 0) & (got["pass_number"] == 3)]
     del world
     zone.check()
     assert not zone.capture_lists()
-    assert len(set(got.tolist())) == len(got)
-    assert (zone.page_order[got] == PG_USED | SMALL.order).all()
+    assert_given_out_once(zone, got, SMALL.order)
 
 
 def test_what_is_killed_gives_everything_back():
     """After the load has been killed only the resident program has anonymous memory."""
-    zone, world = finish(SMALL.replace(passes=3, resident_permille=0))
+    zone, world = finished(SMALL.replace(passes=3, resident_permille=0))
     del world
     stat = zone.vmstat()
     assert stat["nr_active_anon"] + stat["nr_inactive_anon"] == 0
@@ -286,8 +284,7 @@ def test_what_is_killed_gives_everything_back():
 def test_the_ends_of_the_ranges(changes):
     """Nobody would simulate that, but nothing overflows, hangs or gets lost."""
     config = StudyConfig(memory_pages=1 << 15, warmup_s=1).replace(**changes)
-    zone = study_zone(config, 1)
-    world = World(zone, V3, config.parameters(warm=False), 1)
+    zone, world = world_of(V3, config=config)
     before = 0
     for _ in range(5):
         world.run(5000)

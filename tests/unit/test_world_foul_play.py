@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
+import worldlab
 from buddycap import GFP, POLICIES, Machine, MisuseError, PageFlags, Zone
 from buddycap._world import LOAD_DTYPE, PARAMETERS, World
 from buddycap.lab.config import StudyConfig
@@ -19,10 +20,8 @@ V3 = POLICIES["v3"]
 
 
 def world_of(policy=V3, seed=1, **changes):
-    """A world that has begun to answer, and its zone."""
-    zone = study_zone(SMALL, seed)
-    world = World(zone, policy, {**SMALL.parameters(warm=False), **changes}, seed)
-    return zone, world
+    """A small zone and its world, at the beginning."""
+    return worldlab.world_of(policy, seed, SMALL, **changes)
 
 
 def until_answered(world, n=1):

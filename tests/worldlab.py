@@ -1,0 +1,26 @@
+"""Worlds at work on a small machine, for the tests of the experiment."""
+
+from buddycap._world import World
+from buddycap.lab.config import StudyConfig
+from buddycap.lab.run import study_zone
+
+SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
+USED = 0x20  # the state of an allocated block, beside its order
+
+
+def world_of(policy, seed=1, config=SMALL, zone=None, **changes):
+    """Return a zone and a world on it, some of whose parameters are changed."""
+    zone = zone or study_zone(config, seed)
+    return zone, World(zone, policy, {**config.parameters(warm=False), **changes}, seed)
+
+
+def finish(world, events=None):
+    """Run a world to its end, so many events at a time."""
+    while not (world.run() if events is None else world.run(events)):
+        pass
+
+
+def assert_given_out_once(zone, pages, order):
+    """Every success is a block of the order that is allocated, and nobody else's."""
+    assert len(set(pages.tolist())) == len(pages)
+    assert (zone.page_order[pages] == USED | order).all()
