@@ -121,6 +121,21 @@ def test_every_executor_gives_the_same_records(name, expected):
     assert run_plan(PLAN, executor=name, jobs=2) == expected
 
 
+def test_a_cluster_that_is_given_up_does_not_wait_for_its_runs():
+    """As after Ctrl-C, which the workers get too, so that some of what is under way may never come back."""
+    pytest.importorskip("distributed")
+    begin = time.monotonic()
+
+    def give_up():
+        with find_executor("dask", 1)() as executor:
+            executor.submit(time.sleep, 90)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        give_up()
+    assert time.monotonic() - begin < 60
+
+
 def test_an_executor_of_ones_own_is_left_open(expected):
     with ThreadPoolExecutor(2) as executor:
         assert run_plan(PLAN, executor=executor) == expected

@@ -25,7 +25,7 @@ from .export import dumps, export
 from .plan import Case, Plan, with_periods
 from .progress import Progress
 from .store import Record
-from .study import add_worker_arguments, keeping, numbers, open_store, runner, tell_failed
+from .study import add_worker_arguments, factors_of, keeping, open_store, runner, tell_failed, told_seeds
 from .summary import grouped, laid_out, resampled, shown, summarize
 from .verdict import finding, verdict
 
@@ -215,7 +215,7 @@ def command(args: argparse.Namespace) -> int:
     if args.seeds < 1:
         raise MisuseError(f"--seeds={args.seeds}: at least 1 is wanted")
     seeds = range(args.seed, args.seed + args.seeds)
-    periods = numbers("--periods", args.periods)
+    periods = factors_of(args.periods)
     plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
     with open_store(args.out, args.resume) as store:
@@ -229,7 +229,7 @@ def command(args: argparse.Namespace) -> int:
         print(dumps(result))
         return status
     rates = ", ".join(f"x{factor:g}" for factor in periods)
-    counted = f"{args.seeds} seeds ({plan.seeds[0]}..{plan.seeds[-1]})"
+    counted = told_seeds(plan.seeds)
     print(
         f"Success, mean of request periods {rates}; {args.memory}; {counted}, 95 % intervals. Simulated, not measured."
     )

@@ -280,7 +280,8 @@ class StudyConfig:
                 _check(field.name, getattr(self, field.name), field.type)
         least = 64 << PRESETS[self.preset].pageblock_order
         if self.memory_pages < least:
-            raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {least}")
+            text = f"{least} ({least * PAGE_SIZE >> 20} MiB)"
+            raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {text}")
 
     @property
     def order(self) -> int:

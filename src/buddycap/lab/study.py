@@ -291,7 +291,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         raise MisuseError("--load-time: of which load? --load names it")
     if args.load_time is not None:
         cases = [Case(case.label, case.config.replace(load_time_percent=args.load_time)) for case in cases]
-    cases = with_periods(cases, numbers("--periods", args.periods))
+    cases = with_periods(cases, factors_of(args.periods))
     cases = sweep(cases, args.sweep)
     if args.ablations:
         cases = ablations(cases)
@@ -307,6 +307,8 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 def _base_cases(args: argparse.Namespace) -> list[Case]:
     """Return a case for each preset, or the one of a file."""
+    if args.zone is not None and args.source is None:
+        raise MisuseError("--zone: of which recording? --from names it")
     if args.config is not None:
         if args.preset or args.memory or args.source:
             raise MisuseError("--config says what the machine is: --preset, --memory and --from do not go with it")
@@ -324,27 +326,38 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
     return [Case(name if len(presets) > 1 else "", preset_config(name, pages)) for name in presets]
 
 
-def numbers(option: str, words: str) -> list[float]:
-    """Return the positive numbers of a command line."""
+def factors_of(words: str) -> list[float]:
+    """Return the factors of `--periods`: whole percents, so that what the table says is what was run."""
     try:
         found = [float(word) for word in words.split(",")]
     except ValueError:
-        raise MisuseError(f"{option} {words}: numbers by commas are wanted") from None
-    if not all(0 < value < 1e6 for value in found):
-        raise MisuseError(f"{option} {words}: allowed range is above 0, below 10^6")
+        raise MisuseError(f"--periods {words}: numbers by commas are wanted") from None
+    if not all(0.01 <= factor <= 1000 and abs(100 * factor - round(100 * factor)) < 1e-6 for factor in found):
+        raise MisuseError(f"--periods {words}: allowed range is 0.01..1000, in steps of 0.01")
     return found
 
 
 def _heading(plan: Plan) -> str:
     """Return the line above the table."""
     config = plan.cases[0].config
-    seeds = f"{len(plan.seeds)} seeds ({plan.seeds[0]}..{plan.seeds[-1]}), 95 % intervals"
+    seeds = f"{told_seeds(plan.seeds)}, 95 % intervals"
     if len(plan.cases) > 1:
         return f"{len(plan.cases)} cases, {seeds}"
     memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
     memory += f", load of {plan.load}" if plan.load else ""
     requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
     return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"
+
+
+def told_seeds(seeds: Sequence[int]) -> str:
+    """Return how many seeds there are, and which.
+
+    Examples
+    --------
+    >>> told_seeds((1, 2, 3)), told_seeds((7,))
+    ('3 seeds (1..3)', '1 seed (7)')
+    """
+    return f"{len(seeds)} seeds ({seeds[0]}..{seeds[-1]})" if len(seeds) > 1 else f"1 seed ({seeds[0]})"
 
 
 def show(plan: Plan, records: Sequence[Record], form: str) -> None:

@@ -227,15 +227,26 @@ def dask(jobs: int, address: str = "") -> Iterator[Executor]:
     """Open a Dask cluster: the one at an address, or one of `jobs` processes on this machine."""
     distributed = _optional("distributed", "dask[distributed]")
     if address:
-        with distributed.Client(address) as client, client.get_executor() as executor:
+        with distributed.Client(address) as client, _given_up(client.get_executor()) as executor:
             yield executor
         return
     with (
         distributed.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
-        client.get_executor() as executor,
+        _given_up(client.get_executor()) as executor,
     ):
         yield executor
+
+
+@contextmanager
+def _given_up(executor: Executor) -> Iterator[Executor]:
+    """Close an executor of Dask.  After Ctrl-C what is under way is given up: workers that had it too may be gone."""
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False)
+        raise
+    executor.shutdown()
 
 
 @contextmanager
