@@ -1,6 +1,7 @@
 """Small machines in known states, for the tests of the LRU, of reclaim and of the slow path."""
 
 from buddycap import GFP, Machine, MigrateType, PageFlags, Zone
+from zone_struct import PG_MARKED, PG_STATE, PG_USED
 
 ANON = PageFlags.ANON | PageFlags.SWAPBACKED
 COSTLY = 4  # the smallest order above PAGE_ALLOC_COSTLY_ORDER
@@ -41,7 +42,7 @@ def flags_of(zone, pfn):
 
 def is_allocated(zone, pfn):
     """Tell whether a single page is allocated, by its order byte."""
-    return int(zone.page_order[pfn]) >> 4 in (2, 4)
+    return int(zone.page_order[pfn]) & PG_STATE in (PG_USED, PG_MARKED)
 
 
 def free_lists(zone):

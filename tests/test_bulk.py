@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buddycap import Machine, MigrateType, MisuseError, PageFlags, Zone
+from zone_struct import PG_MARKED, PG_STATE, PG_USED
 
 LARGE = 128  # batches from here on are done in bulk, if they are dense
 TYPES = (MigrateType.UNMOVABLE, MigrateType.RECLAIMABLE, MigrateType.MOVABLE)
@@ -203,7 +204,7 @@ def spoil(played, pfns, orders):
     """Put one or two bad names into a batch; nothing if the zone has none to offer."""
     state = played.zone.page_order
     first = played.zone.start_pfn
-    bad = np.flatnonzero((state & 0xF0 != 0x20) & (state & 0xF0 != 0x40)) + first
+    bad = np.flatnonzero((state & PG_STATE != PG_USED) & (state & PG_STATE != PG_MARKED)) + first
     pool = [*played.random.permutation(bad)[:2].tolist(), *pfns[:1].tolist(), first - 1, first + len(state), -(2**63)]
     for _ in range(played.random.integers(1, 3)):
         at = played.random.integers(len(pfns) + 1)

@@ -9,13 +9,13 @@ from buddycap.lab.ablations import ABLATIONS
 from buddycap.lab.config import StudyConfig, preset_config
 from buddycap.lab.run import run_once, study_zone
 from worldlab import SMALL as MACHINE
-from worldlab import USED, assert_given_out_once, finish, world_of
+from worldlab import assert_given_out_once, finish, world_of
+from zone_struct import PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_USED
 
 SMALL = MACHINE.replace(builds=2)
 NONE, V3 = POLICIES["none"], POLICIES["v3"]
 
 USER = PageFlags.LRU | PageFlags.ISOLATED | PageFlags.WRITEBACK
-MARKED, HOLE = 0x40, 0xFE
 
 
 def finished(config, policy=NONE, seed=1, zone=None, **changes):
@@ -111,9 +111,9 @@ def test_the_ceiling_is_what_the_memory_says():
     zone, world = finished(SMALL, V3, seed=4)
     table = world.results()
     del world
-    state = zone.page_order & 0xF0
+    state = zone.page_order & PG_STATE
     user = (zone.page_flags & USER != 0) & (zone.page_flags & PageFlags.SLAB == 0)
-    kernel = ((state == USED) | (state == MARKED)) & ~user | (zone.page_order == HOLE)
+    kernel = ((state == PG_USED) | (state == PG_MARKED)) & ~user | (zone.page_order == PG_HOLE)
     got = table["page"][table["page"] >= 0]
     kernel[got] = False
     clean = int((~kernel.reshape(-1, 512).any(axis=1)).sum())
@@ -213,7 +213,7 @@ def test_an_ablation_takes_its_cause_away(name):
 def test_without_per_cpu_lists_none_is_used():
     zone, world = finished(SMALL.replace(pcp_batch=1, pcp_high=1))
     del world
-    assert not (zone.page_order & 0xF0 == 0x30).any()
+    assert not (zone.page_order & PG_STATE == PG_PCP).any()
 
 
 def test_repeat_goes_on():

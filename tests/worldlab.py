@@ -3,9 +3,9 @@
 from buddycap._world import World
 from buddycap.lab.config import StudyConfig
 from buddycap.lab.run import study_zone
+from zone_struct import PG_USED
 
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
-USED = 0x20  # the state of an allocated block, beside its order
 
 
 def world_of(policy, seed=1, config=SMALL, zone=None, **changes):
@@ -23,4 +23,4 @@ def finish(world, events=None):
 def assert_given_out_once(zone, pages, order):
     """Every success is a block of the order that is allocated, and nobody else's."""
     assert len(set(pages.tolist())) == len(pages)
-    assert (zone.page_order[pages] == USED | order).all()
+    assert (zone.page_order[pages] == PG_USED | order).all()

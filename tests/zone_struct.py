@@ -1,4 +1,4 @@
-"""The memory of a zone as ctypes sees it: the header of _core.pxd, so that tests can break single cells."""
+"""The memory of a zone as ctypes sees it: header and bits of _core.pxd, so that tests can break single cells."""
 
 import ctypes
 from ctypes import c_int32, c_int64, c_uint8, c_uint32, c_uint64
@@ -6,6 +6,9 @@ from ctypes import c_int32, c_int64, c_uint8, c_uint32, c_uint64
 MAX_ORDERS = 15
 MIGRATE_TYPES = 5
 NR_PAGE_LISTS = 6
+PG_FREE, PG_CAPTURED, PG_USED, PG_PCP, PG_MARKED, PG_HOLE, PG_TAIL = 0x00, 0x10, 0x20, 0x30, 0x40, 0xFE, 0xFF
+PG_STATE = 0xF0  # the other bits of an order byte are the order
+PF_ORPHAN = 1 << 10  # reclaim has taken the page from its owner and not freed it yet
 
 
 class Link(ctypes.Structure):

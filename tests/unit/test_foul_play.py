@@ -10,7 +10,7 @@ import pytest
 
 from buddycap import GFP, CapturePolicy, CorruptionError, FormatError, Machine, MisuseError, PageFlags, Zone
 from buddycap._core import OP_DTYPE
-from zone_struct import Header
+from zone_struct import PF_ORPHAN, Header
 
 COSTLY = 5
 
@@ -31,7 +31,7 @@ def request_with_block(order):
         machine.lru_del(pfn)
     machine.slab_add(pages, PageFlags.PINNED)
     request = machine.request(order, GFP.HIGHUSER_MOVABLE)
-    while not (zone.page_flags == ORPHAN).any():
+    while not (zone.page_flags == PF_ORPHAN).any():
         assert not request.step(1).done
     return zone, machine, request
 
@@ -39,7 +39,6 @@ def request_with_block(order):
 # --- pages that reclaim has taken from their owner ---
 
 SMALL = CapturePolicy("small", capture=True, capture_min_order=0)
-ORPHAN = 1 << 10
 
 
 def captured(zone, pfn):
@@ -70,7 +69,7 @@ def test_a_page_in_the_pagevec_is_nobody_elses(policy, grab):
     request = machine.request(COSTLY, GFP.HIGHUSER_MOVABLE)
     seen = 0
     while not request.step(1).done:
-        taken = np.flatnonzero(zone.page_flags == ORPHAN)
+        taken = np.flatnonzero(zone.page_flags == PF_ORPHAN)
         for pfn in taken[:2].tolist():
             lists = zone.canonical_dump()
             with pytest.raises(MisuseError):
@@ -85,7 +84,7 @@ def test_a_page_in_the_pagevec_is_nobody_elses(policy, grab):
 @pytest.mark.parametrize("order", [0, COSTLY])
 def test_a_captured_block_is_nobodys_until_the_request_is_over(order):
     zone, machine, request = request_with_block(order)
-    (pfn,) = np.flatnonzero(zone.page_flags == ORPHAN).tolist()
+    (pfn,) = np.flatnonzero(zone.page_flags == PF_ORPHAN).tolist()
     for grab in (zone.free_at, machine.release, lambda pfn: machine.free_pages(pfn, order)):
         with pytest.raises(MisuseError):
             grab(pfn)
@@ -102,7 +101,7 @@ def test_a_request_that_is_given_up_gives_its_block_back():
     request.close()
     assert request.pfn is None
     assert zone.nr_free_pages == free + (1 << COSTLY)
-    assert not (zone.page_flags & ORPHAN).any()
+    assert not (zone.page_flags & PF_ORPHAN).any()
     zone.check()
 
 

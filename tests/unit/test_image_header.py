@@ -7,7 +7,7 @@ import mmap
 import pytest
 
 from buddycap import FormatError, Machine, MigrateType, MisuseError, Zone
-from zone_struct import Header, Memory
+from zone_struct import PG_USED, Header, Memory
 
 C = Zone(0, 1).ctypes
 PAGES = 16
@@ -308,7 +308,7 @@ def test_a_copy_in_the_middle_of_reclaim(tmp_path, policy, way):
     zone.check()
     assert Memory(zone).header.pcp_bypass == 0
     assert copy.digest() == before, "the original goes on alone"
-    pfn = int((copy.page_order == 0x20).nonzero()[0][0])
+    pfn = int((copy.page_order == PG_USED).nonzero()[0][0])
     copy.free_hot_cold_page(pfn)
     assert copy.pcp_pages()["pfn"].tolist() == [pfn]
     kinds = [one.pageblock_migratetype.tolist().count(MigrateType.ISOLATE) for one in (zone, copy)]

@@ -5,10 +5,22 @@ import ctypes
 import pytest
 
 from buddycap import CorruptionError, Machine, PageFlags, Zone
-from zone_struct import Header, Memory, free_list, page_list, pcp_list
+from zone_struct import (
+    PG_CAPTURED,
+    PG_FREE,
+    PG_HOLE,
+    PG_MARKED,
+    PG_PCP,
+    PG_TAIL,
+    PG_USED,
+    Header,
+    Memory,
+    free_list,
+    page_list,
+    pcp_list,
+)
 
 MOVABLE = 2
-FREE, CAPTURED, USED, PCP, MARKED, HOLE, TAIL = 0x00, 0x10, 0x20, 0x30, 0x40, 0xFE, 0xFF
 START, END = 1000, 1400  # the span; pages 1200..1207 are a hole
 
 # Where things are in the zone below.
@@ -37,7 +49,7 @@ def zone():
     made.capture_list().capture_one_page(TAKEN)
     made.capture_list()
     made.check()
-    assert made.page_order[BIG - START] == FREE | 6
+    assert made.page_order[BIG - START] == PG_FREE | 6
     return made
 
 
@@ -88,22 +100,22 @@ CASES = {
     "I1 lists": (header("slots_used"), 65536, 1, None, 65535, 65536),
     "I1 offset": (header("off_order"), 64, 1, None, None, 64),
     "I1 size": (header("bytes"), 64, 1, None, None, 64),
-    "I2 order above the largest": (cell("order", PAGE), USED | 7, 2, PAGE, TAIL, USED | 7),
-    "I2 pcp tag": (cell("order", ON_PCP), PCP | 5, 2, ON_PCP, TAIL, PCP | 5),
-    "I2 unknown state": (cell("order", PAGE), 0x60, 2, PAGE, TAIL, 0x60),
-    "I2 left over mark": (cell("order", PAGE), 0x80 | USED, 2, PAGE, TAIL, 0x80 | USED),
-    "I3 page in front of the zone": (cell("order", START - 1), USED, 3, START - 1, HOLE, USED),
-    "I3 page behind the zone": (cell("order", END), USED, 3, END, HOLE, USED),
-    "I3 page in a hole": (cell("order", GAP), USED, 3, None, 392, 393),
-    "I3 lost page": (cell("order", PAGE), HOLE, 3, None, 392, 391),
+    "I2 order above the largest": (cell("order", PAGE), PG_USED | 7, 2, PAGE, PG_TAIL, PG_USED | 7),
+    "I2 pcp tag": (cell("order", ON_PCP), PG_PCP | 5, 2, ON_PCP, PG_TAIL, PG_PCP | 5),
+    "I2 unknown state": (cell("order", PAGE), 0x60, 2, PAGE, PG_TAIL, 0x60),
+    "I2 left over mark": (cell("order", PAGE), 0x80 | PG_USED, 2, PAGE, PG_TAIL, 0x80 | PG_USED),
+    "I3 page in front of the zone": (cell("order", START - 1), PG_USED, 3, START - 1, PG_HOLE, PG_USED),
+    "I3 page behind the zone": (cell("order", END), PG_USED, 3, END, PG_HOLE, PG_USED),
+    "I3 page in a hole": (cell("order", GAP), PG_USED, 3, None, 392, 393),
+    "I3 lost page": (cell("order", PAGE), PG_HOLE, 3, None, 392, 391),
     "I3 present pages": (header("present_pages"), more, 3, None, 393, 392),
-    "I4 head inside a block": (cell("order", OTHER), USED, 4, OTHER, TAIL, USED),
-    "I4 unaligned": (cell("order", PAGE + 1), USED | 1, 4, PAGE + 1, index(PAGE), index(PAGE) + 1),
-    "I4 stray inside": (cell("order", PAGE), TAIL, 4, PAGE, USED, TAIL),
-    "I4 order too large": (cell("order", PAGE), USED | 1, 4, PAGE + 1, TAIL, USED),
-    "I4 order too small": (cell("order", BLOCK), USED | 1, 4, BLOCK + 2, USED, TAIL),
-    "I5 free page on no list": (cell("order", LONE + 8), FREE, 5, None, 2, 1),
-    "I5 used page on a list": (cell("order", LONE), USED, 5, LONE, FREE, USED),
+    "I4 head inside a block": (cell("order", OTHER), PG_USED, 4, OTHER, PG_TAIL, PG_USED),
+    "I4 unaligned": (cell("order", PAGE + 1), PG_USED | 1, 4, PAGE + 1, index(PAGE), index(PAGE) + 1),
+    "I4 stray inside": (cell("order", PAGE), PG_TAIL, 4, PAGE, PG_USED, PG_TAIL),
+    "I4 order too large": (cell("order", PAGE), PG_USED | 1, 4, PAGE + 1, PG_TAIL, PG_USED),
+    "I4 order too small": (cell("order", BLOCK), PG_USED | 1, 4, BLOCK + 2, PG_USED, PG_TAIL),
+    "I5 free page on no list": (cell("order", LONE + 8), PG_FREE, 5, None, 2, 1),
+    "I5 used page on a list": (cell("order", LONE), PG_USED, 5, LONE, PG_FREE, PG_USED),
     "I5 next out of range": (part("link", LONE, "next"), 448, 5, LONE, free_list(0, MOVABLE), 448),
     "I5 next negative": (part("link", LONE, "next"), -3000, 5, LONE, free_list(0, MOVABLE), -3000),
     "I5 ring": (part("link", LONE, "next"), index(LONE), 5, LONE, index(LONE), free_list(0, MOVABLE)),
@@ -116,23 +128,23 @@ CASES = {
     "I6 nr_free of an order that cannot be": (lambda memory: (memory.header.nr_free, 9), 1, 6, None, 0, 1),
     "I7 NR_FREE_PAGES": (header("nr_free_pages"), more, 7, None, 65, 66),
     "I9 other list": (cell("flags", TAKEN), 1, 9, TAKEN, 0, 1),
-    "I9 used page on a list": (cell("order", TAKEN), USED, 9, TAKEN, CAPTURED, USED),
-    "I9 captured page on no list": (cell("order", LONE + 8), CAPTURED, 9, None, 2, 1),
+    "I9 used page on a list": (cell("order", TAKEN), PG_USED, 9, TAKEN, PG_CAPTURED, PG_USED),
+    "I9 captured page on no list": (cell("order", LONE + 8), PG_CAPTURED, 9, None, 2, 1),
     "I9 link": (part("link", TAKEN, "prev"), 3, 9, TAKEN, 448, 3),
     "I9 head": (part("link_at", 448, "prev"), 448, 9, None, index(TAKEN), 448),
     "I10 count": (part("pcp", 0, "count"), 3, 10, None, 2, 3),
     "I10 batch": (part("pcp", 1, "batch"), 0, 10, None, 1, 0),
-    "I10 used page on a list": (cell("order", ON_PCP), USED, 10, None, 1, 2),
-    "I10 page on no list": (cell("order", LONE + 8), PCP, 10, None, 3, 2),
+    "I10 used page on a list": (cell("order", ON_PCP), PG_USED, 10, None, 1, 2),
+    "I10 page on no list": (cell("order", LONE + 8), PG_PCP, 10, None, 3, 2),
     "I10 link": (part("link", ON_PCP, "prev"), 3, 10, ON_PCP, index(ON_PCP + 2), 3),
     "I10 head": (part("link_at", pcp_list(1), "next"), -5, 10, None, pcp_list(1), -5),
     "I11 flags of an unmarked page": (cell("flags", PAGE), PageFlags.DIRTY, 11, PAGE, 0, PageFlags.DIRTY),
     "I11 flags of a free page": (cell("flags", LONE), PageFlags.LRU, 11, LONE, 0, PageFlags.LRU),
     "I11 flags inside a block": (cell("flags", OTHER), 1, 11, OTHER, 0, 1),
     "I11 marked page without flags": (cell("flags", DIRTY), 0, 11, DIRTY, 1, 0),
-    "I11 unmarked page with flags": (cell("order", DIRTY), USED, 11, DIRTY, 0, PageFlags.DIRTY),
+    "I11 unmarked page with flags": (cell("order", DIRTY), PG_USED, 11, DIRTY, 0, PageFlags.DIRTY),
     "I12 other list": (cell("flags", LRU), PageFlags.LRU | PageFlags.ACTIVE, 12, LRU, 2, 3),
-    "I12 not on the LRU": (cell("flags", LRU), PageFlags.DIRTY, 12, LRU, MARKED, MARKED),
+    "I12 not on the LRU": (cell("flags", LRU), PageFlags.DIRTY, 12, LRU, PG_MARKED, PG_MARKED),
     "I12 on no list": (cell("flags", DIRTY), PageFlags.DIRTY | PageFlags.LRU, 12, None, 3, 2),
     "I12 count": (lambda memory: (memory.header.nr_lru, 2), 3, 12, None, 2, 3),
     "I12 link": (part("link", LRU, "next"), index(LRU + 8), 12, LRU + 8, index(LRU), None),
@@ -185,7 +197,7 @@ def test_two_free_buddies():
     zone = Zone(0, 64, max_page_order=3, pageblock_order=5, min_free_kbytes=0)
     zone.check()
     Memory(zone).header.max_page_order = 4
-    assert broken(zone) == (8, 0, USED | 3, FREE | 3)
+    assert broken(zone) == (8, 0, PG_USED | 3, PG_FREE | 3)
 
 
 def test_private_buddies():
@@ -205,7 +217,7 @@ def test_private_buddies():
     head.next, memory.link_at(page.next).prev = 1, 1
     second.head.next = second.head.prev = end
     assert first.head.next == 0
-    assert broken(zone) == (8, 0, 0x20, 0x50)
+    assert broken(zone) == (8, 0, PG_USED, 0x50)
 
 
 def test_free_and_captured_buddies():
@@ -214,7 +226,7 @@ def test_free_and_captured_buddies():
     zone.capture_list().capture_one_page(zone.rmqueue(3, MOVABLE), 3)
     zone.check()
     Memory(zone).header.max_page_order = 4
-    assert broken(zone) == (8, 0, USED | 3, CAPTURED | 3)
+    assert broken(zone) == (8, 0, PG_USED | 3, PG_CAPTURED | 3)
 
 
 def test_isolated_page():
@@ -230,7 +242,7 @@ def test_isolated_page():
         memory = Memory(zone)
         page = int((zone.page_flags & (1 << 28)).argmax())
         old = put(memory.flags(page), "value", PageFlags.DIRTY)
-        assert broken(zone) == (13, page, MARKED, MARKED)
+        assert broken(zone) == (13, page, PG_MARKED, PG_MARKED)
         put(memory.flags(page), "value", old)
         zone.check()
 

@@ -14,6 +14,7 @@ from buddycap.formats.zoneinfo import format_zoneinfo, parse_zoneinfo
 from buddycap.machine import EventKind
 from buddycap.policy import POLICIES, find_policy
 from reclaimlab import ANON, flags_of, full_machine, isolated, lru_counts, scan_now, starving_machine
+from zone_struct import PF_ORPHAN, PG_MARKED, PG_STATE
 
 
 class TestPresets:
@@ -346,8 +347,8 @@ class Crowd:
         """Change or drop some page that is on a list, isolated or under writeback."""
         pfn = self.random.randrange(8192)
         flags = self.flags(pfn)
-        state = int(self.zone_of(pfn).page_order[pfn - self.zone_of(pfn).start_pfn]) >> 4
-        if state != 4 or flags & (1 << 10):
+        state = int(self.zone_of(pfn).page_order[pfn - self.zone_of(pfn).start_pfn]) & PG_STATE
+        if state != PG_MARKED or flags & PF_ORPHAN:
             return
         choice = self.random.randrange(7)
         if choice == 0:

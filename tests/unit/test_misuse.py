@@ -370,7 +370,7 @@ def test_bad_operation_stops_the_stream_where_it_stands(row, words):
 def test_double_free_in_a_stream():
     zone = Zone(0, 64, min_free_kbytes=0)
     free = (2, 0, 0, 0, 0, 0)
-    with pytest.raises(MisuseError, match=r"ops\[3\]: pfn=0: already free: inside|ops\[3\]: pfn=0: already free"):
+    with pytest.raises(MisuseError, match=r"ops\[3\]: pfn=0: already free"):
         zone.run(stream(GOOD, GOOD, free, free))
     assert zone.nr_free_pages == 63
 

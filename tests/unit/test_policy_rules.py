@@ -5,10 +5,8 @@ import pytest
 
 from buddycap import GFP, POLICIES, MigrateType, MisuseError, PageFlags
 from buddycap.machine import EventKind
-from reclaimlab import free_lists, full_machine, full_zone, reclaim, scan_now
+from reclaimlab import COSTLY, free_lists, full_machine, full_zone, reclaim, scan_now
 from zone_struct import Memory
-
-COSTLY = 4
 
 
 def blocks(capture_list):

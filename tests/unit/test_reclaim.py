@@ -19,6 +19,7 @@ from reclaimlab import (
     starving_machine,
     steps,
 )
+from zone_struct import PF_ORPHAN
 
 CLEAN_SWAPCACHE = ANON | PageFlags.SWAPCACHE
 NO_FS = GFP.WAIT | GFP.IO
@@ -147,16 +148,13 @@ def decide(flags=0, *, order=0, gfp=GFP.KERNEL, swap_pages=8, **parameters):
     return machine, zone, request
 
 
-ORPHAN = 1 << 10
-
-
 def fate(zone):
     """Return what became of page 5; a freed one may still stand in the pagevec, as an orphan."""
     flags = flags_of(zone, 5)
     for flag in (PageFlags.UNEVICTABLE, PageFlags.ACTIVE):
         if flags & flag:
             return flag.name.lower()
-    return "freed" if flags in (0, ORPHAN) else "kept"
+    return "freed" if flags in (0, PF_ORPHAN) else "kept"
 
 
 class TestDecisions:

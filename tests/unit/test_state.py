@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from buddycap import FormatError, Machine, PageFlags, Zone
-from zone_struct import Header
+from zone_struct import PG_USED, Header
 
 MOVABLE = 2
 GEOMETRIES = {
@@ -302,7 +302,7 @@ def test_views_show_what_happens():
     order, free, owner = zone.page_order, zone.nr_free, zone.owner
     page = zone.rmqueue(0, MOVABLE)
     zone.set_owner(page, 99)
-    assert (order[page], owner[page], free.tolist()) == (0x20, 99, [1] * 10 + [0])
+    assert (order[page], owner[page], free.tolist()) == (PG_USED, 99, [1] * 10 + [0])
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -14,6 +14,7 @@ from buddycap import GFP, POLICIES, Machine, MisuseError, PageFlags, Zone
 from buddycap._world import LOAD_DTYPE, PARAMETERS, World
 from buddycap.lab.config import StudyConfig
 from buddycap.lab.run import study_zone
+from zone_struct import PG_MARKED, PG_PCP, PG_STATE, PG_USED
 
 SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1, builds=2, passes=3)
 V3 = POLICIES["v3"]
@@ -309,15 +310,15 @@ def robberies():
         zone.set_owner(pfn, 0x01FFFF_FFFFFFFFFF)
 
     def split(zone, pfn):
-        for head in np.flatnonzero((zone.page_order > 0x20) & (zone.page_order < 0x30)).tolist():
+        for head in np.flatnonzero((zone.page_order > PG_USED) & (zone.page_order < PG_PCP)).tolist():
             zone.split_page(head + zone.start_pfn, int(zone.page_order[head]) & 15)
 
     def free_kernel_pages(zone, pfn):
-        for head in np.flatnonzero((zone.page_order & 0xF0) == 0x20).tolist():
+        for head in np.flatnonzero((zone.page_order & PG_STATE) == PG_USED).tolist():
             zone.free_at(head + zone.start_pfn)
 
     def listed(zone, pfn):
-        heads = np.flatnonzero(zone.page_order == 0x20)
+        heads = np.flatnonzero(zone.page_order == PG_USED)
         Machine([zone]).lru_cache_add(heads + zone.start_pfn)
 
     return [take, take_and_use, captured, forged, split, free_kernel_pages, listed]
@@ -330,7 +331,7 @@ def test_robbed_worlds_say_so_or_go_on(rob, policy):
         zone, world = world_of(POLICIES[policy], seed)
         until_answered(world, 3)
         draw = random.Random(seed)
-        owned = np.flatnonzero((zone.owner != 0) & (zone.page_order == 0x40)).tolist()
+        owned = np.flatnonzero((zone.owner != 0) & (zone.page_order == PG_MARKED)).tolist()
         with contextlib.suppress(MisuseError):
             for page in draw.sample(owned, min(40, len(owned))):
                 rob(zone, page + zone.start_pfn)

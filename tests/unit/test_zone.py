@@ -8,6 +8,7 @@ import pytest
 
 from buddycap import BLOCK_DTYPE, OP_DTYPE, Zone
 from interruption import interrupted
+from zone_struct import PG_HOLE
 
 UNMOVABLE, MOVABLE, RESERVE = 0, 2, 3
 ALLOC, FREE, PCP, COLD = 1, 2, 1, 2
@@ -89,7 +90,7 @@ def test_zone_of_holes():
     zone = Zone(0, 4, present_ranges=[])
     zone.check()
     assert (zone.present_pages, zone.rmqueue(0, MOVABLE)) == (0, None)
-    assert (zone.page_order == 0xFE).all()
+    assert (zone.page_order == PG_HOLE).all()
 
 
 def test_unpopulated_zone_is_all_in_use():
