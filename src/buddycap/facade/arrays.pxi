@@ -1,7 +1,8 @@
 # Arrays at the boundary: what comes in as one, and the methods that take whole arrays and streams.
 #
 # Short calls with an array that can be used as it is keep the GIL and ask numpy for nothing; everything else goes
-# through the buffer protocol.  An array must not be written to by others while a call works on it.
+# through the buffer protocol.  Arrays are checked first and then read again: so what others could write to meanwhile,
+# other threads or through memory that is shared, is copied before.
 
 from mmap import mmap
 
@@ -35,6 +36,16 @@ cdef extern from *:
         char *data
         Py_ssize_t *shape
     int buddycap_is_plain(object array, object type, object dtype, int flags)
+
+cdef extern from *:
+    """
+    /* Whether this interpreter has another thread; with the GIL. */
+    static int buddycap_has_threads(void) {
+        PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+        return thread != NULL && PyThreadState_Next(thread) != NULL;
+    }
+    """
+    bint buddycap_has_threads()
 
 OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"),
                      ("pfn", "<i8")])
@@ -99,13 +110,16 @@ cdef object memory_of(object array):
 
 
 cdef object steady(object array):
-    """The array in one piece, which no call on a zone changes.
+    """The array in one piece, which nobody changes during a call: neither another thread nor the call itself.
 
-    The views of a zone are read-only; read-only numbers that lie in anything but an array of their own, bytes or a
-    mapped file are therefore copied.
+    The numbers may lie in a zone (its views are read-only) or in memory that is shared: so only what lies in an array
+    of its own, in bytes or, to be read only, in a mapped file, is used as it is.
     """
     array = np.ascontiguousarray(array)
-    if array.flags.writeable or isinstance(memory_of(array), (type(None), bytes, mmap)):
+    memory = memory_of(array)
+    if isinstance(memory, bytes):
+        return array
+    if not buddycap_has_threads() and (memory is None or not array.flags.writeable and isinstance(memory, mmap)):
         return array
     return array.copy()
 
@@ -115,8 +129,10 @@ cdef object int64_array(object values, str name):
     array = as_array(values, name)
     if array.dtype.kind == "O" and array.ndim == 1:
         array = np.array([as_int64(value, f"{name}[{k}]") for k, value in enumerate(array)], dtype=np.int64)
-    if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
+    if array.dtype.kind not in "iu":
+        if array.size:
+            raise TypeError(f"{name}: an array of integers is wanted, not {array.dtype}")
+        array = np.zeros(array.shape, np.int64)
     if array.ndim != 1:
         raise MisuseError(f"{name}: shape {array.shape}: one dimension is wanted")
     if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:

@@ -376,6 +376,7 @@ cdef class Zone(ZoneHandle):
             ...
         buddycap.errors.MisuseError: pfns[0]=0: already free (order=0, the zone is 0..63)
         """
+        cdef int64_t own[GIL_BATCH]
         cdef int64_t one_order = 0
         cdef int64_t n = 0
         cdef int64_t k = 0
@@ -386,9 +387,10 @@ cdef class Zone(ZoneHandle):
                 or not 0 <= one_order <= self.z.max_page_order):
             free_array(self, pfns, order)
             return
-        status = free_many(z, p, n, NULL, <int> one_order, &k)
+        memcpy(own, p, n * sizeof(int64_t))             # numpy can write to it without the GIL
+        status = free_many(z, own, n, NULL, <int> one_order, &k)
         if status != ST_OK:
-            refuse(z, status, f"pfns[{k}]", p[k], one_order)
+            refuse(z, status, f"pfns[{k}]", own[k], one_order)
 
     def run(self, ops):
         """Perform a stream of operations at compiled speed.
