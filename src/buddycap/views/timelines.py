@@ -99,11 +99,10 @@ def _add_turns(timeline: Timeline, turns: NDArray[np.void], first: int) -> None:
         turn = {name: int(row[name]) for name in row.dtype.names}
         track = _track(turn["task"], first)
         last = before.get(turn["task"])
-        if last and last["request_ns"] == turn["request_ns"]:
-            if WAITS[last["wait"]] == "queue":
-                timeline.slice(track, "queue", last["work_end_ns"], turn["start_ns"], category="wait")
-            if last["holding"]:
-                timeline.slice(track, "holds a captured block", last["work_end_ns"], turn["start_ns"], category="hold")
+        if last and last["request_ns"] == turn["request_ns"] and WAITS[last["wait"]] == "queue":
+            timeline.slice(track, "queue", last["work_end_ns"], turn["start_ns"], category="wait")
+        if turn["holding"]:
+            timeline.slice(track, "holds a captured block", turn["start_ns"], turn["end_ns"], category="hold")
         if turn["work_end_ns"] > turn["start_ns"]:
             timeline.slice(track, "direct reclaim", turn["start_ns"], turn["work_end_ns"], category="reclaim")
         if turn["end_ns"] > turn["work_end_ns"]:
