@@ -10,6 +10,7 @@ import pytest
 
 from buddycap import GFP, Machine, MisuseError, Zone
 from buddycap.header import declarations, function_types, structures
+from buddycap.machine import EventKind
 from sourcelint import PACKAGE
 
 C = Zone(0, 1).ctypes
@@ -206,9 +207,11 @@ class TestTheSameAsPython:
         assert waits <= {0, 1, 6}
         assert result.zone_idx == 0
         assert digest(block) == one.digest()
-        reclaimed = {pfn for kind, pfn, owner in taken if kind == 1}
-        assert {(pfn, pfn + 7) for pfn in reclaimed} == {(pfn, owner) for kind, pfn, owner in taken if kind == 1}
-        assert {pfn for kind, pfn, _ in taken if kind == 9} <= reclaimed
+        reclaimed = {pfn for kind, pfn, owner in taken if kind == EventKind.RECLAIMED}
+        assert {(pfn, pfn + 7) for pfn in reclaimed} == {
+            (pfn, owner) for kind, pfn, owner in taken if kind == EventKind.RECLAIMED
+        }
+        assert {pfn for kind, pfn, _ in taken if kind == EventKind.CAPTURED} <= reclaimed
         whole = made("bc_result")
         assert C.request_result(ours, request, ctypes.byref(whole)) == 0
         assert (whole.cost.captured, whole.cost.splits, whole.cost.merges, whole.cost.waits) == tuple(
@@ -410,7 +413,7 @@ def test_a_reclaimed_page_on_its_way_belongs_to_nobody():
         while not request.done and refusals < 50:
             request.step(1)
             events = machine.events()
-            for pfn in events["page"][events["kind"] == 1].tolist():
+            for pfn in events["page"][events["kind"] == EventKind.RECLAIMED].tolist():
                 with pytest.raises(MisuseError):
                     one.free_one_page(pfn, 0)
                 refusals += 1
@@ -429,14 +432,14 @@ def test_python_drains_the_optional_events_too():
     machine.lru_cache_add(held)
     machine.note_events(captured=True, freed=True)
     machine.release(int(held[0]))
-    assert machine.events()[["page", "owner", "kind"]].tolist() == [(held[0], held[0] + 5, 10)]
+    assert machine.events()[["page", "owner", "kind"]].tolist() == [(held[0], held[0] + 5, EventKind.FREED)]
     assert machine.alloc_pages(6, GFP.KERNEL) is not None
     events = machine.events()
-    captured = events[events["kind"] == 9]
+    captured = events[events["kind"] == EventKind.CAPTURED]
     assert len(captured) > 30
     assert (captured["owner"] == captured["page"] + 5).all()
     for pfn in held[~np.isin(held, [*events["page"], held[0]])][:1500].tolist():
         machine.release(pfn)
-    assert (machine.events()["kind"] == 10).sum() > 1100
+    assert (machine.events()["kind"] == EventKind.FREED).sum() > 1100
     with pytest.raises(MisuseError, match="events=True"):
         Machine([Zone(0, 64)]).note_events(freed=True)

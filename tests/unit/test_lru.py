@@ -284,5 +284,7 @@ class TestMisuse:
 
 
 def test_names_of_the_lists_are_those_of_the_core():
-    machine, _ = full_machine()
+    machine, zone = full_machine()
     assert len(machine.zone_state(0)["nr_lru"]) == len(LISTS)
+    shown = [name.removeprefix("nr_").removesuffix("_reclaimable") for name in zone.vmstat()]
+    assert tuple(name for name in shown if name in LISTS) == LISTS

@@ -3,6 +3,7 @@
 import pytest
 
 from buddycap import GFP, MisuseError, PageFlags
+from buddycap.machine import EventKind
 from reclaimlab import (
     ANON,
     COSTLY,
@@ -220,7 +221,7 @@ class TestDirectReclaim:
         machine, zone = starving_machine(1024, events=True)
         machine.lru_cache_add(range(1000), PageFlags.PINNED)
         machine.request(0, GFP.KERNEL | GFP.NORETRY).run()
-        asked = [int(event["page"]) for event in machine.events() if event["kind"] == 6]
+        asked = [int(event["page"]) for event in machine.events() if event["kind"] == EventKind.WAKE_PDFLUSH]
         assert asked == sorted(asked)
         assert all(pages > 48 for pages in asked)
         assert asked
