@@ -56,10 +56,15 @@ def _compile(output: Path, sources: tuple[Path, ...], flags: tuple[str, ...]) ->
 
 
 def shared_library(
-    name: str, sources: tuple[Path, ...], *, headers: tuple[Path, ...] = (), flags: tuple[str, ...] = ()
+    name: str,
+    sources: tuple[Path, ...],
+    *,
+    headers: tuple[Path, ...] = (),
+    flags: tuple[str, ...] = (),
+    base: tuple[str, ...] = CFLAGS,
 ) -> Path:
-    """Path of the shared library made of `sources`, compiled if it is not in the cache."""
-    flags = (*CFLAGS, *flags)
+    """Path of the shared library made of `sources` with `base` and `flags`, compiled if it is not in the cache."""
+    flags = (*base, *flags)
     output = build_dir() / f"{name}-{_key(sources + headers, flags)}.so"
     if not output.exists():
         _compile(output, sources, flags)

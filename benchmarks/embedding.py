@@ -2,13 +2,15 @@
 
     taskset -c 1 python benchmarks/embedding.py [--json]
 
-All ways run in turn in one process; the best of the rounds is given, in ns a pair, and its ratio to the core's own.
+All ways run in turn in one process; the best of the rounds is given, in ns a pair, and its ratio to the core's own:
+the same functions in one C file with their loop, compiled as the package is. With -march=native they are quicker.
 nested: nothing is split. split: a block of order 10 is split down and merged again every time.
 """
 
 import argparse
 import ctypes
 import json
+import shlex
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from pathlib import Path
 import cbuild
 
 from buddycap import Zone
+from buddycap._core import build_facts
 from buddycap.embed import facts
 from buddycap.header import get_include, get_library
 
@@ -30,13 +33,14 @@ GENERATED = Path(__file__).parents[1] / "build" / "cython" / "src" / "buddycap" 
 Pairs = Callable[[Zone, int, int], object]
 
 
-def compiled(name: str, *flags: str) -> ctypes.CDLL:
+def compiled(name: str, *flags: str, base: tuple[str, ...] = cbuild.CFLAGS) -> ctypes.CDLL:
     """The loop of embed_pairs.c, compiled in one of its three ways."""
     source = cbuild.C_DIR / "embed_pairs.c"
     include = f"-I{sysconfig.get_paths()['include']}"
     options = (f"-I{get_include()}", include, "-Wno-unused-parameter", "-DNDEBUG", "-w", *flags)
-    headers = (Path(facts()["header"]), *([GENERATED] if name == "core" else []))
-    library = ctypes.PyDLL(str(cbuild.shared_library(f"embed_{name}", (source,), headers=headers, flags=options)))
+    headers = (Path(facts()["header"]), *([GENERATED] if name.startswith("core") else []))
+    path = cbuild.shared_library(f"embed_{name}", (source,), headers=headers, flags=options, base=base)
+    library = ctypes.PyDLL(str(path))
     library.pairs.argtypes = [ctypes.c_void_p, ctypes.c_long, ctypes.c_int]
     library.pairs.restype = ctypes.c_int64
     return library
@@ -95,10 +99,13 @@ def ways() -> dict[str, tuple[Pairs, int]]:
     table.set_table.argtypes = [ctypes.c_void_p]
     table.set_table(Zone(0, 1).ctypes.api_address)
     folder = Path(get_library()).parent
-    own = of_library(compiled("core", f'-DCORE="{GENERATED}"', "-ffunction-sections", "-fdata-sections"))
+    core = f'-DCORE="{GENERATED}"'
+    as_built = (*shlex.split(build_facts()["flags"]), "-fPIC", "-shared")
+    native = of_library(compiled("core_native", core, "-ffunction-sections", "-fdata-sections"))
     cimport = cbuild.cython_module("embed_cimport")
     found: dict[str, tuple[Pairs, int]] = {
-        "the core's own": (own, PAIRS),
+        "the core's own": (of_library(compiled("core", core, base=as_built)), PAIRS),
+        "  -march=native": (native, PAIRS),
         "cimport": (lambda zone, n, order: cimport.pairs(zone.address, n, order), PAIRS),
         "C table": (of_library(table), PAIRS),
         "libbuddycap.so": (

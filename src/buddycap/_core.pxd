@@ -286,6 +286,7 @@ ctypedef struct violation_t:    # what zone_check found first
 
 
 # prefetch: ask for the cache line at p; nothing on compilers without it.  ctz: position of the lowest bit of x, not 0.
+# rarely: x, which is hardly ever true, so that the code behind it is kept out of the way.
 cdef extern from *:
     """
     #if defined(__GNUC__)
@@ -295,9 +296,15 @@ cdef extern from *:
     #define buddycap_prefetch(p) ((void) (p))
     static int buddycap_ctz(unsigned long long x) { int n = 0; for (; !(x & 1); x >>= 1) n++; return n; }
     #endif
+    #if defined(__GNUC__) && __GNUC__ >= 9
+    #define buddycap_rarely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
+    #else
+    #define buddycap_rarely(x) (x)
+    #endif
     """
     void buddycap_prefetch(const void *p) noexcept nogil
     int buddycap_ctz(uint64_t x) noexcept nogil
+    int buddycap_rarely(int x) noexcept nogil
 
 
 # The signatures that a part above its definition needs, and that other modules may cimport.  Nothing here is checked

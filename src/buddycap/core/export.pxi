@@ -227,17 +227,17 @@ cdef public int64_t bc_alloc(bc_zone *zone, int order, int migratetype, bc_resul
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, result)
     cdef int32_t i
-    if status != BC_OK:
+    if buddycap_rarely(status != BC_OK):
         return refused(result, status)
-    if <unsigned int> order > <unsigned int> z.max_page_order:
+    if buddycap_rarely(<unsigned int> order > <unsigned int> z.max_page_order):
         return refused(result, BC_EMISUSE_ORDER_RANGE)
-    if <unsigned int> migratetype > MT_MOVABLE:
+    if buddycap_rarely(<unsigned int> migratetype > MT_MOVABLE):
         return refused(result, BC_EMISUSE_TYPE_RANGE)
-    if result == NULL:
-        i = rmqueue_zone(z, order, migratetype)
-        return NO_PAGE if i == NO_PAGE else z.base_pfn + i
-    result_begin(result, z)
-    return allocated(result, z, rmqueue_zone(z, order, migratetype), order)
+    if buddycap_rarely(result != NULL):
+        result_begin(result, z)
+        return allocated(result, z, rmqueue_zone(z, order, migratetype), order)
+    i = rmqueue_zone(z, order, migratetype)
+    return NO_PAGE if i == NO_PAGE else z.base_pfn + i
 
 
 cdef public int bc_free(bc_zone *zone, int64_t pfn, int order, bc_result *result) noexcept nogil:
@@ -245,11 +245,14 @@ cdef public int bc_free(bc_zone *zone, int64_t pfn, int order, bc_result *result
     cdef int status = zone_status(zone, result)
     if status == BC_OK:
         status = core_status(used_block_status(z, pfn, order))
-    if status != BC_OK:
+    if buddycap_rarely(status != BC_OK):
         return refused(result, status)
-    result_begin(result, z)
+    if buddycap_rarely(result != NULL):
+        result_begin(result, z)
+        free_pages_ok(z, <int32_t> (pfn - z.base_pfn), order)
+        result_end(result, z, pfn, order, BC_OK)
+        return BC_OK
     free_pages_ok(z, <int32_t> (pfn - z.base_pfn), order)
-    result_end(result, z, pfn, order, BC_OK)
     return BC_OK
 
 

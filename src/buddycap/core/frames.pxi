@@ -220,9 +220,10 @@ cdef int used_block_refusal(zone_t *z, int64_t pfn, int order) noexcept nogil:
 cdef inline int used_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """ST_OK if (pfn, order) is an allocated block that may be freed.  One look at the order byte, usually."""
     cdef uint64_t i = <uint64_t> pfn - <uint64_t> z.base_pfn
-    if i < <uint64_t> z.nr_index and order_array(z)[i] == (PG_USED | order) and <unsigned int> order < MAX_ORDERS:
-        return ST_OK
-    return used_block_refusal(z, pfn, order)
+    if buddycap_rarely(not (i < <uint64_t> z.nr_index and order_array(z)[i] == (PG_USED | order)
+                            and <unsigned int> order < MAX_ORDERS)):
+        return used_block_refusal(z, pfn, order)
+    return ST_OK
 
 
 cdef inline void free_pages_prepare(zone_t *z, int32_t i) noexcept nogil:
