@@ -155,6 +155,18 @@ def test_cmake(target, tmp_path):
     assert run("out/play", tmp_path).strip() == DIGEST
 
 
+def test_cmake_compares_versions(tmp_path):
+    if shutil.which("cmake") is None:
+        pytest.skip("needs cmake")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.10)\nproject(play C)\n"
+        f"find_package(buddycap {version('buddycap')} EXACT REQUIRED)\nfind_package(buddycap 99 QUIET)\n"
+        'message("found ${buddycap_VERSION}, ${buddycap_FOUND}")\n'
+    )
+    found = run("cmake -S . -B out -DCMAKE_PREFIX_PATH=$(buddycap embed --cmake) 2>&1", tmp_path)
+    assert f"found {version('buddycap')}, 0" in found
+
+
 def test_a_cpp_program_goes_on_from_an_image(tmp_path):
     spec = importlib.util.spec_from_file_location("reference", WAYS["reference"][0])
     reference = importlib.util.module_from_spec(spec)
