@@ -119,50 +119,68 @@ BLIND = (BEGIN, 0, 0, {"span": PAGES, "arg": 3584})
 MOVABLE = [MigrateType.MOVABLE] * 8
 
 
-def moved(*pfns):
-    return [(FREE, pfn, 0) for pfn in pfns]
+def run(*pfns, back=()):
+    """A run without isolation events that moves pages, and gives some back."""
+    rows = [(FREE, pfn, 0) for pfn in pfns]
+    return [BLIND, *rows, *[row for pfn in back for row in ((FREE, pfn, 0), (DRAIN, pfn, 0))], (END, 0, 0)]
 
 
 def test_without_its_events_the_free_scanner_is_followed():
     """Down from the end by movable pageblocks, up inside them, by whole blocks, as many pages as were moved."""
     free = [(3600, 3602), (3700, 3704), (3072, 3080), (2560, 3072)]
-    assert after(trace(BLIND, *moved(8, 9)), free, MOVABLE)[0] == [*range(2560, 3080), *range(3700, 3704)]
-    assert after(trace(BLIND, *moved(8, 9, 10)), free, MOVABLE)[0] == [*range(2560, 3080)]
-    seven = trace(BLIND, *moved(*range(8, 15)))
-    assert after(seven, free, MOVABLE)[0] == [*range(2560, 3072)]
+    assert after(trace(*run(8, 9)), free, MOVABLE)[0] == [*range(2560, 3080), *range(3700, 3704)]
+    assert after(trace(*run(8, 9, 10)), free, MOVABLE)[0] == [*range(2560, 3080)]
+    seven = run(*range(8, 15))
+    assert after(trace(*seven), free, MOVABLE)[0] == [*range(2560, 3072)]
+    assert after(trace(*seven[:-1]), free, MOVABLE)[0] == after(trace(), free)[0], "the run goes on"
     unmovable = [*MOVABLE[:6], MigrateType.UNMOVABLE, MigrateType.MOVABLE]
-    whole = after(seven, free, unmovable)
+    whole = after(trace(*seven), free, unmovable)
     assert whole[0] == [*range(2560, 3080)], "neither an unmovable pageblock nor one that is free as a whole"
     claim = (EXTFRAG, 3100, 0, {"flags": TraceFlags.OWNERSHIP, "arg": 3, "migratetype": 2})
-    assert after(trace(claim, *seven_rows()), free, unmovable)[0] == [*range(2560, 3072)]
+    assert after(trace(claim, *seven), free, unmovable)[0] == [*range(2560, 3072)]
+    drains = [(DRAIN, 3200, 0, {"migratetype": kind}) for kind in (2, 0)]
+    assert after(trace(drains[0], *seven), free, unmovable)[0] == [*range(2560, 3072), 3200]
+    assert after(trace(*seven, drains[0]), free, unmovable)[0] == [*range(2560, 3072), 3200], "as the first drain says"
+    assert after(trace(*drains, *seven), free, MOVABLE)[0] == [*range(2560, 3080), 3200], "and then the last one"
 
 
-def seven_rows():
-    return [BLIND, *moved(*range(8, 15))]
+def test_a_call_of_the_scanner_is_for_32_pages():
+    """After a pageblock without a free page it looks at every second page; the next call looks at each again."""
+    heads = [*range(3072, 3372, 3)]
+    left = after(trace(*run(*range(8, 48))), [(page, page + 1) for page in heads], MOVABLE)[0]
+    even = [page for page in heads if page % 2 == 0][:32]
+    behind = [page for page in heads if page > even[-1]]
+    assert left == sorted({*heads} - {*even} - {*behind[:8]})
 
 
-def test_what_it_gives_back_is_not_moved():
-    """Freed above the scanner: pages of the block that it took and did not fill."""
-    rows = [BLIND, *moved(8), (FREE, 3601, 0), (DRAIN, 3601, 0), (END, 0, 0)]
-    assert after(trace(*rows), [(3600, 3602), (3700, 3704)], MOVABLE)[0] == [3601, *range(3700, 3704)]
+def test_what_is_given_back_was_not_filled():
+    """And shows where the rest is."""
+    free = [(3600, 3602), (3700, 3704), (1024, 1032)]
+    assert after(trace(*run(8, back=[3601])), free, MOVABLE)[0] == [*range(1024, 1032), 3601, *range(3700, 3704)]
+    assert after(trace(*run(8, 9, back=[1024, 1029])), free, MOVABLE)[0] == [
+        1024,
+        1029,
+        *range(3600, 3602),
+        *range(3700, 3704),
+    ]
+    some = run(*range(8, 16), back=[1031])
+    assert after(trace(*some), free, MOVABLE)[0] == [1031, *range(3700, 3704)], "seven there, one more elsewhere"
 
 
 def test_it_skips_more_and_more_pages():
     """Two pageblocks without a free page: then it looks at every fourth one."""
     free = [(2561, 2562), (2564, 2568), (2600, 2601)]
-    assert after(trace(BLIND, *moved(8)), free, MOVABLE)[0] == [2561, 2600]
+    assert after(trace(*run(8)), free, MOVABLE)[0] == [2561, 2600]
 
 
 def test_the_guess_is_made_only_where_nothing_is_told():
     free = [(3600, 3602)]
-    told = trace(BLIND, isolate(0, 16, 0), *moved(8, 9))
+    told = trace(isolate(0, 16, 0), *run(8, 9))
     assert after(told, free, MOVABLE)[0] == [3600, 3601]
-    assert after(trace(*moved(8, 9)), free, MOVABLE)[0] == [3600, 3601]
+    assert after(trace(*run(8, 9)[1:]), free, MOVABLE)[0] == [3600, 3601]
     flags = np.full(PAGES, KPF.BUDDY, np.uint64)
     flags[8:16] = KPF.LRU
-    blind = Reconstruction(
-        trace(BLIND, *moved(8)), Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)), infer=False
-    )
+    blind = Reconstruction(trace(*run(8)), Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)), infer=False)
     blind.follow()
     assert blind.free("Normal").sum() == PAGES - 8
 

@@ -6,6 +6,7 @@ it: `docs/replay.md` has the rules.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ class Reconstruction:
         for k, zone in enumerate(frames):
             self._follower.load(k, start_states(zone))
             if infer and compaction_is_silent(trace):
-                self._follower.guess_compaction(k, inferred_pageblock_types(zone, zone.pageblocks))
+                self._follower.guess_compaction(k, traced_pageblock_types(trace, zone))
         self._hints = self._follower.hints(trace.events, infer)
         times = trace.events["time_ns"]
         self._at = 0 if first_ns is None else int(np.argmax(times >= first_ns))
@@ -141,15 +142,14 @@ class Reconstruction:
             words = np.where(free, np.uint64(KPF.BUDDY), zone.flags & ~np.uint64(KPF.BUDDY))
             words[(states & 7) == _PCP] = 0
             words[new] = np.where(states[new] & _MOVABLE, np.uint64(_ANON), np.uint64(0))
-            found.append(
-                ZoneFrames.from_flags(
-                    zone.name,
-                    zone.start_pfn,
-                    words,
-                    max_page_order=zone.max_page_order,
-                    pageblock_order=zone.pageblock_order,
-                )
+            now = ZoneFrames.from_flags(
+                zone.name,
+                zone.start_pfn,
+                words,
+                max_page_order=zone.max_page_order,
+                pageblock_order=zone.pageblock_order,
             )
+            found.append(replace(now, block_types=zone.block_types, page_size=zone.page_size))
         return tuple(found)
 
     def save(self, path: str | Path) -> None:
@@ -203,6 +203,17 @@ def compaction_is_silent(trace: Trace) -> bool:
     seen = np.bincount(trace.events["event"], minlength=256)
     told = [EVENTS["mm_compaction_isolate_freepages"], EVENTS["mm_compaction_fast_isolate_freepages"]]
     return bool(seen[EVENTS["mm_compaction_begin"]] and not seen[told].any())
+
+
+def traced_pageblock_types(trace: Trace, zone: ZoneFrames) -> NDArray[np.uint8]:
+    """Return the migratetype of every pageblock of a zone: as its first drain says, else as the snapshot lets infer."""
+    types = inferred_pageblock_types(zone, zone.pageblocks).copy()
+    drains = trace.events[trace.events["event"] == EVENTS["mm_page_pcpu_drain"]]
+    drains = drains[(drains["pfn"] >= zone.start_pfn) & (drains["pfn"] < zone.end_pfn) & (drains["migratetype"] < 8)]
+    first_block = zone.start_pfn >> zone.pageblock_order
+    blocks, first = np.unique((drains["pfn"] >> zone.pageblock_order) - first_block, return_index=True)
+    types[blocks] = drains["migratetype"][first]
+    return types
 
 
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:

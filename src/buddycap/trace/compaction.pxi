@@ -1,7 +1,9 @@
 # What compaction takes from the free lists.  No event names the pages: it tells a range and a number, or less.
 
 cdef enum:
-    MAX_STRIDE = 32             # COMPACT_CLUSTER_MAX: mm/compaction.c
+    CLUSTER = 32                # COMPACT_CLUSTER_MAX: pages that are moved at a time; mm/compaction.c
+    MAX_STRIDE = CLUSTER
+    LONG_RUN = 1024             # pages: what a run for one block moves at most, twice over
 
 
 cdef scan_t *scan_of(follow_t *w, int32_t pid) noexcept nogil:
@@ -23,9 +25,8 @@ cdef void note_scan(follow_t *w, const event_t *e, int64_t taken) noexcept nogil
         w.nr_scans += 1
         memset(scan, 0, sizeof(scan_t))
         scan.pid = e.pid
-        scan.stride = 1
         scan.low, scan.high = e.pfn, e.pfn + e.span
-        scan.at = e.pfn - 1
+        scan.at = e.pfn + e.span - 1
     if taken:
         scan.taken_low = min(scan.taken_low, e.pfn) if scan.taken > 0 else e.pfn
     scan.low = min(scan.low, e.pfn)
@@ -36,28 +37,12 @@ cdef void note_scan(follow_t *w, const event_t *e, int64_t taken) noexcept nogil
 cdef void begin_scan(follow_t *w, const event_t *e) noexcept nogil:
     """A run begins; `arg` is where its free scanner does, counted from the zone's start, 0 if that is not known."""
     cdef scan_t *scan
-    cdef int64_t block = <int64_t> 1 << w.frames.block_order
     note_scan(w, e, 0)
     scan = scan_of(w, e.pid)
     if scan != NULL:
         scan.at = e.pfn + e.arg if e.arg else e.pfn + e.span - 1
-        scan.at = max(scan.at & ~(block - 1), scan.low)
-        scan.floor = scan.high
-        scan.stock, scan.stride, scan.hit = 0, 1, False
-
-
-cdef void end_scan(follow_t *w, int32_t pid) noexcept nogil:
-    """A run ends.  What it did not give back has been filled; where that is, a later event may tell."""
-    cdef scan_t *scan = scan_of(w, pid)
-    if scan == NULL:
-        return
-    if scan.taken > 0 and w.nr_unplaced < MAX_UNPLACED:
-        w.unplaced[w.nr_unplaced].low = scan.taken_low
-        w.unplaced[w.nr_unplaced].high = scan.high
-        w.unplaced[w.nr_unplaced].pages = scan.taken
-        w.nr_unplaced += 1
-    w.nr_scans -= 1
-    scan[0] = w.scan[w.nr_scans]
+        scan.at &= ~((<int64_t> 1 << w.frames.block_order) - 1)
+        scan.moved = scan.known = scan.back = 0
 
 
 cdef unplaced_t *unplaced_at(follow_t *w, int64_t pfn, int64_t pages) noexcept nogil:
@@ -98,9 +83,12 @@ cdef void given_back(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e) 
     """A page is freed that seems to be free: compaction took its block before, and told nobody."""
     cdef scan_t *scan = scan_of(w, e.pid)
     cdef unplaced_t *one
+    cdef int64_t pages
     cdef int order
     if scan != NULL and scan.low <= e.pfn < scan.high:
-        found_pages(w, scan, isolate_block(w, z, i, BY_GUESSED_ISOLATION))
+        pages = isolate_block(w, z, i, BY_GIVING_BACK)
+        found_pages(w, scan, pages)
+        scan.known += pages
         return
     one = unplaced_at(w, e.pfn, 1)
     if one == NULL:
@@ -196,41 +184,75 @@ cdef bint is_target(const follow_t *w, int64_t i) noexcept nogil:
     return (type_ == 0 or type_ == MOVABLE_BLOCK) and w.frames.head[i] <= w.frames.block_order
 
 
-cdef bint next_target(follow_t *w, frame_zone_t *z, scan_t *scan) noexcept nogil:
-    """isolate_freepages without its events: the next free block from the end of the zone on; False at its start."""
+cdef int64_t scan_targets(follow_t *w, scan_t *scan, int64_t wanted) noexcept nogil:
+    """isolate_freepages, a call for at least so many pages, without its events; the pages taken.
+
+    Down from the end of the zone by pageblocks, up inside them; the stride doubles after those without a free page.
+    """
+    cdef frame_zone_t *z = zone_of(&w.frames, scan.low)
     cdef int64_t block = <int64_t> 1 << w.frames.block_order
-    cdef int64_t first, end, i
-    while scan.at >= scan.low:
+    cdef int64_t taken = 0, first, end, i, before
+    cdef int stride = 1
+    while z != NULL and scan.at >= max(scan.low, z.start_pfn):
         first = scan.at & ~(block - 1)
         end = z.base + min(first + block, min(scan.high, z.start_pfn + z.spanned))
         i = z.base + scan.at
+        before = taken
         if first >= z.start_pfn and is_target(w, z.base + first):
-            while i < end and not w.frames.head[i]:
-                i += scan.stride
-            if i < end:
-                scan.hit = True
-                scan.floor = first
-                scan.stock += isolate_block(w, z, i, BY_GUESSED_ISOLATION)
-                while i < end and w.frames.state[i] & PAGE_STATE == PAGE_ISOLATED:
-                    i += 1
-                scan.at = i - z.base if i < end else first - block
-                return True
-            scan.stride = 1 if scan.hit else min(MAX_STRIDE, scan.stride << 1)
-        scan.hit = False
-        scan.at = first - block
-    return False
+            while i < end and taken < wanted:
+                if w.frames.head[i]:
+                    taken += isolate_block(w, z, i, BY_GUESSED_ISOLATION)
+                    while i + 1 < end and w.frames.state[i + 1] & PAGE_STATE == PAGE_ISOLATED:
+                        i += 1
+                i += stride
+            stride = 1 if taken > before else min(MAX_STRIDE, stride << 1)
+        scan.at = i - z.base if taken >= wanted and i < end else first - block
+        if taken >= wanted:
+            break
+    return taken
 
 
-cdef void fill_target(follow_t *w, frame_zone_t *z, const event_t *e) noexcept nogil:
-    """A run freed a page that was in use: it has moved, into the next free page that the run took.
+cdef void guess_targets(follow_t *w, scan_t *scan) noexcept nogil:
+    """What a run without isolation events moved is where the free scanner went.
 
-    The scanner for pages to move is below the one for free pages; so what is freed above it is given back unfilled.
+    Less what it filled of blocks that are known, because it gave the rest of them back; that is seen at its end.
     """
+    cdef int64_t left = scan.moved - (scan.known - scan.back)
+    cdef int64_t taken
+    while left > 0:
+        taken = scan_targets(w, scan, min(left, <int64_t> CLUSTER))
+        if taken == 0:
+            break
+        left -= taken
+    scan.moved, scan.known, scan.back = min(left, <int64_t> 0), 0, 0
+
+
+cdef void count_freed(follow_t *w, int64_t i, const event_t *e) noexcept nogil:
+    """A run whose isolations are not told frees a page: it has moved, or is given back unfilled."""
     cdef scan_t *scan = scan_of(w, e.pid)
     cdef int64_t pages = <int64_t> 1 << e.order
     if scan == NULL or not scan.low <= e.pfn < scan.high:
         return
-    if e.pfn < scan.floor:
-        while scan.stock < pages and next_target(w, z, scan):
-            pass
-    scan.stock = max(scan.stock - pages, 0)
+    if (w.frames.state[i] & PAGE_STATE == PAGE_ISOLATED and w.frames.cause[i] == BY_GIVING_BACK
+            and scan.back < scan.known):
+        scan.back += pages
+        return
+    scan.moved += pages
+    if scan.moved >= LONG_RUN:
+        guess_targets(w, scan)
+
+
+cdef void end_scan(follow_t *w, int32_t pid) noexcept nogil:
+    """A run ends.  What it did not give back has been filled; where that is, a later event may tell."""
+    cdef scan_t *scan = scan_of(w, pid)
+    if scan == NULL:
+        return
+    if w.blind:
+        guess_targets(w, scan)
+    if scan.taken > 0 and w.nr_unplaced < MAX_UNPLACED:
+        w.unplaced[w.nr_unplaced].low = scan.taken_low
+        w.unplaced[w.nr_unplaced].high = scan.high
+        w.unplaced[w.nr_unplaced].pages = scan.taken
+        w.nr_unplaced += 1
+    w.nr_scans -= 1
+    scan[0] = w.scan[w.nr_scans]

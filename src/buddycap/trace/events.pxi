@@ -2,11 +2,10 @@
 
 cdef void follow_free(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e, int hinted) noexcept nogil:
     cdef int order = e.order
-    if w.frames.state[i] & PAGE_STATE == PAGE_FREE:
-        if w.nr_scans or w.nr_unplaced:
-            given_back(w, z, i, e)
-    elif w.blind and w.nr_scans:
-        fill_target(w, z, e)
+    if w.frames.state[i] & PAGE_STATE == PAGE_FREE and (w.nr_scans or w.nr_unplaced):
+        given_back(w, z, i, e)
+    if w.blind and w.nr_scans:
+        count_freed(w, i, e)
     if w.frames.state[i] & PAGE_STATE == PAGE_PCP:
         w.odd[ODD_FREE_OF_PCP] += 1
     if remove_free(&w.frames, z, i, order):
@@ -79,6 +78,8 @@ cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil
         follow_take(w, z, i, e.order, BY_ZONE_LOCKED)
     elif e.event == EV_PCPU_DRAIN:
         follow_drain(w, z, i, e.order)
+        if w.blind and e.migratetype <= 7:
+            w.frames.block_type[i >> w.frames.block_order] = <uint8_t> (e.migratetype + 1)
     else:
         follow_take(w, z, i, e.order, BY_EXTFRAG)
 

@@ -12,6 +12,7 @@ cdef enum:             # of the state of a page, and of what did not fit
     BY_EXTFRAG
     BY_ISOLATION                # compaction took every free page of a range
     BY_GUESSED_ISOLATION        # ... took as many as it said, not necessarily these
+    BY_GIVING_BACK              # ... as is seen by what it did not need
     BY_GROWTH                   # with its section, when the kernel initialised that
 
 cdef enum:              # what happened to a page in a state that the rules do not foresee
@@ -45,15 +46,14 @@ cdef enum:
 
 cdef struct scan_t:             # a compaction run that holds free pages, nobody knows which
     int32_t pid
-    int stride                  # of its free scanner, where that must be guessed
-    bint hit                    # that found something in its pageblock
     int64_t low
     int64_t high
     int64_t taken               # by fast isolation, and not found yet
     int64_t taken_low           # from which page on
-    int64_t at                  # where the free scanner goes on; below `low`: nowhere
-    int64_t floor               # first page of the pageblock that it took from last
-    int64_t stock               # pages that it took and has not filled
+    int64_t at                  # where its free scanner begins
+    int64_t moved               # pages that it freed because they moved, and that are not placed yet
+    int64_t known               # pages of blocks that it gave something back of
+    int64_t back                # pages that it gave back of them
 
 
 cdef struct unplaced_t:         # free pages that a run took somewhere in a range and kept

@@ -2,7 +2,7 @@
 
 CAUSES = ("start", "alloc", "free to a per-CPU list", "direct free", "free in an interrupt",
           "free seen by a later take", "taken from the free lists", "drain", "extfrag", "isolated by compaction",
-          "isolated by compaction, guessed", "growth of the zone")
+          "isolated by compaction, guessed", "isolated by compaction, seen later", "growth of the zone")
 ODDITIES = ("alloc_of_free", "alloc_of_used", "free_of_free", "free_of_pcp", "take_of_used", "take_of_held",
             "drain_of_free", "drain_of_used", "outside", "unaligned", "isolated_other", "fast_isolated", "lost",
             "grown")
