@@ -185,6 +185,21 @@ def test_the_guess_is_made_only_where_nothing_is_told():
     assert blind.free("Normal").sum() == PAGES - 8
 
 
+def test_types_of_pageblocks_go_on_with_the_pages():
+    """What is saved in the middle can be followed further."""
+    flags = np.full(PAGES, KPF.LRU, np.uint64)
+    zone = replace(ZoneFrames.from_flags("Normal", 0, flags), block_types=np.array(MOVABLE, np.uint8))
+    drains = [(DRAIN, 600, 0, {"migratetype": kind}) for kind in (0, 1)]
+    memory = Reconstruction(trace(*run(8), *drains), Snapshot("", (zone,)))
+    memory.follow(4)
+    assert memory.frames()[0].block_types.tolist() == [2, 0, *[2] * 6]
+    memory.follow()
+    assert memory.frames()[0].block_types.tolist() == [2, 1, *[2] * 6]
+    told = Reconstruction(trace(isolate(0, 8, 0), *drains), Snapshot("", (zone,)))
+    told.follow()
+    assert told.frames()[0].block_types.tolist() == MOVABLE, "as recorded: nobody needs them"
+
+
 def test_any_runs_leave_a_consistent_state():
     rng = np.random.default_rng(7)
     for told in (False, True) * 20:

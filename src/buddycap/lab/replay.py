@@ -149,7 +149,10 @@ class Reconstruction:
                 max_page_order=zone.max_page_order,
                 pageblock_order=zone.pageblock_order,
             )
-            found.append(replace(now, block_types=zone.block_types, page_size=zone.page_size))
+            types = self._follower.block_types(self._index(zone.name))
+            found.append(
+                replace(now, block_types=zone.block_types if types is None else types, page_size=zone.page_size)
+            )
         return tuple(found)
 
     def save(self, path: str | Path) -> None:

@@ -76,15 +76,19 @@ cdef class Follower:
                     if states[k] & PAGE_STATE == PAGE_ABSENT:
                         self.w.frames.state[i + k] = PAGE_ABSENT
 
+    cdef int64_t blocks(self, int zone, int64_t *first) except -1:
+        """Count the pageblocks that a zone touches, and give the first."""
+        cdef frame_zone_t *z = self.zone(zone)
+        first[0] = (z.base + z.start_pfn) >> self.w.frames.block_order
+        return ((z.base + z.start_pfn + z.spanned - 1) >> self.w.frames.block_order) + 1 - first[0]
+
     def guess_compaction(self, int zone, const uint8_t[::1] types):
         """Guess which free pages compaction takes, for a trace without its isolation events.
 
         `types`: migratetypes of the pageblocks that the zone touches, from the one of its first page on.
         """
-        cdef frame_zone_t *z = self.zone(zone)
-        cdef int64_t first = (z.base + z.start_pfn) >> self.w.frames.block_order
-        cdef int64_t blocks = ((z.base + z.start_pfn + z.spanned - 1) >> self.w.frames.block_order) + 1 - first
-        cdef int64_t k
+        cdef int64_t first = 0, k
+        cdef int64_t blocks = self.blocks(zone, &first)
         if types.shape[0] != blocks:
             raise MisuseError(f"types: {types.shape[0]} for {blocks} pageblocks")
         for k in range(blocks):
@@ -93,6 +97,14 @@ cdef class Follower:
         for k in range(blocks):
             self.w.frames.block_type[first + k] = <uint8_t> (types[k] + 1)
         self.w.blind = True
+
+    def block_types(self, int zone):
+        """The migratetypes of a zone's pageblocks as they are now: ndarray[uint8]; None without `guess_compaction`."""
+        cdef int64_t first = 0
+        cdef int64_t blocks = self.blocks(zone, &first)
+        if not self.w.blind:
+            return None
+        return np.array(<uint8_t[:blocks]> (self.w.frames.block_type + first)) - np.uint8(1)
 
     def hints(self, const event_t[::1] events, bint later=True):
         """Look at the neighbours of every event of the whole trace: ndarray[uint8], one hint an event."""
