@@ -191,7 +191,7 @@ def test_types_of_pageblocks_go_on_with_the_pages():
     zone = replace(ZoneFrames.from_flags("Normal", 0, flags), block_types=np.array(MOVABLE, np.uint8))
     drains = [(DRAIN, 600, 0, {"migratetype": kind}) for kind in (0, 1)]
     memory = Reconstruction(trace(*run(8), *drains), Snapshot("", (zone,)))
-    memory.follow(4)
+    memory.follow(3)
     assert memory.frames()[0].block_types.tolist() == [2, 0, *[2] * 6]
     memory.follow()
     assert memory.frames()[0].block_types.tolist() == [2, 1, *[2] * 6]
