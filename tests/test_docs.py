@@ -104,7 +104,7 @@ def test_module_doctests(name):
 
 def compiled_docstrings():
     """Name and docstring of the compiled classes, functions and their members: doctest does not look for these."""
-    for module in filter(None, map(sys.modules.get, COMPILED_MODULES)):
+    for module in map(importlib.import_module, COMPILED_MODULES):
         for name, thing in sorted(vars(module).items()):
             if isinstance(thing, types.ModuleType) or getattr(thing, "__module__", None) != module.__name__:
                 continue

@@ -149,13 +149,13 @@ CASES = {
     "I12 count": (lambda memory: (memory.header.nr_lru, 2), 3, 12, None, 2, 3),
     "I12 link": (part("link", LRU, "next"), index(LRU + 8), 12, LRU + 8, index(LRU), None),
     "I12 head": (part("link_at", page_list(5), "prev"), 2, 12, None, page_list(5), 2),
-    "I13 on no private list": (cell("flags", DIRTY), PageFlags.DIRTY | 1 << 28, 13, None, 1, 0),
+    "I13 on no private list": (cell("flags", DIRTY), PageFlags.DIRTY | PageFlags.ISOLATED, 13, None, 1, 0),
     "I14 pageblock type": (cell("pageblock", 2), 5, 14, 960 + 128, MOVABLE, 5),
     "I15 min": (header("pages_min"), more, 15, None, 8, 9),
     "I15 low": (header("pages_low"), more, 15, None, 10, 11),
     "I15 high": (header("pages_high"), more, 15, None, 12, 13),
     "I15 reserve": (lambda memory: (memory.header.lowmem_reserve, 0), 1, 15, None, 0, 1),
-    "I9 private block on a list of v3": (cell("order", TAKEN), 0x50, 9, TAKEN, 0x10, 0x50),
+    "I9 private block on a list of v3": (cell("order", TAKEN), 0x50, 9, TAKEN, PG_CAPTURED, 0x50),
     "I16 kind": (part("slot", 0, "kind"), 3, 16, None, 2, 3),
     "I10 used while bypassed": (header("pcp_bypass"), 1, 10, None, 0, 2),
     "I16 rules": (part("slot", 0, "rules"), 16, 16, None, 15, 16),
@@ -236,11 +236,11 @@ def test_isolated_page():
     pages = zone.alloc_many(1024)
     machine.lru_cache_add(pages)
     with machine.request(4, 0xD0, policy="v3") as request:
-        while not (zone.page_flags & (1 << 28)).any():
+        while not (zone.page_flags & PageFlags.ISOLATED).any():
             assert not request.step(1).done
         zone.check()
         memory = Memory(zone)
-        page = int((zone.page_flags & (1 << 28)).argmax())
+        page = int((zone.page_flags & PageFlags.ISOLATED).argmax())
         old = put(memory.flags(page), "value", PageFlags.DIRTY)
         assert broken(zone) == (13, page, PG_MARKED, PG_MARKED)
         put(memory.flags(page), "value", old)
