@@ -1,8 +1,8 @@
 """A plain-Python twin of direct reclaim on one zone: the slow path, the split LRU, lumpy isolation, capture.
 
 It is written from the specification (mm/vmscan.c of 2.6.28, mm/page_alloc.c of 2.6.27, the series of 2008), never from
-the core. Waits are served at once: congestion_wait ends all writes, oldest first. There is no slab, no kswapd, and no
-policy that isolates, queues or turns the per-CPU lists off.
+the core. Waits are served at once: congestion_wait ends all writes, oldest first. There is no slab, kswapd or
+laptop mode, and no policy that isolates, queues or turns the per-CPU lists off.
 """
 
 from buddycap import GFP, PageFlags
@@ -33,7 +33,6 @@ class Scan:
     def __init__(self, order, gfp, alloc_flags, policy, cpu):
         self.order = self.scan_order = order
         self.gfp, self.alloc_flags, self.policy, self.cpu = gfp, alloc_flags, policy, cpu
-        self.may_writepage = True
         self.nr_scanned = 0
         self.priority = DEF_PRIORITY
         self.capture_list = None
@@ -125,15 +124,12 @@ class Machine:
 
     def try_to_free_pages(self, scan):
         """Direct reclaim: pages reclaimed if they are enough or all there are, and the block captured."""
-        total_scanned = nr_reclaimed = 0
+        nr_reclaimed = 0
         for scan.priority in range(DEF_PRIORITY, -1, -1):
             scan.nr_scanned = 0
             nr_reclaimed += self.shrink_zone(scan)
-            total_scanned += scan.nr_scanned
             if nr_reclaimed >= CLUSTER:
                 break
-            if total_scanned > CLUSTER + CLUSTER // 2:
-                scan.may_writepage = True
             if scan.nr_scanned and scan.priority < DEF_PRIORITY - 2:
                 self.congestion_wait()
         return nr_reclaimed, scan.got
@@ -400,7 +396,7 @@ class Machine:
             flags |= PageFlags.SWAPCACHE | PageFlags.DIRTY
         flags = self.flags[pfn] = flags & ~PageFlags.MMAP
         if flags & PageFlags.DIRTY:
-            barred = referenced or not self.may_enter_fs(scan, flags) or not scan.may_writepage
+            barred = referenced or not self.may_enter_fs(scan, flags)
             if barred or flags & PageFlags.PINNED:
                 return "keep"
             self.flags[pfn] = flags & ~PageFlags.DIRTY | PageFlags.WRITEBACK | PageFlags.RECLAIM
