@@ -189,6 +189,20 @@ def ablations(figures: Figures) -> str:
     return cases(figures["ablations"])
 
 
+def kswapd_work(figures: Figures) -> str:
+    """What a request meets with kswapd as it is, and with one that works for single pages only."""
+    found = by_case(figures["ablations"])
+    names = ("steals", "background_per_s", "failed_stolen", "clean_left")
+    rows = []
+    for machine, name in MACHINES.items():
+        for case, told in ((machine, "the order asked for"), (f"{machine} kswapd for order 0 only", "order 0 only")):
+            for policy in ("none", "v3"):
+                cells = [figure(found[case, policy], column, 0) for column in names]
+                rows.append([name, told, policy, *cells])
+    heads = ["machine", "kswapd for", "policy", "stolen, pages a request", "others allocate, pages/s"]
+    return table([*heads, "failed by theft", "clean blocks left"], rows)
+
+
 def sweeps(figures: Figures) -> str:
     """One parameter changed at a time."""
     names = ("builds", "unmovable")
@@ -357,6 +371,7 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
         harvest_said,
         causes,
         ablations,
+        kswapd_work,
         sweeps,
         recorded,
         cost,
