@@ -157,6 +157,24 @@ def test_owners_from_owners():
     assert zone.owner[:4].tolist() == [10, 10, 20, 30]
 
 
+def test_a_write_that_another_machine_has_ended():
+    """The page is captured since, on the list whose number looks like the flag WRITEBACK."""
+    zone = Zone(0, 1024, min_free_kbytes=64)
+    writer, other = Machine([zone], oom_rounds=3), Machine([zone])
+    pfn = int(zone.alloc_many(1024)[0])
+    writer.lru_cache_add(pfn)
+    writer.start_writeback(pfn)
+    other.end_writeback(pfn)
+    other.lru_del(pfn)
+    lists = [zone.capture_list() for _ in range(PageFlags.WRITEBACK + 1)]
+    lists[-1].capture_one_page(pfn)
+    assert zone.page_flags[pfn] == PageFlags.WRITEBACK
+    assert writer.alloc_pages(0, GFP.KERNEL) is None, "it has waited for its writes, and they have ended"
+    assert writer.writeback.size == 0
+    zone.check()
+    assert lists[-1].blocks().tolist() == [(pfn, 0)]
+
+
 # --- locks ---
 
 

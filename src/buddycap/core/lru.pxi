@@ -205,7 +205,7 @@ cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexce
     """
     cdef uint32_t flags = flags_array(z)[i]
     cdef uint32_t barred = PF_LOCKED | PF_DIRTY | PF_ACTIVE | PF_UNEVICTABLE
-    if not flags & PF_WRITEBACK:
+    if not flags & PF_WRITEBACK or order_array(z)[i] != PG_MARKED:      # a captured block's flags are a number
         return
     m.nr_writeback -= 1
     page_set_flags(z, i, flags & ~<uint32_t> (PF_WRITEBACK | PF_RECLAIM))
