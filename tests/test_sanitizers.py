@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from sourcelint import ROOT
+
 QUESTIONS = (
     "tests/test_vectors.py",
     "tests/test_stateful.py",
@@ -25,6 +26,7 @@ QUESTIONS = (
     "tests/unit/test_reclaim.py",
     "tests/unit/test_state.py",
     "tests/test_study.py",
+    "tests/test_policies.py::TestInTheWorld::test_nothing_is_lost_or_left",
     "tests/test_trace_fuzz.py",
     "tests/unit/test_replay.py",
     "tests/unit/test_trace_text.py",
