@@ -1,7 +1,9 @@
 """Does a converted trace give back what was in it, and nothing if it is damaged?"""
 
+import gzip
 import os
 import struct
+import threading
 import zlib
 
 import numpy as np
@@ -48,6 +50,16 @@ def test_neither_a_device_nor_the_trace_itself_is_replaced(converted, tmp_path):
         convert_trace(trace, tmp_path / "." / "trace.txt.gz")
     assert trace.read_bytes() == SAMPLE.read_bytes()
     convert_trace(SAMPLE, converted)
+
+
+def test_a_pipe_is_read_from_its_beginning(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    content = gzip.decompress(SAMPLE.read_bytes())
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(content,))
+    writer.start()
+    piped = read_trace(tmp_path / "pipe", "6.18")
+    writer.join()
+    assert (piped.events == read_trace(SAMPLE, "6.18").events).all()
 
 
 def test_nothing_is_left_of_a_failed_conversion(tmp_path):

@@ -79,9 +79,10 @@ def read_trace(path: str | Path, kernel: str | None = None) -> Trace:
     FormatError, OSError
         As `TraceReader` and `load_trace`.
     """
-    with open(path, "rb") as file:
-        if file.read(len(MAGIC)) == MAGIC:
-            return load_trace(path)
+    if Path(path).is_file():  # what has been read from a pipe is gone
+        with open(path, "rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return load_trace(path)
     with TraceReader(path, kernel) as reader:
         pieces = list(reader)
     return Trace(np.concatenate(pieces), reader.marks, reader.report)

@@ -114,7 +114,7 @@ def open_recording(
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
-    name = path.resolve().name
+    name = path.name or path.resolve().name
     if path.is_dir():
         path = trace_of(path)
         start = start or _beside(folder, "start") or folder
@@ -180,7 +180,7 @@ def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
     first -= first % SECTION_PAGES
     pages = end - first
     zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
-    return Recording(Path(path).resolve().name, trace, Snapshot("", (zone,)))
+    return Recording(Path(path).name or Path(path).resolve().name, trace, Snapshot("", (zone,)))
 
 
 def _trace_in(folder: Path) -> Path:
