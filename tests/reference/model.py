@@ -332,7 +332,7 @@ class Zone:
         rest = migratetype
         if current_order >= self.pageblock_order >> 1 or start_migratetype == RECLAIMABLE:
             rest = start_migratetype
-            if self.move_freepages_block(pfn, rest) >= 1 << (self.pageblock_order - 1):
+            if self.move_freepages_block(pfn, rest) >= 1 << self.pageblock_order >> 1:
                 self.set_pageblock_migratetype(pfn, start_migratetype)
         if current_order == self.pageblock_order:
             self.set_pageblock_migratetype(pfn, start_migratetype)
