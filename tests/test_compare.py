@@ -130,3 +130,12 @@ def test_the_command(capsys, tmp_path):
 def test_all_policies_can_be_compared():
     plan = compare_plan("all", [1], [1], 1 << 18)
     assert [policy.name for policy in plan.policies] == list(POLICIES)
+
+
+def test_mainline_comes_first(capsys):
+    """Its column stands beside the published one; another policy's figures would stand there under its name."""
+    for policies in ("v3", "v3,none"):
+        assert main(["compare", "--policies", policies]) == 2
+        assert "'none', the mainline of 2008, comes first" in capsys.readouterr().err
+    assert main(["compare", "--policies", "none", "--memory", "1GiB", "--seeds", "1", "--periods", "1"]) == 0
+    assert "Gain over" not in capsys.readouterr().out

@@ -34,15 +34,25 @@ __all__ = ["PUBLISHED", "averaged", "compare_plan", "comparison"]
 # Success in percent without and with capture, and the gain in points as printed: A. Whitcroft, cover letter of "reclaim
 # page capture" v3, 5 September 2008.
 PUBLISHED = MappingProxyType({"x86_64": (54.1, 56.6, 2.48), "ppc64": (22.0, 27.6, 5.55)})
+BASE = "none"
 REFERENCE = "v3"
 
 Row = dict[str, Any]
 
 
 def compare_plan(policies: str, seeds: Sequence[int], periods: Sequence[float], memory_pages: int) -> Plan:
-    """Return the study of the comparison: both machines, at each period."""
+    """Return the study of the comparison: both machines, at each period.
+
+    Raises
+    ------
+    MisuseError
+        If the first policy is not none: what was published is compared with it.
+    """
+    rows = find_policies(policies)
+    if rows[0].name != BASE:
+        raise MisuseError(f"--policies {policies}: {BASE!r}, the mainline of 2008, comes first; `study` compares any two")
     machines = [Case(name, preset_config(name, memory_pages)) for name in PUBLISHED]
-    return Plan(tuple(with_periods(machines, periods)), find_policies(policies), tuple(seeds))
+    return Plan(tuple(with_periods(machines, periods)), rows, tuple(seeds))
 
 
 def averaged(plan: Plan, records: Sequence[Record]) -> tuple[Plan, list[Record]]:
@@ -235,6 +245,7 @@ def command(args: argparse.Namespace) -> int:
     )
     print(_published_text(result))
     print("\n".join(_remarks(result)))
-    print(f"\nGain over {plan.policies[0].name}, points; {len(records)} runs in {time.perf_counter() - begin:.0f} s")
-    print(_policies_text(result))
+    if result["policies"]:
+        print(f"\nGain over {BASE}, points; {len(records)} runs in {time.perf_counter() - begin:.0f} s")
+        print(_policies_text(result))
     return status
