@@ -50,7 +50,7 @@ def compare_plan(policies: str, seeds: Sequence[int], periods: Sequence[float], 
     """
     rows = find_policies(policies)
     if rows[0].name != BASE:
-        raise MisuseError(f"--policies {policies}: {BASE!r}, the mainline of 2008, comes first; `study` compares any two")
+        raise MisuseError(f"--policies {policies}: {BASE!r}, the mainline of 2008, comes first; `study` takes any")
     machines = [Case(name, preset_config(name, memory_pages)) for name in PUBLISHED]
     return Plan(tuple(with_periods(machines, periods)), rows, tuple(seeds))
 
