@@ -78,6 +78,11 @@ def misaligned(values):
     return array
 
 
+def in_bytes(values):
+    """The numbers in bytes, at an odd address."""
+    return np.frombuffer(b"\0" + np.array(values).tobytes(), np.uint8)[1:].view(np.int64)
+
+
 def readonly(values):
     """The numbers in an array that cannot be written to."""
     array = np.array(values)
@@ -98,6 +103,7 @@ ARRAYS = {
     "reversed": lambda values: np.array(values[::-1])[::-1],
     "misaligned": misaligned,
     "readonly": readonly,
+    "bytes": in_bytes,
     "subclass": lambda values: np.array(values).view(Array),
     "objects": lambda values: np.array([Index(value) for value in values], object),
 }
@@ -136,6 +142,7 @@ OUTS = {
     "two dimensions": np.empty((3, 1), np.int64),
     "read only": readonly([1, 2, 3]),
     "big-endian": np.empty(3, ">i8"),
+    "misaligned": misaligned([1, 2, 3]),
     "list": [0, 0, 0],
 }
 

@@ -117,6 +117,8 @@ cdef object steady(object array):
     """
     array = np.ascontiguousarray(array)
     memory = memory_of(array)
+    if <size_t> array.__array_interface__["data"][0] & 7:       # not where C has numbers; numpy asks less of records
+        return array.copy()
     if isinstance(memory, bytes):
         return array
     if not buddycap_has_threads() and (memory is None or not array.flags.writeable and isinstance(memory, mmap)):
@@ -162,8 +164,8 @@ cdef object alloc_to_array(Zone zone, int64_t n, int order, int mt, object out):
     cdef Buffer buffer
     cdef int64_t *pfns
     if (not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (n,)
-            or not out.flags.c_contiguous or not out.flags.writeable):
-        raise MisuseError(f"out: a contiguous writeable int64 array of shape ({n},) is wanted")
+            or not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned):
+        raise MisuseError(f"out: a contiguous aligned writeable int64 array of shape ({n},) is wanted")
     buffer = Buffer(out, True)
     pfns = <int64_t *> buffer.view.buf
     z = zone.begin()
