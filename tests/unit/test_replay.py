@@ -17,7 +17,7 @@ from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
 from buddycap.lab.ending import compare_end
 from buddycap.lab.recording import Recording, bare_recording, open_recording
-from buddycap.lab.replay import Reconstruction, reconstruct
+from buddycap.lab.replay import PageState, Reconstruction, reconstruct
 from buddycap.lab.requests import TracedFlags, match_trace, requests_of
 from buddycap.lab.timeline import sample_times
 from buddycap.views import replay as views_replay
@@ -159,7 +159,7 @@ def test_a_zone_that_grows():
     grown = [*range(1 << 15, (1 << 15) + 512), *range((1 << 15) + 1024, 2 << 15)]
     assert np.flatnonzero(memory.free("Normal")).tolist() == grown
     assert {name: n for name, n in memory.oddities().items() if n} == {"grown": 1}
-    assert set(memory.states("Normal").tolist()) == {0, 1, 2}
+    assert set(memory.states("Normal").tolist()) == {PageState.HELD, PageState.FREE, PageState.PCP}
 
 
 def test_any_events_leave_a_consistent_state():

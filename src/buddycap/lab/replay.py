@@ -7,6 +7,7 @@ it: `docs/replay.md` has the rules.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,29 @@ from .ending import EndReport, compare_end
 from .recording import Recording
 from .timeline import Timeline, sample_times
 
-__all__ = ["Reconstruction", "reconstruct"]
+__all__ = ["PageState", "Reconstruction", "reconstruct"]
 
-_FREE, _PCP, _IN_USE, _ABSENT = 1, 2, 3, 5
+_STATE = np.uint8(7)
 _ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
 _MOVABLE = np.uint8(0x10)
 _FIXED = np.uint8(0x20)
 _NO_END = 1 << 62
 _MANY = 1000  # so many drains, and frees of orders 1 to 3, cannot all miss each other by chance
+
+
+class PageState(IntEnum):
+    """What a page of a reconstructed machine is: the numbers of trace/frames.pxi.
+
+    HELD: in use since before the trace began, or never heard of. PCP: on a per-CPU list. ISOLATED: taken by compaction.
+    ABSENT: not initialised yet, or no memory at all.
+    """
+
+    HELD = 0
+    FREE = 1
+    PCP = 2
+    USED = 3
+    ISOLATED = 4
+    ABSENT = 5
 
 
 class Reconstruction:
@@ -103,13 +119,13 @@ class Reconstruction:
 
     def free(self, zone: str) -> NDArray[np.bool_]:
         """Which pages of a zone are in free blocks: ndarray[bool], shape (pages,)."""
-        found: NDArray[np.bool_] = (self._follower.states(self._index(zone)) & 7) == _FREE
+        found: NDArray[np.bool_] = self.states(zone) == PageState.FREE
         return found
 
     def states(self, zone: str) -> NDArray[np.uint8]:
-        """What every page is: 0 held from before, 1 free, 2 on a per-CPU list, 3 in use, 4 isolated; ndarray[uint8]."""
-        found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & np.uint8(7)
-        found[found == _ABSENT] = 0
+        """What every page is: numbers of `PageState`, absent pages counted as held; ndarray[uint8], shape (pages,)."""
+        found: NDArray[np.uint8] = self._follower.states(self._index(zone)) & _STATE
+        found[found == PageState.ABSENT] = PageState.HELD
         return found
 
     def are_free(self, zone: str, pages: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -137,11 +153,11 @@ class Reconstruction:
         """
         found = []
         for zone in self._start:
-            states = self._follower.states(self._index(zone.name))
-            free, new = (states & 7) == _FREE, ((states & 7) >= _IN_USE) & ((states & 7) != _ABSENT)
+            states = self.states(zone.name)
+            free, new = states == PageState.FREE, states >= PageState.USED
             words = np.where(free, np.uint64(KPF.BUDDY), zone.flags & ~np.uint64(KPF.BUDDY))
-            words[(states & 7) == _PCP] = 0
-            words[new] = np.where(states[new] & _MOVABLE, np.uint64(_ANON), np.uint64(0))
+            words[states == PageState.PCP] = 0
+            words[new] = np.where(self.movable(zone.name)[new], np.uint64(_ANON), np.uint64(0))
             now = ZoneFrames.from_flags(
                 zone.name,
                 zone.start_pfn,
@@ -222,7 +238,7 @@ def traced_pageblock_types(trace: Trace, zone: ZoneFrames) -> NDArray[np.uint8]:
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
     states: NDArray[np.uint8] = (zone.kinds == PageKind.FREE).astype(np.uint8)
-    states[zone.kinds == PageKind.HOLE] = _ABSENT
+    states[zone.kinds == PageKind.HOLE] = PageState.ABSENT
     states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
     states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
     return states

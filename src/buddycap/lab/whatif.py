@@ -21,7 +21,7 @@ from ..formats.tracetext import EVENTS
 from ..machine import Machine, known_names
 from ..policy import CapturePolicy, find_policy
 from .recording import Recording
-from .replay import start_states
+from .replay import PageState, start_states
 from .requests import TURN_DTYPE, MatchedRequests, TracedFlags, match_trace
 from .timeline import Timeline
 
@@ -381,7 +381,7 @@ class Serving:
         self._pages = Follower(spans, zone.max_page_order, zone.pageblock_order)
         for k, frames in enumerate(self.frames):
             states = start_states(frames)
-            self._pages.load(k, np.ones(len(states), np.uint8) if what.empty else states)
+            self._pages.load(k, np.full(len(states), PageState.FREE, np.uint8) if what.empty else states)
 
     def until(self, moment: int) -> None:
         """Perform the operations up to a moment and note the state."""

@@ -11,7 +11,7 @@ from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
 from ..lab.recording import Recording
-from ..lab.replay import Reconstruction
+from ..lab.replay import PageState, Reconstruction
 from .pagemap import KINDS, PageMap
 from .perfetto import Timeline
 from .record import MAX_CELLS, Recorder
@@ -20,7 +20,6 @@ from .timelines import add_counters
 __all__ = ["WatchedReplay", "replay_timeline", "watch_replay"]
 
 _CODE = {kind.name: number for number, kind in enumerate(KINDS)}
-_HELD, _FREE, _PCP, _USED, _ISOLATED = range(5)
 _SPANS = {
     "direct reclaim": ("mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end"),
     "compaction": ("mm_compaction_begin", "mm_compaction_end"),
@@ -125,15 +124,15 @@ def _map_of(
     """
     states = memory.states(start.name)
     kinds = start.kinds.copy()
-    kinds[states == _FREE] = PageKind.FREE
-    kinds[(states != _FREE) & (start.kinds == PageKind.FREE)] = PageKind.KERNEL
+    kinds[states == PageState.FREE] = PageKind.FREE
+    kinds[(states != PageState.FREE) & (start.kinds == PageKind.FREE)] = PageKind.KERNEL
     page_map = PageMap.of_frames(replace(start, kinds=kinds))
-    used = states == _USED
+    used = states == PageState.USED
     movable = memory.movable(start.name)
-    page_map.codes[states == _PCP] = _CODE["pcp"]
+    page_map.codes[states == PageState.PCP] = _CODE["pcp"]
     page_map.codes[used & movable] = _CODE["movable"]
     page_map.codes[used & ~movable] = _CODE["unmovable"]
-    page_map.codes[states == _ISOLATED] = _CODE["off_lru"]
+    page_map.codes[states == PageState.ISOLATED] = _CODE["off_lru"]
     place = taken[0] - start.start_pfn
     ours = (place >= 0) & (place < len(owner))
     owner[place[ours]] = taken[1][ours]
