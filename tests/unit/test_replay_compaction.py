@@ -221,6 +221,18 @@ def test_any_runs_leave_a_consistent_state():
         assert min(memory.oddities().values()) >= 0
 
 
+@pytest.mark.parametrize("low", [0, 8, PAGES - 1, PAGES, 1 << 50])
+def test_runs_that_claim_more_than_there_is(low):
+    """A scanner that would begin far behind the zone's end begins at it."""
+    far = {"span": 0xFFFFFFFF, "arg": 0xFFFFFFFF}
+    for other in ((), ((BEGIN, 1 << 40, 0, far),)):
+        rows = [(BEGIN, low, 0, far), *other, (FREE, 9, 0), (END, 0, 0)]
+        pages, _ = after(trace(*rows), [(3600, 3602), (3700, 3704)], MOVABLE)
+        assert pages == ([*range(3700, 3704)] if low <= 8 else [3600, 3601, *range(3700, 3704)])
+    wide = (ISOLATE, 0, 0, {"span": PAGES, "arg": 6})
+    assert after(trace(wide), [(3600, 3602), (3700, 3704)])[1] == {"isolated_other": 1}
+
+
 def test_both_numbers_are_read_and_where_the_scanner_begins(tmp_path):
     head = "kcompactd0-8 [001] ..... 3.924174: mm_compaction_"
     (tmp_path / "t").write_text(

@@ -158,6 +158,9 @@ cdef void follow_isolation(follow_t *w, const event_t *e) noexcept nogil:
     if z == NULL or not spans(z, e.pfn, e.span):
         w.odd[ODD_OUTSIDE] += 1
         return
+    if e.span > <int64_t> 1 << max(w.frames.max_order, w.frames.block_order):   # it never leaves a pageblock
+        w.odd[ODD_ISOLATED_OTHER] += 1
+        return
     i = z.base + e.pfn
     end = i + e.span
     all = found = scan_range(w, z, i, end, 1, BY_START, &seen)
@@ -191,24 +194,27 @@ cdef int64_t scan_targets(follow_t *w, scan_t *scan, int64_t wanted) noexcept no
     """
     cdef frame_zone_t *z = zone_of(&w.frames, scan.low)
     cdef int64_t block = <int64_t> 1 << w.frames.block_order
-    cdef int64_t taken = 0, first, end, i, before
+    cdef int64_t taken = 0, first, end, i, before, pages
     cdef int stride = 1
-    while z != NULL and scan.at >= max(scan.low, z.start_pfn):
+    if z == NULL:
+        return 0
+    if scan.at >= z.start_pfn + z.spanned:
+        scan.at = (z.start_pfn + z.spanned - 1) & ~(block - 1)
+    while (scan.at | (block - 1)) >= max(scan.low, z.start_pfn) and taken < wanted:
         first = scan.at & ~(block - 1)
         end = z.base + min(first + block, min(scan.high, z.start_pfn + z.spanned))
-        i = z.base + scan.at
+        i = z.base + max(scan.at, z.start_pfn)
         before = taken
-        if first >= z.start_pfn and is_target(w, z.base + first):
+        if is_target(w, z.base + first):
             while i < end and taken < wanted:
+                pages = 1
                 if w.frames.head[i]:
-                    taken += isolate_block(w, z, i, BY_GUESSED_ISOLATION)
-                    while i + 1 < end and w.frames.state[i + 1] & PAGE_STATE == PAGE_ISOLATED:
-                        i += 1
-                i += stride
+                    pages = isolate_block(w, z, i, BY_GUESSED_ISOLATION)
+                    taken += pages
+                i += pages - 1 + stride
             stride = 1 if taken > before else min(MAX_STRIDE, stride << 1)
         scan.at = i - z.base if taken >= wanted and i < end else first - block
-        if taken >= wanted:
-            break
+        w.work += block
     return taken
 
 

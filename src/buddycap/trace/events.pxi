@@ -1,5 +1,8 @@
 # One event after the other: the rules put together.
 
+cdef enum:
+    MUCH_WORK = 1 << 28         # pages looked at before somebody looks at signals
+
 cdef void follow_free(follow_t *w, frame_zone_t *z, int64_t i, const event_t *e, int hinted) noexcept nogil:
     cdef int order = e.order
     if w.frames.state[i] & PAGE_STATE == PAGE_FREE and (w.nr_scans or w.nr_unplaced):
@@ -86,8 +89,9 @@ cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil
 
 cdef int64_t follow_events(follow_t *w, const event_t *e, const uint8_t *hints, int64_t k, int64_t n,
                            int64_t until_ns) noexcept nogil:
-    """Follow events k..n-1 up to the first that is later than `until_ns`; the number of that one."""
-    while k < n and e[k].time_ns <= until_ns:
+    """Follow events k..n-1 up to the first later than `until_ns`, or after much work; the number of that one."""
+    w.work = 0
+    while k < n and e[k].time_ns <= until_ns and w.work < MUCH_WORK:
         follow_event(w, &e[k], hints[k])
         k += 1
     return k

@@ -71,6 +71,7 @@ cdef struct follow_t:
     int nr_scans
     unplaced_t unplaced[MAX_UNPLACED]
     int nr_unplaced
+    int64_t work                # pages looked at for guesses since signals were
 
 
 cdef inline bint pcp_order(const follow_t *w, int order) noexcept nogil:

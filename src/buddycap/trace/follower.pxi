@@ -138,7 +138,7 @@ cdef class Follower:
             with nogil:
                 done = follow_events(&self.w, &events[0], &hints[0], start, min(n, start + FOLLOW_CHUNK), until_ns)
             PyErr_CheckSignals()
-            if done < start + FOLLOW_CHUNK:
+            if done == n or events[done].time_ns > until_ns:
                 return done
 
     def nr_free(self, int zone):
