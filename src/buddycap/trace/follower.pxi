@@ -63,6 +63,7 @@ cdef class Follower:
         """Set the pages of a zone, one byte each: 0 held, 1 free, 5 absent, 0x10 held and movable, 0x20 not."""
         cdef frame_zone_t *z = self.zone(zone)
         cdef int64_t i = z.base + z.start_pfn
+        cdef int64_t free = 0               # pages just before this one
         cdef int64_t k
         if states.shape[0] != z.spanned:
             raise MisuseError(f"states: {states.shape[0]} pages for a zone of {z.spanned}")
@@ -70,11 +71,14 @@ cdef class Follower:
             for k in range(z.spanned):
                 if states[k] & PAGE_STATE == PAGE_FREE:
                     set_page(&self.w.frames, z, i + k, PAGE_FREE, BY_START)
-                    insert_block(&self.w.frames, z, i + k, 0)
-                else:
-                    set_page(&self.w.frames, z, i + k, states[k] & TYPE_MASK, BY_START)
-                    if states[k] & PAGE_STATE == PAGE_ABSENT:
-                        self.w.frames.state[i + k] = PAGE_ABSENT
+                    free += 1
+                    continue
+                insert_run(&self.w.frames, z, i + k - free, i + k)
+                free = 0
+                set_page(&self.w.frames, z, i + k, states[k] & TYPE_MASK, BY_START)
+                if states[k] & PAGE_STATE == PAGE_ABSENT:
+                    self.w.frames.state[i + k] = PAGE_ABSENT
+            insert_run(&self.w.frames, z, i + z.spanned - free, i + z.spanned)
 
     cdef int64_t blocks(self, int zone, int64_t *first) except -1:
         """Count the pageblocks that a zone touches, and give the first."""

@@ -96,6 +96,17 @@ cdef void insert_block(frames_t *f, frame_zone_t *z, int64_t i, int order) noexc
     link_block(f, z, i, order)
 
 
+cdef void insert_run(frames_t *f, frame_zone_t *z, int64_t i, int64_t end) noexcept nogil:
+    """Add a run of pages that were not free, as the largest blocks that fit into it."""
+    cdef int order
+    while i < end:
+        order = 0
+        while order < f.max_order and not i & ((<int64_t> 2 << order) - 1) and i + (<int64_t> 2 << order) <= end:
+            order += 1
+        insert_block(f, z, i, order)
+        i += <int64_t> 1 << order
+
+
 cdef void cut_block(frames_t *f, frame_zone_t *z, int64_t i, int order, int whole) noexcept nogil:
     """Remove a part from the free block of order `whole` around it; the rest stays free."""
     cdef int64_t first = i & ~((<int64_t> 1 << whole) - 1)
