@@ -1,5 +1,6 @@
 """Does a zone show what it holds, and do arrays and streams do exactly what single calls do?"""
 
+import gc
 import random
 import threading
 
@@ -362,3 +363,44 @@ INTERRUPTED = """
 
 def test_interrupted_stream_keeps_what_is_done():
     assert interrupted(INTERRUPTED) == ("kept\n", "")
+
+
+class TestListsWrittenOut:
+    @pytest.mark.parametrize("n", range(7))
+    def test_any_number_of_blocks_head_first(self, n):
+        zone = Zone(0, 1024, min_free_kbytes=0)
+        zone.alloc_many(1024)
+        pfns = [64 * k + 2 * (k % 3) for k in range(n)]
+        with zone.capture_list() as capture:
+            for pfn in pfns:
+                capture.capture_one_page(pfn)
+            assert capture.blocks()["pfn"].tolist() == pfns[::-1]
+        assert zone.free_blocks()["pfn"].tolist() == pfns[::-1], "given back from the tail, each to the head"
+
+    def test_a_finalizer_may_change_the_list_meanwhile(self):
+        zone = Zone(0, 1024, min_free_kbytes=0)
+        zone.alloc_many(1024)
+        threshold = gc.get_threshold()
+
+        class Last:
+            def __init__(self, pfn):
+                self.pfn, self.me = pfn, self
+
+            def __del__(self):
+                capture.capture_one_page(self.pfn)
+                captured.append(self.pfn)
+
+        captured = []
+        meanwhile = 0
+        with zone.capture_list() as capture:
+            for k in range(30):
+                Last(32 * k)
+                before = len(captured)
+                gc.set_threshold(1 + k % 4)  # so that it comes at other points of the call
+                blocks = capture.blocks()["pfn"].tolist()
+                gc.set_threshold(*threshold)
+                meanwhile += len(captured) > before
+                assert blocks == captured[: len(blocks)][::-1]
+                assert before <= len(blocks)
+                gc.collect()  # also the free lists of tuples, which would keep the collector away
+        assert meanwhile > 0
