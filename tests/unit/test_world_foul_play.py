@@ -33,6 +33,31 @@ def until_answered(world, n=1):
 # --- threads ---
 
 
+@contextlib.contextmanager
+def others_at_work(threads, work):
+    """Other threads do `work(draw)` again and again, and none of them fails."""
+    done, errors = threading.Event(), []
+
+    def again_and_again():
+        draw = random.Random(1)
+        try:
+            while not done.is_set():
+                work(draw)
+        except BaseException as error:
+            errors.append(error)
+
+    others = [threading.Thread(target=again_and_again) for _ in range(threads)]
+    for thread in others:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        for thread in others:
+            thread.join()
+    assert not errors
+
+
 def digest_of_an_undisturbed_run():
     zone, world = world_of()
     world.run(60_000)
@@ -42,53 +67,25 @@ def digest_of_an_undisturbed_run():
 def test_readers_in_other_threads_see_whole_turns_and_change_nothing():
     zone, world = world_of()
     world.keep_turns()
-    done, errors = threading.Event(), []
-
     of_zone = [zone.check, zone.digest, zone.canonical_dump, zone.copy, zone.vmstat, zone.free_blocks]
     of_world = [world.turns, world.results, world.passes, world.totals]
-
-    def read():
-        draw = random.Random(1)
-        try:
-            while not done.is_set():
-                draw.choice(of_zone + of_world)()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=read) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    world.run(60_000)
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    with others_at_work(3, lambda draw: draw.choice(of_zone + of_world)()):
+        world.run(60_000)
     assert (zone.digest(), world.results().tobytes()) == digest_of_an_undisturbed_run()
 
 
 def test_others_allocate_and_free_while_the_world_runs():
     zone, world = world_of()
-    done, errors = threading.Event(), []
 
-    def work():
-        try:
-            while not done.is_set():
-                pages = zone.alloc_many(2000)
-                zone.free_many(pages[pages >= 0])
-                with zone.capture_list() as capture:
-                    pages = zone.alloc_many(50)
-                    capture.capture_many(pages[pages >= 0])
-        except BaseException as error:
-            errors.append(error)
+    def work(draw):
+        pages = zone.alloc_many(2000)
+        zone.free_many(pages[pages >= 0])
+        with zone.capture_list() as capture:
+            pages = zone.alloc_many(50)
+            capture.capture_many(pages[pages >= 0])
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    world.run(100_000)
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    with others_at_work(2, work):
+        world.run(100_000)
     zone.check()
     del world
     zone.check()
