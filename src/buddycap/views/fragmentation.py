@@ -56,7 +56,7 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
     for axes in grid[-1]:
         axes.set_xlabel("s")
     if len(lines) > 1:
-        grid[0][0].legend(fontsize=8)
+        figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(lines))
     figure.suptitle(title)
     try:
         figure.savefig(path, dpi=110)
