@@ -1,8 +1,8 @@
 """Has any result of an experiment moved?  Digests of whole runs, images and replays, one line each.
 
-They stand in tests/data/golden.json.  A change that moves one is results-affecting, see CONTRIBUTING.md: print what they
-are now with ``python tests/test_golden.py``, write that to the file, and name the table's digest, which is printed too,
-in the new entry under "Results-affecting" in CHANGELOG.md.
+They stand in tests/data/golden.json.  A change that moves one is results-affecting, see CONTRIBUTING.md: print what
+they are now with ``python tests/test_golden.py``, write that to the file, and name the table's digest, which is printed
+too, in the new entry under "Results-affecting" in CHANGELOG.md.
 """
 
 import json
