@@ -52,6 +52,7 @@ PYTHON_RANKS = {
     "policy": 3,
     "policyfile": 3,
     "tomltext": 3,
+    "jsontext": 3,
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
     "formats": 4,
     "embed": 4,

@@ -32,6 +32,8 @@ def read_toml(path: str | Path) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise FormatError(f"not UTF-8 text ({error})", str(path)) from None
+    except RecursionError:
+        raise FormatError("not TOML that can be read: nested too deeply", str(path)) from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise FormatError(f"not TOML: {error}", str(path), int(line[1]) if line else None) from None

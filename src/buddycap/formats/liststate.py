@@ -7,7 +7,6 @@ is free; of the other pages it knows nothing.
 """
 
 import gzip
-import json
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from ..jsontext import parse_json
 from .gfptext import migratetype_map
 from .kpageflags import KPF, MAX_PAGES, ZoneFrames
 from .snapshot import Snapshot
@@ -54,7 +54,7 @@ def read_list_state(path: str | Path) -> Snapshot:
             data = unpack.decompress(data, _MAX_BYTES)
             if not unpack.eof:
                 raise FormatError("cut, or too large", str(path))
-        state = json.loads(data)
+        state = parse_json(data, str(path))
         zones = [_zone(zone) for zone in state["zones"]]
     except FormatError:
         raise

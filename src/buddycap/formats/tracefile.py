@@ -14,13 +14,13 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._trace import EVENT_DTYPE
 from ..errors import FormatError, MisuseError
+from ..jsontext import parse_object
 from .newfile import check_place
 from .tracetext import TraceReader, TraceReport
 
@@ -217,11 +217,11 @@ def _checksum(events: NDArray[np.void]) -> int:
 def _trace(events: NDArray[np.void], text: bytes, path: str | Path) -> Trace:
     """Build the trace from its records and its JSON."""
     try:
-        facts: dict[str, Any] = json.loads(text)
+        facts = parse_object(text, f"{path}[facts]")
         marks = [(int(time_ns), str(mark)) for time_ns, mark in facts["marks"]]
         report = TraceReport(**facts["report"])
         report.skipped = {str(name): (int(n), int(first)) for name, (n, first) in report.skipped.items()}
         report.unknown_gfp = tuple(map(str, report.unknown_gfp))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise FormatError(f"the facts are damaged ({error})", str(path)) from error
     return Trace(events, marks, report)

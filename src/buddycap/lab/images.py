@@ -26,6 +26,7 @@ import numpy as np
 from .._core import Zone
 from ..errors import FormatError, MisuseError
 from ..flags import MigrateType
+from ..jsontext import parse_object
 from ..machine import PRESETS, parse_pages
 from .aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
 from .config import StudyConfig, preset_config
@@ -60,14 +61,10 @@ def read_manifest(image: str | Path) -> dict[str, Any] | None:
     """
     path = manifest_path(image)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise FormatError(f"not JSON: {error}", str(path), getattr(error, "lineno", None)) from None
-    if not isinstance(manifest, dict):
-        raise FormatError("not a JSON object", str(path), 1)
-    return manifest
+    return parse_object(text, str(path))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,5 @@
 """A recording: a trace with the snapshots around it, from files or from a folder as a whole."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..formats.kpageflags import KPF, SECTION_PAGES, ZoneFrames
 from ..formats.liststate import read_list_state
 from ..formats.snapshot import Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
+from ..jsontext import parse_object
 from .requests import traced_span
 
 __all__ = ["Recording", "bare_recording", "has_start", "open_recording", "trace_of"]
@@ -194,9 +194,7 @@ def _trace_in(folder: Path) -> Path:
 def _release(folder: Path, meta: Mapping[str, Any]) -> str | None:
     """Return the kernel's release as the snapshot or the folder's meta.json tells it."""
     found = meta.get("kernel")
-    if found is None and (folder / "meta.json").is_file():
-        try:
-            found = json.loads((folder / "meta.json").read_text()).get("kernel")
-        except (ValueError, AttributeError) as error:
-            raise FormatError(f"no JSON object ({error})", str(folder / "meta.json")) from error
+    file = folder / "meta.json"
+    if found is None and file.is_file():
+        found = parse_object(file.read_bytes(), str(file)).get("kernel")
     return found if isinstance(found, str) and found[:1].isdigit() else None
