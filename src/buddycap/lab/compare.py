@@ -176,6 +176,8 @@ def _published_text(result: Row) -> str:
         cells = [row["preset"], f"{told['without']:.1f}", f"{told['with']:.1f}", f"{told['gain']:+.2f}"]
         ours = [shown(row["without"]), shown(row["with"]), shown(row["gain"], signed=True), resampled(row["gain"])]
         lines.append([*cells, *ours])
+    if all(line[-1] == "-" for line in lines[2:]):  # too few seeds for the bootstrap
+        lines = [line[:-1] for line in lines]
     return laid_out(lines, left=1)
 
 

@@ -9,9 +9,18 @@ import numpy as np
 
 from ..errors import MisuseError
 
-__all__ = ["Interval", "bootstrap_interval", "mean_interval", "paired_interval", "seeds_needed", "t_quantile"]
+__all__ = [
+    "FEWEST_RESAMPLED",
+    "Interval",
+    "bootstrap_interval",
+    "mean_interval",
+    "paired_interval",
+    "seeds_needed",
+    "t_quantile",
+]
 
 RESAMPLES = 10_000
+FEWEST_RESAMPLED = 20  # values; below, intervals of the bootstrap are too narrow to be shown
 
 # Two-sided 95 % quantiles of Student's t for 1..10 degrees of freedom; above, the expansion is good to 4 digits.
 _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
@@ -120,8 +129,10 @@ def bootstrap_interval(values: Sequence[float], *, resamples: int = RESAMPLES, s
 
     Notes
     -----
-    B. Efron, 1979.  With few values it is too narrow; below about 10, t is the better guide.  The draws are the raw
-    words of PCG64 scaled to an index, a stream that numpy keeps for ever.  O(resamples * values).
+    B. Efron, 1979.  With few values it is too narrow: of normal values its 95 % intervals hold the true mean in 75 % of
+    all cases with 3 values, 89 % with 8, 93 % with 20; those of t in 95 %.  So reports leave it out below
+    `FEWEST_RESAMPLED` values.  The draws are the raw words of PCG64 scaled to an index, a stream that numpy keeps for
+    ever.  O(resamples * values).
 
     Examples
     --------

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .plan import Plan
-from .stats import Interval, bootstrap_interval, mean_interval, paired_interval, seeds_needed
+from .stats import FEWEST_RESAMPLED, Interval, bootstrap_interval, mean_interval, paired_interval, seeds_needed
 from .store import Record
 
 __all__ = [
@@ -69,13 +69,14 @@ def difference(records: Sequence[Record], base: Sequence[Record], name: str = GA
     Returns
     -------
     dict
-        `mean`, `half_width` (t) and `n`; `low` and `high` (bootstrap); `needed`, the seeds for a half width of
-        half a unit.
+        `mean`, `half_width` (t) and `n`; `needed`, the seeds for a half width of half a unit; with at least
+        `FEWEST_RESAMPLED` pairs `low` and `high` (bootstrap).
     """
     a, b = pairs(records, base, name)
     found: Row = asdict(paired_interval(a, b))
     gains = [x - y for x, y in zip(a, b, strict=True)]
-    found["low"], found["high"] = bootstrap_interval(gains)
+    if len(gains) >= FEWEST_RESAMPLED:
+        found["low"], found["high"] = bootstrap_interval(gains)
     found["needed"] = seeds_needed(gains, WANTED_POINTS) if len(gains) > 1 else None
     return found
 
@@ -160,15 +161,19 @@ def table(rows: Sequence[Row]) -> str:
     """Lay rows of `summarize` out for a terminal; the second and third pass where there are any."""
     columns = (*_COLUMNS, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))
     heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in columns[1:])]
+    place = heads.index("bootstrap")
     lines = [heads]
     for row in rows:
         figures = row["figures"]
         cells = [row["case"], row["policy"], f"{row['seeds']}" + (f" (-{row['errors']})" if row["errors"] else "")]
         values = [shown(figures.get(name), digits) for _, name, digits in columns]
         lines.append([*cells, values[0], shown(row["gain"], signed=True), resampled(row["gain"]), *values[1:]])
+    if not any("low" in row["gain"] for row in rows if row["gain"]):
+        lines = [line[:place] + line[place + 1 :] for line in lines]
+    left = 3
     if not any(line[0] for line in lines[1:]):
-        lines = [line[1:] for line in lines]
-    return laid_out(lines, left=len(lines[0]) - len(columns) - 2)
+        lines, left = [line[1:] for line in lines], 2
+    return laid_out(lines, left)
 
 
 def laid_out(lines: Sequence[Sequence[str]], left: int, last_left: bool = False) -> str:
@@ -192,5 +197,5 @@ def laid_out(lines: Sequence[Sequence[str]], left: int, last_left: bool = False)
 
 
 def resampled(gain: Row | None) -> str:
-    """Return the bootstrap interval of a gain as text."""
-    return "-" if gain is None or gain["n"] < 2 else f"{gain['low']:+.2f}..{gain['high']:+.2f}"
+    """Return the bootstrap interval of a gain as text, if there are enough pairs for one."""
+    return "-" if gain is None or "low" not in gain else f"{gain['low']:+.2f}..{gain['high']:+.2f}"
