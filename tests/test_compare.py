@@ -26,7 +26,7 @@ def runs(policy, level, spread=0.1, state=None, **other):
 
 
 def judged(own, base, reference):
-    return verdict({"x86_64": finding(own, base, reference)}, "v3")
+    return verdict({"x86_64": finding(own, base, reference)}, "v3", where="1 requester")
 
 
 NONE = runs("none", 50.0, background_per_s=1000.0, latency_ms=100.0)
@@ -36,8 +36,14 @@ V3 = runs("v3", 53.0, spread=0.2, background_per_s=1000.0, latency_ms=100.0)
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        (runs("p", 50.0, state="none"), "never engages: the very runs of no capture"),
-        (runs("p", 53.0, spread=0.2, state="v3"), "worth it; the very runs of v3"),
+        (
+            runs("p", 50.0, state="none"),
+            "does not engage where it was tried (1 requester): the very runs of no capture",
+        ),
+        (
+            runs("p", 53.0, spread=0.2, state="v3"),
+            "worth it; the very runs of v3 where it was tried (1 requester)",
+        ),
         (runs("p", 53.0, spread=0.3), "worth it; not told apart from v3"),
         (runs("p", 55.0), "worth it; better than v3"),
         (runs("p", 51.0), "worth it; worse than v3"),
@@ -76,7 +82,9 @@ def test_without_two_pairs_nothing_is_said():
 
 def test_a_gain_on_one_machine_only():
     machines = {"x86_64": finding(runs("p", 53.0), NONE, V3), "ppc64": finding(runs("p", 50.0, spread=0.2), NONE, V3)}
-    assert verdict(machines, "v3").startswith("depends on the machine: gains on x86_64 only; worse than v3 on ")
+    assert verdict(machines, "v3", where="").startswith(
+        "depends on the machine: gains on x86_64 only; worse than v3 on "
+    )
 
 
 def test_the_mean_over_periods_is_taken_seed_by_seed():
@@ -125,6 +133,20 @@ def test_the_command(capsys, tmp_path):
     result = json.loads(capsys.readouterr().out)
     assert f"{result['machines'][1]['gain']['mean']:+.2f} ± " in printed
     assert result["policies"][0]["verdict"] in printed
+
+
+def test_a_verdict_names_the_range_in_which_it_was_tried():
+    four = replace(PLAN, cases=tuple(replace(case, config=case.config.replace(requesters=4)) for case in PLAN.cases))
+    for plan, told in ((PLAN, "1 requester, the kernel's marks"), (four, "4 requesters, the kernel's marks")):
+        records = [
+            Record(c.label, t.policy.name, t.seed, "", "same", {"success_percent": 5.0}, {}) for c, t in plan.tasks()
+        ]
+        result = comparison(plan, records)
+        assert result["tried"] == told
+        assert (
+            result["policies"][0]["verdict"]
+            == f"does not engage where it was tried ({told}): the very runs of no capture"
+        )
 
 
 def test_all_policies_can_be_compared():

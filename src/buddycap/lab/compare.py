@@ -27,7 +27,7 @@ from .progress import Progress
 from .store import Record
 from .study import add_worker_arguments, factors_of, keeping, open_store, runner, tell_failed, told_seeds
 from .summary import grouped, laid_out, resampled, shown, summarize
-from .verdict import finding, verdict
+from .verdict import finding, tried, verdict
 
 __all__ = ["PUBLISHED", "averaged", "compare_plan", "comparison"]
 
@@ -91,8 +91,8 @@ def comparison(plan: Plan, records: Sequence[Record]) -> Row:
     -------
     dict
         `machines`: the published figures of each and ours.  `policies`: a finding for each machine and a verdict, for
-        every policy but the first, which the others are compared with.  `periods`: rows of `summarize` for each
-        machine and period.  `calibrated`: what was set for each machine.
+        every policy but the first, which the others are compared with.  `tried`: the range of these verdicts.
+        `periods`: rows of `summarize` for each machine and period.  `calibrated`: what was set for each machine.
     """
     mean_plan, means = averaged(plan, records)
     rows = summarize(mean_plan, means)
@@ -101,6 +101,7 @@ def comparison(plan: Plan, records: Sequence[Record]) -> Row:
         "memory_pages": plan.cases[0].config.memory_pages,
         "machines": [_machine(rows, case.label, plan.policies[0].name) for case in mean_plan.cases],
         "policies": _verdicts(mean_plan, means, rows),
+        "tried": tried(case.config for case in plan.cases),
         "periods": summarize(plan, records),
         "calibrated": {case.label: _calibrated(case) for case in mean_plan.cases},
         "errors": [asdict(record) for record in records if not record.ok],
@@ -139,6 +140,7 @@ def _machine(rows: Sequence[Row], preset: str, base: str) -> Row:
 def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> list[Row]:
     """Return a row with a verdict for each policy but the first."""
     groups = grouped(records)
+    where = tried(case.config for case in plan.cases)
     found = []
     for policy in plan.policies[1:]:
         findings = {
@@ -158,7 +160,7 @@ def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> lis
                     name: asdict(one) | {"words": one.words(REFERENCE)} | {"figures": _figures(rows, name, policy.name)}
                     for name, one in findings.items()
                 },
-                "verdict": verdict(findings, REFERENCE, policy.name == REFERENCE),
+                "verdict": verdict(findings, REFERENCE, policy.name == REFERENCE, where=where),
             }
         )
     return found

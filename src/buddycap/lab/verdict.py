@@ -10,20 +10,25 @@ The rule, on each machine, with 95 % intervals (t) of differences paired by seed
   Others blocked: the time that other tasks stand in a queue, all together, grows by more than `PRICE_PERCENT` of the
   length of the pass, likewise.
 
-The verdict over all machines: a policy that is identical to no capture everywhere *never engages*; one that gains
+The verdict over all machines: a policy that is identical to no capture everywhere *does not engage*; one that gains
 nowhere *shows no gain*; one that gains everywhere without a price is *worth it*, and with one *gains at a price*; one
 that gains on some machines only *depends on the machine*.
+
+A verdict holds where it was tried and nowhere else.  So `tried` says with how many requesters and with which marks the
+runs were made, and a verdict by which a rule does nothing (it does not engage, or makes the very runs of the reference)
+says so itself: with other requesters or marks that rule may well do something.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .config import StudyConfig
 from .stats import Interval
 from .store import Record
 from .summary import difference, identical
 
-__all__ = ["PRICE_PERCENT", "Finding", "finding", "verdict"]
+__all__ = ["PRICE_PERCENT", "Finding", "finding", "tried", "verdict"]
 
 PRICE_PERCENT = 5.0
 _PRICES = (("background_per_s", "background work", -1), ("latency_ms", "latency", +1))
@@ -107,7 +112,24 @@ def finding(own: Sequence[Record], base: Sequence[Record], reference: Sequence[R
     return Finding(difference(own, base), difference(own, reference), identical(own, base), same, tuple(prices))
 
 
-def verdict(findings: Mapping[str, Finding], reference: str, is_reference: bool = False) -> str:
+def tried(configs: Iterable[StudyConfig]) -> str:
+    """Return the range in which a verdict was tried: what decides whether requests wait for each other or for marks.
+
+    Examples
+    --------
+    >>> tried([StudyConfig()]), tried([StudyConfig(requesters=4, min_free_kbytes=65536), StudyConfig()])
+    ("1 requester, the kernel's marks", "1 or 4 requesters, marks of the kernel or of min_free_kbytes=65536")
+    """
+    configs = list(configs)
+    requesters = sorted({config.requesters for config in configs})
+    marks = sorted({config.min_free_kbytes for config in configs})
+    told = " or ".join(map(str, requesters)) + (" requester" if requesters == [1] else " requesters")
+    if marks == [0]:
+        return f"{told}, the kernel's marks"
+    return f"{told}, marks of " + " or ".join(f"min_free_kbytes={size}" if size else "the kernel" for size in marks)
+
+
+def verdict(findings: Mapping[str, Finding], reference: str, is_reference: bool = False, *, where: str) -> str:
     """Return the verdict on a policy in one line.
 
     Parameters
@@ -118,6 +140,8 @@ def verdict(findings: Mapping[str, Finding], reference: str, is_reference: bool 
         Name of the reference.
     is_reference : bool
         The policy is the reference itself, and is not compared with it.
+    where : str
+        Of `tried`.
     """
     all_of = list(findings.values())
     signs = [found.sign for found in all_of]
@@ -125,21 +149,21 @@ def verdict(findings: Mapping[str, Finding], reference: str, is_reference: bool 
     if not any(found.gain["n"] > 1 for found in all_of):
         return "no result"
     if all(found.idle for found in all_of):
-        return "never engages: the very runs of no capture"
+        return f"does not engage where it was tried ({where}): the very runs of no capture"
     if not any(sign > 0 for sign in signs):
         head = "a loss" if any(sign < 0 for sign in signs) else "shows no gain"
     elif all(sign > 0 for sign in signs):
         head = "gains at a price" if prices else "worth it"
     else:
         head = "depends on the machine: gains on " + ", ".join(m for m, f in findings.items() if f.sign > 0) + " only"
-    told = [head] if is_reference else [head, _against(findings, reference)]
+    told = [head] if is_reference else [head, _against(findings, reference, where)]
     return "; ".join([*told, *prices])
 
 
-def _against(findings: Mapping[str, Finding], reference: str) -> str:
+def _against(findings: Mapping[str, Finding], reference: str, where: str) -> str:
     """Return how a policy stands to the reference on all machines."""
     if all(found.same for found in findings.values()):
-        return f"the very runs of {reference}"
+        return f"the very runs of {reference} where it was tried ({where})"
     told = []
     for sign, word in ((1, "better"), (-1, "worse")):
         machines = [m for m, f in findings.items() if not f.same and _sign(f.against) == sign]
