@@ -1,11 +1,13 @@
 """Are pictures drawn from what a study has kept, the possible ones only, the same bytes each time?"""
 
 import json
+from dataclasses import fields
 
 import pytest
 
 from buddycap.cli import main
 from buddycap.errors import MisuseError
+from buddycap.lab.config import StudyConfig
 from buddycap.lab.store import Store
 from buddycap.views.plots import PICTURES, Results, draw
 
@@ -31,10 +33,23 @@ def swept(tmp_path_factory):
     return folder
 
 
-def test_every_picture_is_drawn(compared, swept, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def swung(tmp_path_factory):
+    """Two parameters down and up."""
+    folder = tmp_path_factory.mktemp("swung")
+    others = {field.name: "" for field in fields(StudyConfig) if field.name not in ("hot_pages", "builds_4gib")}
+    words = ["--memory", "128MiB", "--sensitivity", "25", "--seeds", "2", "--jobs", "1", "--executor", "thread"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("buddycap.lab.sensitivity.HELD", others)
+        assert main(["study", *words, "--out", str(folder), "--json"]) == 0
+    return folder
+
+
+def test_every_picture_is_drawn(compared, swept, swung, tmp_path, capsys):
     assert main(["plot", str(compared), "-o", str(tmp_path / "a"), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)
     files += [str(path) for path in draw(swept, tmp_path / "b")]
+    files += [str(path) for path in draw(swung, tmp_path / "c", only=["tornado"])]
     drawn = {path.rpartition("/")[2].removesuffix(".png") for path in files}
     assert drawn == set(NAMES)
     for path in files:
@@ -61,6 +76,8 @@ def test_periods_of_a_machine_are_one_panel(compared, swept):
 def test_what_cannot_be_drawn_is_refused(compared, tmp_path):
     with pytest.raises(MisuseError, match="no data for it"):
         draw(compared, tmp_path, only=["memory"])
+    with pytest.raises(MisuseError, match="no data for it"):
+        draw(compared, tmp_path, only=["tornado"])
     with pytest.raises(MisuseError, match="allowed are"):
         draw(compared, tmp_path, only=["sculpture"])
     with pytest.raises(MisuseError, match="no results"):

@@ -7,6 +7,7 @@ same load until the policy makes a difference.  docs/study.md has results, docs/
   buddycap study --policies all --memory 4GiB --out DIR       every policy; results in DIR
   buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
   buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
+  buddycap study --sensitivity 25 --out DIR                   every parameter 25 percent down and up
   buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
   mpiexec -n 9 python -m mpi4py.futures -m buddycap study --executor mpi
 """
@@ -28,6 +29,7 @@ from .export import dumps, export, write_csv, write_jsonl
 from .plan import Case, Plan, ablations, sweep, with_periods
 from .progress import Progress
 from .run import frames_from_recording
+from .sensitivity import sensitivity
 from .stats import mean_interval, seeds_needed
 from .store import Record, Store
 from .summary import GAIN, grouped, pairs, summarize, table
@@ -183,6 +185,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sweep", action="append", default=[], metavar="KEY=A,B", help="values of a parameter; repeatable"
     )
     what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
+    what.add_argument("--sensitivity", type=float, metavar="P", help="also with every parameter P percent down and up")
     out = parser.add_argument_group("what comes out")
     out.add_argument("--out", metavar="DIR", help="keep every run: SQLite, CSV, JSON lines, Parquet with pyarrow")
     out.add_argument("--resume", action="store_true", help="go on with what DIR has; give the other arguments again")
@@ -295,6 +298,8 @@ def _plan(args: argparse.Namespace) -> Plan:
     cases = sweep(cases, args.sweep)
     if args.ablations:
         cases = ablations(cases)
+    if args.sensitivity is not None:
+        cases = sensitivity(cases, args.sensitivity)
     if args.precision is None and args.max_seeds is not None:
         raise MisuseError("--max-seeds: to what precision? --precision P names it")
     most = MOST_SEEDS if args.max_seeds is None else args.max_seeds

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from ..errors import MisuseError
 from ..lab.compare import averaged
 from ..lab.plan import Case, Plan
+from ..lab.sensitivity import AS_IT_IS, gaining, swings
 from ..lab.stats import mean_interval
 from ..lab.store import Store
 from ..lab.summary import shown, summarize
 from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class
+from .tornado import tornado_of
 
 __all__ = ["PICTURES", "Results", "draw"]
 
@@ -100,6 +102,11 @@ class Results:
             label = case.label or case.config.preset
             panels.append(Panel(label, own, [row for row in rows if row["case"] == case.label and row["seeds"]]))
         return [panel for panel in panels if panel.rows]
+
+    @cached_property
+    def swings(self) -> list[Row]:
+        """How far each parameter moves the gain, of a study with `--sensitivity`."""
+        return swings(self.plan, self.records) if len(self.plan.policies) > 1 else []
 
     @cached_property
     def shown(self) -> list[str]:
@@ -328,7 +335,7 @@ def memory(results: Results) -> Any:
 
 def cases(results: Results) -> Any:
     """Gain of one policy over the first, in every case."""
-    policy = "v3" if any(p.name == "v3" for p in results.plan.policies[1:]) else results.plan.policies[1].name
+    policy = gaining(results.plan)
     rows = [row for row in summarize(results.plan, results.records) if row["policy"] == policy and row["gain"]["n"]]
     figure, (ax,) = _figure(1, 1.4 + 0.3 * len(rows), 7.0)
     ax.axvline(0, color=BLACK, linewidth=0.8)
@@ -347,13 +354,22 @@ def cases(results: Results) -> Any:
     return figure
 
 
+def tornado(results: Results) -> Any:
+    """How far each parameter moves the gain of one policy over the first, machine beside machine."""
+    machines: dict[str, list[Row]] = {}
+    for row in results.swings:
+        label = row["preset"] if row["case"] == AS_IT_IS else row["case"]
+        machines.setdefault(MACHINES.get(label, label), []).append(row)
+    return tornado_of(machines, gaining(results.plan), results.plan.policies[0].name)
+
+
 def _has(name: str) -> Callable[[Results], bool]:
     """Whether every run has a figure."""
     return lambda results: all(name in row["figures"] for panel in results.panels for row in panel.rows)
 
 
 def _many_cases(results: Results) -> bool:
-    return len(results.panels) > 2 and len(results.plan.policies) > 1
+    return len(results.panels) > 2 and len(results.plan.policies) > 1 and not results.swings
 
 
 def _few_panels(results: Results) -> bool:
@@ -372,6 +388,7 @@ PICTURES: tuple[tuple[str, Callable[[Results], Any], Callable[[Results], bool]],
     ("latency", latency, _few_panels),
     ("steals", steals, _few_panels),
     ("cases", cases, _many_cases),
+    ("tornado", tornado, lambda results: bool(results.swings)),
     ("memory", memory, _sizes),
 )
 

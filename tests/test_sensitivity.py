@@ -1,0 +1,122 @@
+"""Does a sensitivity vary every parameter once to both sides, and does it say what each of them moves?"""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from buddycap import POLICIES, MisuseError
+from buddycap.cli import main
+from buddycap.lab.config import StudyConfig, preset_config
+from buddycap.lab.plan import Case, Plan, ablations, sweep
+from buddycap.lab.sensitivity import AS_IT_IS, HELD, sensitivity, swings, varied
+from buddycap.lab.store import Record
+
+BASES = [Case(name, preset_config(name, 1 << 20)) for name in ("x86_64", "ppc64")]
+POLICY_PAIR = (POLICIES["none"], POLICIES["v3"])
+SEEDS = (1, 2, 3)
+
+
+def made(plan, gain):
+    """A run for every task, with a gain that is told from the configuration and the seed."""
+    return [
+        Record(
+            case.label,
+            task.policy.name,
+            task.seed,
+            "",
+            "",
+            {"success_percent": 50.0 + (gain(case.config, task.seed) if task.policy.name == "v3" else 0.0)},
+            {},
+        )
+        for case, task in plan.tasks()
+    ]
+
+
+def test_every_parameter_is_varied_or_held_for_a_reason():
+    names = {field.name for field in fields(StudyConfig)}
+    assert set(varied(StudyConfig(), 25)) | set(HELD) == names
+    assert not set(varied(StudyConfig(), 25)) & set(HELD)
+    assert all(HELD.values())
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda case: case.label)
+def test_each_case_changes_one_parameter_to_both_sides(base):
+    first, *cases = sensitivity([base], 25)
+    assert first == base
+    assert len({case.label for case in cases}) == len(cases) == 2 * len(varied(base.config, 25))
+    for less, more in zip(cases[::2], cases[1::2], strict=True):
+        pairs = {
+            field.name: (
+                getattr(less.config, field.name),
+                getattr(base.config, field.name),
+                getattr(more.config, field.name),
+            )
+            for field in fields(StudyConfig)
+            if less.config.replace(**{field.name: getattr(base.config, field.name)}) == base.config
+            and getattr(less.config, field.name) != getattr(base.config, field.name)
+        }
+        ((name, (low, was, high)),) = pairs.items()
+        assert was - low == high - was
+        assert (was - low) / was == pytest.approx(0.25, abs=0.51 / was)
+        assert type(low) is type(was) or isinstance(was, (int, float))
+        assert name in less.label
+
+
+@pytest.mark.parametrize("percent", [0, -1, 100, float("nan")])
+def test_a_share_out_of_range(percent):
+    with pytest.raises(MisuseError, match="above 0 and below 100"):
+        sensitivity(BASES, percent)
+
+
+def test_the_parameter_that_moves_most_comes_first():
+    """By hand: the gain is 2, less hot pages add 9 and more take 1 away, fewer builds take 3; the rest does nothing."""
+
+    def gain(config, seed):
+        hot = {26250: 9.0, 43750: -1.0}.get(config.hot_pages, 0.0)
+        fewer = -3.0 if config.builds_4gib < preset_config(config.preset, 1 << 20).builds_4gib else 0.0
+        return 2.0 + hot + (fewer if config.preset == "x86_64" else 0.0) + 0.25 * seed
+
+    plan = Plan(tuple(sensitivity(BASES, 25)), POLICY_PAIR, SEEDS)
+    rows = swings(plan, made(plan, gain))
+    assert len(rows) == 2 * len(varied(StudyConfig(), 25))
+    x86, ppc = ([row for row in rows if row["preset"] == name] for name in ("x86_64", "ppc64"))
+    assert [row["parameter"] for row in x86[:2]] == ["hot_pages", "builds_4gib"]
+    assert [row["swing"] for row in x86[:3]] == [9.0, 3.0, 0.0]
+    assert [row["swing"] for row in ppc[:2]] == [9.0, 0.0]
+    first = x86[0]
+    assert (first["value"], first["less"]["value"], first["more"]["value"]) == (35000, 26250, 43750)
+    assert (first["gain"]["mean"], first["less"]["gain"]["mean"], first["more"]["gain"]["mean"]) == (2.5, 11.5, 1.5)
+    assert first["less"]["change"] == {"mean": 9.0, "half_width": 0.0, "n": 3}  # the seeds' spread is in both
+
+
+def test_seeds_without_a_run_are_left_out_of_the_change():
+    plan = Plan(tuple(sensitivity(BASES[:1], 25)), POLICY_PAIR, SEEDS)
+    runs = made(plan, lambda config, seed: float(seed))
+    runs = [r for r in runs if not (r.seed == 3 and r.case.endswith("hot_pages=26250"))]
+    row = next(row for row in swings(plan, runs) if row["parameter"] == "hot_pages")
+    assert (row["less"]["change"]["n"], row["more"]["change"]["n"]) == (2, 3)
+    assert row["less"]["change"]["mean"] == 0.0
+    assert swings(plan, []) == []
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [ablations(BASES), sweep(BASES, ["builds_4gib=8,20"]), sweep([Case("", StudyConfig())], ["hot_pages=1,2,3"])],
+    ids=["ablations", "sweep", "sweep of one"],
+)
+def test_other_studies_have_no_swings(cases):
+    plan = Plan(tuple(cases), POLICY_PAIR, SEEDS)
+    assert swings(plan, made(plan, lambda config, seed: 1.0)) == []
+
+
+def test_the_command(capsys, monkeypatch):
+    """Two parameters, so that it takes a moment only."""
+    others = {field.name: "not now" for field in fields(StudyConfig) if field.name not in ("hot_pages", "builds_4gib")}
+    monkeypatch.setattr("buddycap.lab.sensitivity.HELD", others)
+    words = ["study", "--memory", "128MiB", "--seeds", "1", "--executor", "thread", "--jobs", "1", "--json"]
+    assert main([*words, "--sensitivity", "25"]) == 0
+    cases = [case["label"] for case in json.loads(capsys.readouterr().out)["plan"]["cases"]]
+    assert cases == [AS_IT_IS, "builds_4gib=11", "builds_4gib=19", "hot_pages=26250", "hot_pages=43750"]
+    assert main([*words, "--sensitivity", "100"]) == 2
+    assert "below 100 percent" in capsys.readouterr().err
