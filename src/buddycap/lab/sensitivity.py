@@ -90,7 +90,7 @@ def sensitivity(cases: Iterable[Case], percent: float) -> list[Case]:
     Examples
     --------
     >>> [case.label for case in sensitivity([Case("", StudyConfig())], 25)[:3]]
-    ['as it is', 'boot_permille=11', 'boot_permille=19']
+    ['as it is', 'cpus=3', 'cpus=5']
     """
     found = []
     for case in cases:

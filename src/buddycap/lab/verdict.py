@@ -118,7 +118,7 @@ def tried(configs: Iterable[StudyConfig]) -> str:
     Examples
     --------
     >>> tried([StudyConfig()]), tried([StudyConfig(requesters=4, min_free_kbytes=65536), StudyConfig()])
-    ("1 requester, the kernel's marks", "1 or 4 requesters, marks of the kernel or of min_free_kbytes=65536")
+    ("1 requester, the kernel's marks", '1 or 4 requesters, marks of the kernel or min_free_kbytes=65536')
     """
     configs = list(configs)
     requesters = sorted({config.requesters for config in configs})
