@@ -12,34 +12,40 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "buddycap"
 
-# The core's parts from bottom to top, as _core.pyx includes them; the C entry points come last.
-CORE_PARTS = (
+# The compiled half from bottom to top, as _core.pyx includes it. A kernel's room stands on the common ground and knows
+# no other room; the dispatcher stands on all of them, and on it stand the C entry points.
+COMMON = [
+    "random",
+    "hash",
     "frames",
-    "buddy",
-    "capture",
-    "pcp",
+    "lists",
+    "words",
+    "blocks",
+    "cut",
+    "batch",
     "exact",
-    "bulk",
-    "bulkfree",
-    "stream",
-    "watermark",
-    "isolate",
-    "lru",
-    "steps",
-    "consult",
-    "reclaim",
-    "kswapd",
-    "queue",
-    "slowpath",
-    "requests",
+    "layout",
     "check",
     "image",
-    "boundary",
-    "export",
-    "export_state",
-    "export_machine",
-    "table",
+    "node",
+    "steps",
+    "lru",
+    "queue",
+    "stream",
+]
+ROOMS = {
+    "linux_2_6_27": [
+        *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
+        *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
+    ],
+}
+CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "table"]
+CORE_PARTS = (
+    *(f"core/common/{name}" for name in COMMON),
+    *(f"core/{room}/{name}" for room, names in ROOMS.items() for name in names),
+    "core/kernel",
 )
+CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
 
 # A module may import modules of its own rank or below. The package itself re-exports everything, so it is on top.
 PYTHON_RANKS = {
@@ -132,8 +138,8 @@ def includes(text: str) -> list[str]:
     return re.findall(r'^include\s+["\']([^"\']+)["\']', text, re.M)
 
 
-def out_of_order(found: Iterable[str], documented: tuple[str, ...] = CORE_PARTS) -> list[str]:
-    """Return core parts that are unknown or stand after one that belongs above them."""
+def out_of_order(found: Iterable[str], documented: tuple[str, ...] = CORE_PARTS + CAPI_PARTS) -> list[str]:
+    """Return parts that are unknown or stand after one that belongs above them."""
     wrong, reached = [], -1
     for name in found:
         rank = documented.index(name) if name in documented else -1
@@ -163,8 +169,14 @@ def function_names(text: str) -> set[str]:
     return {name for name, line, _ in functions(text) if not lines[line - 1][:1].isspace()}
 
 
+def room(part: str) -> str:
+    """Return the kernel whose room a part belongs to, or an empty string."""
+    folder = part.partition("core/")[2].partition("/")[0]
+    return folder if folder.startswith("linux_") else ""
+
+
 def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:
-    """Return (part, name) for each use of a name of a higher part.
+    """Return (part, name) for each use of a name of a higher part, or of another kernel's room.
 
     Parameters
     ----------
@@ -178,10 +190,12 @@ def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) 
     texts = {**parts, **later}
     own = {name: defined_names(text) for name, text in texts.items()}
     bodies = {name: function_names(text) for name, text in texts.items()}
-    found, below = [], defined_names(nouns) - set().union(*bodies.values())
+    found, nouns_only = [], defined_names(nouns) - set().union(*bodies.values())
+    order = list(texts)
     for index, name in enumerate(parts):
-        below |= own[name]
-        above: set[str] = set().union(*(own[other] | bodies[other] for other in list(texts)[index + 1 :])) - below
+        allowed = {other for other in order[: index + 1] if not room(name) or room(other) in {"", room(name)}}
+        below = nouns_only.union(*(own[other] for other in allowed))
+        above: set[str] = set().union(*(own[other] | bodies[other] for other in texts if other not in allowed)) - below
         used = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(parts[name])))
         found += [(name, use) for use in sorted(used & above)]
     return found

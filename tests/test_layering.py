@@ -1,4 +1,7 @@
-"""Does every file use only what lies below it? core < _core < _world < surface < formats < lab < views < cli."""
+"""Does every file use only what lies below it?
+
+core/common < core/linux_* < core/kernel < capi, facade < _world < surface < formats < lab < views < cli.
+"""
 
 import ast
 import re
@@ -7,26 +10,26 @@ from pathlib import Path
 import pytest
 
 from sourcelint import (
+    CAPI_PARTS,
     CORE_PARTS,
     PACKAGE,
     PYTHON_RANKS,
+    ROOMS,
     defined_names,
     includes,
     out_of_order,
+    room,
     stripped,
     unknown_calls,
     upward_uses,
 )
 
 # Calls that go up on purpose, through a signature in _core.pxd: who calls, and what. A freed page meets the capture
-# list whose captured buddy it completes; a capture list asks the marks before it hands a page out.
-UPWARD = {
-    ("buddy", "capture_foreign"),
-    ("capture", "zone_cpuset_permits"),
-    ("capture", "zone_watermark_permits"),
-}
+# list whose captured buddy it completes.
+UPWARD = {("core/linux_2_6_27/buddy", "capture_foreign")}
 
-CORE = {name: PACKAGE / "core" / f"{name}.pxi" for name in CORE_PARTS if (PACKAGE / "core" / f"{name}.pxi").exists()}
+PARTS = {name: PACKAGE / f"{name}.pxi" for name in CORE_PARTS + CAPI_PARTS}
+KERNEL = "core/kernel"  # the one part that knows all kernels
 FACADE = [PACKAGE / "_core.pyx", *sorted((PACKAGE / "facade").glob("*.pxi"))]
 TRACE = sorted([*PACKAGE.glob("_trace.p*x*"), *(PACKAGE / "trace").glob("*.pxi")])
 WORLD = sorted([*PACKAGE.glob("_world.p*x*"), *(PACKAGE / "world").glob("*.pxi")])
@@ -75,31 +78,51 @@ def module_parts(path: Path) -> tuple[str, ...]:
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def test_core_is_included_in_order():
+def kernels_named(part: str) -> set[str]:
+    """Return the kernels that a part's code names: by the number in zone_t.kernel, or by a function that ends in it."""
+    numbers = {name: name.removeprefix("linux_") for name in ROOMS}
+    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(part))
+    return {
+        kernel
+        for kernel, number in numbers.items()
+        for name in names
+        if name == f"KERNEL_{number}" or name.endswith(f"_{number.removeprefix('2_6_')}")
+    }
+
+
+def test_the_compiled_half_is_included_in_order():
     found = includes((PACKAGE / "_core.pyx").read_text())
-    core = [Path(name).stem for name in found if name.startswith("core/")]
-    assert out_of_order(core) == []
-    assert set(core) == set(CORE), "every part of core/ is included"
-    assert [name for name in found if name.startswith("facade/")] == found[len(core) :], "the facade comes last"
+    parts = [name.removesuffix(".pxi") for name in found if not name.startswith("facade/")]
+    assert out_of_order(parts) == []
+    assert set(parts) == set(PARTS), "every part of core/ and capi/ is included"
+    assert [name for name in found if name.startswith("facade/")] == found[len(parts) :], "the facade comes last"
 
 
-def test_every_core_file_is_a_known_part():
-    assert {p.name for p in (PACKAGE / "core").iterdir() if p.is_file()} == {p.name for p in CORE.values()}
+def test_every_file_of_the_core_is_a_known_part():
+    found = {p.relative_to(PACKAGE) for d in ("core", "capi") for p in (PACKAGE / d).rglob("*") if p.is_file()}
+    assert found == {p.relative_to(PACKAGE) for p in PARTS.values()}
 
 
-def test_core_parts_use_only_what_is_below():
-    parts = {name: path.read_text() for name, path in CORE.items()}
+def test_parts_use_only_what_is_below_and_no_other_room():
+    parts = {name: path.read_text() for name, path in PARTS.items()}
     later = {str(path.relative_to(PACKAGE)): path.read_text() for path in FACADE}
     assert set(upward_uses(parts, later, NOUNS.read_text())) == UPWARD
     nouns = defined_names(NOUNS.read_text())
     assert {name for _, name in UPWARD} <= nouns, "an upward call needs its signature in _core.pxd"
 
 
+def test_only_the_dispatcher_names_more_than_one_kernel():
+    named = {name: kernels_named(path.read_text()) for name, path in PARTS.items()}
+    assert named[KERNEL] == set(ROOMS)
+    strangers = {name: kernels - {room(name)} for name, kernels in named.items() if name != KERNEL}
+    assert {name: kernels for name, kernels in strangers.items() if kernels} == {}
+
+
 def test_core_parts_call_only_each_other():
-    texts = [path.read_text() for path in (NOUNS, *CORE.values())]
+    texts = [path.read_text() for path in (NOUNS, *PARTS.values())]
     header = (PACKAGE / "_core.pyx").read_text().partition("\ninclude ")[0]
     known = set().union(*(defined_names(text) for text in [header, *texts]))
-    found = {name: unknown_calls(path.read_text(), known) for name, path in CORE.items()}
+    found = {name: unknown_calls(path.read_text(), known) for name, path in PARTS.items()}
     assert {name: calls for name, calls in found.items() if calls} == {}
 
 
@@ -125,10 +148,12 @@ class TestTheRulesCanFail:
     """Each rule finds what it is there for."""
 
     def test_order_of_includes(self):
-        assert out_of_order(["frames", "capture", "image"]) == []
-        assert out_of_order(["buddy", "frames"]) == ["frames"]
-        assert out_of_order(["frames", "frames"]) == ["frames"]
-        assert out_of_order(["frames", "helpers"]) == ["helpers"]
+        frames, buddy, capi = "core/common/frames", "core/linux_2_6_27/buddy", "capi/zone"
+        assert out_of_order([frames, buddy, "core/kernel", capi]) == []
+        assert out_of_order([buddy, frames]) == [frames]
+        assert out_of_order([capi, "core/kernel"]) == ["core/kernel"]
+        assert out_of_order([frames, frames]) == [frames]
+        assert out_of_order([frames, "core/common/helpers"]) == ["core/common/helpers"]
         assert includes('include "core/frames.pxi"\n    include "x"\n') == ["core/frames.pxi"]
 
     def test_upward_use(self):
@@ -144,6 +169,21 @@ class TestTheRulesCanFail:
         low = "cdef void low() noexcept nogil:\n    high()\n"
         high = "cdef void high() noexcept nogil:\n    pass\n"
         assert upward_uses({"low": low, "high": high}, {}, "cdef void high() noexcept nogil\n") == [("low", "high")]
+
+    def test_use_of_another_room(self):
+        common = "cdef void base() noexcept nogil:\n    pass\n"
+        one = "cdef void one() noexcept nogil:\n    base()\n"
+        two = "cdef void two() noexcept nogil:\n    one()\n"
+        doors = "cdef void door() noexcept nogil:\n    one()\n    two()\n"
+        parts = {"core/common/a": common, "core/linux_1/a": one, "core/linux_2/a": two, "core/kernel": doors}
+        assert upward_uses(parts, {}, "") == [("core/linux_2/a", "one")]
+        parts["core/linux_2/a"] = "cdef void two() noexcept nogil:\n    door()\n"
+        assert upward_uses(parts, {}, "") == [("core/linux_2/a", "door")]
+
+    def test_kernels_named(self):
+        assert kernels_named("x = layout_27(z)  # 2.6.27\n") == {"linux_2_6_27"}
+        assert kernels_named("if z.kernel == KERNEL_2_6_27:\n") == {"linux_2_6_27"}
+        assert kernels_named("x = z.layout_27 + y  # KERNEL_2_6_27\n") == set()
 
     def test_unknown_call(self):
         code = "cdef int f(int x) noexcept nogil:\n    if (x):\n        print(x)\n    return g(x) + z.h(x) + <int>(x)\n"

@@ -1,7 +1,7 @@
 """Can anything in the core touch Python? The linker is asked: the generated C must link without libpython.
 
 The C of _core is compiled once more, alone, each function in a section of its own; what the entry points of
-core/export.pxi cannot reach is dropped, and what is left must not want any symbol that Python would have to give.
+capi/ cannot reach is dropped, and what is left must not want any symbol that Python would have to give.
 """
 
 import ast

@@ -58,8 +58,10 @@ def test_every_cdef_function_has_an_exception_clause():
     assert {path: names for path, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.pxi")), ids=relative)
-def test_core_is_pure(path):
+@pytest.mark.parametrize(
+    "path", sorted(p for folder in ("core", "capi") for p in (PACKAGE / folder).rglob("*.pxi")), ids=relative
+)
+def test_core_and_c_entry_points_are_pure(path):
     assert not_pure(path.read_text()) == []
 
 

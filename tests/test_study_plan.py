@@ -186,7 +186,7 @@ def test_the_key_depends_on_what_the_result_depends_on(tmp_path):
 
 def test_the_version_is_that_of_files_that_exist():
     assert all((planning.PACKAGE / name).is_file() for name in planning._MODULES)
-    assert (planning.PACKAGE / "core" / "buddy.pxi").is_file()
+    assert (planning.PACKAGE / "core" / "kernel.pxi").is_file()
 
 
 class TestPrecision:

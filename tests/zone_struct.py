@@ -51,6 +51,7 @@ class Header(ctypes.Structure):
         *((name, c_int32) for name in ("nr_index", "first", "end", "max_page_order", "pageblock_order")),
         *((name, c_int32) for name in ("nr_pageblocks", "pageblock_origin", "grouping", "zone_idx", "cpus")),
         ("pcp_bulk_cold", c_int32),
+        ("kernel", c_int32),
         *(
             (f"off_{name}", c_uint64)
             for name in ("pcp", "pageblock", "order", "bits", "flags", "owner", "link", "heads")

@@ -24,6 +24,9 @@ cdef enum:
     SLOT_LINKS = 4              # a slot takes the room of four page links
     ZONE_VERSION = 2
 
+cdef enum:                      # zone_t.kernel
+    KERNEL_2_6_27 = 0
+
 cdef enum:                      # migratetypes, 2.6.27 numbering
     MT_UNMOVABLE = 0
     MT_RECLAIMABLE = 1
@@ -195,6 +198,7 @@ ctypedef struct zone_t:
     int32_t zone_idx
     int32_t cpus
     int32_t pcp_bulk_cold       # 1: later stable series, a refill for a cold request goes to the tail
+    int32_t kernel              # KERNEL_*: which one the zone follows
     # offsets of the arrays from this struct
     uint64_t off_pcp
     uint64_t off_pageblock
@@ -245,6 +249,7 @@ ctypedef struct work_t:         # what bulk operations have done so far; no part
     uint64_t fallbacks          # allocations of arrays that fell back to another type
 
 ctypedef struct zone_config_t:
+    int32_t kernel              # KERNEL_*
     int64_t start_pfn
     int64_t spanned_pages
     int32_t max_page_order
@@ -310,8 +315,6 @@ cdef extern from *:
 # The signatures that a part above its definition needs, and that other modules may cimport.  Nothing here is checked
 # and nothing is promised: recompile with every version.  rmqueue_zone and free_pages_ok are an allocation and a free as
 # Zone does them, used_block_status is what must be asked before a free.  Stable and checked: include/buddycap.h.
-cdef void free_one_page(zone_t *z, int32_t i, int order) noexcept nogil
-cdef int32_t rmqueue(zone_t *z, int order, int mt) noexcept nogil
 cdef int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil
 cdef void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil
 cdef int used_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil

@@ -43,7 +43,7 @@ VALUES = (
 
 
 def hashed(image):
-    """The 128 bits that an image's header must hold: hash_bytes and hash_fold of core/image.pxi once more."""
+    """The 128 bits that an image's header must hold: hash_bytes and hash_fold of core/common/hash.pxi once more."""
 
     def mix(lane, word):
         x = (lane ^ word) * 0xD6E8FEB86659FD93 & MASK

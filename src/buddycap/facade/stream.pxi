@@ -1,4 +1,4 @@
-# Streams of requests at the boundary: the driver of core/requests.pxi.
+# Streams of requests at the boundary: the driver of core/linux_2_6_27/requests.pxi.
 
 REQUEST_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("cpu", "<u2"), ("gfp", "<u4"), ("arg", "<i4"),
                           ("flags", "<u4"), ("pfn", "<i8")])

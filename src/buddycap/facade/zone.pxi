@@ -691,7 +691,7 @@ cdef class Zone(ZoneHandle):
         Raises
         ------
         CorruptionError
-            Naming the first invariant that does not hold (core/check.pxi numbers them), PFN, expected, found.
+            Naming the first invariant that does not hold (core/common/check.pxi numbers them), PFN, expected, found.
 
         Notes
         -----

@@ -385,7 +385,7 @@ typedef struct bc_stats {
 } bc_stats;
 
 typedef struct bc_violation {           /* what bc_check has found first */
-    int32_t invariant;                  /* number as in core/check.pxi, 0: nothing */
+    int32_t invariant;                  /* number as in core/common/check.pxi, 0: nothing */
     int32_t reserved;
     int64_t pfn;                        /* -1: not about one page */
     int64_t expected;

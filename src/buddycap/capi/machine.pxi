@@ -1,4 +1,4 @@
-# The C entry points of a machine: its zones, requests and kswapd as steps, pages on the LRU, writes and events.
+# The C entry points of a machine: its zones, requests and kswapd as steps, swap and events.
 
 cdef enum:
     BUDGET_MAX = 1 << 30
@@ -49,28 +49,6 @@ cdef int live_request(const bc_machine *machine, const bc_request *request, cons
     return scan_status(m, &r.scan)
 
 
-cdef int page_place(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
-    """Position of the zone and index of an existing page."""
-    cdef int status = machine_status(machine, NULL)
-    if status == BC_OK and not machine_find(as_machine(machine), pfn, zone, i):
-        status = BC_EMISUSE_PFN_RANGE
-    return status
-
-
-cdef int single_page(const bc_machine *machine, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
-    """The same for an allocated page of order 0."""
-    cdef int status = page_place(machine, pfn, zone, i)
-    return core_status(single_page_status(as_machine(machine).zone[zone[0]], i[0])) if status == BC_OK else status
-
-
-cdef int listed_page(const bc_machine *machine, int64_t pfn, uint32_t wanted, int32_t *zone, int32_t *i) noexcept nogil:
-    """The same for a page with one of the wanted flags."""
-    cdef int status = single_page(machine, pfn, zone, i)
-    if status == BC_OK and not flags_array(as_machine(machine).zone[zone[0]])[i[0]] & wanted:
-        status = BC_EMISUSE_PAGE_NOT_LISTED
-    return status
-
-
 # --- start ------------------------------------------------------------------------------------------------------
 
 cdef public int64_t bc_machine_bytes() noexcept nogil:
@@ -79,17 +57,6 @@ cdef public int64_t bc_machine_bytes() noexcept nogil:
 
 cdef public int64_t bc_request_bytes() noexcept nogil:
     return sizeof(request_t)
-
-
-cdef int policy_ok(const policy_t *p) noexcept nogil:
-    """Whether every field of a policy is in range."""
-    if not (is_flag(p.capture) and is_flag(p.check_real_order) and is_flag(p.batch_forward) and is_flag(p.private_list)
-            and is_flag(p.consult_lists) and is_flag(p.early_release) and is_flag(p.trim) and is_flag(p.bypass_pcp)
-            and is_flag(p.isolate) and is_flag(p.hook)):
-        return 0
-    return (0 <= p.capture_min_order <= MAX_ORDERS and 1 <= p.batch <= PAGEVEC_SIZE
-            and 0 <= p.hold_rounds <= MAX_HOLD_ROUNDS and 0 <= p.hold_order < MAX_ORDERS
-            and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
 
 
 cdef public int bc_machine_config_init(bc_machine_config *config, uint64_t size) noexcept nogil:
@@ -152,15 +119,6 @@ cdef public int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_c
     return BC_OK
 
 
-cdef int zones_match(const zone_t *one, const zone_t *other) noexcept nogil:
-    """Whether two zones can belong to one node."""
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        if one.node_present[k] != other.node_present[k]:
-            return 0
-    return one.cpus == other.cpus and one.max_page_order == other.max_page_order
-
-
 cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef zone_t *z = <zone_t *> zone
@@ -186,13 +144,6 @@ cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept n
     m.queue = NULL
     machine_attach_zone(m, z)
     return BC_OK
-
-
-cdef public int bc_machine_find(const bc_machine *machine, int64_t pfn) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = page_place(machine, pfn, &zone, &i)
-    return as_machine(machine).zone[zone].zone_idx if status == BC_OK else status
 
 
 # --- steps ------------------------------------------------------------------------------------------------------
@@ -372,145 +323,7 @@ cdef public int bc_kswapd_step(bc_machine *machine, int64_t budget, bc_result *r
     return step.wait
 
 
-# --- pages ------------------------------------------------------------------------------------------------------
-
-cdef int room_for_event(const bc_machine *machine, uint32_t kind) noexcept nogil:
-    """Whether an optional event of this kind can be noted, if it is wanted."""
-    cdef machine_t *m = <machine_t *> machine
-    return BC_EMISUSE_EVENTS if m.event_mask & kind and events_pending(m) == NR_EVENTS else BC_OK
-
-
-cdef public int bc_free_pages(bc_machine *machine, int64_t pfn, int order, int cpu, bc_result *result) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef zone_t *z
-    cdef int status = page_place(machine, pfn, &zone, &i)
-    if status == BC_OK and pointer_odd(result):
-        status = BC_EMISUSE_POINTER
-    if status != BC_OK:
-        return refused(result, status)
-    z = as_machine(machine).zone[zone]
-    status = core_status(used_block_status(z, pfn, order))
-    if status == BC_OK and <unsigned int> cpu >= <unsigned int> z.cpus:
-        status = BC_EMISUSE_CPU_RANGE
-    if status == BC_OK:
-        status = room_for_event(machine, NOTE_FREED)
-    if status != BC_OK:
-        return refused(result, status)
-    result_begin(result, z)
-    note_freed(as_machine(machine), zone, i)
-    free_block(z, i, order, cpu)
-    result_end(result, z, pfn, order, BC_OK)
-    return BC_OK
-
-
-cdef public int bc_page_add(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
-    cdef machine_t *m = <machine_t *> machine
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = page_place(machine, pfn, &zone, &i)
-    return core_status(add_to_list(m, m.zone[zone], i, flags, MOP_LRU_ADD)) if status == BC_OK else status
-
-
-cdef public int bc_page_add_slab(bc_machine *machine, int64_t pfn, uint32_t flags) noexcept nogil:
-    cdef machine_t *m = <machine_t *> machine
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = page_place(machine, pfn, &zone, &i)
-    return core_status(add_to_list(m, m.zone[zone], i, flags, MOP_SLAB_ADD)) if status == BC_OK else status
-
-
-cdef public int bc_page_del(bc_machine *machine, int64_t pfn) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = listed_page(machine, pfn, PF_LRU, &zone, &i)
-    if status == BC_OK:
-        lru_del(as_machine(machine).zone[zone], i)
-    return status
-
-
-cdef public int bc_page_mark(bc_machine *machine, int64_t pfn, uint32_t flags, uint32_t clear) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = single_page(machine, pfn, &zone, &i)
-    if status == BC_OK and ((flags | clear) & ~<uint32_t> LOOSE_FLAGS or flags & clear):
-        status = BC_EMISUSE_FLAGS
-    if status != BC_OK:
-        return status
-    page_unmark(as_machine(machine).zone[zone], i, clear)
-    if flags:
-        page_mark(as_machine(machine).zone[zone], i, flags)
-    return BC_OK
-
-
-cdef public int bc_page_accessed(bc_machine *machine, int64_t pfn) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = single_page(machine, pfn, &zone, &i)
-    if status == BC_OK:
-        mark_page_accessed(as_machine(machine).zone[zone], i)
-    return status
-
-
-cdef public int bc_page_mlock(bc_machine *machine, int64_t pfn, int locked) noexcept nogil:
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = single_page(machine, pfn, &zone, &i)
-    if status == BC_OK and not is_flag(locked):
-        status = BC_EMISUSE_VALUE
-    if status == BC_OK:
-        page_set_mlocked(as_machine(machine).zone[zone], i, locked)
-    return status
-
-
-cdef public int bc_page_release(bc_machine *machine, int64_t pfn, int cpu) noexcept nogil:
-    cdef machine_t *m = <machine_t *> machine
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = page_place(machine, pfn, &zone, &i)
-    if status == BC_OK:
-        status = core_status(free_status(m.zone[zone], i, 0, MOP_RELEASE))
-    if status == BC_OK and <unsigned int> cpu >= <unsigned int> m.zone[zone].cpus:
-        status = BC_EMISUSE_CPU_RANGE
-    if status == BC_OK:
-        status = room_for_event(machine, NOTE_FREED)
-    if status != BC_OK:
-        return status
-    note_freed(m, zone, i)
-    page_release(m.zone[zone], i, cpu)
-    return BC_OK
-
-
-# --- writes, swap, events ---------------------------------------------------------------------------------------
-
-cdef public int bc_write_start(bc_machine *machine, int64_t pfn) noexcept nogil:
-    cdef machine_t *m = <machine_t *> machine
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef uint32_t flags
-    cdef int status = listed_page(machine, pfn, PF_LRU | PF_ISOLATED, &zone, &i)
-    if status != BC_OK:
-        return status
-    flags = flags_array(m.zone[zone])[i]
-    if flags & PF_SLAB:
-        return BC_EMISUSE_PAGE_NOT_LISTED
-    if flags & PF_WRITEBACK:
-        return BC_EMISUSE_PAGE_LISTED
-    start_page_writeback(m, m.zone[zone], i)
-    return BC_OK
-
-
-cdef public int bc_write_end(bc_machine *machine, int64_t pfn, int cpu) noexcept nogil:
-    cdef machine_t *m = <machine_t *> machine
-    cdef int32_t zone = 0
-    cdef int32_t i = 0
-    cdef int status = listed_page(machine, pfn, PF_WRITEBACK, &zone, &i)
-    if status == BC_OK and <unsigned int> cpu >= <unsigned int> m.zone[zone].cpus:
-        status = BC_EMISUSE_CPU_RANGE
-    if status == BC_OK:
-        end_page_writeback(m, m.zone[zone], i, cpu)
-    return status
-
+# --- swap and events --------------------------------------------------------------------------------------------
 
 cdef public int bc_set_write_congested(bc_machine *machine, int congested) noexcept nogil:
     cdef int status = machine_status(machine, NULL)

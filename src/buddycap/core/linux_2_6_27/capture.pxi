@@ -17,7 +17,7 @@
 cdef inline void carve_off(zone_t *z, int32_t i, int actual, int desired) noexcept nogil:
     """Cut block (i, actual), in limbo, to `desired`; the pieces become free.  Linux: __carve_off."""
     z.nr_free_pages += (1 << actual) - (1 << desired)
-    expand(z, i, desired, actual, get_pageblock_migratetype(z, i))
+    expand(z, i, desired, actual, free_list(0, get_pageblock_migratetype(z, i)), MIGRATE_TYPES)
 
 
 cdef inline void capture_add(zone_t *z, int32_t slot, int32_t i, int state) noexcept nogil:
@@ -59,7 +59,7 @@ cdef void capture_settle(zone_t *z, int32_t slot, int32_t kept) noexcept nogil:
     while link_array(z)[head].prev != kept:
         i = link_array(z)[head].prev
         order = capture_remove(z, i)
-        free_one_page(z, i, order)
+        buddy_free(z, i, order)
     if list.rules & LIST_TRIM:
         order = capture_remove(z, kept)
         carve_off(z, kept, order, list.wanted)
@@ -148,7 +148,7 @@ cdef int32_t capture_select(zone_t *z, int32_t slot, int order) noexcept nogil:
             carve_off(z, i, block_order, order)
             got = i
         else:
-            free_one_page(z, i, block_order)
+            buddy_free(z, i, block_order)
     return got
 
 
@@ -179,7 +179,7 @@ cdef int32_t capture_consult(zone_t *z, int32_t slot, int order, int check_order
     if allowed and hold:
         capture_hold(z, slot, got, order)
         return NO_PAGE
-    free_one_page(z, got, order)
+    buddy_free(z, got, order)
     z.vm[VM_CAPTURE_GIVEBACK] += 1
     return NO_PAGE
 

@@ -65,7 +65,7 @@ cdef int32_t rmqueue_isolated(zone_t *z, int32_t page, int order) noexcept nogil
     for from_order in range(order, z.max_page_order + 1):
         i = find_isolated(z, start, from_order)
         if i != NO_PAGE:
-            take_free_block(z, i, order, from_order, MT_ISOLATE)
+            take_free_block(z, i, order, from_order, free_list(0, MT_ISOLATE), MIGRATE_TYPES)
             z.vm[VM_PGALLOC] += 1 << order
             return i
     return NO_PAGE

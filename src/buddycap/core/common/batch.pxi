@@ -1,19 +1,14 @@
-# Frees and captures of whole arrays, with exactly the result of single calls in the same order.
+# Batches of blocks that are to be freed or captured at once: named, admitted, united.
 #
-# Why that needs no single calls: a block that is still there after the whole batch was put on its list when the last
-# of its pages arrived; whatever stood on a list inside it before that has left no trace.  So
+# A block that is still there after the whole batch was put on its list when the last of its pages arrived; whatever
+# stood on a list inside it before that has left no trace.  So
 #
 #   1. name      one bit for every page (or first page of a block) of the batch, in the zone's scratch
 #   2. admit     every name is an allocated block of the right order, and none is named twice; nothing has changed yet
 #   3. coalesce  region by region (a region is a largest block), 64 pages at a time: pairs of buddies become blocks of
 #                the next order; free blocks that get swallowed leave their lists; every page of a block that is new is
 #                marked with the order of it
-#   4. list      from the end of the batch backward: the first page met of a new block is the one that completed it,
-#                and the blocks met so are in the order in which they stand on their lists, newest first
-#
-# A free that meets a captured buddy is diverted to a capture list, which depends on when it comes.  Regions that hold
-# captured blocks are therefore left to single frees, and the batch is then gone through forward (`list_and_divert`).
-# A capture takes free and captured buddies alike and needs no such care.
+#   4. list      the kernel's: on which list a new block goes, and where (bulkfree.pxi)
 
 cdef enum:
     BULK_MIN = 128              # smaller batches are done by singles,
@@ -40,58 +35,6 @@ ctypedef struct bulk_t:         # one batch on its way
     int level[MAX_ORDERS + 1]   # where the words of each order start in the two arrays below
     uint64_t now[LEVEL_WORDS]   # the region at hand, by order: blocks of the batch and unions of buddies
     uint64_t old[LEVEL_WORDS]   # and blocks that were free or captured before
-
-
-# --- words of 64 pages ------------------------------------------------------------------------------------------
-
-cdef inline uint64_t count_bits(uint64_t x) noexcept nogil:
-    x -= (x >> 1) & <uint64_t> 0x5555555555555555
-    x = (x & <uint64_t> 0x3333333333333333) + ((x >> 2) & <uint64_t> 0x3333333333333333)
-    x = (x + (x >> 4)) & <uint64_t> 0x0F0F0F0F0F0F0F0F
-    return (x * <uint64_t> 0x0101010101010101) >> 56
-
-
-cdef inline uint64_t even_bits(uint64_t x) noexcept nogil:
-    """Bits 0, 2, 4 ... 62 of x as bits 0, 1, 2 ... 31; the others are zero."""
-    x = (x | (x >> 1)) & <uint64_t> 0x3333333333333333
-    x = (x | (x >> 2)) & <uint64_t> 0x0F0F0F0F0F0F0F0F
-    x = (x | (x >> 4)) & <uint64_t> 0x00FF00FF00FF00FF
-    x = (x | (x >> 8)) & <uint64_t> 0x0000FFFF0000FFFF
-    return (x | (x >> 16)) & <uint64_t> 0x00000000FFFFFFFF
-
-
-cdef inline uint64_t pages_in_state(const uint64_t *states, uint8_t mask, uint8_t state) noexcept nogil:
-    """Bit j: the order byte of page j, masked, is `state`; for 64 pages, eight at a time."""
-    cdef uint64_t found = 0
-    cdef uint64_t ones = <uint64_t> 0x0101010101010101
-    cdef uint64_t low = <uint64_t> 0x7F7F7F7F7F7F7F7F
-    cdef uint64_t x
-    cdef int k
-    for k in range(8):
-        x = (states[k] & (ones * mask)) ^ (ones * state)
-        x = ~(((x & low) + low) | x | low) >> 7     # 1 in each byte that was zero
-        found |= ((x * <uint64_t> 0x0102040810204080) >> 56) << (8 * k)
-    return found
-
-
-cdef inline int all_in_state(const uint64_t *states, uint8_t state) noexcept nogil:
-    """Whether the order bytes of all 64 pages are `state`."""
-    cdef uint64_t other = 0
-    cdef int k
-    for k in range(8):
-        other |= states[k] ^ (<uint64_t> 0x0101010101010101 * state)
-    return other == 0
-
-
-cdef inline uint64_t blocks_in_word(zone_t *z, int32_t at, uint8_t mask, uint8_t state) noexcept nogil:
-    """pages_in_state of the 64 pages from index `at`, which may reach beyond the last page of the zone."""
-    cdef uint8_t edge[64]
-    cdef int k
-    if at + 64 <= z.nr_index:
-        return pages_in_state(<uint64_t *> (order_array(z) + at), mask, state)
-    for k in range(64):
-        edge[k] = order_array(z)[at + k] if at + k < z.nr_index else PG_HOLE
-    return pages_in_state(<uint64_t *> edge, mask, state)
 
 
 # --- 1. name ----------------------------------------------------------------------------------------------------
@@ -214,6 +157,30 @@ cdef int bulk_admit(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n, const 
     return admitted
 
 
+cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                          int64_t *offender) noexcept nogil:
+    """ST_OK if the n blocks can all be freed; else why not and the first offender.  Nothing changes either way.
+
+    While it looks, the order bytes of the blocks seen are marked, so that a duplicate is found without memory.
+    """
+    cdef uint8_t *state = order_array(z)
+    cdef int status = ST_OK
+    cdef int64_t k = 0
+    cdef int64_t m
+    while k < n:
+        if orders != NULL:
+            order = orders[k]
+        status = used_block_status(z, pfns[k], order)
+        if status != ST_OK:
+            break
+        state[pfns[k] - z.base_pfn] |= PG_SEEN
+        k += 1
+    for m in range(k):
+        state[pfns[m] - z.base_pfn] &= ~PG_SEEN
+    offender[0] = k
+    return status
+
+
 # --- 3. coalesce ------------------------------------------------------------------------------------------------
 
 cdef inline void set_level_bit(bulk_t *b, uint64_t *level_words, int32_t i, int order) noexcept nogil:
@@ -280,17 +247,6 @@ cdef inline void swallow(zone_t *z, bulk_t *b, int32_t i, int order) noexcept no
     else:
         z.nr_free[order] -= 1
         b.swallowed += 1 << order
-
-
-cdef inline void fill_block(uint8_t *state, int32_t i, int order, uint8_t value) noexcept nogil:
-    """Write the order bytes of a whole block; small ones as a part of a word."""
-    cdef uint64_t *word = <uint64_t *> (state + (i & -8))
-    cdef uint64_t cells
-    if order > 3:
-        memset(state + i, value, 1 << order)
-        return
-    cells = (~<uint64_t> 0 >> (64 - (8 << order))) << (8 * (i & 7))
-    word[0] = (word[0] & ~cells) | (<uint64_t> 0x0101010101010101 * value & cells)
 
 
 cdef inline void mark_new_pages(uint64_t *states, uint64_t pages) noexcept nogil:
@@ -375,112 +331,6 @@ cdef void coalesce_region(zone_t *z, bulk_t *b, int32_t at) noexcept nogil:
         coalesce_order(z, b, at, order)
 
 
-# --- 4. list ----------------------------------------------------------------------------------------------------
-
-cdef inline int new_block_order(zone_t *z, int32_t i) noexcept nogil:
-    """Order of the new block around page i; -1 if there is none, or if it is on its list already."""
-    cdef uint8_t state = order_array(z)[i]
-    return state & 0x0F if (state & PG_STATE) == PG_NEW else -1
-
-
-cdef inline void finish_new(zone_t *z, int32_t i, int order, uint8_t state) noexcept nogil:
-    """Order bytes of a new block as they shall be."""
-    fill_block(order_array(z), i, order, PG_TAIL)
-    order_array(z)[i] = state | order
-
-
-cdef void list_free(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
-    """Put the new blocks on the free lists: behind each other from the heads on, since the newest is met first."""
-    cdef link_t *link = link_array(z)
-    cdef int32_t last[MAX_ORDERS * MIGRATE_TYPES]
-    cdef int64_t left = b.new_blocks
-    cdef int64_t k = n - 1
-    cdef int32_t i
-    cdef int order, list
-    for list in range(MAX_ORDERS * MIGRATE_TYPES):
-        last[list] = free_list(0, list)
-    while left:
-        if k >= LIST_AHEAD:
-            buddycap_prefetch(order_array(z) + (pfns[k - LIST_AHEAD] - z.base_pfn))
-            buddycap_prefetch(link + (pfns[k - LIST_AHEAD] - z.base_pfn))
-        i = <int32_t> (pfns[k] - z.base_pfn)
-        k -= 1
-        order = new_block_order(z, i)
-        if order < 0:
-            continue
-        list = order * MIGRATE_TYPES + get_pageblock_migratetype(z, i)
-        i &= -(1 << order)
-        finish_new(z, i, order, PG_FREE)
-        list_insert(link, i, last[list], link[last[list]].next)
-        last[list] = i
-        left -= 1
-    zone_work(z).entries += n - 1 - k
-
-
-cdef void list_captured(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
-    """Put the new blocks on the capture list, newest first."""
-    cdef link_t *link = link_array(z)
-    cdef slot_t *list = zone_slot(z, b.slot)
-    cdef int32_t last = slot_list(z, b.slot)
-    cdef int64_t left = b.new_blocks
-    cdef int64_t k = n - 1
-    cdef int32_t i
-    cdef int order
-    while left:
-        i = <int32_t> (pfns[k] - z.base_pfn)
-        k -= 1
-        order = new_block_order(z, i)
-        if order < 0:
-            continue
-        i &= -(1 << order)
-        finish_new(z, i, order, PG_CAPTURED)
-        flags_array(z)[i] = b.slot
-        list.largest = max(list.largest, <uint8_t> order)
-        list_insert(link, i, last, link[last].next)
-        last = i
-        left -= 1
-    zone_work(z).entries += n - 1 - k
-
-
-cdef inline int32_t enclosing_free(zone_t *z, int32_t i) noexcept nogil:
-    """First page of the free block around page i; there is one."""
-    cdef int order = 0
-    while order_array(z)[i & -(1 << order)] != (PG_FREE | order):
-        order += 1
-    return i & -(1 << order)
-
-
-cdef void list_and_divert(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
-    """Put the new blocks on the free lists, and free one by one what meets captured blocks, each in its turn.
-
-    The scratch, clear by now, notes which positions of the batch complete a block.
-    """
-    cdef link_t *link = link_array(z)
-    cdef uint8_t *state = order_array(z)
-    cdef uint64_t *completes = b.bits
-    cdef int64_t k
-    cdef int32_t i, block
-    cdef int order
-    for k in range(n - 1, -1, -1):
-        i = <int32_t> (pfns[k] - z.base_pfn)
-        order = new_block_order(z, i)
-        if order >= 0:
-            finish_new(z, i & -(1 << order), order, PG_FREE)
-            completes[k >> 6] |= <uint64_t> 1 << (k & 63)
-    for k in range(n):
-        i = <int32_t> (pfns[k] - z.base_pfn)
-        if completes[k >> 6] >> (k & 63) & 1:
-            block = enclosing_free(z, i)
-            list_add(link, free_list(state[block], get_pageblock_migratetype(z, i)), block)
-        elif (state[i] & PG_STATE) == PG_USED or (state[i] & PG_STATE) == PG_MARKED:
-            free_pages_ok(z, i, state[i] & 0x0F)
-            zone_work(z).singles += 1
-    zone_work(z).entries += 2 * n
-    memset(completes, 0, ((n + 63) >> 6) * sizeof(uint64_t))
-
-
-# --- the whole --------------------------------------------------------------------------------------------------
-
 cdef void bulk_coalesce(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) noexcept nogil:
     """Step 3 for every region, and the counters that both a free and a capture move."""
     cdef int32_t at = b.first
@@ -500,84 +350,23 @@ cdef void bulk_coalesce(zone_t *z, bulk_t *b, const int64_t *pfns, int64_t n) no
     zone_work(z).unlisted += b.unlisted
 
 
-cdef int free_many_status(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                          int64_t *offender) noexcept nogil:
-    """ST_OK if the n blocks can all be freed; else why not and the first offender.  Nothing changes either way.
+# --- new blocks, until they are on their lists ------------------------------------------------------------------
 
-    While it looks, the order bytes of the blocks seen are marked, so that a duplicate is found without memory.
-    """
-    cdef uint8_t *state = order_array(z)
-    cdef int status = ST_OK
-    cdef int64_t k = 0
-    cdef int64_t m
-    while k < n:
-        if orders != NULL:
-            order = orders[k]
-        status = used_block_status(z, pfns[k], order)
-        if status != ST_OK:
-            break
-        state[pfns[k] - z.base_pfn] |= PG_SEEN
-        k += 1
-    for m in range(k):
-        state[pfns[m] - z.base_pfn] &= ~PG_SEEN
-    offender[0] = k
-    return status
+cdef inline int new_block_order(zone_t *z, int32_t i) noexcept nogil:
+    """Order of the new block around page i; -1 if there is none, or if it is on its list already."""
+    cdef uint8_t state = order_array(z)[i]
+    return state & 0x0F if (state & PG_STATE) == PG_NEW else -1
 
 
-cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                   int64_t *offender) noexcept nogil:
-    """Free n blocks in order, all or none; ST_OK or why not.  O(n + pages of the span covered / 64)."""
-    cdef bulk_t b
-    cdef int64_t k
-    cdef int status
-    b.slot = NO_PAGE
-    if bulk_admit(z, &b, pfns, n, orders, order):
-        bulk_coalesce(z, &b, pfns, n)
-        z.nr_free_pages += b.pages
-        z.vm[VM_PGFREE] += b.pages
-        z.all_unreclaimable = 0
-        z.pages_scanned = 0
-        if b.diverted:
-            list_and_divert(z, &b, pfns, n)
-        else:
-            list_free(z, &b, pfns, n)
-        return ST_OK
-    status = free_many_status(z, pfns, n, orders, order, offender)
-    if status != ST_OK:
-        return status
-    zone_work(z).singles += n
-    for k in range(n):
-        if k + PREFETCH_BLOCKS < n:
-            buddycap_prefetch(order_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
-            buddycap_prefetch(link_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
-        free_pages_ok(z, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
-    return ST_OK
+cdef inline void finish_new(zone_t *z, int32_t i, int order, uint8_t state) noexcept nogil:
+    """Order bytes of a new block as they shall be."""
+    fill_block(order_array(z), i, order, PG_TAIL)
+    order_array(z)[i] = state | order
 
 
-cdef int capture_many(zone_t *z, int32_t slot, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                      int64_t *offender) noexcept nogil:
-    """Capture n blocks in order, all or none; ST_OK or why not.  O(n + pages of the span covered / 64).
-
-    A list with rules of its own takes them one by one.
-    """
-    cdef slot_t *list = zone_slot(z, slot)
-    cdef bulk_t b
-    cdef int64_t k
-    cdef int status
-    b.slot = slot
-    if not list.rules and bulk_admit(z, &b, pfns, n, orders, order):
-        bulk_coalesce(z, &b, pfns, n)
-        z.nr_free_pages -= b.swallowed
-        z.vm[VM_CAPTURE_OWN] += b.pages
-        z.vm[VM_CAPTURE_MERGED] += b.swallowed
-        list.own += b.pages
-        list.merged += b.swallowed
-        list_captured(z, &b, pfns, n)
-        return ST_OK
-    status = free_many_status(z, pfns, n, orders, order, offender)
-    if status != ST_OK:
-        return status
-    zone_work(z).singles += n
-    for k in range(n):
-        capture_one_page(z, slot, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
-    return ST_OK
+cdef inline int32_t enclosing_free(zone_t *z, int32_t i) noexcept nogil:
+    """First page of the free block around page i; there is one."""
+    cdef int order = 0
+    while order_array(z)[i & -(1 << order)] != (PG_FREE | order):
+        order += 1
+    return i & -(1 << order)

@@ -1,12 +1,11 @@
-# Page frames: where the arrays are, what a page is, and the one kind of list that everything uses.
+# Page frames: where the arrays are, and what a page is.
 #
 #   heads (negative indices)            pages                       slots
 #   ... lru  free(o, mt) |  0  1  2  3 ... nr_index-1 | list 0 | list 1 | ...
 #
-# Links are a circular doubly linked list as struct list_head is, with indices for pointers: free lists, capture
-# lists, per-CPU lists and the LRU share it, because a page is on at most one of them.
+# Which heads there are besides the page lists' is for the kernel to say: see its numbers.pxi.
 #
-# Kernel: include/linux/list.h, mm_types.h (struct page), mmzone.h.
+# Kernel: include/linux/mm_types.h (struct page), mmzone.h.
 
 cdef enum:
     NO_PAGE = -1
@@ -47,24 +46,8 @@ cdef inline uint8_t *pageblock_array(zone_t *z) noexcept nogil:
     return <uint8_t *> z + z.off_pageblock
 
 
-cdef inline pcp_t *zone_pcp(zone_t *z, int cpu) noexcept nogil:
-    return <pcp_t *> (<uint8_t *> z + z.off_pcp) + cpu
-
-
-cdef inline int32_t free_list(int order, int mt) noexcept nogil:
-    return -1 - (order * MIGRATE_TYPES + mt)
-
-
 cdef inline int32_t page_list(int lru) noexcept nogil:
     return -1 - (MAX_ORDERS * MIGRATE_TYPES + lru)
-
-
-cdef inline int32_t pcp_list(int cpu) noexcept nogil:
-    return -1 - (MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpu)
-
-
-cdef inline int64_t nr_list_heads(int cpus) noexcept nogil:
-    return MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpus
 
 
 cdef inline int32_t slot_list(zone_t *z, int32_t slot) noexcept nogil:
@@ -75,74 +58,8 @@ cdef inline slot_t *zone_slot(zone_t *z, int32_t slot) noexcept nogil:
     return <slot_t *> (link_array(z) + slot_list(z, slot))
 
 
-# --- lists ------------------------------------------------------------------------------------------------------
-
-cdef inline void list_init(link_t *link, int32_t head) noexcept nogil:
-    link[head].next = head
-    link[head].prev = head
-
-
-cdef inline int list_empty(link_t *link, int32_t head) noexcept nogil:
-    return link[head].next == head
-
-
-cdef inline void list_insert(link_t *link, int32_t i, int32_t prev, int32_t next) noexcept nogil:
-    link[i].next = next
-    link[i].prev = prev
-    link[next].prev = i
-    link[prev].next = i
-
-
-cdef inline void list_add(link_t *link, int32_t head, int32_t i) noexcept nogil:
-    list_insert(link, i, head, link[head].next)
-
-
-cdef inline void list_add_tail(link_t *link, int32_t head, int32_t i) noexcept nogil:
-    list_insert(link, i, link[head].prev, head)
-
-
-cdef inline void list_del(link_t *link, int32_t i) noexcept nogil:
-    cdef int32_t next = link[i].next
-    cdef int32_t prev = link[i].prev
-    link[next].prev = prev
-    link[prev].next = next
-
-
-# --- private lists ----------------------------------------------------------------------------------------------
-
-cdef int32_t slot_open(zone_t *z, int kind) noexcept nogil:
-    """Number of a new empty private list, or NO_PAGE if all are open.  The lowest free number is taken."""
-    cdef int32_t slot = 0
-    cdef slot_t *s
-    while slot < z.slots_used and zone_slot(z, slot).kind != SLOT_UNUSED:
-        slot += 1
-    if slot == z.slot_limit:
-        return NO_PAGE
-    if slot == z.slots_used:
-        z.slots_used += 1
-    s = zone_slot(z, slot)
-    s.own = s.merged = s.foreign = 0
-    s.kind = kind
-    s.largest = 0
-    s.rules = 0
-    s.wanted = 0
-    s.reserved = 0
-    z.slot_seq += 1
-    s.seq = z.slot_seq
-    list_init(link_array(z), slot_list(z, slot))
-    return slot
-
-
-cdef void slot_close(zone_t *z, int32_t slot) noexcept nogil:
-    """Give the number of an empty list back.  Numbers above the highest open list leave the image."""
-    zone_slot(z, slot).kind = SLOT_UNUSED
-    while z.slots_used > 0 and zone_slot(z, z.slots_used - 1).kind == SLOT_UNUSED:
-        z.slots_used -= 1
-
-
-cdef inline int slot_is(zone_t *z, int32_t slot, uint32_t seq, int kind) noexcept nogil:
-    """Whether `slot` is still the list that was opened as number `seq`."""
-    return slot < z.slots_used and zone_slot(z, slot).kind == kind and zone_slot(z, slot).seq == seq
+cdef inline int32_t nr_list_heads(const zone_t *z) noexcept nogil:
+    return <int32_t> ((z.off_link - z.off_heads) // sizeof(link_t))
 
 
 # --- pages ------------------------------------------------------------------------------------------------------
@@ -161,6 +78,26 @@ cdef void page_set_flags(zone_t *z, int32_t i, uint32_t flags) noexcept nogil:
     cdef uint8_t *state = order_array(z)
     flags_array(z)[i] = flags
     state[i] = (PG_MARKED if flags else PG_USED) | (state[i] & 0x0F)
+
+
+cdef void page_mark(zone_t *z, int32_t i, uint32_t flags) noexcept nogil:
+    """Set flags of an allocated page, keeping the others."""
+    flags_array(z)[i] |= flags
+    order_array(z)[i] = PG_MARKED | (order_array(z)[i] & 0x0F)
+
+
+cdef void page_unmark(zone_t *z, int32_t i, uint32_t flags) noexcept nogil:
+    """Clear flags of an allocated page, keeping the others."""
+    page_set_flags(z, i, flags_array(z)[i] & ~flags)
+
+
+cdef inline uint64_t page_owner(zone_t *z, int32_t i) noexcept nogil:
+    return owner_array(z)[i] if z.off_owner else 0
+
+
+cdef inline void page_disown(zone_t *z, int32_t i) noexcept nogil:
+    if z.off_owner:
+        owner_array(z)[i] = 0
 
 
 cdef int page_status(zone_t *z, int64_t pfn) noexcept nogil:
@@ -241,34 +178,3 @@ cdef void split_page(zone_t *z, int32_t i, int order) noexcept nogil:
     page_set_flags(z, i, 0)
     for k in range(i, i + (1 << order)):
         state[k] = PG_USED
-
-
-# --- random numbers ---------------------------------------------------------------------------------------------
-
-cdef inline uint64_t rotl(uint64_t x, int k) noexcept nogil:
-    return (x << k) | (x >> (64 - k))
-
-
-cdef uint64_t random_next(uint64_t *s) noexcept nogil:
-    """One step of xoshiro256** (Blackman and Vigna 2018): the state is four words, part of the image."""
-    cdef uint64_t result = rotl(s[1] * 5, 7) * 9
-    cdef uint64_t t = s[1] << 17
-    s[2] ^= s[0]
-    s[3] ^= s[1]
-    s[1] ^= s[2]
-    s[0] ^= s[3]
-    s[2] ^= t
-    s[3] = rotl(s[3], 45)
-    return result
-
-
-cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil:
-    """Fill the state from one word with splitmix64, as its authors advise."""
-    cdef int k
-    cdef uint64_t x
-    for k in range(4):
-        seed += <uint64_t> 0x9E3779B97F4A7C15
-        x = seed
-        x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-        x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB
-        s[k] = x ^ (x >> 31)

@@ -37,14 +37,6 @@ cdef inline int leave_step(step_t *out, int wait) noexcept nogil:
     return 0
 
 
-cdef inline int congestion_wait(scan_t *sc, step_t *out, int ms) noexcept nogil:
-    out.wait_ms = ms
-    sc.congestion_waits += 1
-    if sc.holding:
-        sc.hold_ms += ms
-    return leave_step(out, WAIT_CONGESTION)
-
-
 cdef inline int may_go_on(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     """Whether the step may do one more piece of work."""
     if events_pending(m) > NR_EVENTS - EVENT_ROOM:

@@ -37,10 +37,6 @@ cdef enum:                      # request_t.reclaim_state
 
 # --- zones ------------------------------------------------------------------------------------------------------
 
-cdef inline uint64_t machine_magic() noexcept nogil:
-    return <uint64_t> 0x31686361_4D794462       # "bDyMach1" as bytes
-
-
 cdef inline uint64_t request_magic(const machine_t *m, const request_t *r) noexcept nogil:
     """What a live request holds: it has not moved, nor its machine, nor has a zone of that."""
     return <uint64_t> 0x7152794462000000 ^ <uint64_t> m ^ <uint64_t> r << 7 ^ <uint64_t> m.attached << 40
@@ -61,45 +57,9 @@ cdef void machine_init(machine_t *m) noexcept nogil:
     m.magic = machine_magic()
 
 
-cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil:
-    """Put a zone in its place, or tell where the zone of that index is now.  0 if there is no room."""
-    cdef int at = 0
-    cdef int k
-    while at < m.nr_zones and m.zone[at].zone_idx > z.zone_idx:
-        at += 1
-    if at == m.nr_zones or m.zone[at].zone_idx != z.zone_idx:
-        if m.nr_zones == MAX_NR_ZONES:
-            return 0
-        for k in range(m.nr_zones, at, -1):
-            m.zone[k] = m.zone[k - 1]
-        m.nr_zones += 1
-    m.zone[at] = z
-    m.attached += 1
-    return 1
-
-
 cdef inline int gfp_zoneidx(const machine_t *m, uint32_t gfp) noexcept nogil:
     """Index of the highest zone that may serve the request.  Linux: gfp_zone."""
     return m.gfp_zone[(gfp & (GFP_DMA | GFP_HIGHMEM | GFP_DMA32)) | (8 if gfp & GFP_MOVABLE else 0)]
-
-
-cdef inline int is_listed(zone_t *z, int high_zoneidx) noexcept nogil:
-    """Whether the zonelist of a request yields the zone."""
-    return z.present_pages > 0 and z.zone_idx <= high_zoneidx
-
-
-cdef inline int is_reclaimable(zone_t *z, int high_zoneidx) noexcept nogil:
-    """Listed, and allowed by the cpuset (hardwall)."""
-    return is_listed(z, high_zoneidx) and z.cpuset_allowed
-
-
-cdef int preferred_zone(machine_t *m, int high_zoneidx) noexcept nogil:
-    """Position of the first listed zone, or -1."""
-    cdef int k
-    for k in range(m.nr_zones):
-        if is_listed(m.zone[k], high_zoneidx):
-            return k
-    return -1
 
 
 cdef inline int32_t buffered_rmqueue(zone_t *z, int order, uint32_t gfp, int cpu) noexcept nogil:

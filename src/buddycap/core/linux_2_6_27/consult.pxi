@@ -71,8 +71,6 @@ cdef void capture_close(scan_t *sc, zone_t *z) noexcept nogil:
     sc.capture_slot = NO_PAGE
 
 
-# --- a block that the watermark forbids -------------------------------------------------------------------------
-
 cdef void hold_end(scan_t *sc) noexcept nogil:
     """After the last hold round: the pass that was interrupted goes on."""
     cdef int lru
@@ -111,8 +109,6 @@ cdef inline int hold_is_enough(const scan_t *sc) noexcept nogil:
     """Whether the round has reclaimed what it was for."""
     return sc.holding and sc.nr_reclaimed - sc.hold_from >= SWAP_CLUSTER_MAX
 
-
-# --- consultation -----------------------------------------------------------------------------------------------
 
 cdef void consult_list(machine_t *m, scan_t *sc, zone_t *z) noexcept nogil:
     """Is there a block for us?  With one in hand what else is reclaimed is freed normally."""

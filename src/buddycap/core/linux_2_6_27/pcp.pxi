@@ -19,7 +19,7 @@ cdef int32_t rmqueue_bulk(zone_t *z, int cpu, int count, int mt, int cold) noexc
     cdef int32_t got = 0
     cdef int32_t i
     while got < count:
-        i = rmqueue(z, 0, mt)
+        i = buddy_alloc(z, 0, mt)
         if i == NO_PAGE:
             break
         state[i] = PG_PCP | mt
@@ -81,7 +81,7 @@ cdef void free_pages_bulk(zone_t *z, int cpu, int count) noexcept nogil:
         list_del(link, i)
         pcp.count -= 1
         count -= 1
-        free_one_page(z, i, 0)
+        buddy_free(z, i, 0)
 
 
 cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept nogil:

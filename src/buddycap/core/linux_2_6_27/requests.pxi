@@ -21,7 +21,6 @@ cdef enum:                      # flags that may be given to pages
     LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
     LRU_FLAGS = (LOOSE_FLAGS | PF_ACTIVE | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_MLOCKED)
     SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
-    GFP_KNOWN = 0x1FDFF7
 
 
 # --- what may be asked for --------------------------------------------------------------------------------------
@@ -37,17 +36,15 @@ cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t 
     return ST_OK if <uint64_t> cpu < <uint64_t> m.zone[0].cpus else ST_CPU_RANGE
 
 
-cdef int machine_find(const machine_t *m, int64_t pfn, int32_t *zone, int32_t *i) noexcept nogil:
-    """Position of the zone and index of an existing page; 0 if there is none."""
-    cdef zone_t *z
-    cdef int k
-    for k in range(m.nr_zones):
-        z = m.zone[k]
-        if z.start_pfn <= pfn < z.start_pfn + z.spanned_pages and order_array(z)[pfn - z.base_pfn] != PG_HOLE:
-            zone[0] = k
-            i[0] = <int32_t> (pfn - z.base_pfn)
-            return 1
-    return 0
+cdef int policy_ok(const policy_t *p) noexcept nogil:
+    """Whether every field of a policy is in range."""
+    if not (is_flag(p.capture) and is_flag(p.check_real_order) and is_flag(p.batch_forward) and is_flag(p.private_list)
+            and is_flag(p.consult_lists) and is_flag(p.early_release) and is_flag(p.trim) and is_flag(p.bypass_pcp)
+            and is_flag(p.isolate) and is_flag(p.hook)):
+        return 0
+    return (0 <= p.capture_min_order <= MAX_ORDERS and 1 <= p.batch <= PAGEVEC_SIZE
+            and 0 <= p.hold_rounds <= MAX_HOLD_ROUNDS and 0 <= p.hold_order < MAX_ORDERS
+            and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
 
 
 cdef int single_page_status(zone_t *z, int32_t i) noexcept nogil:

@@ -49,6 +49,14 @@ cdef enum:                      # what becomes of a page
     VERDICT_FREE
 
 
+cdef inline int congestion_wait(scan_t *sc, step_t *out, int ms) noexcept nogil:
+    out.wait_ms = ms
+    sc.congestion_waits += 1
+    if sc.holding:
+        sc.hold_ms += ms
+    return leave_step(out, WAIT_CONGESTION)
+
+
 # --- shrink_page_list: one page ---------------------------------------------------------------------------------
 
 cdef inline int may_enter_fs(const scan_t *sc, uint32_t flags) noexcept nogil:

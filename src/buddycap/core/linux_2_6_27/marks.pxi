@@ -4,60 +4,11 @@
 # setup_zone_migrate_reserve, zone_batchsize, zone_watermark_ok; zone_cpuset_permits and zone_watermark_permits are
 # the helpers of patch 2/4 of the capture series.
 
-cdef enum:
-    PAGE_KB = 4
-    MIN_FREE_KBYTES_LOW = 128
-    MIN_FREE_KBYTES_HIGH = 65536
-    HIGHMEM_MIN_LOW = 32        # SWAP_CLUSTER_MAX
-    HIGHMEM_MIN_HIGH = 128
-
-cdef enum:                      # within these no mark leaves 60 bits, so that eight times a mark is a number, too
-    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
-    NODE_PAGES_BITS = 31                # present pages of one zone of a node: at most 2^31
-
-cdef enum:
-    ALLOC_KNOWN = (ALLOC_NO_WATERMARKS | ALLOC_WMARK_MIN | ALLOC_WMARK_LOW | ALLOC_WMARK_HIGH | ALLOC_HARDER
-                   | ALLOC_HIGH | ALLOC_CPUSET)
 
 ctypedef struct marks_t:
     int64_t pages_min
     int64_t pages_low
     int64_t pages_high
-
-
-cdef int64_t int_sqrt(int64_t x) noexcept nogil:
-    """Floor of the square root, in integers only."""
-    cdef int64_t root = 0
-    cdef int64_t bit = <int64_t> 1 << 62
-    while bit > x:
-        bit >>= 2
-    while bit:
-        if x >= root + bit:
-            x -= root + bit
-            root = (root >> 1) + bit
-        else:
-            root >>= 1
-        bit >>= 2
-    return root
-
-
-cdef int node_pages_ok(const int64_t *present) noexcept nogil:
-    """Whether the zones of a node are of sizes for which the formulas hold."""
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        if not 0 <= present[k] <= <int64_t> 1 << NODE_PAGES_BITS:
-            return 0
-    return 1
-
-
-cdef int64_t lowmem_pages(const int64_t *present, uint32_t highmem) noexcept nogil:
-    """Present pages of the node's zones that are not highmem."""
-    cdef int64_t pages = 0
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        if not (highmem >> k) & 1:
-            pages += present[k]
-    return pages
 
 
 cdef int64_t default_min_free_kbytes(const int64_t *present, uint32_t highmem) noexcept nogil:
@@ -79,16 +30,6 @@ cdef marks_t zone_marks(const int64_t *present, uint32_t highmem, int zone_idx, 
     marks.pages_low = marks.pages_min + share // 4
     marks.pages_high = marks.pages_min + share // 2
     return marks
-
-
-cdef int64_t zone_lowmem_reserve(const int64_t *present, const int32_t *ratio, int zone_idx,
-                                 int classzone_idx) noexcept nogil:
-    """Pages of zone `zone_idx` kept from requests that could use `classzone_idx`; a ratio below 1 counts as 1."""
-    cdef int64_t pages = 0
-    cdef int k
-    for k in range(zone_idx + 1, classzone_idx + 1):
-        pages += present[k]
-    return pages // max(ratio[zone_idx], 1)
 
 
 cdef int zone_batchsize(int64_t present) noexcept nogil:
@@ -135,12 +76,6 @@ cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes) noexcept 
     setup_zone_migrate_reserve(z)
 
 
-cdef void setup_per_zone_lowmem_reserve(zone_t *z) noexcept nogil:
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        z.lowmem_reserve[k] = zone_lowmem_reserve(z.node_present, z.lowmem_reserve_ratio, z.zone_idx, k)
-
-
 cdef void setup_pageset(zone_t *z, int32_t batch, int32_t high) noexcept nogil:
     """Sizes of the per-CPU lists; -1 means from the size of the zone.  Linux: zone_batchsize, setup_pageset."""
     cdef int cpu
@@ -185,3 +120,8 @@ cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int all
 cdef int zone_cpuset_permits(zone_t *z, int alloc_flags) noexcept nogil:
     """Whether the task's cpuset allows the zone's node; asked only with ALLOC_CPUSET."""
     return not alloc_flags & ALLOC_CPUSET or z.cpuset_allowed
+
+
+cdef int64_t inactive_ratio(int64_t present) noexcept nogil:
+    """How many times the inactive anonymous pages the active ones may be.  Linux: setup_per_zone_inactive_ratio."""
+    return max(int_sqrt(10 * (present >> 18)), <int64_t> 1)

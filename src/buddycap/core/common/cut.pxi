@@ -41,12 +41,12 @@ cdef inline void hand_out(zone_t *z, int32_t i, int order, int64_t *pfns, int64_
             pfns[k] = pfn + (k << order)
 
 
-cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexcept nogil:
+cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int32_t lists, int types) noexcept nogil:
     """List what is left of a block: `rest` times 2^order pages from page i on, in the largest blocks that fit."""
     while rest:
         if rest & 1:
             order_array(z)[i] = PG_FREE | order
-            list_add(link_array(z), free_list(order, mt), i)
+            list_add(link_array(z), lists - order * types, i)
             z.nr_free[order] += 1
             zone_work(z).listed += 1
             z.vm[VM_BUDDY_SPLIT] += 1
@@ -55,10 +55,9 @@ cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int mt) noexc
         order += 1
 
 
-cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
-    """Use up whole blocks from the head of list (from_order, mt) while there is room for them.  Number of blocks."""
+cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, int64_t *pfns, int64_t room) noexcept nogil:
+    """Use up whole blocks of list `head` (from_order) from its beginning while there is room.  Number of blocks."""
     cdef link_t *link = link_array(z)
-    cdef int32_t head = free_list(from_order, mt)
     cdef uint8_t *state = order_array(z)
     cdef int32_t i = link[head].next
     cdef int32_t next, line
@@ -81,25 +80,25 @@ cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int mt, int64_t *p
     return k
 
 
-cdef int64_t cut_part(zone_t *z, int from_order, int order, int mt, int64_t *pfns, int64_t room) noexcept nogil:
-    """Use up the beginning of the first block of list (from_order, mt), which is larger than the room."""
-    cdef int32_t i = link_array(z)[free_list(from_order, mt)].next
+cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int types, int64_t *pfns,
+                      int64_t room) noexcept nogil:
+    """Use up the beginning of the first block of `from_order`, which is larger than the room."""
+    cdef int32_t i = link_array(z)[lists - from_order * types].next
     list_del(link_array(z), i)
     z.nr_free[from_order] -= 1
     hand_out(z, i, order, pfns, room)
-    list_rest(z, <int32_t> (i + (room << order)), (<int64_t> 1 << (from_order - order)) - room, order, mt)
+    list_rest(z, <int32_t> (i + (room << order)), (<int64_t> 1 << (from_order - order)) - room, order, lists, types)
     z.vm[VM_BUDDY_SPLIT] += room - 1
     zone_work(z).cut += 1
     return room
 
 
-cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns) noexcept nogil:
-    """Use up the whole of list (from_order, mt), which is not empty, from both ends.  Number of blocks.
+cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, int64_t *pfns) noexcept nogil:
+    """Use up the whole of list `head` (from_order), which is not empty, from both ends.  Number of blocks.
 
     There must be room for every free block of the order, whatever its type.
     """
     cdef link_t *link = link_array(z)
-    cdef int32_t head = free_list(from_order, mt)
     cdef int32_t front = link[head].next
     cdef int32_t back = link[head].prev
     cdef int32_t next_front, next_back
@@ -130,44 +129,19 @@ cdef int64_t cut_all(zone_t *z, int from_order, int order, int mt, int64_t *pfns
     return low
 
 
-cdef int64_t cut_lists(zone_t *z, int order, int mt, int64_t *pfns, int64_t n) noexcept nogil:
-    """Allocate up to n blocks from the lists of type mt alone.  Number of blocks."""
+cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, int64_t *pfns, int64_t n) noexcept nogil:
+    """Allocate up to n blocks from the lists of one type alone.  Number of blocks."""
     cdef link_t *link = link_array(z)
     cdef int64_t k = 0
     cdef int from_order = order
     while k < n and from_order <= z.max_page_order:
-        if list_empty(link, free_list(from_order, mt)):
+        if list_empty(link, lists - from_order * types):
             from_order += 1
         elif from_order < order + CUT_WHOLE and z.nr_free[from_order] << (from_order - order) <= n - k:
-            k += cut_all(z, from_order, order, mt, pfns + k)
+            k += cut_all(z, from_order, order, lists - from_order * types, pfns + k)
         elif <int64_t> 1 << (from_order - order) <= n - k:
-            k += cut_blocks(z, from_order, order, mt, pfns + k, n - k)
+            k += cut_blocks(z, from_order, order, lists - from_order * types, pfns + k, n - k)
         else:
-            k += cut_part(z, from_order, order, mt, pfns + k, n - k)
+            k += cut_part(z, from_order, order, lists, types, pfns + k, n - k)
     z.nr_free_pages -= k << order
-    return k
-
-
-cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
-    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n).
-
-    A fallback takes one block; what it has moved to the lists of the type comes next.
-    """
-    cdef int64_t k = 0
-    cdef int64_t m
-    cdef int32_t i
-    mt = request_type(z, mt)
-    while k < n:
-        k += cut_lists(z, order, mt, pfns + k, n - k)
-        if k == n:
-            break
-        i = rmqueue_fallback(z, order, mt)
-        if i == NO_PAGE:
-            break
-        pfns[k] = z.base_pfn + i
-        k += 1
-        zone_work(z).fallbacks += 1
-    z.vm[VM_PGALLOC] += k << order
-    for m in range(k, n):
-        pfns[m] = NO_PAGE
     return k

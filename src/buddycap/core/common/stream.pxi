@@ -1,0 +1,47 @@
+# What the streams of every kernel share: how results are tagged, and what is asked for ahead of time.
+#
+# What a stream will free soon is known, so its cache lines are asked for ahead of time, in two steps: the result of the
+# earlier allocation, then what its free will touch.  In a zone larger than the caches that is worth more than anything
+# else.  For the same reason a free looks at one random place to learn all about that allocation: while a stream runs,
+# each result carries a tag in its upper bits, which `finish_results` takes off.
+
+cdef enum:
+    PREFETCH_OPS = 12           # how many operations ahead a free's page is asked for
+    PREFETCH_RESULTS = 24       # and the result that names it
+    TAG_SHIFT = 56              # tag of a result: 0 of a free, order + 1 of an allocation, failed or not
+
+
+cdef inline int64_t tagged(int64_t pfn, int tag) noexcept nogil:
+    return <int64_t> ((<uint64_t> pfn & ((<uint64_t> 1 << TAG_SHIFT) - 1)) | (<uint64_t> tag << TAG_SHIFT))
+
+
+cdef inline int result_tag(int64_t result) noexcept nogil:
+    return <int> (<uint64_t> result >> TAG_SHIFT)
+
+
+cdef inline int64_t result_pfn(int64_t result) noexcept nogil:
+    return <int64_t> (<uint64_t> result << (64 - TAG_SHIFT)) >> (64 - TAG_SHIFT)
+
+
+cdef inline void prefetch_free(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
+    """Ask for what an operation will touch, if it frees a block that is known at operation `now`."""
+    cdef int64_t pfn = op.pfn
+    cdef int order = op.order
+    cdef uint64_t i
+    if op.op != OP_FREE or op.arg >= now:
+        return
+    if op.arg >= 0:
+        pfn = result_pfn(results[op.arg])
+        order = result_tag(results[op.arg]) - 1
+    i = <uint64_t> pfn - <uint64_t> z.base_pfn
+    if i < <uint64_t> z.nr_index:
+        buddycap_prefetch(order_array(z) + i)
+        buddycap_prefetch(link_array(z) + i)
+        buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << (order & 0x0F))))
+
+
+cdef void finish_results(int64_t *results, int64_t done) noexcept nogil:
+    """Make plain PFNs of the results of the operations that have been performed."""
+    cdef int64_t k
+    for k in range(done):
+        results[k] = result_pfn(results[k])

@@ -1,0 +1,111 @@
+# Take a block of 2.6.27: from the lists of its type, else from another type's; one, a whole array, any number of pages.
+#
+# Two functions of the kernel have nearly one name.  __rmqueue is buddy_alloc here; rmqueue_zone is buffered_rmqueue for
+# orders above 0.
+#
+# Kernel: mm/page_alloc.c of 2.6.27: __rmqueue, __rmqueue_fallback, alloc_pages_exact, free_pages_exact.  Deviation:
+# exact pages go straight to the free lists, as after a drain; the kernel frees them through the CPU's list.
+
+
+cdef inline int fallback_type(int start_mt, int nth) noexcept nogil:
+    """The first or second migratetype to steal from.  RESERVE comes last and is handled by the caller."""
+    if nth == 0:
+        return MT_UNMOVABLE if start_mt == MT_RECLAIMABLE else MT_RECLAIMABLE
+    return MT_UNMOVABLE if start_mt == MT_MOVABLE else MT_MOVABLE
+
+
+cdef int32_t steal_block(zone_t *z, int32_t i, int order, int from_order, int start_mt, int mt) noexcept nogil:
+    """Take the foreign free block (i, from_order) of type mt for a request of start_mt, claiming what pays."""
+    if from_order >= (z.pageblock_order >> 1) or start_mt == MT_RECLAIMABLE:
+        if move_freepages_block(z, i, start_mt) >= (1 << z.pageblock_order) >> 1:
+            set_pageblock_migratetype(z, i, start_mt)
+        mt = start_mt           # also when the move was refused
+    if from_order == z.pageblock_order:
+        set_pageblock_migratetype(z, i, start_mt)
+    take_free_block(z, i, order, from_order, free_list(0, mt), MIGRATE_TYPES)
+    return i
+
+
+cdef int32_t rmqueue_fallback(zone_t *z, int order, int start_mt) noexcept nogil:
+    """Take from another type, the largest block first; in the end from the reserve.  Linux: __rmqueue_fallback."""
+    cdef link_t *link = link_array(z)
+    cdef int from_order, nth, mt
+    cdef int32_t i
+    for from_order in range(z.max_page_order, order - 1, -1):
+        if z.nr_free[from_order] == 0:
+            continue
+        for nth in range(2):
+            mt = fallback_type(start_mt, nth)
+            i = link[free_list(from_order, mt)].next
+            if i != free_list(from_order, mt):
+                return steal_block(z, i, order, from_order, start_mt, mt)
+    return rmqueue_smallest(z, order, free_list(0, MT_RESERVE), MIGRATE_TYPES)
+
+
+cdef int32_t buddy_alloc(zone_t *z, int order, int mt) noexcept nogil:
+    """Index of an allocated block of `order` for a request of type mt, or NO_PAGE.  Linux: __rmqueue."""
+    cdef int32_t i = rmqueue_smallest(z, order, free_list(0, mt), MIGRATE_TYPES)
+    if i == NO_PAGE:
+        i = rmqueue_fallback(z, order, mt)
+    return i
+
+
+cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
+    """Allocate straight from the zone's lists.  Linux: buffered_rmqueue for order > 0."""
+    cdef int32_t i = buddy_alloc(z, order, request_type(z, mt))
+    if i != NO_PAGE:
+        z.vm[VM_PGALLOC] += 1 << order
+    return i
+
+
+# --- whole arrays -----------------------------------------------------------------------------------------------
+
+cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
+    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n).
+
+    A fallback takes one block; what it has moved to the lists of the type comes next.
+    """
+    cdef int64_t k = 0
+    cdef int64_t m
+    cdef int32_t i
+    mt = request_type(z, mt)
+    while k < n:
+        k += cut_lists(z, order, free_list(0, mt), MIGRATE_TYPES, pfns + k, n - k)
+        if k == n:
+            break
+        i = rmqueue_fallback(z, order, mt)
+        if i == NO_PAGE:
+            break
+        pfns[k] = z.base_pfn + i
+        k += 1
+        zone_work(z).fallbacks += 1
+    z.vm[VM_PGALLOC] += k << order
+    for m in range(k, n):
+        pfns[m] = NO_PAGE
+    return k
+
+
+# --- any number of pages ----------------------------------------------------------------------------------------
+
+cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """Index of `pages` contiguous single pages, 1 <= pages <= 2^max_page_order; or NO_PAGE."""
+    cdef int order = 0
+    cdef int32_t i, k
+    while (<int64_t> 1 << order) < pages:
+        order += 1
+    i = rmqueue_zone(z, order, mt)
+    if i != NO_PAGE:
+        split_page(z, i, order)
+        for k in range(i + <int32_t> pages, i + (1 << order)):
+            free_pages_ok(z, k, 0)
+    return i
+
+
+cdef void free_range(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
+    """Free pages that free_range_status has passed: whole blocks as they are, others page by page."""
+    cdef int64_t end = i + pages
+    cdef int order
+    while i < end:
+        order = free_range_piece(z, i, end)
+        free_pages_ok(z, i, order)
+        i += 1 << order

@@ -1,0 +1,40 @@
+# Numbers of 2.6.27, what may be asked for, and the heads of its lists: ... pcp(cpu) | lru | free(order, type).
+#
+# Kernel: include/linux/mmzone.h and gfp.h of 2.6.27.
+
+cdef enum:
+    PAGE_KB = 4
+    MIN_FREE_KBYTES_LOW = 128
+    MIN_FREE_KBYTES_HIGH = 65536
+    HIGHMEM_MIN_LOW = 32        # SWAP_CLUSTER_MAX
+    HIGHMEM_MIN_HIGH = 128
+
+cdef enum:                      # with NODE_PAGES_BITS no mark leaves 60 bits, so eight times a mark is a number, too
+    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
+
+cdef enum:
+    ALLOC_KNOWN = (ALLOC_NO_WATERMARKS | ALLOC_WMARK_MIN | ALLOC_WMARK_LOW | ALLOC_WMARK_HIGH | ALLOC_HARDER
+                   | ALLOC_HIGH | ALLOC_CPUSET)
+    GFP_KNOWN = 0x1FDFF7
+
+
+cdef inline int32_t free_list(int order, int mt) noexcept nogil:
+    return -1 - (order * MIGRATE_TYPES + mt)
+
+
+cdef inline int32_t pcp_list(int cpu) noexcept nogil:
+    return -1 - (MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpu)
+
+
+cdef inline pcp_t *zone_pcp(zone_t *z, int cpu) noexcept nogil:
+    return <pcp_t *> (<uint8_t *> z + z.off_pcp) + cpu
+
+
+cdef inline int is_requestable(int mt) noexcept nogil:
+    """Whether pages of this type can be asked for: UNMOVABLE, RECLAIMABLE, MOVABLE."""
+    return <unsigned int> mt <= MT_MOVABLE
+
+
+cdef inline int request_type(zone_t *z, int mt) noexcept nogil:
+    """Without grouping by mobility every request is UNMOVABLE.  Linux: allocflags_to_migratetype."""
+    return mt if z.grouping else MT_UNMOVABLE
