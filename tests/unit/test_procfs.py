@@ -143,6 +143,29 @@ class TestRoundTrips:
         assert zone.layout == ZoneinfoLayout(counter_indent=6, counters_first=True)
         assert zone.node_counters == {"nr_inactive_anon": 41}
 
+    def test_the_counter_without_a_name_of_4_18(self):
+        zones = read_text(PROC / "linux4-18.zoneinfo.nodes", parse_zoneinfo)
+        assert [(zone.node_counters or {}).get("") for zone in zones] == [276795, None, None, 430699]
+        counters = read_text(PROC / "linux4-18.vmstat.node", parse_vmstat)
+        assert list(counters.items())[-2:] == [("nr_written", 606012), ("", 939956)]
+
+    @pytest.mark.parametrize("line", ["{}7\n", "{}x\n", "{}7\n{}7\n"])
+    def test_a_number_alone_is_a_counter_only_where_one_can_stand(self, line):
+        vmstat, zoneinfo = "nr_written 5\n", (PROC / "linux4-18.zoneinfo.nodes").read_text()
+        bad = line.format("" if line == "{}7\n" else " ", " ")
+        with pytest.raises(FormatError):
+            parse_vmstat(vmstat + bad)
+        for before in ("  pages free     1574\n", "  pagesets\n", "  node_unreclaimable:  0\n"):
+            with pytest.raises(FormatError):
+                parse_zoneinfo(zoneinfo.replace(before, before + line.format(" " * 19, " " * 19), 1))
+
+    def test_the_hot_and_the_cold_lists_of_2_6_18(self):
+        dma, _, normal = read_text(PROC / "linux2-6-18.zoneinfo.numa", parse_zoneinfo)
+        lists = [(one.cpu, one.pcp, one.values["count"]) for one in dma.pagesets]
+        assert lists == [(0, 0, 27), (0, 1, 21), (1, 0, 56), (1, 1, 59)]
+        assert (dma.pcp_pages, dma.start_pfn, dma.pages["active"], dma.counters) == (163, 0, 74, {})
+        assert [sorted(one.numa)[:1] for one in normal.pagesets] == [[], ["interleave_hit"]] * 2
+
     def test_an_unknown_field_of_zoneinfo_is_kept(self):
         text = (PROC / "compile.zoneinfo.start").read_text()
         for old, new in (

@@ -295,6 +295,18 @@ class TestCommand:
         assert "DMA: PFN 1 to 4095, 3998 pages present, 3840 free in 5 blocks" in out
         assert "those of buddyinfo, in every order" in out
 
+    def test_a_counter_without_a_name_is_kept_and_told(self, proc, tmp_path, capsys):
+        """As Linux 4.18 prints it, in both texts."""
+        text = (proc / "zoneinfo").read_text()
+        (proc / "zoneinfo").write_text(text.replace("  pages free", f"{'':19}77\n  pages free", 1))
+        (proc / "vmstat").write_text("nr_written 6\n 77\n")
+        assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "s.npz")]) == 0
+        out = capsys.readouterr().out
+        assert "vmstat has a counter without a name" in out
+        assert "zoneinfo has a counter without a name" in out
+        found = read_snapshot(tmp_path / "s.npz")
+        assert (found.vmstat[""], (found.zoneinfo["DMA"].node_counters or {})[""]) == (77, 77)
+
     def test_it_describes_a_file(self, snapshot, capsys):
         assert main(["snapshot", "--show", str(snapshot), "--json"]) == 0
         (zone,) = json.loads(capsys.readouterr().out)["zones"].values()

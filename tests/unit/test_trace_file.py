@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from buddycap import FormatError, MisuseError
+from buddycap.formats import tracefile
 from buddycap.formats.tracefile import Trace, convert_trace, load_trace, read_trace, save_trace
 from buddycap.formats.tracetext import EVENT_DTYPE
 from sourcelint import ROOT
@@ -67,6 +68,37 @@ def test_nothing_is_left_of_a_failed_conversion(tmp_path):
     with pytest.raises(FormatError):
         convert_trace(tmp_path / "bad", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["bad"]
+
+
+def test_a_file_that_shrinks_is_an_error_or_was_read_before(converted, monkeypatch):
+    """Mapped, it would end the process with SIGBUS."""
+    whole = load_trace(converted)
+    pages = len(whole.events)
+    os.truncate(converted, 4096)
+    assert int(whole.events["pfn"].max()) > 0
+    assert len(whole) == pages
+    convert_trace(SAMPLE, converted, "6.18")
+    checked = tracefile._checked_head
+
+    def shrink(head, size, path):
+        os.truncate(converted, size // 2)
+        return checked(head, size, path)
+
+    monkeypatch.setattr(tracefile, "_checked_head", shrink)
+    with pytest.raises(FormatError):
+        load_trace(converted)
+
+
+def test_records_that_end_early_are_an_error(converted, monkeypatch):
+    read = tracefile._read_events
+
+    def shrink(file, count, path):
+        os.truncate(converted, 4096)
+        return read(file, count, path)
+
+    monkeypatch.setattr(tracefile, "_read_events", shrink)
+    with pytest.raises(FormatError, match="cut while it was read"):
+        load_trace(converted)
 
 
 def claim(data, events, text=None):

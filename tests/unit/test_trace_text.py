@@ -1,7 +1,10 @@
 """Does every line of a trace become the event that it says, and is every other line counted?"""
 
 import gzip
+import os
+import threading
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -193,10 +196,113 @@ def test_what_is_no_event_is_counted(tmp_path, line, reason):
     assert len(reader.report.warnings()) == 1
 
 
-def test_a_cut_last_line_is_not_believed(tmp_path):
-    events, reader = read(tmp_path, f"a-1 [000] ..... 1.000001: {FREE}\na-1 [000] ..... 1.000001: {FREE}")
+def test_a_last_line_without_an_end_is_read_if_nothing_is_missing(tmp_path):
+    line = f"a-1 [000] ..... 1.000001: {FREE}"
+    events, reader = read(tmp_path, f"{line}\n{line}")
+    assert len(events) == reader.report.lines == 2
+    assert (reader.report.skipped, reader.report.unended) == ({}, 1)
+    assert reader.report.warnings() == ["the last line has no line end, and may be cut"]
+    assert not read(tmp_path, f"{line}\n{line}\n")[1].report.warnings()
+
+
+@pytest.mark.parametrize("kept", range(1, 68))
+def test_a_cut_last_line_is_not_believed(tmp_path, kept):
+    line = f"a-1 [000] ..... 1.000001: {FREE}"
+    events, reader = read(tmp_path, f"{line}\n{line[:kept]}")
     assert len(events) == 1
-    assert reader.report.skipped == {"cut": (1, 2)}
+    assert reader.report.skipped == ({"cut": (1, 2)} if kept > 0 else {})
+    assert len(reader.report.warnings()) == 1
+
+
+def numbered(gfp, migratetype, pfn=7):
+    """A line with an allocation."""
+    return (
+        f"a-1 [000] 1.000001: mm_page_alloc: page=f0 pfn={pfn} order=0 migratetype={migratetype} gfp_flags={gfp}\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("gfp", ["GFP_NOFS|GFP_RECLAIMABLE", "GFP_TEMPORARY", "GFP_KERNEL|__GFP_RECLAIMABLE"])
+def test_reclaimable_requests_tell_the_numbering_too(tmp_path, gfp):
+    for migratetype, kernel in ((1, "before 4.4"), (2, "")):
+        events, reader = read(tmp_path, numbered(gfp, migratetype))
+        assert events["migratetype"].tolist() == [MigrateType.RECLAIMABLE]
+        assert (reader.report.kernel, reader.report.contradictions) == (kernel, 0)
+    assert read(tmp_path, numbered(gfp, 2), kernel="3.10")[1].report.contradictions == 1
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+def test_the_numbering_is_that_of_the_whole_file(tmp_path, monkeypatch, pipe):
+    """What tells comes last, behind several pieces."""
+    monkeypatch.setattr("buddycap.formats.tracetext._CHUNK_BYTES", 500)
+    monkeypatch.setattr("buddycap.formats.tracetext._CHUNK_EVENTS", 7)
+    monkeypatch.setattr("buddycap.formats.tracetext._BEGINNING_BYTES", 1 << 23 if pipe else 2000)
+    drain = b"a-1 [000] 1.000001: mm_page_pcpu_drain: page=f0 pfn=8 order=0 migratetype=1\n"
+    path = tmp_path / "trace"
+    if pipe:
+        os.mkfifo(path)
+        writer = threading.Thread(target=path.write_bytes, args=(drain * 100 + numbered("GFP_HIGHUSER_MOVABLE", 2),))
+        writer.start()
+    else:
+        path.write_bytes(drain * 100 + numbered("GFP_HIGHUSER_MOVABLE", 2))
+    with TraceReader(path) as reader:
+        events = np.concatenate(list(reader))
+    assert events["migratetype"].tolist() == [MigrateType.RECLAIMABLE] * 100 + [MigrateType.MOVABLE]
+    assert (reader.report.kernel, reader.report.contradictions) == ("before 4.4", 0)
+    if pipe:
+        writer.join()
+
+
+def test_one_damaged_line_does_not_turn_the_numbering(tmp_path):
+    text = numbered("GFP_HIGHUSER_MOVABLE", 2) + numbered("GFP_HIGHUSER_MOVABLE", 1) * 15
+    events, reader = read(tmp_path, text)
+    assert (events["migratetype"] == MigrateType.MOVABLE).sum() == 15
+    assert (reader.report.kernel, reader.report.contradictions) == ("", 1)
+
+
+def test_where_nothing_tells_the_numbering_is_undecided(tmp_path):
+    _, reader = read(tmp_path, numbered("GFP_KERNEL", 0) + numbered("GFP_USER", 1))
+    assert reader.report.kernel == "undecided"
+    assert "undecided" in reader.report.warnings()[0]
+    _, reader = read(tmp_path, numbered("GFP_KERNEL", 0) + f"a-1 [000] 1.000001: {FREE}\n".encode())
+    assert (reader.report.kernel, reader.report.warnings()) == ("", [])
+
+
+def test_bits_of_a_trace_that_turns_out_to_be_old_are_old_ones(tmp_path):
+    """0x80000 is __GFP_RECLAIMABLE before 4.4 and __GFP_NOMEMALLOC later."""
+    text = numbered("GFP_HIGHUSER_MOVABLE", 2) + numbered("GFP_NOFS|0x80000", 1)
+    events, reader = read(tmp_path, text)
+    assert events["gfp"][1] & GFP.RECLAIMABLE
+    assert reader.report.contradictions == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        (" 3)               |  /* mm_page_alloc: page=0 pfn=7 order=0 migratetype=0 gfp_flags=GFP_KERNEL */\n", "nop"),
+        ("     0.000 (         ): a/7 kmem:mm_page_alloc(pfn: 7, order: 2, gfp_flags: 1, migratetype: 1)\n", "script"),
+        ("     0.000 a/7 kmem:mm_page_free(pfn: 7, order: 2)\n", "script"),
+    ],
+)
+def test_other_texts_of_the_tools_are_named(tmp_path, text, tool):
+    with pytest.raises(FormatError, match=tool):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("pack", ["gzip", "zstd"])
+def test_a_bomb_does_not_fill_memory(tmp_path, pack):
+    """128 MiB in a few KiB."""
+    zstd = pytest.importorskip("zstandard").ZstdCompressor() if pack == "zstd" else None
+    packer = zstd.compressobj() if zstd else zlib.compressobj(9, wbits=31)
+    with open(tmp_path / "trace", "wb") as file:
+        for _ in range(32):
+            file.write(packer.compress(bytes(1 << 22)))
+        file.write(packer.flush())
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="no event"), TraceReader(tmp_path / "trace") as reader:
+        list(reader)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 96 << 20
 
 
 @pytest.mark.parametrize("text", ["", "nothing\n", "\x00\x01\n" * 5, "# tracer: nop\n"])

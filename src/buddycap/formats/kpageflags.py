@@ -28,7 +28,7 @@ __all__ = ["BLOCK_DTYPE", "KPF", "PageKind", "ZoneFrames", "read_kpageflags", "w
 SECTION_PAGES = 1 << 15  # 128 MiB, the unit in which x86-64 initialises and adds memory
 RESERVED_PREFIX = "snapshot."  # of arrays that are no zones
 START_SUFFIX = "_start_pfn"  # of the array with a zone's first PFN
-MAX_PAGES = 1 << 28  # of the largest zone that is accepted, unless asked otherwise
+MAX_PAGES = 1 << 26  # of a recording, unless asked otherwise: 256 GiB, which take 0.6 GB to be read
 BLOCK_DTYPE = np.dtype([("pfn", np.int64), ("order", np.uint8)])
 
 _MAX_PFN = 1 << 52
@@ -342,7 +342,7 @@ def read_kpageflags(
     section_pages : int
         See `ZoneFrames.from_flags`.
     max_pages : int
-        Largest zone to accept; 2**28 pages of 4 KiB are 1 TiB, whose words take 2 GiB.
+        Pages of all zones to accept; 2**26 pages of 4 KiB are 256 GiB, whose words take 512 MiB.
 
     Returns
     -------

@@ -6,8 +6,6 @@ kernel's migratetype of every pageblock in the low 3 bits). Other keys are left 
 is free; of the other pages it knows nothing.
 """
 
-import gzip
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,12 @@ from ..errors import FormatError
 from ..jsontext import parse_json
 from .gfptext import migratetype_map
 from .kpageflags import KPF, MAX_PAGES, ZoneFrames
+from .packed import unpacked
 from .snapshot import Snapshot
 
 __all__ = ["read_list_state"]
 
-_MAX_BYTES = 1 << 28
+_MAX_BYTES = 1 << 26
 
 
 def read_list_state(path: str | Path) -> Snapshot:
@@ -43,22 +42,21 @@ def read_list_state(path: str | Path) -> Snapshot:
     Raises
     ------
     FormatError
-        If the file is damaged, or a block lies outside its zone, is not aligned or overlaps another.
+        If the file is damaged, holds more than 64 MiB or claims more pages than `read_kpageflags` accepts; or if a
+        block lies outside its zone, is not aligned or overlaps another.
     OSError
         If it cannot be read.
     """
-    data = Path(path).read_bytes()
+    data = unpacked(path, _MAX_BYTES)
     try:
-        if data[:2] == b"\x1f\x8b":
-            unpack = zlib.decompressobj(31)
-            data = unpack.decompress(data, _MAX_BYTES)
-            if not unpack.eof:
-                raise FormatError("cut, or too large", str(path))
         state = parse_json(data, str(path))
+        pages = sum(int(zone["spanned"]) for zone in state["zones"])
+        if pages > MAX_PAGES:
+            raise FormatError(f"{pages} pages claimed, at most {MAX_PAGES} accepted", str(path))
         zones = [_zone(zone) for zone in state["zones"]]
     except FormatError:
         raise
-    except (zlib.error, gzip.BadGzipFile, ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError) as error:
         raise FormatError(f"no state of free lists ({type(error).__name__}: {error})", str(path)) from error
     if not zones:
         raise FormatError("no zone", str(path))
@@ -70,7 +68,7 @@ def read_list_state(path: str | Path) -> Snapshot:
 def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:
     """Build one zone: its pages, and its free blocks per order."""
     name, start, spanned = str(zone["name"]), int(zone["start_pfn"]), int(zone["spanned"])
-    if not (0 < spanned <= MAX_PAGES and 0 <= start < 1 << 52 and 1 <= len(zone["free"]) <= 15):
+    if not (spanned > 0 and 0 <= start < 1 << 52 and 1 <= len(zone["free"]) <= 15):
         raise ValueError(f"no zone of {spanned} pages starts at PFN {start}")
     words = np.zeros(spanned, np.uint64)
     counts = []

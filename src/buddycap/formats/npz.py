@@ -25,6 +25,7 @@ __all__ = ["NpzReader"]
 _MAGIC = b"\x93NUMPY"
 _CHUNK_BYTES = 1 << 20
 _MAX_PADDING_BYTES = 1 << 25
+_MAX_TEXT_BYTES = 1 << 24
 _DEFLATE_MAX_RATIO = 1032  # what the format can reach at best; a directory entry that claims more lies
 _DESCR = re.compile(r"'descr'\s*:\s*'([<>=|]?)([iu])([1248])'")
 _ORDER = re.compile(r"'fortran_order'\s*:\s*(?:True|False)\b")
@@ -49,7 +50,7 @@ class NpzReader:
     path : str or Path
         File to read.
     max_items : int
-        Largest array that is accepted.
+        Items of all arrays together that are accepted: what says nothing is packed to a thousandth of its size.
 
     Raises
     ------
@@ -73,9 +74,9 @@ class NpzReader:
     ('DMA', 'DMA_start_pfn') [0 0 0] 1
     """
 
-    def __init__(self, path: str | Path, max_items: int = 1 << 31) -> None:
+    def __init__(self, path: str | Path, max_items: int = 1 << 26) -> None:
         self._name = str(path)
-        self._max_items = max_items
+        self._items_left = max_items
         self._file = open(path, "rb")  # noqa: SIM115 - closed by close()
         try:
             with self._refused():
@@ -112,7 +113,8 @@ class NpzReader:
         FormatError
             If the array is missing, of another type or shape, larger than its data, cut or damaged.
         """
-        dtype, shape, data = self._checked(name, 8 * min_items)
+        dtype, shape, data = self._checked(name, self._items_left, 8 * min_items)
+        self._items_left -= len(data) // dtype.itemsize
         if len(shape) != 1 or dtype.kind != "u" or dtype.itemsize != 8:
             raise self._error(f"{name}: one-dimensional uint64 expected, found {dtype} of shape {shape}")
         words = np.frombuffer(data, dtype=dtype)
@@ -125,9 +127,9 @@ class NpzReader:
         Raises
         ------
         FormatError
-            As for `array`, and if it is not ASCII.
+            As for `array`, and if it is not ASCII, or longer than 16 MiB.
         """
-        dtype, shape, data = self._checked(name)
+        dtype, shape, data = self._checked(name, _MAX_TEXT_BYTES)
         if len(shape) != 1 or dtype.itemsize != 1 or not data.isascii():
             raise self._error(f"{name}: a row of ASCII bytes expected")
         return data.decode("ascii")
@@ -140,7 +142,7 @@ class NpzReader:
         FormatError
             As for `array`.
         """
-        dtype, shape, data = self._checked(name)
+        dtype, shape, data = self._checked(name, 1)
         if shape not in ((), (1,)):
             raise self._error(f"{name}: one number expected, found shape {shape}")
         return int(np.frombuffer(data, dtype=dtype)[0])
@@ -155,7 +157,9 @@ class NpzReader:
             raise self._error(f"member {strange[0]!r} is no .npy array")
         return tuple(file.removesuffix(".npy") for file in files)
 
-    def _checked(self, name: str, min_bytes: int = 0) -> tuple[np.dtype[np.integer], tuple[int, ...], bytearray]:
+    def _checked(
+        self, name: str, most: int, min_bytes: int = 0
+    ) -> tuple[np.dtype[np.integer], tuple[int, ...], bytearray]:
         """Read a member after its sizes have been compared with each other."""
         if name not in self.names:
             raise self._error(f"array {name!r} is missing")
@@ -168,8 +172,8 @@ class NpzReader:
             with self._zip.open(info) as member:
                 dtype, shape, header_bytes = self._header(name, member)
                 items = shape[0] if shape else 1
-                if items > self._max_items:
-                    raise self._error(f"{name}: {items} items claimed, at most {self._max_items} accepted")
+                if items > most:
+                    raise self._error(f"{name}: {items} items claimed, at most {most} accepted")
                 if header_bytes + items * dtype.itemsize != info.file_size:
                     raise self._error(f"{name}: {items} items claimed, {info.file_size - header_bytes} bytes of data")
                 return dtype, shape, self._data(name, member, items * dtype.itemsize, min_bytes)

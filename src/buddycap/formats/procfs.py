@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import MisuseError
-from .proctext import ProcLine, ProcText
+from .proctext import NAMELESS, ProcLine, ProcText
 
 __all__ = [
     "PAGETYPEINFO_CAP",
@@ -404,7 +404,7 @@ def parse_vmstat(text: str, file: str | None = None) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        Values by name, in the order of the text.
+        Values by name, in the order of the text. The counter without a name of kernels of 2018 is "".
 
     Raises
     ------
@@ -418,9 +418,10 @@ def parse_vmstat(text: str, file: str | None = None) -> dict[str, int]:
     """
     counters: dict[str, int] = {}
     for line in ProcText(text, file):
-        if len(line.words) != 2 or line.words[0] in counters:
+        words = [NAMELESS, *line.words] if line.indent else line.words
+        if len(words) != 2 or words[0] in counters:
             raise line.error("a new 'name value' expected")
-        counters[line.words[0]] = line.number(line.words[1])
+        counters[words[0]] = line.number(words[1])
     if not counters:
         raise ProcText(text, file).error_at_end("no counter found")
     return counters

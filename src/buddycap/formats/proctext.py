@@ -6,7 +6,10 @@ from typing import TypeVar
 
 from ..errors import FormatError
 
-__all__ = ["ProcLine", "ProcText", "read_text"]
+__all__ = ["NAMELESS", "ProcLine", "ProcText", "read_text"]
+
+# nr_indirectly_reclaimable_bytes, which Linux 4.17 and 4.18 (and stable kernels of their time) hid by printing no name.
+NAMELESS = ""
 
 _T = TypeVar("_T")
 _LONG_MAX = 1 << 64

@@ -33,7 +33,7 @@ from .kpageflags import (
 from .npz import NpzReader
 from .pagekinds import KPF
 from .procfs import BuddyinfoRow, Pagetypeinfo, parse_buddyinfo, parse_pagetypeinfo, parse_vmstat
-from .proctext import read_text
+from .proctext import NAMELESS, read_text
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
 
 __all__ = ["SNAPSHOT_VERSION", "TEXTS", "Snapshot", "member_name", "parse_ram", "read_snapshot"]
@@ -137,6 +137,10 @@ class Snapshot:
         if self.nodes != (self.node,):
             others = ", ".join(str(node) for node in self.nodes if node != self.node)
             lines.append(f"this is node {self.node}; in the file are also: {others}")
+        tables = {"vmstat": [self.vmstat], "zoneinfo": [zone.node_counters or {} for zone in self.zoneinfo.values()]}
+        for file, counters in tables.items():
+            if any(NAMELESS in table for table in counters):
+                lines.append(f"{file} has a counter without a name, as kernels of 2018 print it: kept as ''")
         return lines + [f"missing: {name}: {why}" for name, why in self.missing.items()]
 
 
@@ -195,7 +199,7 @@ def read_snapshot(path: str | Path, *, node: int = 0, max_pages: int = MAX_PAGES
     node : int
         The node to read, of a snapshot.
     max_pages : int
-        Largest zone to accept.
+        Pages of all zones to accept; see `read_kpageflags`.
 
     Returns
     -------
@@ -336,7 +340,7 @@ def _spanned(told: Snapshot, name: str, start_pfn: int, source: Path) -> int:
         return 0
     zone = told.zoneinfo[name]
     spanned = zone.pages["spanned"]
-    if zone.start_pfn != start_pfn or not 0 < spanned <= MAX_PAGES:
+    if zone.start_pfn != start_pfn or spanned <= 0:
         message = f"{name}: pages from PFN {start_pfn} on, but zoneinfo says {zone.start_pfn}, {spanned} pages"
         raise FormatError(message, file=str(source))
     return spanned

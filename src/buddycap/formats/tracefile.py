@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A trace in memory, or mapped into it.
+    """A trace in memory.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def read_trace(path: str | Path, kernel: str | None = None) -> Trace:
     Returns
     -------
     Trace
-        40 bytes an event; a converted trace is mapped.
+        40 bytes an event.
 
     Raises
     ------
@@ -155,14 +156,14 @@ def _write(path: str | Path, pieces: Iterable[NDArray[np.void]], facts: TraceRea
 
 
 def load_trace(path: str | Path, *, verify: bool = True) -> Trace:
-    """Map a converted trace into memory.
+    """Read a converted trace.
 
     Parameters
     ----------
     path : str or Path
         What `convert_trace` or `save_trace` wrote.
     verify : bool
-        Compare the checksum of the records, which reads them once.
+        Compare the checksum of the records.
 
     Returns
     -------
@@ -175,6 +176,11 @@ def load_trace(path: str | Path, *, verify: bool = True) -> Trace:
         If the file is no converted trace, of another version, cut, longer than it says, or altered.
     OSError
         If it cannot be read.
+
+    Notes
+    -----
+    It is read, not mapped: a file that others shorten meanwhile is an error, where a mapping would end the process,
+    and what has been checked stays so.
     """
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -182,13 +188,11 @@ def load_trace(path: str | Path, *, verify: bool = True) -> Trace:
         count, length, crc = _checked_head(head, size, path)
         file.seek(_ALIGN + count * EVENT_DTYPE.itemsize)
         text = file.read(length)
-    if zlib.crc32(text, zlib.crc32(head[:36])) != struct.unpack_from("<I", head, 36)[0]:
-        raise FormatError("the header is damaged: its checksum differs", str(path))
-    if count:
-        events: NDArray[np.void] = np.memmap(path, EVENT_DTYPE, "r", offset=_ALIGN, shape=(count,))
-    else:
-        events = np.zeros(0, EVENT_DTYPE)
-    if verify and _checksum(events) != crc:
+        if zlib.crc32(text, zlib.crc32(head[:36])) != struct.unpack_from("<I", head, 36)[0]:
+            raise FormatError("the header is damaged: its checksum differs", str(path))
+        file.seek(_ALIGN)
+        events, found = _read_events(file, count, path)
+    if verify and found != crc:
         raise FormatError("the records are damaged: their checksum differs", str(path))
     return _trace(events, text, path)
 
@@ -205,13 +209,19 @@ def _checked_head(head: bytes, size: int, path: str | Path) -> tuple[int, int, i
     return count, length, crc
 
 
-def _checksum(events: NDArray[np.void]) -> int:
-    """Return the CRC-32 of the records."""
-    crc = 0
-    data = events.view(np.uint8).reshape(-1) if len(events) else np.zeros(0, np.uint8)
-    for start in range(0, len(data), _CHUNK):
-        crc = zlib.crc32(data[start : start + _CHUNK].data, crc)
-    return crc
+def _read_events(file: BinaryIO, count: int, path: str | Path) -> tuple[NDArray[np.void], int]:
+    """Read the records, and compute their CRC-32."""
+    events: NDArray[np.void] = np.empty(count, EVENT_DTYPE)
+    room = events.view(np.uint8).reshape(-1).data if count else memoryview(b"")
+    done, crc = 0, 0
+    while done < len(room):
+        size = file.readinto(room[done : done + _CHUNK])  # type: ignore[attr-defined]
+        if not size:
+            raise FormatError("cut while it was read", str(path))
+        crc = zlib.crc32(room[done : done + size], crc)
+        done += size
+    events.flags.writeable = False
+    return events, crc
 
 
 def _trace(events: NDArray[np.void], text: bytes, path: str | Path) -> Trace:

@@ -11,10 +11,9 @@ length of the zone (begin and end of compaction); pages migrated, pages failed; 
 lost; fallback order, and its migratetype shifted by 8 (extfrag).
 """
 
-import gzip
-import io
-import zlib
-from collections.abc import Iterator
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
 from pathlib import Path
@@ -25,18 +24,31 @@ from numpy.typing import NDArray
 
 from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner
 from ..errors import FormatError
-from ..flags import GFP
+from ..flags import GFP, MigrateType
 from .gfptext import GfpDecoder, KernelNumbers, kernel_release, migratetype_map
+from .packed import damage_of, open_packed
 
-__all__ = ["EVENTS", "EVENT_DTYPE", "TraceFlags", "TraceReader", "TraceReport"]
+__all__ = ["EVENTS", "EVENT_DTYPE", "UNDECIDED", "TraceFlags", "TraceReader", "TraceReport"]
+
+BEFORE_4_4 = "before 4.4"
+UNDECIDED = "undecided"
 
 EVENTS = {name: code for name, code in EVENT_NAMES.items() if code != EVENT_NAMES["print"]}
 
 _CHUNK_BYTES = 1 << 19
 _CHUNK_EVENTS = 1 << 13
-_ZSTD_BYTES = 1 << 15
+_BEGINNING_BYTES = 1 << 23
+_ENOUGH_VOTES = 16
+_LAST_OLD = (4, 3)
 _TOOLS = {b"\x17\x08\x44tracing": "trace-cmd report", b"PERFILE2": "perf script"}
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_OTHER_TEXTS = {  # what holds such events as well, and cannot be read
+    re.compile(rb"^[ \d.|]{0,40}\d{1,4}\)[^\n]{0,200}/\* \w{1,60}: ", re.M): (
+        "the function_graph tracer gives no time for events: record with the nop tracer"
+    ),
+    re.compile(rb"^ {0,40}\d{1,12}\.\d{3} (\([^\n)]{0,40}\): )?[^\n]{0,200} kmem:\w{1,60}\(", re.M): (
+        "this is the output of 'perf trace': give that of 'perf script'"
+    ),
+}
 _REASONS = {
     "no_head": "no '[cpu] time: event:'",
     "bad_fields": "fields missing, doubled, or out of range",
@@ -47,7 +59,6 @@ _REASONS = {
 _EXTFRAG = EVENTS["mm_page_alloc_extfrag"]
 _ALLOC = EVENTS["mm_page_alloc"]
 _MARK = EVENTS["tracing_mark_write"]
-_UNKNOWN_TEXT = 0xFFFFFFFF
 
 
 class TraceFlags(IntFlag):
@@ -86,11 +97,15 @@ class TraceReport:
     inversions : int
         Events that are earlier than the one before them; the order of the file is kept.
     contradictions : int
-        Allocations whose migratetype does not follow from their flags: a wrong kernel release, or grouping disabled.
+        Movable and reclaimable requests whose migratetype does not follow from their flags: a wrong kernel release,
+        or grouping disabled.
     kind : str
         "ftrace", "perf", "mixed", or "binary" of a converted file.
     kernel : str
-        Release whose numbers were used.
+        Release whose numbers were used, as far as it was given; "before 4.4" if the requests tell that; "undecided" if
+        nothing tells what migratetypes 1 and 2 are, which are then read as those since 4.4; else "".
+    unended : int
+        1 if the last line has no line end. It is read if nothing is missing, and may be cut.
     unknown_gfp : tuple of str
         Names of flags that were left out.
     """
@@ -107,6 +122,7 @@ class TraceReport:
     kind: str = "ftrace"
     kernel: str = ""
     unknown_gfp: tuple[str, ...] = ()
+    unended: int = 0
 
     @property
     def nr_skipped(self) -> int:
@@ -134,6 +150,10 @@ class TraceReport:
             found.append(f"{self.inversions} events are earlier than the line before: record with one global clock")
         if self.contradictions:
             found.append(f"{self.contradictions} allocations whose migratetype does not follow from their gfp flags")
+        if self.kernel == UNDECIDED:
+            found.append("undecided whether migratetypes 1 and 2 are those of before 4.4: read as later ones")
+        if self.unended and "cut" not in self.skipped:
+            found.append("the last line has no line end, and may be cut")
         if self.unknown_gfp:
             found.append(f"gfp flags left out: {', '.join(self.unknown_gfp)}")
         if self.kind == "mixed":
@@ -146,139 +166,64 @@ class TraceReport:
 
 
 def _open(path: str | Path) -> IO[bytes]:
-    """Open a file, looking through its compression."""
-    file = open(path, "rb")  # noqa: SIM115 - closed by the reader
-    try:
-        magic = file.peek(11)[:11]
-        for start, tool in _TOOLS.items():
-            if magic.startswith(start):
-                raise FormatError(f"binary: give the text that '{tool}' prints", str(path))
-        magic = magic[:4]
-        if magic[:2] == b"\x1f\x8b":
-            return _closing(gzip.GzipFile(fileobj=file, mode="rb"), file)
-        if magic == _ZSTD_MAGIC:
-            try:
-                import zstandard
-            except ImportError:
-                raise FormatError("zstd needs 'pip install buddycap[zstd]', or unpack it first", str(path)) from None
-            return _Unzstd(file, zstandard.ZstdDecompressor())  # type: ignore[return-value]
-    except BaseException:
-        file.close()
-        raise
+    """Open a trace, looking through its compression; what the tools write for themselves is refused."""
+    file = open_packed(path)
+    peek = getattr(file, "peek", None)
+    start = peek(11)[:11] if peek else b""
+    for magic, tool in _TOOLS.items():
+        if start.startswith(magic):
+            file.close()
+            raise FormatError(f"binary: give the text that '{tool}' prints", str(path))
     return file
 
 
-def _closing(inner: Any, file: IO[bytes]) -> IO[bytes]:
-    """Let closing the decompressor close the file below it."""
+class _Beginning:
+    """A stream that seems to end behind its beginning, until it is rewound: then it is whole."""
 
-    class Both(io.RawIOBase):
-        def read(self, size: int = -1) -> bytes:
-            return bytes(inner.read(size))
-
-        def close(self) -> None:
-            inner.close()
-            file.close()
-            super().close()
-
-    return Both()  # type: ignore[return-value]
-
-
-class _Unzstd(io.RawIOBase):
-    """Frames of zstd, one after the other; one that is cut is an error, which the library's own reader does not see."""
-
-    def __init__(self, file: IO[bytes], decompressor: Any) -> None:
-        super().__init__()
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._decompressor = decompressor
-        self._frame: Any = None
+        self._pieces: deque[bytes] = deque()
+        self._again = False
+        self._kept = 0
 
-    def read(self, size: int = -1) -> bytes:
-        """Return what the next piece holds, however much that is."""
-        while True:
-            packed = self._file.read(_ZSTD_BYTES)
-            if not packed:
-                if self._frame is not None and not self._frame.eof:
-                    raise EOFError("the last frame has no end")
-                return b""
-            found = b""
-            while packed:
-                if self._frame is None or self._frame.eof:
-                    self._frame = self._decompressor.decompressobj()
-                found += self._frame.decompress(packed)
-                packed = self._frame.unused_data if self._frame.eof else b""
-            if found:
-                return found
+    def read(self, size: int) -> bytes:
+        """Read the next piece."""
+        if self._again and self._pieces:
+            return self._pieces.popleft()
+        if not self._again and self.is_cut:
+            return b""
+        piece = self._file.read(size)
+        if not self._again:
+            self._pieces.append(piece)
+            self._kept += len(piece)
+        return piece
 
-    def close(self) -> None:
-        """Close the file below."""
-        self._file.close()
-        super().close()
+    @property
+    def is_cut(self) -> bool:
+        """Whether it has been read to the end of its beginning."""
+        return self._kept >= _BEGINNING_BYTES
+
+    def holds(self, pattern: re.Pattern[bytes]) -> bool:
+        """Tell whether a pattern is in one of the pieces that are kept."""
+        return any(pattern.search(piece) for piece in self._pieces)
+
+    def rewind(self) -> None:
+        """Begin anew."""
+        self._again = True
 
 
-class TraceReader:
-    """Reads a trace as text, piece by piece: an iterator over ndarray[EVENT_DTYPE].
+class _Pieces:
+    """The events of a stream of text, piece by piece: gfp flags are decoded, migratetypes are the kernel's own."""
 
-    Parameters
-    ----------
-    path : str or Path
-        Text, plain or compressed with gzip or zstd (that one needs the extra `zstd`).
-    kernel : str, optional
-        Release of the kernel that wrote the trace. Default: the newest numbers, unless the first events show that
-        migratetypes are those before 4.4.
-
-    Attributes
-    ----------
-    marks : list of (int, str)
-        Time and text of what was written to `trace_marker`.
-    report : TraceReport
-        Complete when the iterator has ended.
-
-    Raises
-    ------
-    FormatError
-        If the compressed data is damaged or cut, or if there is no event in the file at all.
-    OSError
-        If the file cannot be read.
-
-    Notes
-    -----
-    O(file). Memory: a few MiB, whatever the file's size. About 3 M lines a second on one core.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> text = b"sh-7 [001] ..... 10.000002: mm_page_alloc: page=0 pfn=0x40 order=2 migratetype=1 gfp_flags=GFP_USER\\n"
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     _ = file.write(text + b"  sh-7  [001] .....  10.000003: mm_page_free: page=0 pf\\n")
-    ...     file.flush()
-    ...     with TraceReader(file.name) as reader:
-    ...         events = np.concatenate(list(reader))
-    >>> events[["time_ns", "pfn", "order", "migratetype", "cpu"]].tolist(), reader.report.warnings()
-    ([(10000002000, 64, 2, 2, 1)], ['1 line skipped, first line 2: fields missing, doubled, or out of range'])
-    """
-
-    def __init__(self, path: str | Path, kernel: str | None = None) -> None:
+    def __init__(self, file: "_Beginning | IO[bytes]", path: str | Path, numbers: KernelNumbers) -> None:
+        self.scanner = Scanner()
+        self.decoder = GfpDecoder(numbers)
         self.marks: list[tuple[int, str]] = []
-        self.report = TraceReport(kernel=kernel or "")
+        self._file = file
         self._path = path
-        self._numbers = KernelNumbers(kernel_release(kernel)) if kernel else KernelNumbers()
-        self._decoder = GfpDecoder(self._numbers)
-        self._types: NDArray[np.uint8] | None = migratetype_map(self._numbers.old_migratetypes) if kernel else None
-        self._scanner = Scanner()
+        self._numbers = numbers
         self._texts: list[bytes] = []
         self._bits = np.zeros(1, np.uint32)
-        self._last_ns = -1
-        self._file = _open(path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
     def __iter__(self) -> Iterator[NDArray[np.void]]:
         scratch = np.empty(_CHUNK_EVENTS, EVENT_DTYPE)
@@ -289,35 +234,36 @@ class TraceReader:
             last = not piece
             data, at = rest + piece, 0
             while True:
-                count, at = self._scanner.scan(data, at, scratch, last)
+                count, at = self.scanner.scan(data, at, scratch, last)
+                if last and count and self._is_cut(scratch[0]):
+                    self.scanner.take_back()
+                    count = 0
                 if count:
                     yield self._finished(scratch[:count].copy())
                 if count < _CHUNK_EVENTS:
                     break
             rest = data[at:]
-        self._finish_report()
-        if not self.report.events:
-            nothing = f"{self.report.lines} lines, {self.report.other_events} of other events"
-            reasons = "; ".join(self.report.warnings()) or nothing
-            raise FormatError(f"no event of the page allocator ({reasons})", str(self._path), self.report.lines or None)
 
     def _read(self) -> bytes:
         """Read the next piece; damage in the compression becomes a FormatError."""
         try:
             return self._file.read(_CHUNK_BYTES)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            message = str(error)
-        except OSError:
-            raise
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("zstandard", "zstd"):
+            damage = damage_of(error)
+            if damage is None:
                 raise
-            message = str(error)
-        line = self._scanner.counted()["lines"] + 1
-        raise FormatError(f"the compressed data is damaged or cut ({message})", str(self._path), line)
+            raise FormatError(damage, str(self._path), self.scanner.counted()["lines"] + 1) from error
+
+    def _is_cut(self, event: np.void) -> bool:
+        """Tell whether a line without an end ends inside a flag: with a name that nobody has ever seen."""
+        if not event["kept"] or event["event"] == _MARK or event["gfp"] < len(self._texts):
+            return False
+        decoder = GfpDecoder(self._numbers)
+        decoder.decode(self.scanner.texts(int(event["gfp"]))[0].decode("latin-1"))
+        return bool(decoder.unknown)
 
     def _finished(self, events: NDArray[np.void]) -> NDArray[np.void]:
-        """Turn numbers of texts into flags and marks, and the kernel's numbers into ours."""
+        """Turn numbers of texts into flags and marks."""
         self._learn_texts()
         kept = events["kept"] != 0
         numeric = (events["flags"] & 0x1000) != 0
@@ -331,49 +277,165 @@ class TraceReader:
             number = int(events["arg"][index])
             if number < len(self._texts):
                 self.marks.append((int(events["time_ns"][index]), self._texts[number].decode("utf-8", "replace")))
-        self._map_types(events)
-        times = events["time_ns"]
-        self.report.inversions += int((times[0] < self._last_ns) + (times[1:] < times[:-1]).sum())
-        self._last_ns = int(times[-1])
         return events
 
     def _learn_texts(self) -> None:
         """Decode the texts that are new; the last entry of the table stands for one that found no room."""
-        new = self._scanner.texts(len(self._texts))
+        new = self.scanner.texts(len(self._texts))
         if new:
             flags = [text.decode("latin-1") if b" " not in text else "none" for text in new]
-            bits = [self._decoder.decode(text) for text in flags]
+            bits = [self.decoder.decode(text) for text in flags]
             self._texts += new
             self._bits = np.concatenate([self._bits[:-1], np.array([*bits, 0], np.uint32)])
 
-    def _map_types(self, events: NDArray[np.void]) -> None:
-        """Translate migratetypes. Movable requests tell which numbering it is, if nobody else does."""
-        asked = events[(events["event"] == _ALLOC) & ((events["gfp"] & int(GFP.MOVABLE)) != 0)]["migratetype"]
-        if self._types is None:
-            old = int((asked == 2).sum()) > int((asked == 1).sum())
-            self._types = migratetype_map(old)
-            if not len(asked):
-                types, self._types = self._types, None
-                self._apply_types(events, types)
-                return
-            self.report.kernel = "before 4.4" if old else ""
-        self._apply_types(events, self._types)
-        self.report.contradictions += int((self._types[asked] != 2).sum())
 
-    def _apply_types(self, events: NDArray[np.void], types: NDArray[np.uint8]) -> None:
-        events["migratetype"] = types[events["migratetype"]]
+def _asked(events: NDArray[np.void]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the migratetypes of movable requests, and those of reclaimable ones."""
+    allocations = events[events["event"] == _ALLOC]
+    movable = (allocations["gfp"] & int(GFP.MOVABLE)) != 0
+    reclaimable = ~movable & ((allocations["gfp"] & int(GFP.RECLAIMABLE)) != 0)
+    return allocations["migratetype"][movable], allocations["migratetype"][reclaimable]
+
+
+class _Votes:
+    """What requests say of the numbering: 1 is RECLAIMABLE and 2 MOVABLE before 4.4, and the other way since."""
+
+    def __init__(self, pieces: Iterable[NDArray[np.void]]) -> None:
+        self.old = self.new = 0
+        for events in pieces:
+            movable, reclaimable = _asked(events)
+            self.old += int((movable == 2).sum() + (reclaimable == 1).sum())
+            self.new += int((movable == 1).sum() + (reclaimable == 2).sum())
+            if self.enough:
+                break
+
+    @property
+    def enough(self) -> bool:
+        """Whether a few damaged lines could not outweigh what has been said."""
+        return self.old + self.new >= _ENOUGH_VOTES
+
+
+class TraceReader:
+    """Reads a trace as text, piece by piece: an iterator over ndarray[EVENT_DTYPE].
+
+    Parameters
+    ----------
+    path : str or Path
+        Text, plain or compressed with gzip or zstd (that one needs the extra `zstd`).
+    kernel : str, optional
+        Release of the kernel that wrote the trace. Default: the newest numbers, unless requests show that those of
+        before 4.4 count. That is found out for the whole trace before its first event is given out: by movable and
+        reclaimable requests, of a pipe by those in its first 8 MiB.
+
+    Attributes
+    ----------
+    report : TraceReport
+        Complete when the iterator has ended.
+
+    Raises
+    ------
+    FormatError
+        If the compressed data is damaged or cut, or if there is no event in the file at all. The tracer
+        function_graph gives no times: its events cannot be read.
+    OSError
+        If the file cannot be read.
+
+    Notes
+    -----
+    O(file). Memory: some 20 MiB at most, whatever the file's size or what it unpacks to (zstd: its window of up to
+    128 MiB besides). About 3 M lines a second on one core.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = b"sh-7 [001] 10.000002: mm_page_alloc: page=0 pfn=0x40 order=2 migratetype=1 gfp_flags=__GFP_MOVABLE\\n"
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = file.write(text + b"  sh-7  [001] .....  10.000003: mm_page_free: page=0 pf\\n")
+    ...     file.flush()
+    ...     with TraceReader(file.name) as reader:
+    ...         events = np.concatenate(list(reader))
+    >>> events[["time_ns", "pfn", "order", "migratetype", "cpu"]].tolist(), reader.report.warnings()
+    ([(10000002000, 64, 2, 2, 1)], ['1 line skipped, first line 2: fields missing, doubled, or out of range'])
+    """
+
+    def __init__(self, path: str | Path, kernel: str | None = None) -> None:
+        self.report = TraceReport(kernel=kernel or "")
+        self._path = path
+        self._told = kernel is not None
+        self._numbers = KernelNumbers(kernel_release(kernel)) if kernel else KernelNumbers()
+        self._last_ns = -1
+        self._uncertain = False
+        self._file = _open(path)
+        self._pieces = _Pieces(self._file, path, self._numbers)
+
+    @property
+    def marks(self) -> list[tuple[int, str]]:
+        """Time and text of what was written to `trace_marker`."""
+        return self._pieces.marks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[NDArray[np.void]]:
+        beginning = _Beginning(self._file)
+        if not self._told:
+            self._decide(beginning)
+        other = next((words for pattern, words in _OTHER_TEXTS.items() if beginning.holds(pattern)), None)
+        beginning.rewind()
+        self._pieces = _Pieces(beginning, self._path, self._numbers)
+        types = migratetype_map(self._numbers.old_migratetypes)
+        for events in self._pieces:
+            self._map_types(events, types)
+            times = events["time_ns"]
+            self.report.inversions += int((times[0] < self._last_ns) + (times[1:] < times[:-1]).sum())
+            self._last_ns = int(times[-1])
+            yield events
+        self._finish_report()
+        if not self.report.events:
+            nothing = f"{self.report.lines} lines, {self.report.other_events} of other events"
+            reasons = "; ".join(self.report.warnings()) or nothing
+            message = other or f"no event of the page allocator ({reasons})"
+            raise FormatError(message, str(self._path), self.report.lines or None)
+
+    def _decide(self, beginning: _Beginning) -> None:
+        """Find out which numbering of migratetypes the whole trace has.
+
+        Its beginning tells, or else a reading of its own; of a pipe there is none, so there its beginning must do.
+        """
+        votes = _Votes(_Pieces(beginning, self._path, self._numbers))
+        if not votes.enough and beginning.is_cut and Path(self._path).is_file():
+            with _open(self._path) as file:
+                votes = _Votes(_Pieces(file, self._path, self._numbers))
+        if votes.old > votes.new:
+            self._numbers = KernelNumbers(_LAST_OLD)
+            self.report.kernel = BEFORE_4_4
+        self._uncertain = votes.old == votes.new
+
+    def _map_types(self, events: NDArray[np.void], types: NDArray[np.uint8]) -> None:
+        """Translate migratetypes, and count requests that contradict the numbering."""
+        for asked, wanted in zip(_asked(events), (MigrateType.MOVABLE, MigrateType.RECLAIMABLE), strict=True):
+            self.report.contradictions += int((types[asked] != wanted).sum())
         fallback = events["event"] == _EXTFRAG
-        if fallback.any():
-            arg = events["arg"][fallback]
-            events["arg"][fallback] = (arg & 0xFF) | types[(arg >> 8) & 7].astype(np.uint32) << 8
+        arg = events["arg"][fallback]
+        if self._uncertain and (np.isin(events["migratetype"], (1, 2)).any() or np.isin(arg >> 8 & 7, (1, 2)).any()):
+            self.report.kernel = UNDECIDED
+        events["migratetype"] = types[events["migratetype"]]
+        events["arg"][fallback] = (arg & 0xFF) | types[arg >> 8 & 7].astype(np.uint32) << 8
 
     def _finish_report(self) -> None:
         """Take the counts over from the scanner."""
-        counted = self._scanner.counted()
+        counted = self._pieces.scanner.counted()
         report = self.report
-        for name in ("lines", "events", "other_events", "lost_marks", "lost_events", "overwritten"):
+        for name in ("lines", "events", "other_events", "lost_marks", "lost_events", "overwritten", "unended"):
             setattr(report, name, counted[name])
         report.skipped = {name: (counted[name], counted[f"first_{name}"]) for name in SKIP_NAMES[1:] if counted[name]}
         seen = counted["events"] + counted["other_events"] - counted["lost_marks"]
         report.kind = "ftrace" if not counted["perf_lines"] else "perf" if counted["perf_lines"] >= seen else "mixed"
-        report.unknown_gfp = tuple(sorted(self._decoder.unknown))
+        report.unknown_gfp = tuple(sorted(self._pieces.decoder.unknown))

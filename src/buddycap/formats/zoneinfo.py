@@ -1,4 +1,4 @@
-"""Text of /proc/zoneinfo: writer with the kernel's widths, and parser, for kernels from 2.6.27 to 6.18.
+"""Text of /proc/zoneinfo: writer with the kernel's widths, and parser, for kernels from 2.6.18 to 6.18.
 
 The fields of a zone differ from kernel to kernel. So they are kept as ordered mappings from the kernel's own names,
 unknown ones included, and what was read is written back byte for byte. Two things about the layout changed over
@@ -6,13 +6,14 @@ time, and `ZoneinfoLayout` holds them; widths of labels follow from the fields t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .proctext import ProcLine, ProcText
+from .proctext import NAMELESS, ProcLine, ProcText
 
 __all__ = ["Pageset", "ZoneinfoLayout", "ZoneinfoZone", "format_zoneinfo", "parse_zoneinfo"]
 
 _FIRST_COUNTER = "nr_free_pages"  # first of the per-zone counters in every kernel since 2.6.21
+_FIRST_NUMA = "numa_hit:"
 _TRAILER = ("all_unreclaimable:", "node_unreclaimable:", "start_pfn:")
 _PAGES = ("free", "min", "low", "high", "spanned", "present")
 
@@ -29,11 +30,17 @@ class Pageset:
         `count`, `high`, `batch`; since 6.14 also `high_min`, `high_max`.
     threshold : int or None
         Largest deviation of a counter that the CPU keeps to itself; `None` on kernels built for one CPU.
+    pcp : int or None
+        Number of the list: before 2.6.25 a CPU had a hot one, 0, and a cold one, 1. `None` where there is one set.
+    numa : mapping of str to int
+        Counters of NUMA, which those kernels print behind the last list of a CPU.
     """
 
     cpu: int
     values: Mapping[str, int]
     threshold: int | None = None
+    pcp: int | None = None
+    numa: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ class ZoneinfoZone:
     protection : tuple of int
         lowmem_reserve by zone index.
     counters : mapping of str to int
-        Counters of the zone, `nr_free_pages` first. Empty for a zone without memory, whose text ends here.
+        Counters of the zone, `nr_free_pages` first. Empty for a zone without memory, whose text ends here, and before
+        2.6.21. Kernels of 2018 (4.14 to 4.19) print one without a name: here it is "".
     pagesets : tuple of Pageset
         Per-CPU lists.
     trailer : mapping of str to int
@@ -161,11 +169,13 @@ def _zone_lines(zone: ZoneinfoZone) -> list[str]:
     counters = _counter_lines(zone.counters, zone.layout.counter_indent)
     protection = [f"        protection: ({', '.join(map(str, zone.protection))})"]
     lines += counters + protection if zone.layout.counters_first else protection + counters
-    if not zone.counters:
+    if not zone.counters and not zone.pagesets:
         return lines
     lines.append("  pagesets")
     for pageset in zone.pagesets:
-        lines += [f"    cpu: {pageset.cpu}", *_labelled_lines(pageset.values, 14, _label_width(pageset.values))]
+        which = "" if pageset.pcp is None else f" pcp: {pageset.pcp}"
+        lines += [f"    cpu: {pageset.cpu}{which}", *_labelled_lines(pageset.values, 14, _label_width(pageset.values))]
+        lines += _labelled_lines(pageset.numa, 12, _label_width(pageset.numa))
         if pageset.threshold is not None:
             lines.append(f"  vm stats threshold: {pageset.threshold}")
     # The kernel that printed node_inactive_ratio is gone, its column width stayed.
@@ -194,7 +204,7 @@ def parse_zoneinfo(text: str, file: str | None = None) -> tuple[ZoneinfoZone, ..
     Parameters
     ----------
     text : str
-        The text, of any kernel since 2.6.27.
+        The text, of any kernel since 2.6.18.
     file : str or None
         What to call it in errors.
 
@@ -278,6 +288,9 @@ class _ZoneParser:
             case ["cpu:", number] if self._pagesets is not None:
                 self._section = {}
                 self._pagesets.append(Pageset(line.number(number), self._section))
+            case ["cpu:", number, "pcp:", which] if self._pagesets is not None:
+                self._section = {}
+                self._pagesets.append(Pageset(line.number(number), self._section, pcp=line.number(which)))
             case ["vm", "stats", "threshold:", number] if self._pagesets and self._section is not self._trailer:
                 last = self._pagesets.pop()
                 self._pagesets.append(Pageset(last.cpu, last.values, line.number(number)))
@@ -285,9 +298,14 @@ class _ZoneParser:
             case [label, number] if label.endswith(":") and self._pagesets is not None:
                 if label in _TRAILER:
                     self._section = self._trailer
+                elif label == _FIRST_NUMA and self._pagesets and self._pagesets[-1].pcp is not None:
+                    self._section = {}
+                    self._pagesets.append(replace(self._pagesets.pop(), numa=self._section))
                 self._add(line, label[:-1], number)
             case [name, number, *note] if not name.endswith(":") and self._pagesets is None:
                 self._take_field(line, name, number, note)
+            case [number] if self._pagesets is None and self._among_counters():
+                self._add(line, NAMELESS, number)
             case _:
                 raise line.error(f"unknown line {' '.join(words)[:40]!r}")
 
@@ -303,6 +321,10 @@ class _ZoneParser:
         if note:
             self._notes[name] = " ".join(note)
 
+    def _among_counters(self) -> bool:
+        """Tell whether lines are counters, of the node or of the zone."""
+        return self._section is self._node_counters or self._section is self._counters
+
     def _take_protection(self, line: ProcLine) -> None:
         """Take the reserves, which end the section of pages."""
         inner = " ".join(line.words[1:])
@@ -313,7 +335,7 @@ class _ZoneParser:
     def _add(self, line: ProcLine, name: str, number: str) -> None:
         """Add a field to the current section."""
         if name in self._section:
-            raise line.error(f"{name} stands here twice")
+            raise line.error(f"{name or 'a counter without a name'} stands here twice")
         self._section[name] = line.number(number, signed=True)
 
     def finish(self, line: ProcLine) -> None:
@@ -321,9 +343,12 @@ class _ZoneParser:
         missing = [name for name in _PAGES if name not in self._pages]
         if self._protection is None:
             missing.append("protection")
-        if self._pages.get("present") and (not self._counters or self._pagesets is None):
+        lists = self._pagesets or []
+        if self._pages.get("present") and self._pagesets is None:
             missing.append("pagesets")
-        if self._counters and "start_pfn" not in self._trailer:
+        elif self._pages.get("present") and not self._counters and not any(one.pcp is not None for one in lists):
+            missing.append(_FIRST_COUNTER)
+        if (self._counters or lists) and "start_pfn" not in self._trailer:
             missing.append("start_pfn")
         if missing:
             raise line.error(f"zone {self.key[1]} of node {self.key[0]} ends without {missing[0]}")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, MisuseError
-from ..formats.kpageflags import KPF, SECTION_PAGES, ZoneFrames
+from ..formats.kpageflags import KPF, SECTION_PAGES, PageKind, ZoneFrames
 from ..formats.liststate import read_list_state
+from ..formats.packed import unpacked
 from ..formats.snapshot import Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
 from ..jsontext import parse_object
@@ -17,6 +18,7 @@ from .requests import traced_span
 
 __all__ = ["Recording", "bare_recording", "has_start", "open_recording", "trace_of"]
 
+_MAX_META_BYTES = 1 << 24
 _MARK = "buddycap: snapshot "
 _TRACES = ("trace.bct", "trace.txt", "trace.txt.gz", "trace.txt.zst", "trace", "perf_script.txt.gz", "perf_script.txt")
 
@@ -179,7 +181,8 @@ def bare_recording(path: str | Path, kernel: str | None = None) -> Recording:
     end = -(-(first + pages) // SECTION_PAGES) * SECTION_PAGES
     first -= first % SECTION_PAGES
     pages = end - first
-    zone = ZoneFrames.from_flags("Normal", first, np.full(pages, KPF.BUDDY, np.uint64))
+    words = np.broadcast_to(np.uint64(KPF.BUDDY), pages)  # one word stands for all: a span costs nothing
+    zone = ZoneFrames("Normal", first, words, np.broadcast_to(np.uint8(PageKind.FREE), pages))
     return Recording(Path(path).name or Path(path).resolve().name, trace, Snapshot("", (zone,)))
 
 
@@ -196,5 +199,5 @@ def _release(folder: Path, meta: Mapping[str, Any]) -> str | None:
     found = meta.get("kernel")
     file = folder / "meta.json"
     if found is None and file.is_file():
-        found = parse_object(file.read_bytes(), str(file)).get("kernel")
+        found = parse_object(unpacked(file, _MAX_META_BYTES), str(file)).get("kernel")
     return found if isinstance(found, str) and found[:1].isdigit() else None

@@ -21,7 +21,7 @@ from ..formats.pageblocks import inferred_pageblock_types
 from ..formats.procfs import BuddyinfoRow, format_buddyinfo
 from ..formats.snapshot import Snapshot
 from ..formats.tracefile import Trace
-from ..formats.tracetext import EVENTS
+from ..formats.tracetext import EVENTS, UNDECIDED
 from .ending import EndReport, compare_end
 from .recording import Recording
 from .timeline import Timeline, sample_times
@@ -208,7 +208,7 @@ class Reconstruction:
 def per_cpu_lists_hold_blocks(trace: Trace) -> bool:
     """Tell whether per-CPU lists hold orders above 0, as since 5.14: by the release, or else by what is drained."""
     release = trace.report.kernel
-    if release:
+    if release and release != UNDECIDED:
         return release[:1].isdigit() and kernel_release(release) >= (5, 14)
     events, orders = trace.events["event"], trace.events["order"]
     drained = orders[events == EVENTS["mm_page_pcpu_drain"]]

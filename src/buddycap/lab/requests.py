@@ -14,7 +14,7 @@ from ..formats.tracetext import EVENTS
 
 __all__ = ["TRACED_DTYPE", "TURN_DTYPE", "MatchedRequests", "TracedFlags", "match_trace", "requests_of", "traced_span"]
 
-_MAX_PAGES = 1 << 31  # 8 TiB: PFNs further apart are damage, or need the zones
+_MAX_PAGES = 1 << 26  # 256 GiB: PFNs further apart are damage, or need the zones
 
 
 class TracedFlags(IntFlag):
@@ -78,7 +78,7 @@ def match_trace(
     Raises
     ------
     FormatError
-        If no zones are given and the trace's PFNs are more than 2**31 apart.
+        If no zones are given and the trace's PFNs are more than 2**26 apart.
 
     Notes
     -----
@@ -97,7 +97,7 @@ def traced_span(trace: Trace) -> tuple[int, int]:
     Raises
     ------
     FormatError
-        If that is more than 2**31 pages.
+        If that is more than 2**26 pages: one of them is damaged, or the machine is large.
     """
     events = trace.events
     pages = (events["event"] == EVENTS["mm_page_alloc"]) | (events["event"] == EVENTS["mm_page_free"])
@@ -106,7 +106,11 @@ def traced_span(trace: Trace) -> tuple[int, int]:
         return 0, 1
     low, high = int(pfns.min()), int(pfns.max()) + (1 << 14)
     if high - low > _MAX_PAGES:
-        raise FormatError(f"PFNs from {low} to {high}: more than 8 TiB; give the zones, or a snapshot")
+        k = int(pages.nonzero()[0][int(np.argmax(events["pfn"][pages]))])
+        raise FormatError(
+            f"PFNs from {low} to {int(pfns.max())} (event {k + 1}) span {high - low} pages, at most {_MAX_PAGES} "
+            "accepted without a snapshot or zones: is one of them damaged?"
+        )
     return low, high - low
 
 

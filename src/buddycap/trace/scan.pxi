@@ -9,6 +9,7 @@ cdef struct counts_t:
     uint64_t lost_marks         # places where events were lost
     uint64_t lost_events        # as far as their number was said
     uint64_t overwritten        # from the header of a tracefs file
+    uint64_t unended            # 1: the last line has no line end
     uint64_t skipped[SKIP_REASONS]
     uint64_t first[SKIP_REASONS]
 
@@ -161,8 +162,8 @@ cdef int skip(counts_t *counts, int reason, text_t p, text_t end) noexcept nogil
     return 0
 
 
-cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_t end) noexcept nogil:
-    """Read one line; 1 if it gave an event."""
+cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_t end, bint ended) noexcept nogil:
+    """Read one line; 1 if it gave an event.  What is missing from a line that has no end was cut."""
     cdef head_t head
     cdef uint64_t cpu = 0, lost = 0
     cdef text_t start = skip_blanks(p, end)
@@ -179,7 +180,7 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
     if read_head(p, end, &head):
         got = scan_event(out, kept, counts, &head)
         if got < 0:
-            return skip(counts, SKIP_FIELDS, p, end)
+            return skip(counts, SKIP_FIELDS if ended else SKIP_CUT, p, end)
         counts.perf_lines += head.perf
         if got == 0:
             counts.other_events += 1
@@ -194,7 +195,7 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
             or end - start < 32 and is_word(end - min(end - start, <int64_t> 9), end, " is empty", 9)):
         counts.comments += 1
         return 0
-    return skip(counts, SKIP_NO_HEAD, p, end)
+    return skip(counts, SKIP_NO_HEAD if ended else SKIP_CUT, p, end)
 
 
 cdef class Scanner:
@@ -224,7 +225,7 @@ cdef class Scanner:
         events : ndarray[EVENT_DTYPE], shape (n,)
             Filled from its beginning.
         last : bool
-            Nothing comes behind `data`: what stands behind the last line end was cut.
+            Nothing comes behind `data`: what stands behind the last line end may be cut.
 
         Returns
         -------
@@ -247,26 +248,32 @@ cdef class Scanner:
             while p < end and n < room:
                 stop = <text_t> memchr(p, 10, end - p)
                 if stop == NULL:
-                    if last:
-                        self.counts.lines += 1
-                        skip(&self.counts, SKIP_CUT, p, end)
-                        p = end
-                    elif self.dropping or end - p > MAX_LINE:
+                    if not last and (self.dropping or end - p > MAX_LINE):
                         self.dropping = True
                         p = end
-                    break
+                    if not last:
+                        break
+                    self.counts.unended = 1
+                    stop = end
                 if self.dropping or stop - p > MAX_LINE:
                     self.dropping = False
                     self.counts.lines += 1
                     skip(&self.counts, SKIP_LONG, stop, stop)
-                elif scan_line(&out[n], &self.kept, &self.counts, p, stop):
+                elif scan_line(&out[n], &self.kept, &self.counts, p, stop, stop < end):
                     if out[n].event == EV_LOST and out[n].time_ns == 0:
                         out[n].time_ns = self.last_ns
                     self.last_ns = out[n].time_ns
                     n += 1
-                p = stop + 1
+                p = stop + (stop < end)
         self.counts.events += n
         return n, p - &data[0]
+
+    def take_back(self):
+        """The last line, which had no end, was cut after all: its event does not count, and its text, a new one, is
+        forgotten."""
+        self.counts.events -= 1
+        self.kept.count -= 1
+        skip(&self.counts, SKIP_CUT, NULL, NULL)
 
     def texts(self, uint32_t first):
         """The kept texts from number `first` on, as a list of bytes."""
@@ -278,7 +285,7 @@ cdef class Scanner:
         found = {"lines": self.counts.lines, "events": self.counts.events, "comments": self.counts.comments,
                  "other_events": self.counts.other_events, "perf_lines": self.counts.perf_lines,
                  "lost_marks": self.counts.lost_marks, "lost_events": self.counts.lost_events,
-                 "overwritten": self.counts.overwritten, "texts_lost": self.kept.lost}
+                 "overwritten": self.counts.overwritten, "unended": self.counts.unended, "texts_lost": self.kept.lost}
         for k in range(1, <int> SKIP_REASONS):
             found[SKIP_NAMES[k]] = self.counts.skipped[k]
             found["first_" + SKIP_NAMES[k]] = self.counts.first[k]
