@@ -62,8 +62,10 @@ PYTHON_RANKS = {
     "machine": 4,  # beside formats: a machine prints itself, and is read from a recording
     "formats": 4,
     "embed": 4,
+    "explain": 5,
     "lab": 5,
     "views": 6,
+    "commands": 7,
     "cli": 7,
     "__main__": 7,
     "": 7,

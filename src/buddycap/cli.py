@@ -25,6 +25,7 @@ INTERRUPTED = 130
 # The commands that have a module of their own, with `add_arguments(parser)` and `command(args) -> exit status`; its
 # docstring is the description.  Only the module that is asked for is imported.
 COMMANDS = {
+    "explain": ("buddycap.commands.explain", "why an allocation failed, from a dmesg or other texts of a kernel"),
     "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
     "replay": ("buddycap.views.replay", "a recorded trace: reconstructed, and served anew under other rules"),
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),

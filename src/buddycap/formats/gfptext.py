@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import MisuseError
 from ..flags import GFP
 
-__all__ = ["GfpDecoder", "KernelNumbers", "kernel_release", "migratetype_map"]
+__all__ = ["GfpDecoder", "KernelNumbers", "bit_names", "kernel_release", "migratetype_map"]
 
 KSWAPD_RECLAIM = 1 << 24  # flags that 2.6.27 did not have, where no bit of that kernel is
 MEMALLOC = 1 << 13
@@ -35,19 +35,22 @@ _COMPOSITES = {  # in the bits of 5.1 to 6.18, as include/trace/events/mmflags.h
     "none": 0,
 }
 _EARLY = ("DMA HIGHMEM DMA32", "HIGH IO FS")
-_BITS = {  # by first release: the bits besides the common ones; those without a counterpart are left out
+_BITS = {  # by first release: the bits besides the common ones
     (2, 6, 27): "WAIT=4 COLD=8 NOWARN=9 REPEAT=10 NOFAIL=11 NORETRY=12 COMP=14 ZERO=15 NOMEMALLOC=16 HARDWALL=17 "
     "THISNODE=18 RECLAIMABLE=19 MOVABLE=20",
     (2, 6, 31): "MOVABLE=3 WAIT=4 COLD=8 NOWARN=9 REPEAT=10 NOFAIL=11 NORETRY=12 MEMALLOC=13 COMP=14 ZERO=15 "
-    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 RECLAIMABLE=19",
+    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 RECLAIMABLE=19 NOTRACK=21 NO_KSWAPD=22 OTHER_NODE=23 WRITE=24",
     (4, 4): "MOVABLE=3 RECLAIMABLE=4 COLD=8 NOWARN=9 REPEAT=10 NOFAIL=11 NORETRY=12 MEMALLOC=13 COMP=14 ZERO=15 "
-    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 WAIT=22 KSWAPD_RECLAIM=25",
+    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 ATOMIC=19 ACCOUNT=20 NOTRACK=21 WAIT=22 OTHER_NODE=23 WRITE=24 "
+    "KSWAPD_RECLAIM=25",
     (4, 10): "MOVABLE=3 RECLAIMABLE=4 COLD=8 NOWARN=9 REPEAT=10 NOFAIL=11 NORETRY=12 MEMALLOC=13 COMP=14 ZERO=15 "
-    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 WAIT=22 KSWAPD_RECLAIM=24",
+    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 ATOMIC=19 ACCOUNT=20 NOTRACK=21 WAIT=22 WRITE=23 KSWAPD_RECLAIM=24",
     (4, 17): "MOVABLE=3 RECLAIMABLE=4 NOWARN=9 REPEAT=10 NOFAIL=11 NORETRY=12 MEMALLOC=13 COMP=14 ZERO=15 "
-    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 WAIT=21 KSWAPD_RECLAIM=22",
-    (5, 1): "MOVABLE=3 RECLAIMABLE=4 ZERO=8 WAIT=10 KSWAPD_RECLAIM=11 NOWARN=13 REPEAT=14 NOFAIL=15 "
-    "NORETRY=16 MEMALLOC=17 COMP=18 NOMEMALLOC=19 HARDWALL=20 THISNODE=21",
+    "NOMEMALLOC=16 HARDWALL=17 THISNODE=18 ATOMIC=19 ACCOUNT=20 WAIT=21 KSWAPD_RECLAIM=22 WRITE=23",
+    (5, 1): "MOVABLE=3 RECLAIMABLE=4 ZERO=8 ATOMIC=9 WAIT=10 KSWAPD_RECLAIM=11 WRITE=12 NOWARN=13 REPEAT=14 NOFAIL=15 "
+    "NORETRY=16 MEMALLOC=17 COMP=18 NOMEMALLOC=19 HARDWALL=20 THISNODE=21 ACCOUNT=22",
+    (6, 3): "MOVABLE=3 RECLAIMABLE=4 ZERO=8 WAIT=10 KSWAPD_RECLAIM=11 WRITE=12 NOWARN=13 REPEAT=14 NOFAIL=15 "
+    "NORETRY=16 MEMALLOC=17 COMP=18 NOMEMALLOC=19 HARDWALL=20 THISNODE=21 ACCOUNT=22",
 }
 _OWN = {flag.name: int(flag) for flag in GFP if flag.name} | {"KSWAPD_RECLAIM": KSWAPD_RECLAIM, "MEMALLOC": MEMALLOC}
 _SYNONYMS = {"DIRECT_RECLAIM": "WAIT", "RETRY_MAYFAIL": "REPEAT"}
@@ -98,12 +101,23 @@ def migratetype_map(old: bool) -> NDArray[np.uint8]:
     return table
 
 
-def _layout(release: tuple[int, ...]) -> dict[int, int]:
-    """Return this package's bit for each bit of a kernel."""
+def bit_names(release: tuple[int, ...]) -> dict[int, str]:
+    """Return the name of each bit of a kernel's masks, without the leading `__GFP_`.
+
+    Examples
+    --------
+    >>> [bit_names(release)[4] for release in [(2, 6, 32), (6, 1)]]
+    ['WAIT', 'RECLAIMABLE']
+    """
     column = max((first for first in _BITS if first <= release), default=(2, 6, 27))
-    names = {name: bit for part, at in zip(_EARLY, (0, 5), strict=True) for bit, name in enumerate(part.split(), at)}
-    names |= {name: int(bit) for name, bit in (item.split("=") for item in _BITS[column].split())}
-    return {bit: _OWN.get(name, 0) for name, bit in names.items()}
+    names = {bit: name for part, at in zip(_EARLY, (0, 5), strict=True) for bit, name in enumerate(part.split(), at)}
+    names |= {int(bit): name for name, bit in (item.split("=") for item in _BITS[column].split())}
+    return names
+
+
+def _layout(release: tuple[int, ...]) -> dict[int, int]:
+    """Return this package's bit for each bit of a kernel; 0 for one without a counterpart."""
+    return {bit: _OWN.get(name, 0) for bit, name in bit_names(release).items()}
 
 
 @dataclass(frozen=True)
