@@ -52,6 +52,7 @@ PYTHON_RANKS = {
     "errors": 0,
     "flags": 0,
     "header": 0,
+    "newfile": 0,
     "_core": 1,
     "_trace": 1,  # beside _core: traces need no zone
     "_world": 2,

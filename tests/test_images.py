@@ -94,7 +94,9 @@ def test_the_load_grows_with_the_memory_unless_it_is_given(tmp_path, capsys):
     assert grown(StudyConfig(memory_pages=1 << 31)).builds == 800, "the largest machine is in range"
     (tmp_path / "c.toml").write_text("memory_pages = 2097152\nbuilds = 3\n")
     for arguments, builds in ((["--memory", "8GiB"], 30), (["--config", str(tmp_path / "c.toml")], 3)):
-        assert main(["image", "make", *arguments, "--seconds", "0", "-o", str(tmp_path / "x.img"), "--json"]) == 0
+        assert (
+            main(["image", "make", *arguments, "--seconds", "0", "-o", str(tmp_path / f"{builds}.img"), "--json"]) == 0
+        )
         assert json.loads(capsys.readouterr().out)["config"]["builds"] == builds
 
 

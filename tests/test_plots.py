@@ -82,5 +82,5 @@ def test_what_cannot_be_drawn_is_refused(compared, tmp_path):
         draw(compared, tmp_path, only=["sculpture"])
     with pytest.raises(MisuseError, match="no results"):
         draw(tmp_path / "nowhere")
-    with Store(tmp_path / "empty"), pytest.raises(MisuseError, match="no study"):
+    with Store(tmp_path / "empty"), pytest.raises(MisuseError, match="no results"):
         draw(tmp_path / "empty")

@@ -348,7 +348,7 @@ class TestReplay:
         assert main(["map", "--replay", str(tmp_path), "-o", str(tmp_path / "r.trace")]) == 2
         assert ".trace is written of a run" in capsys.readouterr().err
         monkeypatch.setattr(Recorder, "add_maps", interrupted_at(3))
-        assert main(["map", "--replay", str(tmp_path), "--steps", "9", "-o", str(out[1])]) == 130
+        assert main(["map", "--replay", str(tmp_path), "--steps", "9", "--force", "-o", str(out[1])]) == 130
         assert len(out[1].read_text().splitlines()) == 3
         assert "interrupted" in capsys.readouterr().err
 
@@ -372,7 +372,7 @@ class TestCommand:
         assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
         assert len((tmp_path / "r.csv").read_text().splitlines()) == 5
         first = {name: (tmp_path / name).read_bytes() for name in names}
-        assert main(command) == 0
+        assert main([*command, "--force"]) == 0
         assert {name: (tmp_path / name).read_bytes() for name in names} == first
 
     def test_a_run_from_a_recording(self, tmp_path, capsys):

@@ -740,14 +740,18 @@ cdef class Zone(ZoneHandle):
         return Zone.__new__(Zone, memory, None)
 
     def save(self, path):
-        """Write the zone to a file.
+        """Write the zone to a file, which is there when it is complete: until then an older one of that name stays.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or what is there is not a regular file.
 
         Notes
         -----
         The file is the state itself behind a header with magic, version, sizes and hash; little-endian.
         """
-        with open(path, "wb") as file:
-            file.write(image_of(self))
+        write_file(path, image_of(self))
 
     @classmethod
     def load(cls, path):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, MisuseError
 from ..flags import PageFlags
+from ..newfile import replacing
 from .npz import NpzReader
 from .pagekinds import KPF, PageKind, classify, keep_present, mark_absent
 
@@ -438,4 +439,5 @@ def write_kpageflags(path: str | Path, zones: Collection[ZoneFrames]) -> None:
         for zone in zones
         for key, value in ((zone.name, zone.flags), (zone.name + START_SUFFIX, np.array(zone.start_pfn, np.uint64)))
     }
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

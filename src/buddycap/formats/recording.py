@@ -3,11 +3,9 @@
 import json
 import os
 import platform
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import FormatError
+from ..newfile import replacing
 from .kpageflags import RESERVED_PREFIX, START_SUFFIX
-from .newfile import check_place
 from .pagekinds import KPF
 from .snapshot import SNAPSHOT_VERSION, TEXTS, member_name, parse_ram
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
@@ -70,8 +68,8 @@ def record_snapshot(
     zones = _populated(folder, texts, missing)
     pages = sum(zone.pages["spanned"] for zone in zones)
     _note_overlaps(zones, missing)
-    path = check_place(path)
-    with _replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+    how: Any = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": _LEVEL}
+    with replacing(path, private=True) as file, zipfile.ZipFile(file, "w", **how) as archive:
         words = _open_words(folder / "kpageflags", zones, missing)
         begin_ns = time.monotonic_ns()
         _read_text(folder, "buddyinfo", texts, missing)
@@ -95,6 +93,7 @@ def record_snapshot(
             if name in texts:
                 _write_array(archive, RESERVED_PREFIX + name, np.frombuffer(texts[name].encode("ascii"), np.uint8))
         _write_array(archive, RESERVED_PREFIX + "version", np.array(SNAPSHOT_VERSION, np.uint64))
+        _give_to_caller(file)
     return missing
 
 
@@ -211,18 +210,8 @@ def _write_array(
         np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when all has been written, and goes away otherwise."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            yield file  # type: ignore[misc]
-            file.flush()
-            os.fchmod(file.fileno(), 0o600)
-            owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
-            if os.geteuid() == 0 and all(word.isdecimal() for word in owner):
-                os.fchown(file.fileno(), int(owner[0]), int(owner[1]))
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+def _give_to_caller(file: BinaryIO) -> None:
+    """Make a file that root has written that of the user who called sudo."""
+    owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and all(word.isdecimal() for word in owner):
+        os.fchown(file.fileno(), int(owner[0]), int(owner[1]))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from .._trace import EVENT_DTYPE
 from ..errors import FormatError, MisuseError
 from ..jsontext import parse_object
-from .newfile import check_place
+from ..newfile import replacing
 from .tracetext import TraceReader, TraceReport
 
 __all__ = ["Trace", "convert_trace", "load_trace", "read_trace", "save_trace"]
@@ -134,24 +134,18 @@ def save_trace(path: str | Path, trace: Trace) -> None:
 
 def _write(path: str | Path, pieces: Iterable[NDArray[np.void]], facts: TraceReader | Trace) -> TraceReport:
     """Write records as they come; the header is completed last. JSON goes behind the records, whose number it needs."""
-    path = check_place(path)
-    part = Path(f"{path}.part{os.getpid()}")
-    try:
-        with open(part, "wb") as file:
-            file.write(bytes(_ALIGN))
-            crc, count = 0, 0
-            for events in pieces:
-                data = np.ascontiguousarray(events).tobytes()
-                crc, count = zlib.crc32(data, crc), count + len(events)
-                file.write(data)
-            text = json.dumps({"marks": facts.marks, "report": vars(facts.report)}, separators=(",", ":")).encode()
-            file.write(text)
-            head = _HEAD.pack(MAGIC, VERSION, EVENT_DTYPE.itemsize, count, len(text), _ALIGN, crc, 0)[:36]
-            file.seek(0)
-            file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(bytes(_ALIGN))
+        crc, count = 0, 0
+        for events in pieces:
+            data = np.ascontiguousarray(events).tobytes()
+            crc, count = zlib.crc32(data, crc), count + len(events)
+            file.write(data)
+        text = json.dumps({"marks": facts.marks, "report": vars(facts.report)}, separators=(",", ":")).encode()
+        file.write(text)
+        head = _HEAD.pack(MAGIC, VERSION, EVENT_DTYPE.itemsize, count, len(text), _ALIGN, crc, 0)[:36]
+        file.seek(0)
+        file.write(head + struct.pack("<I", zlib.crc32(text, zlib.crc32(head))))
     return facts.report
 
 

@@ -25,7 +25,16 @@ from .export import dumps, export
 from .plan import Case, Plan, with_periods
 from .progress import Progress
 from .store import Record
-from .study import add_worker_arguments, factors_of, keeping, open_store, runner, tell_failed, told_seeds
+from .study import (
+    add_store_arguments,
+    add_worker_arguments,
+    factors_of,
+    keeping,
+    open_store,
+    runner,
+    tell_failed,
+    told_seeds,
+)
 from .summary import grouped, laid_out, resampled, shown, summarize
 from .verdict import finding, tried, verdict
 
@@ -218,8 +227,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
     what.add_argument("--periods", default="0.5,1,2", metavar="F,F", help="factors of the time between requests")
     out = parser.add_argument_group("what comes out")
-    out.add_argument("--out", metavar="DIR", help="keep every run: SQLite, CSV, JSON lines, Parquet with pyarrow")
-    out.add_argument("--resume", action="store_true", help="go on with what DIR has; give the other arguments again")
+    add_store_arguments(out)
     out.add_argument("--json", action="store_true", help="print one JSON object")
     add_worker_arguments(parser)
 
@@ -232,7 +240,7 @@ def command(args: argparse.Namespace) -> int:
     periods = factors_of(args.periods)
     plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
-    with open_store(args.out, args.resume) as store:
+    with open_store(args) as store:
         with keeping(plan, store, "json" if args.json else "table"), Progress(0, "runs") as progress:
             records = runner(args, store, progress)(plan)
         if store.folder is not None:

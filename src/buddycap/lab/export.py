@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,12 +24,16 @@ import numpy as np
 
 from .._world import CAUSES, PARAMETERS
 from ..flags import RequestPath
+from ..newfile import replacing, replacing_text, write_file
 from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
 from .workers import recorded_load
 
-__all__ = ["export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
+__all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
+
+FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv")
+PARQUET = ("runs.parquet", "requests.parquet")  # if pyarrow is there
 
 _PATHS = [path.name.lower() for path in RequestPath]
 
@@ -54,40 +59,18 @@ def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[
     assert folder is not None, "a store in memory has no files"
     records = store.records(plan)
     rows = [record.flat() for record in records]
-    files = [folder / name for name in ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json")]
-    with _replacing(files[0]) as stream:
+    files = [folder / name for name in FILES]
+    with replacing_text(files[0]) as stream:
         write_csv(rows, stream)
-    with _replacing(files[1]) as stream:
+    with replacing_text(files[1]) as stream:
         write_jsonl(rows, stream)
-    with _replacing(files[2]) as stream:
-        stream.write(dumps({"version": code_version(), "rows": summarize(plan, records)}, indent=1) + "\n")
-    with _replacing(files[3]) as stream:
+    write_file(files[2], dumps({"version": code_version(), "rows": summarize(plan, records)}, indent=1) + "\n")
+    with replacing_text(files[3]) as stream:
         write_csv(_timings(store, plan), stream)
-    with _replacing(files[4]) as stream:
-        stream.write(dumps(manifest(plan, argv), indent=1) + "\n")
-    files.append(folder / "requests.csv")
-    with _replacing(files[-1]) as stream:
+    write_file(files[4], dumps(manifest(plan, argv), indent=1) + "\n")
+    with replacing_text(files[-1]) as stream:
         write_requests(store, plan, stream)
     return files + write_parquet(folder, rows) + write_requests_parquet(folder, store, plan)
-
-
-class _replacing:
-    """A text file that takes the place of another when it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._new = path.with_name(path.name + ".new")
-
-    def __enter__(self) -> IO[str]:
-        self._stream = self._new.open("w", encoding="utf-8", newline="")
-        return self._stream
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._stream.close()
-        if kind is None:
-            os.replace(self._new, self._path)
-        else:
-            self._new.unlink()
 
 
 def clean(value: Any) -> Any:
@@ -143,10 +126,9 @@ def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
         return []
     names = _names(rows)
     columns = {name: [_cell(clean(row.get(name))) for row in rows] for name in names}
-    path = folder / "runs.parquet"
-    new = folder / "runs.parquet.new"
-    parquet.write_table(pyarrow.table(columns), new)
-    os.replace(new, path)
+    path = folder / PARQUET[0]
+    with replacing(path) as file:
+        parquet.write_table(pyarrow.table(columns), file)
     return [path]
 
 
@@ -191,18 +173,14 @@ def write_requests_parquet(folder: Path, store: Store, plan: Plan) -> list[Path]
         from pyarrow import parquet
     except ImportError:
         return []
-    path = folder / "requests.parquet"
-    new = folder / "requests.parquet.new"
-    writer = None
-    for columns in _request_columns(store, plan):
-        group = pyarrow.table(columns)
-        if writer is None:
-            writer = parquet.ParquetWriter(new, group.schema)
-        writer.write_table(group)
-    if writer is None:
+    groups = (pyarrow.table(columns) for columns in _request_columns(store, plan))
+    first = next(groups, None)
+    if first is None:
         return []
-    writer.close()
-    os.replace(new, path)
+    path = folder / PARQUET[1]
+    with replacing(path) as file, parquet.ParquetWriter(file, first.schema) as writer:
+        for group in chain([first], groups):
+            writer.write_table(group)
     return [path]
 
 

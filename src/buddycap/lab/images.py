@@ -28,9 +28,11 @@ from ..errors import FormatError, MisuseError
 from ..flags import MigrateType
 from ..jsontext import parse_object
 from ..machine import PRESETS, parse_pages
+from ..newfile import add_force, check_outputs, write_file
 from .aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
 from .config import StudyConfig, preset_config
 from .load import Load
+from .recording import recorded_files
 from .run import frames_from_recording
 
 __all__ = ["add_arguments", "command", "manifest_path", "read_manifest"]
@@ -105,6 +107,7 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     )
     make.add_argument("--free", type=float, metavar="PERCENT", help="memory to be made free at the end")
     make.add_argument("-o", "--out", required=True, metavar="FILE", help="the image; FILE.json tells how it was made")
+    add_force(make)
     make.add_argument("--json", action="store_true", help="print the manifest")
     make.set_defaults(action=_make)
 
@@ -145,6 +148,8 @@ def _config(args: argparse.Namespace, pages: int | None) -> StudyConfig:
 
 def _make(args: argparse.Namespace) -> int:
     recipe = _recipe(args)
+    inputs = [args.config, *recorded_files(args.source), *recorded_files(args.load)]
+    check_outputs((args.out, manifest_path(args.out)), inputs=inputs, force=args.force)
     frames = frames_from_recording(args.source, args.zone) if args.source else None
     load = Load.load(args.load) if args.load else None
     config = _config(args, len(frames.kinds) if frames else None)
@@ -158,7 +163,7 @@ def _make(args: argparse.Namespace) -> int:
     aged = reach(recipe, config, args.seed, limit_s=args.limit, frames=frames, load=load, progress=progress)
     aged.zone.save(args.out)
     manifest = _manifest(args, recipe, config, aged)
-    manifest_path(args.out).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    write_file(manifest_path(args.out), json.dumps(manifest, indent=1) + "\n")
     if args.json:
         print(json.dumps(manifest))
     else:

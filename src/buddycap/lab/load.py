@@ -12,6 +12,7 @@ from ..errors import FormatError, MisuseError
 from ..flags import MigrateType
 from ..formats.npz import NpzReader
 from ..formats.tracefile import Trace, read_trace
+from ..newfile import replacing
 from .requests import TracedFlags, requests_of
 
 __all__ = ["LOAD_DTYPE", "Load", "load_from_trace"]
@@ -92,14 +93,15 @@ class Load:
     def save(self, path: str | Path) -> None:
         """Write the load to an `.npz` file."""
         table = self.allocations
-        np.savez_compressed(
-            path,
-            gap_ns=np.diff(table["time_ns"], prepend=0).astype(np.uint64),
-            lifetime_ns=table["lifetime_ns"].astype(np.uint64),
-            order=table["order"].astype(np.uint64),
-            migratetype=table["migratetype"].astype(np.uint64),
-            duration_ns=np.uint64(self.duration_ns),
-        )
+        with replacing(path) as file:
+            np.savez_compressed(
+                file,
+                gap_ns=np.diff(table["time_ns"], prepend=0).astype(np.uint64),
+                lifetime_ns=table["lifetime_ns"].astype(np.uint64),
+                order=table["order"].astype(np.uint64),
+                migratetype=table["migratetype"].astype(np.uint64),
+                duration_ns=np.uint64(self.duration_ns),
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -11,12 +11,12 @@ from ..errors import FormatError, MisuseError
 from ..formats.kpageflags import KPF, SECTION_PAGES, PageKind, ZoneFrames
 from ..formats.liststate import read_list_state
 from ..formats.packed import unpacked
-from ..formats.snapshot import Snapshot, read_snapshot
+from ..formats.snapshot import TEXTS, Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
 from ..jsontext import parse_object
 from .requests import traced_span
 
-__all__ = ["Recording", "bare_recording", "has_start", "open_recording", "trace_of"]
+__all__ = ["Recording", "bare_recording", "has_start", "open_recording", "recorded_files", "trace_of"]
 
 _MAX_META_BYTES = 1 << 24
 _MARK = "buddycap: snapshot "
@@ -145,6 +145,17 @@ def _beside(folder: Path, when: str) -> Path | None:
 def _read_state(path: str | Path) -> Snapshot:
     """Read a snapshot, or the free lists of a stopped machine."""
     return read_list_state(path) if str(path).endswith((".json", ".json.gz")) else read_snapshot(path)
+
+
+def recorded_files(path: str | Path | None) -> list[Path]:
+    """Return the files that a command may read when it is given a path: itself, or of a folder those of a recording."""
+    if path is None:
+        return []
+    folder = Path(path)
+    if not folder.is_dir():
+        return [folder]
+    names = ("kpageflags", "trace", "perf_script", "state.", "meta.json", *TEXTS)
+    return [file for file in folder.iterdir() if file.name.startswith(names)]
 
 
 def has_start(path: str | Path) -> bool:

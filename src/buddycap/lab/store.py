@@ -1,12 +1,12 @@
-"""Results of a study in one SQLite file, which the parent process alone writes, one transaction a run.
+"""Results of a study: in memory, and in a folder in one SQLite file, which the parent process alone writes.
 
-A run is kept under its configuration, policy, seed and version, so that a study that was interrupted, even by SIGKILL,
-finds what it has.  CPU seconds stand in a table of their own: they differ from run to run, the rest does not.
+A run is kept under its configuration, policy, seed and version, one transaction each, so that a study that was
+interrupted, even by SIGKILL, finds what it has.  `studyfile.py` says what the file holds, and how damage is found.
 """
 
 import io
 import json
-import sqlite3
+import logging
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,27 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, MisuseError
+from ..jsontext import parse_object
+from ..newfile import check_place, write_file
 from .plan import Case, Plan, Task
+from .studyfile import Content, Row, Writer, read_content
 from .workers import Outcome
 
 __all__ = ["DATABASE", "Record", "Store"]
 
 DATABASE = "study.sqlite"
-FORMAT = "buddycap-study-1"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS runs (
-    config TEXT NOT NULL, policy TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL,
-    error TEXT NOT NULL, digest TEXT NOT NULL, summary TEXT NOT NULL, totals TEXT NOT NULL, requests BLOB NOT NULL,
-    PRIMARY KEY (config, policy, seed, version)
-);
-CREATE TABLE IF NOT EXISTS timings (
-    config TEXT NOT NULL, policy TEXT NOT NULL, seed INTEGER NOT NULL, version TEXT NOT NULL, cpu_s REAL NOT NULL,
-    PRIMARY KEY (config, policy, seed, version)
-);
-"""
-_KEY = "config = ? AND policy = ? AND seed = ? AND version = ?"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,34 +76,43 @@ class Store:
     ----------
     folder : path, optional
         Made if it does not exist.  Without one everything is forgotten at the end.
+    fresh : bool
+        Forget the results that are there: the file is replaced when the first ones come.
+    repair : bool
+        Leave out what is damaged in the file, which is written anew when results come; a copy of the damaged one stays
+        beside it, as `study.sqlite.damaged`.
 
     Raises
     ------
     FormatError
-        If the folder holds a file of that name that is no such database.
+        If the folder holds a file of that name that is no such database, or a damaged one.
+    MisuseError
+        If another process writes results into the folder.
+    OSError
+        If the file cannot be read, or is none.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, *, fresh: bool = False, repair: bool = False) -> None:
         self.folder = None if folder is None else Path(folder)
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
         self.path = ":memory:" if self.folder is None else str(self.folder / DATABASE)
-        self._db = sqlite3.connect(self.path)
+        self._writer: Writer | None = None
+        self._content = Content()
+        self._anew = True
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._writer = Writer(self.folder / DATABASE)
         try:
-            self._db.executescript(_SCHEMA)
-            found = self._meta("format")
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise FormatError(f"no results of a study: {error}", self.path) from None
-        if found is None:
-            self._set_meta("format", FORMAT)
-        elif found != FORMAT:
-            self._db.close()
-            raise FormatError(f"format {found!r}, {FORMAT!r} is wanted", self.path)
+            if check_place(self.path).exists() and not fresh:
+                self._read(repair)
+                self._anew = bool(self._content.damage) or not self._content.checked
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open results that exist.
+        """Open results that exist, to read them.
 
         Raises
         ------
@@ -121,14 +120,42 @@ class Store:
             If the folder holds none.
         FormatError
             If they are damaged.
+        OSError
+            If they cannot be read.
         """
         if not (Path(folder) / DATABASE).is_file():
             raise MisuseError(f"{folder}: no results of a study here ({DATABASE})")
-        return cls(folder)
+        store = cls()
+        store.folder = Path(folder)
+        store.path = str(store.folder / DATABASE)
+        store._read(repair=False)
+        return store
+
+    def _read(self, repair: bool) -> None:
+        """Read the file, and refuse it if it is damaged, unless it is to be repaired."""
+        path = Path(self.path)
+        try:
+            content = read_content(path, _Soundness())
+        except FormatError as error:
+            content = Content(damage=[error])
+        try:
+            content.plan and _plan(content.plan, self.path)
+        except FormatError as error:
+            content.plan = ""
+            content.damage.append(error)
+        if content.damage and not repair:
+            first, more = content.damage[0], len(content.damage) - 1
+            others = f" (and {more} more)" if more else ""
+            raise FormatError(f"{first.message}{others}; --resume --repair runs again what is damaged", first.file)
+        if not content.checked:
+            _LOG.warning("buddycap: warning: %s: %s", path, "written without digests: damage would not be noticed")
+        self._content = content
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,50 +163,57 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _meta(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def _set_meta(self, name: str, value: str) -> None:
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+    def _begun(self) -> Writer | None:
+        """Return the file to write to, as it is to be from now on; none for results in memory."""
+        if self._writer is not None and not self._writer.ready:
+            path = Path(self.path)
+            if self._content.damage and path.exists():
+                write_file(f"{path}.damaged", path.read_bytes())
+            self._writer.begin(self._content, anew=self._anew)
+        return self._writer
 
     @property
     def plan(self) -> Plan | None:
         """The study that was last run into this store."""
-        text = self._meta("plan")
-        return None if text is None else Plan.from_dict(json.loads(text))
+        return _plan(self._content.plan, self.path) if self._content.plan else None
 
     @plan.setter
     def plan(self, plan: Plan) -> None:
-        self._set_meta("plan", json.dumps(plan.as_dict()))
+        self._content.plan = json.dumps(plan.as_dict())
+        writer = self._begun()
+        if writer is not None:
+            writer.set_plan(self._content.plan)
 
     def add(self, task: Task, outcome: Outcome) -> None:
         """Keep the outcome of a task, in one transaction."""
         run = outcome.run
         if run is None:
-            row = (outcome.error, "", "{}", "{}", b"")
-            cpu_s = 0.0
+            error = outcome.error.encode("utf-8", "backslashreplace").decode()
+            row = Row(task.key, error, "", "{}", "{}", b"", 0.0)
         else:
-            row = ("", run.digest, json.dumps(run.summary()), json.dumps(run.totals), _packed(run.requests))
-            cpu_s = run.cpu_s
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*task.key, *row))
-            self._db.execute("INSERT OR REPLACE INTO timings VALUES (?, ?, ?, ?, ?)", (*task.key, cpu_s))
+            summary, totals = json.dumps(run.summary()), json.dumps(run.totals)
+            row = Row(task.key, "", run.digest, summary, totals, _packed(run.requests), run.cpu_s)
+        writer = self._begun()
+        if writer is not None:
+            writer.add(row)
+        self._content.rows[row.key] = row
+
+    def _result(self, task: Task) -> Row | None:
+        """Return the row of a task that has a result."""
+        row = self._content.rows.get(task.key)
+        return None if row is None or row.error else row
 
     def has(self, task: Task) -> bool:
         """Whether the task has a result; an error is none."""
-        query = f"SELECT 1 FROM runs WHERE {_KEY} AND error = ''"
-        return self._db.execute(query, task.key).fetchone() is not None
+        return self._result(task) is not None
 
     def record(self, case: Case, task: Task) -> Record | None:
         """Return what is known of a task."""
-        query = f"SELECT error, digest, summary, totals FROM runs WHERE {_KEY}"
-        row = self._db.execute(query, task.key).fetchone()
+        row = self._content.rows.get(task.key)
         if row is None:
             return None
-        error, digest, summary, totals = row
-        return Record(case.label, task.policy.name, task.seed, error, digest, json.loads(summary), json.loads(totals))
+        summary, totals = (parse_object(text, self.path) for text in (row.summary, row.totals))
+        return Record(case.label, task.policy.name, task.seed, row.error, row.digest, summary, totals)
 
     def records(self, plan: Plan) -> list[Record]:
         """Return what is known of a study, in the order of its plan."""
@@ -188,13 +222,45 @@ class Store:
 
     def requests(self, task: Task) -> NDArray[np.void] | None:
         """Return the table of a run's requests; none if there is no result."""
-        row = self._db.execute(f"SELECT requests FROM runs WHERE {_KEY} AND error = ''", task.key).fetchone()
-        return None if row is None else _unpacked(row[0])
+        row = self._result(task)
+        return None if row is None else _unpacked(row.requests)
 
     def cpu_s(self, task: Task) -> float | None:
         """Return the CPU seconds that a run took."""
-        row = self._db.execute(f"SELECT cpu_s FROM timings WHERE {_KEY}", task.key).fetchone()
-        return None if row is None else float(row[0])
+        row = self._content.rows.get(task.key)
+        return None if row is None else row.cpu_s
+
+
+class _Soundness:
+    """Looks whether rows that no digest vouches for can be read at all, and hold the same as each other."""
+
+    def __init__(self) -> None:
+        self._names: tuple[Any, ...] | None = None
+
+    def __call__(self, row: Row) -> str:
+        """Say what is wrong with a row, or nothing."""
+        if row.error:
+            return ""
+        try:
+            summary, totals = parse_object(row.summary, ""), parse_object(row.totals, "")
+            dtype = _unpacked(row.requests).dtype
+        except FormatError as error:
+            return error.message
+        except (ValueError, TypeError, EOFError, SyntaxError, OverflowError, zlib.error) as error:
+            return f"requests cannot be read ({error})"
+        if not all(type(value) in (int, float) for value in (*summary.values(), *totals.values())):
+            return "a figure is no number"
+        names = (*summary, *totals, dtype)
+        self._names = self._names or names
+        return "" if names == self._names else "its figures have other names than those of other rows"
+
+
+def _plan(text: str, path: str) -> Plan:
+    """Return the plan that a text holds."""
+    try:
+        return Plan.from_dict(parse_object(text, path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"the plan is damaged ({error})", path) from None
 
 
 def _packed(table: NDArray[np.void]) -> bytes:

@@ -13,25 +13,29 @@ same load until the policy makes a difference.  docs/study.md has results, docs/
 """
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from ..errors import MisuseError
 from ..machine import PAGE_SIZE, PRESETS, parse_pages
+from ..newfile import add_force, check_outputs
 from ..policyfile import find_policies
 from .config import StudyConfig, preset_config
-from .export import dumps, export, write_csv, write_jsonl
+from .export import FILES, PARQUET, dumps, export, write_csv, write_jsonl
 from .plan import Case, Plan, ablations, sweep, with_periods
 from .progress import Progress
+from .recording import recorded_files
 from .run import frames_from_recording
 from .sensitivity import sensitivity
 from .stats import mean_interval, seeds_needed
-from .store import Record, Store
+from .store import DATABASE, Record, Store
 from .summary import GAIN, grouped, pairs, summarize, table
 from .workers import Pool, perform_all, pool_of, recorded_load, usable_cpus
 
@@ -187,11 +191,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
     what.add_argument("--sensitivity", type=float, metavar="P", help="also with every parameter P percent down and up")
     out = parser.add_argument_group("what comes out")
-    out.add_argument("--out", metavar="DIR", help="keep every run: SQLite, CSV, JSON lines, Parquet with pyarrow")
-    out.add_argument("--resume", action="store_true", help="go on with what DIR has; give the other arguments again")
+    add_store_arguments(out)
     out.add_argument("--format", choices=FORMATS, default="table", help="on standard output (default: table)")
     out.add_argument("--json", action="store_const", dest="format", const="json", help="same as --format json")
     add_worker_arguments(parser)
+
+
+def add_store_arguments(group: argparse._ArgumentGroup) -> None:
+    """Describe the arguments that say where runs are kept."""
+    group.add_argument("--out", metavar="DIR", help="keep every run: SQLite, CSV, JSON lines, Parquet with pyarrow")
+    group.add_argument("--resume", action="store_true", help="go on with what DIR has; give the other arguments again")
+    group.add_argument("--repair", action="store_true", help="with --resume: run again what is damaged in DIR")
+    add_force(group)
 
 
 def add_worker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -211,7 +222,7 @@ def command(args: argparse.Namespace) -> int:
     """Run `buddycap study`."""
     plan = _plan(args)
     begin = time.perf_counter()
-    with open_store(args.out, args.resume) as store:
+    with open_store(args, [args.config, *recorded_files(args.source), *recorded_files(args.load)]) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
             run = runner(args, store, progress)
             if args.precision is None:
@@ -257,23 +268,37 @@ def keeping(plan: Plan, store: Store, form: str) -> Iterator[None]:
         raise
 
 
-def open_store(folder: str | None, resume: bool) -> Store:
-    """Open where results go; a folder that has some needs `resume`.
+def open_store(args: argparse.Namespace, inputs: Iterable[str | Path | None] = ()) -> Store:
+    """Open where results go, as the arguments of `add_store_arguments` say.
+
+    Parameters
+    ----------
+    args : Namespace
+    inputs : iterable of path
+        Files that are read, besides those of policies, whose names end in `.toml`.
 
     Raises
     ------
     MisuseError
-        If results would be mixed by accident, or there is nothing to go on with.
+        If results would be mixed or replaced by accident, or there is nothing to go on with.
+    FormatError, OSError
+        As `Store`.
     """
-    if folder is None:
-        if resume:
+    if args.resume and args.force:
+        raise MisuseError("--resume and --force: go on with the results, or replace them?")
+    if args.repair and not args.resume:
+        raise MisuseError("--repair: goes with --resume")
+    if args.out is None:
+        if args.resume:
             raise MisuseError("--resume: which study? --out DIR names it")
         return Store()
-    store = Store(folder)
-    if store.plan is not None and not resume:
-        store.close()
-        raise MisuseError(f"--out {folder}: there are results in it; --resume goes on with them")
-    return store
+    folder = Path(args.out)
+    found = [folder / name for name in (DATABASE, *FILES, *PARQUET) if os.path.lexists(folder / name)]
+    resumed = args.resume and folder / DATABASE in found
+    if folder / DATABASE in found and not (resumed or args.force):
+        raise MisuseError(f"--out {folder}: there are results in it; --resume goes on with them, --force replaces them")
+    check_outputs(found, inputs=inputs, force=args.force or resumed)
+    return Store(folder, fresh=args.force, repair=args.repair)
 
 
 def tell_failed(records: Sequence[Record]) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.extfrag import fragmentation_index, unusable_free_index
+from ..newfile import replacing_text
 
 __all__ = ["HUGE_ORDER", "Timeline", "sample_times"]
 
@@ -81,7 +82,7 @@ class Timeline:
             If the file cannot be written.
         """
         rows = self.rows(order)
-        with open(path, "w", newline="", encoding="ascii") as file:
+        with replacing_text(path) as file:
             writer = csv.DictWriter(file, list(rows[0]) if rows else ["time_s", "zone"])
             writer.writeheader()
             writer.writerows(rows)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import MisuseError
 from ..lab.timeline import Timeline
+from ..newfile import replacing
 from .figures import COLOURS, figure_class
 
 __all__ = ["draw_timelines"]
@@ -59,6 +60,7 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
         figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(lines))
     figure.suptitle(title)
     try:
-        figure.savefig(path, dpi=110)
+        with replacing(path) as file:
+            figure.savefig(file, dpi=110, format=Path(path).suffix.removeprefix(".") or "png")
     except ValueError as error:
         raise MisuseError(f"{path}: {error}") from None

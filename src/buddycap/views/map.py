@@ -23,9 +23,10 @@ from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
 from ..lab.config import preset_config
 from ..lab.progress import Progress
-from ..lab.recording import open_recording
+from ..lab.recording import open_recording, recorded_files
 from ..lab.run import frames_from_recording
 from ..machine import PRESETS, parse_pages
+from ..newfile import add_force, check_outputs, write_file
 from ..policy import find_policy
 from .ftrace import ftrace_text
 from .pagemap import PageMap, read_maps
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", action="append", default=[], metavar="FILE", help="file to write; may be repeated"
     )
+    add_force(parser)
     parser.add_argument("--zone", help="draw only this zone")
     parser.add_argument("--node", type=int, default=0, help="node of a snapshot (default: 0)")
     parser.add_argument("--width", type=int, metavar="PAGES", help="pages in a row of a picture (default: a pageblock)")
@@ -69,10 +71,12 @@ def command(args: argparse.Namespace) -> int:
     unknown = [name for name in args.out if Path(name).suffix not in _WRITERS]
     if unknown:
         raise MisuseError(f"-o {unknown[0]}: the name must end in {', '.join(_WRITERS)}")
+    inputs = [file for path in (args.source, args.replay, args.start) for file in recorded_files(path)]
+    check_outputs(args.out, inputs=inputs, force=args.force)
     drawing = _watched(args) if args.run else _replayed(args) if args.replay else _drawn(args)
     for name in args.out:
         content = _WRITERS[Path(name).suffix](drawing)
-        Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_file(name, content)
         if not args.json:
             print(f"{name}: {os.path.getsize(name) / 1024:.0f} KiB")
     if args.json:

@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from ..errors import MisuseError
+from ..newfile import write_file
 
 __all__ = ["Timeline"]
 
@@ -140,7 +141,7 @@ class Timeline:
 
     def write(self, path: str | Path) -> None:
         """Write the trace file."""
-        Path(path).write_bytes(self.encode())
+        write_file(path, self.encode())
 
 
 class _Tracks:

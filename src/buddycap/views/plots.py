@@ -26,6 +26,7 @@ from ..lab.sensitivity import AS_IT_IS, gaining, swings
 from ..lab.stats import mean_interval
 from ..lab.store import Store
 from ..lab.summary import shown, summarize
+from ..newfile import add_force, check_outputs, replacing
 from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class
 from .tornado import tornado_of
 
@@ -393,7 +394,14 @@ PICTURES: tuple[tuple[str, Callable[[Results], Any], Callable[[Results], bool]],
 )
 
 
-def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", only: Iterable[str] = ()) -> list[Path]:
+def draw(
+    folder: str | Path,
+    out: str | Path | None = None,
+    form: str = "png",
+    only: Iterable[str] = (),
+    *,
+    force: bool = True,
+) -> list[Path]:
     """Draw the pictures that the results in a folder have enough data for.
 
     Parameters
@@ -406,6 +414,8 @@ def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", o
         "png" or "svg".
     only : iterable of str
         Names of `PICTURES`; all that are possible if empty.
+    force : bool
+        Whether pictures that exist may be replaced.
 
     Returns
     -------
@@ -414,7 +424,7 @@ def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", o
     Raises
     ------
     MisuseError
-        If there are no results, matplotlib is missing, or a picture that is asked for is not possible.
+        If there are no results, matplotlib is missing, or a picture that is asked for is not possible, or is there.
     """
     wanted = list(only)
     names = [name for name, _, _ in PICTURES]
@@ -422,19 +432,16 @@ def draw(folder: str | Path, out: str | Path | None = None, form: str = "png", o
         if name not in names:
             raise MisuseError(f"picture={name!r}: allowed are {', '.join(names)}")
     target = Path(folder if out is None else out)
-    files = []
     with Store.open(folder) as store:
         results = Results(store)
-        for name, make, possible in PICTURES:
-            if wanted and name not in wanted:
-                continue
-            if not possible(results):
-                if wanted:
-                    raise MisuseError(f"picture={name!r}: the results in {folder} have no data for it")
-                continue
-            target.mkdir(parents=True, exist_ok=True)
-            files.append(_saved(make(results), target / f"{name}.{form}"))
-    return files
+        makers = {name: make for name, make, possible in PICTURES if possible(results)}
+        for name in wanted:
+            if name not in makers:
+                raise MisuseError(f"picture={name!r}: the results in {folder} have no data for it")
+        files = {target / f"{name}.{form}": makers[name] for name in makers if name in (wanted or makers)}
+        target.mkdir(parents=True, exist_ok=True)
+        check_outputs(files, force=force)
+        return [_saved(make(results), path) for path, make in files.items()]
 
 
 def _saved(figure: Any, path: Path) -> Path:
@@ -443,14 +450,15 @@ def _saved(figure: Any, path: Path) -> Path:
     from PIL import Image  # comes with matplotlib
 
     if path.suffix == ".svg":
-        with matplotlib.rc_context({"svg.hashsalt": "buddycap"}):
-            figure.savefig(path, metadata={"Date": None})
+        with matplotlib.rc_context({"svg.hashsalt": "buddycap"}), replacing(path) as file:
+            figure.savefig(file, format="svg", metadata={"Date": None})
         return path
     stream = io.BytesIO()
     figure.savefig(stream, dpi=110, metadata={"Software": None})
     with Image.open(stream) as picture:
         palette = picture.convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
-        palette.save(path, optimize=True)
+        with replacing(path) as file:
+            palette.save(file, format="png", optimize=True)
     return path
 
 
@@ -458,6 +466,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap plot`."""
     parser.add_argument("folder", metavar="DIR", help="results of study --out or compare --out")
     parser.add_argument("-o", "--out", metavar="DIR", help="where the pictures go (default: beside the results)")
+    add_force(parser)
     parser.add_argument("--format", choices=("png", "svg"), default="png", help="(default: png)")
     parser.add_argument("--only", metavar="NAMES", help=f"by commas: {', '.join(name for name, _, _ in PICTURES)}")
     parser.add_argument("--json", action="store_true", help="print the files as JSON")
@@ -465,7 +474,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap plot`."""
-    files = draw(args.folder, args.out, args.format, args.only.split(",") if args.only else ())
+    only = args.only.split(",") if args.only else ()
+    files = draw(args.folder, args.out, args.format, only, force=args.force)
     names = [str(path) for path in files]
     print(json.dumps(names) if args.json else "\n".join(names))
     return 0

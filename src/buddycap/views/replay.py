@@ -26,11 +26,12 @@ from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.ending import EndReport
 from ..lab.progress import Progress
-from ..lab.recording import Recording, bare_recording, has_start, open_recording, trace_of
+from ..lab.recording import Recording, bare_recording, has_start, open_recording, recorded_files, trace_of
 from ..lab.replay import Reconstruction, reconstruct
 from ..lab.requests import MatchedRequests, TracedFlags, match_trace
 from ..lab.timeline import HUGE_ORDER, Timeline, sample_times
 from ..lab.whatif import WhatIf, WhatIfResult, what_if
+from ..newfile import add_force, check_outputs
 from .figures import figure_class
 from .fragmentation import draw_timelines
 
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--at", type=float, metavar="SECONDS", help="with --save: so long after the start")
     parser.add_argument("--save", metavar="FILE.npz", help="write the reconstructed pages, for `buddycap map`")
     parser.add_argument("--convert", metavar="FILE", help="write the trace in the binary form, and do nothing else")
+    add_force(parser)
     parser.add_argument("--seed", type=int, default=0, help="of what-ifs: order of the LRU lists (default: 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -136,7 +138,7 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _check_outputs(args: argparse.Namespace, bare: bool) -> None:
-    """Refuse what could not be written at the end."""
+    """Refuse what could not be written at the end, or must not be."""
     if args.plot:
         figure_class()
     if args.at is not None and not args.save:
@@ -146,6 +148,22 @@ def _check_outputs(args: argparse.Namespace, bare: bool) -> None:
     if (args.plot or args.timeline) and bare and not args.what_if:
         option = "--plot" if args.plot else "--timeline"
         raise MisuseError(f"{option}: without a snapshot (--from) or a --what-if there is no time line")
+    lines = _timeline_files(args, len(args.what_if) + (not bare))
+    given = [name for name in (args.plot, args.save) if name]
+    check_outputs([*lines, *given], inputs=_inputs(args), force=args.force)
+
+
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    """Return what the command reads."""
+    return [file for path in (args.trace, args.start, args.end) for file in recorded_files(path)]
+
+
+def _timeline_files(args: argparse.Namespace, count: int) -> list[Path]:
+    """Return where so many time lines go."""
+    if not args.timeline:
+        return []
+    path = Path(args.timeline)
+    return [path, *(path.with_suffix(f".{k}{path.suffix}") for k in range(1, count))]
 
 
 def _check_moment(args: argparse.Namespace, recording: Recording) -> None:
@@ -163,6 +181,7 @@ def _parse(text: str, seed: int) -> WhatIf:
 
 def _convert(args: argparse.Namespace) -> int:
     """Write the binary form."""
+    check_outputs([args.convert], inputs=_inputs(args), force=args.force)
     report = convert_trace(trace_of(args.trace), args.convert, args.kernel)
     size = Path(args.convert).stat().st_size
     load_trace(args.convert)
@@ -190,10 +209,8 @@ def _write_files(
 ) -> None:
     """Write what was asked for."""
     lines = _lines(timeline, results)
-    if args.timeline:
-        path = Path(args.timeline)
-        for k, (_, line) in enumerate(lines):
-            line.write_csv(path if k == 0 else path.with_suffix(f".{k}{path.suffix}"), args.order)
+    for path, (_, line) in zip(_timeline_files(args, len(lines)), lines, strict=False):
+        line.write_csv(path, args.order)
     if args.plot:
         draw_timelines(args.plot, lines, args.order, recording.name)
     if args.save:

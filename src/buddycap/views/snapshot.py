@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..formats.recording import record_snapshot
 from ..formats.snapshot import Snapshot, read_snapshot
+from ..newfile import add_force, check_outputs
 
 __all__ = ["add_arguments", "command"]
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", default="snapshot.npz", metavar="FILE", help="file to write (default: snapshot.npz)"
     )
+    add_force(parser)
     parser.add_argument("--show", metavar="FILE", help="record nothing; describe a snapshot, a recording or its folder")
     parser.add_argument("--node", type=int, default=0, help="node to describe (default: 0); all are recorded")
     parser.add_argument("--proc", default="/proc", metavar="DIR", help="where the files of /proc are (default: /proc)")
@@ -35,6 +37,7 @@ def command(args: argparse.Namespace) -> int:
     if args.show:
         _print(read_snapshot(args.show, node=args.node), [], args.json)
         return 0
+    check_outputs([args.out], force=args.force)
     begin = time.perf_counter()
     show = sys.stderr.isatty()
     try:

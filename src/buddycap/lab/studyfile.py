@@ -1,0 +1,377 @@
+"""The SQLite file of a study: every row has a digest of what it says, every table one of its rows.
+
+    meta     name, value                             format, plan, and the digests of the tables
+    runs     config, policy, seed, version, error, digest, summary, totals, requests
+    timings  config, policy, seed, version, cpu_s    apart: they differ from run to run, the rest does not
+
+Each table has a last column `sha256`: SHA-256 over its name and the other values. The digest of a table is the sum of
+those of its rows modulo 2^256, so that a row is added in a step, and one that is missing is missed. The file is read as
+a whole, without its indices, and believed only when everything agrees; after that, memory is what is read.
+
+A file appears complete, with its plan. Runs are added to it one transaction each, by one process at a time.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NoReturn, Self
+from urllib.parse import quote
+
+from ..errors import FormatError, MisuseError
+from ..newfile import write_file
+
+__all__ = ["Content", "Key", "Row", "Writer", "read_content"]
+
+FORMAT = "buddycap-study-2"
+BARE_FORMAT = "buddycap-study-1"  # of before: without digests
+
+Key = tuple[str, str, int, str]
+
+_KEY = ("config", "policy", "seed", "version")
+_COLUMNS = {
+    "meta": ("name", "value"),
+    "runs": (*_KEY, "error", "digest", "summary", "totals", "requests"),
+    "timings": (*_KEY, "cpu_s"),
+}
+_SUMMED = ("runs", "timings")
+_TYPES = {"seed": "INTEGER", "cpu_s": "REAL", "requests": "BLOB"}
+_TYPE_OF = {"INTEGER": int, "REAL": float, "BLOB": bytes, "TEXT": str}
+# What SQLite says when the fault lies with the file; all else lies with the disk, the rights or another process.
+_DAMAGE = frozenset(
+    (
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_SCHEMA,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_RANGE,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is kept of a run.
+
+    Parameters
+    ----------
+    key : tuple
+        `Task.key`.
+    error, digest, summary, totals : str
+        As a `Record` has them; the last two as JSON.
+    requests : bytes
+        The packed table.
+    cpu_s : float, s
+    """
+
+    key: Key
+    error: str
+    digest: str
+    summary: str
+    totals: str
+    requests: bytes
+    cpu_s: float
+
+
+@dataclass
+class Content:
+    """What a file says.
+
+    Parameters
+    ----------
+    plan : str
+        As JSON; empty if none has been set.
+    rows : dict
+        By key.
+    checked : bool
+        Whether digests have vouched for it; files of before have none.
+    damage : list of FormatError
+        What is damaged, and left out.
+    """
+
+    plan: str = ""
+    rows: dict[Key, Row] = field(default_factory=dict)
+    checked: bool = True
+    damage: list[FormatError] = field(default_factory=list)
+
+
+def row_digest(table: str, values: tuple[Any, ...]) -> str:
+    """Return the SHA-256 of a row as hexadecimal digits.
+
+    Examples
+    --------
+    >>> row_digest("meta", ("a", "1")) == row_digest("meta", ("a", 1))
+    False
+    """
+    total = sha256(table.encode())
+    for value in values:
+        data = value if isinstance(value, bytes) else repr(value).encode("ascii", "backslashreplace")
+        total.update(f"{type(value).__name__} {len(data)} ".encode() + data)
+    return total.hexdigest()
+
+
+def _summed(total: int) -> str:
+    """Return the digest of a table whose rows have digests of this sum."""
+    return f"{total % (1 << 256):064x}"
+
+
+def refuse(error: sqlite3.Error, path: Path) -> NoReturn:
+    """Raise what an error of SQLite means: FormatError if the file is damaged, OSError if it cannot be used."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _DAMAGE:
+        raise FormatError(f"no results of a study, or damaged: {error}", str(path)) from None
+    raise OSError(f"{path}: {error}") from None
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into errors of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        refuse(error, path)
+    except UnicodeDecodeError as error:  # a name in the schema, or SQLite's own words about one
+        raise FormatError(f"no results of a study, or damaged: {error}", str(path)) from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a file that exists; texts that are no UTF-8 are left to the digests."""
+    database = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
+    database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    return database
+
+
+def read_content(path: Path, sound: Callable[[Row], str] | None = None) -> Content:
+    """Read a file and compare every digest.
+
+    Parameters
+    ----------
+    path : Path
+        A regular file.
+    sound : callable, optional
+        Says what is wrong with a row that no digest vouches for, or nothing.
+
+    Returns
+    -------
+    Content
+        What can be believed, and what is damaged.
+
+    Raises
+    ------
+    FormatError
+        If it is no such file, or of a format that this buddycap does not know.
+    OSError
+        If it cannot be read.
+    """
+    content = Content()
+    with _refusing(path), closing(_connect(path)) as database:
+        database.execute("BEGIN")
+        names = database.execute("SELECT name FROM sqlite_master").fetchall()
+        if ("runs",) not in names or ("meta",) not in names:
+            raise FormatError("no results of a study", str(path))
+        columns = [row[1] for row in database.execute("PRAGMA table_info(meta)")]
+        content.checked = columns != list(_COLUMNS["meta"])
+        found = {table: _Table(database, table, path, content) for table in _COLUMNS}
+    meta = {values[0]: values[1] for _, values in found["meta"].rows}
+    wanted = FORMAT if content.checked else BARE_FORMAT
+    if meta.get("format") != wanted:
+        content.damage.append(FormatError(f"format {meta.get('format')!r}, {wanted!r} is wanted", str(path)))
+    if content.checked:
+        for table in _SUMMED:
+            if meta.get(f"digest of {table}") != _summed(sum(int(digest, 16) for digest in found[table].digests)):
+                message = f"{table}: damaged: its rows are not those that its digest was made of"
+                content.damage.append(FormatError(message, str(path)))
+        if "plan" not in meta:
+            content.damage.append(FormatError("meta: damaged: the plan is missing", str(path)))
+    content.plan = meta.get("plan", "")
+    _join(found, content, path, sound)
+    return content
+
+
+class _Table:
+    """The rows of one table that can be believed, with their numbers, and the digests of all."""
+
+    def __init__(self, database: sqlite3.Connection, table: str, path: Path, content: Content) -> None:
+        self.rows: list[tuple[int, tuple[Any, ...]]] = []  # a number that is damaged may stand there twice
+        self.digests: list[str] = []
+        names = ("rowid", *_COLUMNS[table], *(["sha256"] if content.checked else []))
+        try:
+            for number, *cells in database.execute(f"SELECT {', '.join(names)} FROM {table} NOT INDEXED"):
+                values = tuple(cells[: len(_COLUMNS[table])])
+                if content.checked:
+                    self.digests.append(row_digest(table, values))
+                if (content.checked and self.digests[-1] != cells[-1]) or not _typed(table, values):
+                    words = f"{table}, row {number}{_seed(table, values)}: damaged: its digest differs"
+                    content.damage.append(FormatError(words, str(path)))
+                else:
+                    self.rows.append((number, values))
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+            if code not in _DAMAGE:
+                raise
+            words = f"{table}, after {len(self.rows)} rows: damaged: {error}"
+            content.damage.append(FormatError(words, str(path)))
+
+
+def _typed(table: str, values: tuple[Any, ...]) -> bool:
+    """Tell whether values have the types of their columns."""
+    types = [_TYPE_OF[_TYPES.get(name, "TEXT")] for name in _COLUMNS[table]]
+    return all(type(value) is kind for value, kind in zip(values, types, strict=True))
+
+
+def _seed(table: str, values: tuple[Any, ...]) -> str:
+    """Return the seed of a row in words, for who looks for it."""
+    return f" (seed {values[2]})" if table in _SUMMED and isinstance(values[2], int) else ""
+
+
+def _join(found: dict[str, _Table], content: Content, path: Path, sound: Callable[[Row], str] | None) -> None:
+    """Put runs and their timings together."""
+    seconds = {values[:4]: values[4] for _, values in found["timings"].rows}
+    for number, values in found["runs"].rows:
+        key: Key = values[:4]
+        error, digest, summary, totals, requests = values[4:]
+        row = Row(key, error, digest, summary, totals, requests, seconds.get(key, 0.0))
+        wrong = sound(row) if sound is not None and not content.checked else ""
+        wrong = "stands there twice" if key in content.rows else wrong
+        wrong = wrong or ("" if key in seconds else "has no timing")
+        if wrong:
+            content.damage.append(
+                FormatError(f"runs, row {number}{_seed('runs', values)}: damaged: {wrong}", str(path))
+            )
+        else:
+            content.rows[key] = row
+
+
+class Writer:
+    """A file that this process alone writes, as long as it is open.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists.
+
+    Raises
+    ------
+    MisuseError
+        If another process writes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database: sqlite3.Connection | None = None
+        self._digests: dict[str, dict[Key, str]] = {table: {} for table in _SUMMED}
+        self._sums = dict.fromkeys(_SUMMED, 0)
+        self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._folder)
+            raise MisuseError(f"{path.parent}: another process runs a study into this folder") from None
+
+    def close(self) -> None:
+        """Close the file, and let others write it."""
+        if self._database is not None:
+            self._database.close()
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._database, self._folder = None, -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self, content: Content, *, anew: bool) -> None:
+        """Be ready to add rows to a file that says `content`; `anew`: to one that is written first."""
+        for row in content.rows.values():
+            self._note(row)
+        if anew:
+            self._write_whole(content)
+        with _refusing(self._path):
+            self._database = _connect(self._path)
+
+    @property
+    def ready(self) -> bool:
+        """Whether rows can be added."""
+        return self._database is not None
+
+    def _note(self, row: Row) -> None:
+        """Note the digests of a row that comes, and forget those of the one in whose place it comes."""
+        for table, values in _values(row).items():
+            known = self._digests[table]
+            digest = row_digest(table, values)
+            self._sums[table] += int(digest, 16) - int(known.get(row.key, "0"), 16)
+            known[row.key] = digest
+
+    def _meta(self, plan: str | None) -> Iterator[tuple[str, ...]]:
+        """Yield the rows of `meta`; without a plan only the digests of the tables."""
+        rows = [(f"digest of {table}", _summed(total)) for table, total in self._sums.items()]
+        if plan is not None:
+            rows += [("format", FORMAT), ("plan", plan)]
+        for row in rows:
+            yield *row, row_digest("meta", row)
+
+    def _write_whole(self, content: Content) -> None:
+        """Replace the file by one that says `content`."""
+        with _refusing(self._path), closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+            for table, columns in _COLUMNS.items():
+                database.execute(_schema(table, columns))
+            self._insert(database, "meta", self._meta(content.plan))
+            for row in content.rows.values():
+                for table, values in _values(row).items():
+                    self._insert(database, table, iter([(*values, self._digests[table][row.key])]))
+            image = database.serialize()
+        for suffix in ("-journal", "-wal", "-shm"):  # of the file that is replaced
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self._path}{suffix}")
+        write_file(self._path, image)
+
+    def _insert(self, database: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        marks = ", ".join("?" * (len(_COLUMNS[table]) + 1))
+        database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+
+    def set_plan(self, plan: str) -> None:
+        """Change the plan."""
+        self._change({"meta": self._meta(plan)})
+
+    def add(self, row: Row) -> None:
+        """Add a row, or replace the one of its key."""
+        self._note(row)
+        changes = {table: iter([(*values, self._digests[table][row.key])]) for table, values in _values(row).items()}
+        self._change({**changes, "meta": self._meta(None)})
+
+    def _change(self, changes: dict[str, Iterator[tuple[Any, ...]]]) -> None:
+        """Insert rows into tables, all or none."""
+        database = self._database
+        assert database is not None, "begin comes first"
+        with _refusing(self._path):
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                for table, rows in changes.items():
+                    self._insert(database, table, rows)
+                database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                    database.execute("ROLLBACK")
+                raise
+
+
+def _values(row: Row) -> dict[str, tuple[Any, ...]]:
+    """Return a row as the tables have it."""
+    run = (*row.key, row.error, row.digest, row.summary, row.totals, row.requests)
+    return {"runs": run, "timings": (*row.key, row.cpu_s)}
+
+
+def _schema(table: str, columns: tuple[str, ...]) -> str:
+    cells = [f"{name} {_TYPES.get(name, 'TEXT')} NOT NULL" for name in (*columns, "sha256")]
+    key = "name" if table == "meta" else ", ".join(_KEY)
+    return f"CREATE TABLE {table} ({', '.join(cells)}, PRIMARY KEY ({key}))"
