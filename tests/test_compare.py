@@ -129,6 +129,7 @@ def test_the_command(capsys, tmp_path):
     assert "+2.48" in printed
     assert "+5.55" in printed
     assert "calibrated, ppc64" in printed
+    assert "tried with 1 requester, the kernel's marks" in printed
     assert main([*words, "--resume", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert f"{result['machines'][1]['gain']['mean']:+.2f} ± " in printed

@@ -47,6 +47,8 @@ def test_the_commands_of_the_page_are_commands():
     for words in generate_study.STUDIES.values():
         args = cli._parser(words.split()).parse_args(words.split())
         assert callable(args.command)
+        files = [name for word in words.split() for name in word.split(",") if "/" in name]
+        assert all((ROOT / name).exists() for name in files)
 
 
 def test_an_unknown_block_is_refused(monkeypatch, tmp_path):

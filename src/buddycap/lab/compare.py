@@ -258,6 +258,7 @@ def command(args: argparse.Namespace) -> int:
     print(_published_text(result))
     print("\n".join(_remarks(result)))
     if result["policies"]:
-        print(f"\nGain over {BASE}, points; {len(records)} runs in {time.perf_counter() - begin:.0f} s")
+        print(f"\nGain over {BASE}, points, tried with {result['tried']}; ", end="")
+        print(f"{len(records)} runs in {time.perf_counter() - begin:.0f} s")
         print(_policies_text(result))
     return status

@@ -75,7 +75,9 @@ def varied(config: StudyConfig, percent: float) -> dict[str, tuple[Any, Any]]:
             change = value * percent / 100
             if field.type is int:
                 change = int(change + 0.5)
-            found[field.name] = (value - change, value + change)
+                found[field.name] = (value - change, value + change)
+            else:  # no digits that only binary fractions have
+                found[field.name] = (round(value - change, 9), round(value + change, 9))
     return found
 
 
