@@ -16,6 +16,7 @@ from sourcelint import (
     PYTHON_RANKS,
     ROOMS,
     defined_names,
+    function_names,
     includes,
     out_of_order,
     room,
@@ -28,6 +29,25 @@ from sourcelint import (
 # list whose captured buddy it completes.
 UPWARD = {("core/linux_2_6_27/buddy", "capture_foreign")}
 
+# What stands outside and looks into a room all the same: capture lists, which the series of 2008 gave to 2.6.27 alone,
+# the formulas of its node, the heads of its lists, and what a machine of it is before it has a zone.
+INSIDE = {
+    "capi/blocks": {"capture_many"},
+    "capi/capture": {"capture_alloc_or_return", "capture_one_page", "capture_release"},
+    "capi/machine": {"capture_prefer", "machine_init", "policy_ok"},
+    "capi/pages": {"add_to_list", "free_status"},
+    "facade/capture": {
+        *("capture_alloc_or_return", "capture_consult", "capture_many"),
+        *("capture_one_page", "capture_release", "capture_sated"),
+    },
+    "facade/consult": {"capture_prefer", "capture_sated"},
+    "facade/dump": {"free_list"},
+    "facade/formulas": {"default_min_free_kbytes", "zone_batchsize", "zone_marks"},
+    "facade/handle": {"zone_pcp"},
+    "facade/machine": {"machine_init", "zone_pcp"},
+    "facade/stream": {"request_end"},
+    "facade/zone": {"pcp_list"},
+}
 PARTS = {name: PACKAGE / f"{name}.pxi" for name in CORE_PARTS + CAPI_PARTS}
 KERNEL = "core/kernel"  # the one part that knows all kernels
 FACADE = [PACKAGE / "_core.pyx", *sorted((PACKAGE / "facade").glob("*.pxi"))]
@@ -118,6 +138,19 @@ def test_only_the_dispatcher_names_more_than_one_kernel():
     assert {name: kernels for name, kernels in strangers.items() if kernels} == {}
 
 
+def room_uses(outside: str, rooms: set[str]) -> set[str]:
+    """Return the functions of kernels' rooms that a source from outside uses, past the doors."""
+    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(outside))) & rooms
+
+
+def test_who_stands_outside_goes_through_the_doors():
+    rooms = set().union(*(function_names(path.read_text()) for name, path in PARTS.items() if room(name)))
+    outside = [*(PARTS[name] for name in CAPI_PARTS), *FACADE]
+    names = {str(path.relative_to(PACKAGE).with_suffix("")): path for path in outside}
+    found = {name: room_uses(path.read_text(), rooms) for name, path in names.items()}
+    assert {name: used for name, used in found.items() if used} == INSIDE
+
+
 def test_core_parts_call_only_each_other():
     texts = [path.read_text() for path in (NOUNS, *PARTS.values())]
     header = (PACKAGE / "_core.pyx").read_text().partition("\ninclude ")[0]
@@ -179,6 +212,9 @@ class TestTheRulesCanFail:
         assert upward_uses(parts, {}, "") == [("core/linux_2/a", "one")]
         parts["core/linux_2/a"] = "cdef void two() noexcept nogil:\n    door()\n"
         assert upward_uses(parts, {}, "") == [("core/linux_2/a", "door")]
+
+    def test_a_way_past_the_doors(self):
+        assert room_uses("x = rmqueue_27(z)  # free_27\ny = z.free_27\n", {"rmqueue_27", "free_27"}) == {"rmqueue_27"}
 
     def test_kernels_named(self):
         assert kernels_named("x = layout_27(z)  # 2.6.27\n") == {"linux_2_6_27"}

@@ -699,16 +699,18 @@ cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexce
 cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil
 
 # The machine.  machine_attach_zone: zones in any order, 0 if there is no room.  event_take: 0 if the ring is empty.
-# get_page_from_freelist: index in m.zone[zone[0]], or -1.  free_block: hot.  request_init: policy NULL is the
-# machine's.  request_step and kswapd_step return out.wait; request_abort lets go of everything a request holds.
-# request_answer goes on with a step that ended with WAIT_CONSULT, in the same `out`; capture_prefer makes the
-# consultation look at this block first, 0 if it is not on the request's list or too small.
+# get_page_from_freelist: index in m.zone[zone[0]], or -1.  request_shortcut: the same for what a request tries first;
+# -1: begin one.  free_block: hot.  request_init: policy NULL is the machine's.  request_step and kswapd_step return
+# out.wait; request_abort lets go of everything a request holds.  request_answer goes on with a step that ended with
+# WAIT_CONSULT, in the same `out`; capture_prefer makes the consultation look at this block first, 0 if it is not on the
+# request's list or too small.
 cdef void machine_init(machine_t *m) noexcept nogil
 cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil
 cdef uint32_t events_pending(const machine_t *m) noexcept nogil
 cdef int event_take(machine_t *m, event_t *event) noexcept nogil
 cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
                                     int32_t *zone) noexcept nogil
+cdef int32_t request_shortcut(machine_t *m, int order, uint32_t gfp, int cpu, int32_t *zone) noexcept nogil
 cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil
 cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
                        const policy_t *policy) noexcept nogil

@@ -9,7 +9,7 @@ cdef public int64_t bc_alloc(bc_zone *zone, int order, int migratetype, bc_resul
         return refused(result, status)
     if buddycap_rarely(<unsigned int> order > <unsigned int> z.max_page_order):
         return refused(result, BC_EMISUSE_ORDER_RANGE)
-    if buddycap_rarely(not is_requestable(migratetype)):
+    if buddycap_rarely(not is_requestable(z, migratetype)):
         return refused(result, BC_EMISUSE_TYPE_RANGE)
     if buddycap_rarely(result != NULL):
         result_begin(result, z)
@@ -63,7 +63,7 @@ cdef public int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype
         return refused(result, status)
     if not 1 <= pages <= <int64_t> 1 << z.max_page_order:
         return refused(result, BC_EMISUSE_SIZE)
-    if not is_requestable(migratetype):
+    if not is_requestable(z, migratetype):
         return refused(result, BC_EMISUSE_TYPE_RANGE)
     result_begin(result, z)
     return allocated(result, z, alloc_pages_exact(z, pages, migratetype), 0)
@@ -100,7 +100,7 @@ cdef public int64_t bc_alloc_page(bc_zone *zone, int migratetype, int cpu, int c
     cdef int status = zone_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
-    if not is_requestable(migratetype):
+    if not is_requestable(z, migratetype):
         return refused(result, BC_EMISUSE_TYPE_RANGE)
     if <unsigned int> cpu >= <unsigned int> z.cpus:
         return refused(result, BC_EMISUSE_CPU_RANGE)
@@ -147,7 +147,7 @@ cdef public int64_t bc_alloc_many(bc_zone *zone, int64_t *pfns, int64_t n, int o
         return refused(result, BC_EMISUSE_SIZE)
     if <unsigned int> order > <unsigned int> z.max_page_order:
         return refused(result, BC_EMISUSE_ORDER_RANGE)
-    if not is_requestable(migratetype):
+    if not is_requestable(z, migratetype):
         return refused(result, BC_EMISUSE_TYPE_RANGE)
     result_begin(result, z)
     n = alloc_many(z, pfns, n, order, migratetype)

@@ -25,6 +25,16 @@ cdef uint64_t zone_bytes(const zone_config_t *config) noexcept nogil:
     return z.bytes
 
 
+cdef int header_values_ok(const zone_t *z, violation_t *v) noexcept nogil:
+    """What a header with good geometry can be asked without a look at any page."""
+    return header_values_ok_27(z, v)
+
+
+cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
+    """1 if every invariant holds; else 0 and the first that does not.  The layout must be good: see zone_layout_ok."""
+    return zone_check_27(z, v)
+
+
 cdef int zone_layout_ok(const zone_t *z, violation_t *v) noexcept nogil:
     """I1: the layout is one that zone_init could have written, so that every array is where it should be."""
     cdef layout_t layout
@@ -64,3 +74,164 @@ cdef int image_check(const void *image, violation_t *v) noexcept nogil:
     if not image_intact(<const zone_t *> image):
         return IMAGE_HASH
     return IMAGE_OK if zone_check(<zone_t *> image, v) else IMAGE_BROKEN
+
+# --- start ------------------------------------------------------------------------------------------------------
+
+cdef void zone_init(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """Start a zone in zeroed memory of zone_bytes(): all holes.  Ranges are added next, then zone_finish."""
+    zone_init_27(z, config)
+
+
+cdef void zone_add_range(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
+    """Pages [first_pfn, end_pfn) exist, free or each an allocated page."""
+    zone_add_range_27(z, first_pfn, end_pfn, populate)
+
+
+cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """What follows from the pages that there are: marks, reserves, sizes of the per-CPU lists."""
+    zone_finish_27(z, config)
+
+
+cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes) noexcept nogil:
+    """Set the marks for a new min_free_kbytes."""
+    setup_per_zone_pages_min_27(z, min_free_kbytes)
+
+
+# --- blocks, of a zone that the caller knows to be there ---------------------------------------------------------
+
+cdef inline int is_requestable(const zone_t *z, int mt) noexcept nogil:
+    """Whether pages of this migratetype can be asked for."""
+    return is_requestable_27(mt)
+
+
+cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
+    """Allocate straight from the zone's lists; NO_PAGE if there is no block."""
+    return rmqueue_zone_27(z, order, mt)
+
+
+cdef inline void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Free a block to the zone's lists."""
+    free_pages_ok_27(z, i, order)
+
+
+cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """Index of `pages` contiguous single pages, 1 <= pages <= 2^max_page_order; or NO_PAGE."""
+    return alloc_pages_exact_27(z, pages, mt)
+
+
+cdef void free_range(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
+    """Free pages that free_range_status has passed: whole blocks as they are, others page by page."""
+    free_range_27(z, i, pages)
+
+
+cdef int32_t rmqueue_pcplist(zone_t *z, int cpu, int mt, int cold) noexcept nogil:
+    """One page through the CPU's list, or NO_PAGE."""
+    return rmqueue_pcplist_27(z, cpu, mt, cold)
+
+
+cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept nogil:
+    """Free one page to the CPU's list."""
+    free_hot_cold_page_27(z, cpu, i, cold)
+
+
+cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
+    """Empty the CPU's list."""
+    drain_pages_27(z, cpu)
+
+
+cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil:
+    """Whether a request of `order` leaves the zone above `mark`."""
+    return zone_watermark_ok_27(z, order, mark, classzone_idx, alloc_flags)
+
+
+# --- whole arrays and streams -----------------------------------------------------------------------------------
+
+cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
+    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE."""
+    return alloc_many_27(z, pfns, n, order, mt)
+
+
+cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                   int64_t *offender) noexcept nogil:
+    """Free n blocks in order, all or none; ST_OK or why not."""
+    return free_many_27(z, pfns, n, orders, order, offender)
+
+
+cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
+                 int64_t *done) noexcept nogil:
+    """Perform ops[start:stop] of a stream.  Stops at the first bad one."""
+    return run_ops_27(z, ops, start, stop, results, done)
+
+
+# --- machines ---------------------------------------------------------------------------------------------------
+
+cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
+    """ST_OK if there can be such a request."""
+    return request_status_27(m, order, gfp, cpu)
+
+
+cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
+                                    int32_t *zone) noexcept nogil:
+    """A block from the first zone of the list that permits it; NO_PAGE if there is none."""
+    return get_page_from_freelist_27(m, order, gfp, alloc_flags, cpu, zone)
+
+
+cdef int32_t request_shortcut(machine_t *m, int order, uint32_t gfp, int cpu, int32_t *zone) noexcept nogil:
+    """What the first step of a request would try, without the request; NO_PAGE: begin one, nothing has changed."""
+    return request_shortcut_27(m, order, gfp, cpu, zone)
+
+
+cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
+    """Free a block the way its order asks for."""
+    free_block_27(z, i, order, cpu)
+
+
+cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
+    """The owner drops its page; whoever still holds it frees it later."""
+    page_release_27(z, i, cpu)
+
+
+cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil:
+    """A write of the page is done."""
+    end_page_writeback_27(m, z, i, cpu)
+
+
+cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
+                       const policy_t *policy) noexcept nogil:
+    """An allocation that has not begun."""
+    request_init_27(m, r, order, gfp, cpu, task, policy)
+
+
+cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+    """Go on until the request is over, the budget is used up or something must be waited for."""
+    return request_step_27(m, r, budget, out)
+
+
+cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
+    """Go on with a step that ended with WAIT_CONSULT as if it had never ended."""
+    return request_answer_27(m, r, answer, budget, out)
+
+
+cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
+    """Give up: everything that the request holds goes back."""
+    request_abort_27(m, r)
+
+
+cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
+    """Perform the operations of a stream from `at` up to `stop`, or until somebody must be asked."""
+    return run_requests_27(m, s, stop)
+
+
+cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
+    """A request of `order` has found the zone below its low mark, or will."""
+    wakeup_kswapd_27(m, z, order)
+
+
+cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
+    """Let kswapd go on until the budget is used up, something must be waited for, or it sleeps."""
+    return kswapd_step_27(m, budget, out)
+
+
+cdef void kswapd_abort(machine_t *m) noexcept nogil:
+    """Put back what kswapd has isolated and send it to sleep."""
+    kswapd_abort_27(m)

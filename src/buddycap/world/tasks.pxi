@@ -1,9 +1,9 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
-from ._core cimport (ALLOC_CPUSET, ALLOC_WMARK_LOW, NR_GFP_ZONES, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
+from ._core cimport (NR_GFP_ZONES, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
                      WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, kswapd_abort,
                      kswapd_step, machine_attach_zone, machine_init, request_abort, request_answer, request_init,
-                     request_step)
+                     request_shortcut, request_step)
 
 cdef enum:
     KERNEL_CONGESTION_MS = 100  # HZ/10: what the core asks for, and what the parameters may replace,
@@ -93,7 +93,7 @@ cdef int begin_request(world_t *w, task_t *t) noexcept nogil:
     cdef int32_t zone
     cdef int32_t page = -1
     if t.want != WANT_HUGE and not w.m.policy.queue:
-        page = get_page_from_freelist(&w.m, t.want_order, t.want_gfp, ALLOC_WMARK_LOW | ALLOC_CPUSET, t.cpu, &zone)
+        page = request_shortcut(&w.m, t.want_order, t.want_gfp, t.cpu, &zone)
     if page >= 0:
         t.request.page = page
         return 1

@@ -122,6 +122,22 @@ cdef int page_status(zone_t *z, int64_t pfn) noexcept nogil:
     return ST_OK
 
 
+cdef int single_page_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0."""
+    cdef int status = page_status(z, z.base_pfn + i)
+    if status == ST_OK and order_array(z)[i] & 0x0F:
+        return ST_NOT_SINGLE
+    return status
+
+
+cdef int loose_page_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0 that is on no list."""
+    cdef int status = single_page_status(z, i)
+    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
+        return ST_PAGE_LISTED
+    return status
+
+
 cdef int set_owners(zone_t *z, const int64_t *pfns, const uint64_t *cookies, int64_t n,
                     int64_t *offender) noexcept nogil:
     """Attach cookies to n allocated blocks of a zone with owners: all, or none and why."""

@@ -13,6 +13,11 @@
 #
 # Deviation: no per-CPU pagevecs in front of the lists, so lru_cache_add acts at once.
 
+cdef enum:                      # flags that may be given to pages
+    LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
+    LRU_FLAGS = (LOOSE_FLAGS | PF_ACTIVE | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_MLOCKED)
+    SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
+
 
 # --- flags ------------------------------------------------------------------------------------------------------
 
@@ -45,6 +50,17 @@ cdef inline int page_lru(uint32_t flags) noexcept nogil:
     if flags & PF_SLAB:
         return LRU_SLAB
     return LRU_UNEVICTABLE if flags & PF_UNEVICTABLE else evictable_list(flags)
+
+
+cdef int lru_flags_status(uint32_t flags) noexcept nogil:
+    """ST_OK if a page of the LRU can have these flags."""
+    if flags & ~<uint32_t> LRU_FLAGS:
+        return ST_FLAGS_UNKNOWN
+    if flags & PF_ANON and not flags & PF_SWAPBACKED or flags & PF_SWAPCACHE and not flags & PF_ANON:
+        return ST_FLAGS_ANON
+    if flags & PF_ACTIVE and flags & PF_UNEVICTABLE:
+        return ST_FLAGS_LISTS
+    return ST_OK
 
 
 # --- lists ------------------------------------------------------------------------------------------------------
@@ -141,3 +157,11 @@ cdef void mark_page_accessed(zone_t *z, int32_t i) noexcept nogil:
         page_unmark(z, i, PF_REFERENCED)
     elif not flags & PF_REFERENCED:
         page_mark(z, i, PF_REFERENCED)
+
+
+cdef void start_page_writeback(machine_t *m, zone_t *z, int32_t i) noexcept nogil:
+    """A write of the page begins that is not reclaim's own.  Linux: clear_page_dirty_for_io, set_page_writeback."""
+    if flags_array(z)[i] & PF_WRITEBACK:
+        return
+    page_set_flags(z, i, (flags_array(z)[i] & ~<uint32_t> PF_DIRTY) | PF_WRITEBACK)
+    m.nr_writeback += 1

@@ -63,6 +63,11 @@ cdef inline uint64_t machine_magic() noexcept nogil:
     return <uint64_t> 0x31686361_4D794462       # "bDyMach1" as bytes
 
 
+cdef inline uint64_t request_magic(const machine_t *m, const request_t *r) noexcept nogil:
+    """What a live request holds: it has not moved, nor its machine, nor has a zone of that."""
+    return <uint64_t> 0x7152794462000000 ^ <uint64_t> m ^ <uint64_t> r << 7 ^ <uint64_t> m.attached << 40
+
+
 cdef int machine_attach_zone(machine_t *m, zone_t *z) noexcept nogil:
     """Put a zone in its place, or tell where the zone of that index is now.  0 if there is no room."""
     cdef int at = 0

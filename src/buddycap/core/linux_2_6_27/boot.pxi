@@ -24,7 +24,7 @@ cdef void memmap_init_zone(zone_t *z) noexcept nogil:
         pfn += pages
 
 
-cdef void zone_init(zone_t *z, const zone_config_t *config) noexcept nogil:
+cdef void zone_init_27(zone_t *z, const zone_config_t *config) noexcept nogil:
     """Start a zone in zeroed memory of zone_bytes(): all holes.  Ranges are added next, then zone_finish."""
     cdef layout_t layout = layout_27(config.cpus)
     zone_empty(z, config, &layout)
@@ -33,7 +33,7 @@ cdef void zone_init(zone_t *z, const zone_config_t *config) noexcept nogil:
     memmap_init_zone(z)
 
 
-cdef void zone_add_range(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
+cdef void zone_add_range_27(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
     """Pages [first_pfn, end_pfn) exist.  populate: they are freed, in the largest blocks that fit, upward; else each
     is an allocated page."""
     cdef int32_t i = <int32_t> (first_pfn - z.base_pfn)
@@ -49,13 +49,13 @@ cdef void zone_add_range(zone_t *z, int64_t first_pfn, int64_t end_pfn, int popu
         i += 1 << order
 
 
-cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
+cdef void zone_finish_27(zone_t *z, const zone_config_t *config) noexcept nogil:
     """Marks, reserve and per-CPU lists, when all ranges are known.  Counters start at zero."""
     cdef int64_t min_free_kbytes = config.min_free_kbytes
     z.node_present[z.zone_idx] = z.present_pages
     if min_free_kbytes < 0:
         min_free_kbytes = default_min_free_kbytes(z.node_present, z.node_highmem)
-    setup_per_zone_pages_min(z, min_free_kbytes)
+    setup_per_zone_pages_min_27(z, min_free_kbytes)
     setup_per_zone_lowmem_reserve(z)
     setup_pageset(z, config.pcp_batch, config.pcp_high)
     z.inactive_ratio = <int32_t> inactive_ratio(z.present_pages)

@@ -49,7 +49,7 @@ cdef void buddy_free(zone_t *z, int32_t i, int order) noexcept nogil:
     z.nr_free[order] += 1
 
 
-cdef inline void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil:
+cdef inline void free_pages_ok_27(zone_t *z, int32_t i, int order) noexcept nogil:
     """Free a block the ordinary way: counters, reclaim's marks, merge.  Linux: __free_pages_ok, free_one_page."""
     free_pages_prepare(z, i)
     z.vm[VM_PGFREE] += 1 << order

@@ -84,14 +84,14 @@ cdef void list_and_divert(zone_t *z, const bulk_t *b, const int64_t *pfns, int64
             block = enclosing_free(z, i)
             list_add(link, free_list(state[block], get_pageblock_migratetype(z, i)), block)
         elif (state[i] & PG_STATE) == PG_USED or (state[i] & PG_STATE) == PG_MARKED:
-            free_pages_ok(z, i, state[i] & 0x0F)
+            free_pages_ok_27(z, i, state[i] & 0x0F)
             zone_work(z).singles += 1
     zone_work(z).entries += 2 * n
     memset(completes, 0, ((n + 63) >> 6) * sizeof(uint64_t))
 
 
-cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
-                   int64_t *offender) noexcept nogil:
+cdef int free_many_27(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                      int64_t *offender) noexcept nogil:
     """Free n blocks in order, all or none; ST_OK or why not.  O(n + pages of the span covered / 64)."""
     cdef bulk_t b
     cdef int64_t k
@@ -116,7 +116,7 @@ cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *ord
         if k + PREFETCH_BLOCKS < n:
             buddycap_prefetch(order_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
             buddycap_prefetch(link_array(z) + (pfns[k + PREFETCH_BLOCKS] - z.base_pfn))
-        free_pages_ok(z, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
+        free_pages_ok_27(z, <int32_t> (pfns[k] - z.base_pfn), order if orders == NULL else orders[k])
     return ST_OK
 
 

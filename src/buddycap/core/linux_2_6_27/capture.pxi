@@ -124,7 +124,7 @@ cdef void capture_one_page(zone_t *z, int32_t slot, int32_t i, int order) noexce
     A list that is sated takes nothing more: the block is freed.  One that was robbed of its block waits for another.
     """
     if capture_sated(z, slot):
-        free_pages_ok(z, i, order)
+        free_pages_ok_27(z, i, order)
         return
     zone_slot(z, slot).rules &= ~LIST_SATED
     free_pages_prepare(z, i)

@@ -61,7 +61,7 @@ cdef int check_marks(const zone_t *z, violation_t *v) noexcept nogil:
             and agree(v, 15, marks.pages_high, z.pages_high))
 
 
-cdef int header_values_ok(const zone_t *z, violation_t *v) noexcept nogil:
+cdef int header_values_ok_27(const zone_t *z, violation_t *v) noexcept nogil:
     """What a header with good geometry can be asked without a look at any page: I1, I3, I7, I12, I15."""
     return check_settings(z, v) and check_totals(z, v) and check_scan_counts(z, v) and check_marks(z, v)
 
@@ -233,9 +233,9 @@ cdef int check_pageblocks(zone_t *z, violation_t *v) noexcept nogil:
     return 1
 
 
-cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
+cdef int zone_check_27(zone_t *z, violation_t *v) noexcept nogil:
     """1 if every invariant holds; else 0 and the first that does not.  The layout must be good: see zone_layout_ok."""
     v.invariant = 0
     return (check_states(z, v) and check_tiling(z, v) and check_free(z, v) and check_coalescing(z, v)
             and check_slots(z, v) and check_pcp(z, v) and check_flags(z, v) and check_lru(z, v)
-            and check_pageblocks(z, v) and check_owners(z, v) and check_bits(z, v) and header_values_ok(z, v))
+            and check_pageblocks(z, v) and check_owners(z, v) and check_bits(z, v) and header_values_ok_27(z, v))

@@ -50,7 +50,7 @@ cdef int32_t buddy_alloc(zone_t *z, int order, int mt) noexcept nogil:
     return i
 
 
-cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
+cdef inline int32_t rmqueue_zone_27(zone_t *z, int order, int mt) noexcept nogil:
     """Allocate straight from the zone's lists.  Linux: buffered_rmqueue for order > 0."""
     cdef int32_t i = buddy_alloc(z, order, request_type(z, mt))
     if i != NO_PAGE:
@@ -60,7 +60,7 @@ cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
 
 # --- whole arrays -----------------------------------------------------------------------------------------------
 
-cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
+cdef int64_t alloc_many_27(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
     """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n).
 
     A fallback takes one block; what it has moved to the lists of the type comes next.
@@ -87,25 +87,25 @@ cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) 
 
 # --- any number of pages ----------------------------------------------------------------------------------------
 
-cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
+cdef int32_t alloc_pages_exact_27(zone_t *z, int64_t pages, int mt) noexcept nogil:
     """Index of `pages` contiguous single pages, 1 <= pages <= 2^max_page_order; or NO_PAGE."""
     cdef int order = 0
     cdef int32_t i, k
     while (<int64_t> 1 << order) < pages:
         order += 1
-    i = rmqueue_zone(z, order, mt)
+    i = rmqueue_zone_27(z, order, mt)
     if i != NO_PAGE:
         split_page(z, i, order)
         for k in range(i + <int32_t> pages, i + (1 << order)):
-            free_pages_ok(z, k, 0)
+            free_pages_ok_27(z, k, 0)
     return i
 
 
-cdef void free_range(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
+cdef void free_range_27(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
     """Free pages that free_range_status has passed: whole blocks as they are, others page by page."""
     cdef int64_t end = i + pages
     cdef int order
     while i < end:
         order = free_range_piece(z, i, end)
-        free_pages_ok(z, i, order)
+        free_pages_ok_27(z, i, order)
         i += 1 << order

@@ -21,9 +21,9 @@ cdef enum:                      # kswapd_t.state
     KSWAPD_OUT
 
 
-cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
+cdef void wakeup_kswapd_27(machine_t *m, zone_t *z, int order) noexcept nogil:
     """A request of `order` has found the zone below its low mark, or will."""
-    if z.present_pages == 0 or zone_watermark_ok(z, order, z.pages_low, 0, 0):
+    if z.present_pages == 0 or zone_watermark_ok_27(z, order, z.pages_low, 0, 0):
         return
     m.kswapd.max_order = max(m.kswapd.max_order, 0 if m.kswapd_order0 else <int32_t> order)
     if z.cpuset_allowed and m.kswapd.asleep:
@@ -87,7 +87,7 @@ cdef int age_zones(machine_t *m, kswapd_t *k, step_t *out) noexcept nogil:
                     return leave_step(out, WAIT_LISTS)
                 shrink_active_list(&k.scan, z, SWAP_CLUSTER_MAX, 0, out)
                 slot_close(z, k.scan.page_slot)
-            if not zone_watermark_ok(z, k.order, z.pages_high, 0, 0):
+            if not zone_watermark_ok_27(z, k.order, z.pages_high, 0, 0):
                 break
         k.zone_at += 1
     k.end_zone = k.zone_at
@@ -111,14 +111,14 @@ cdef void balance_zone(machine_t *m, kswapd_t *k) noexcept nogil:
         k.zone_at -= 1
         return
     end_idx = m.zone[k.end_zone].zone_idx
-    if not zone_watermark_ok(z, k.order, z.pages_high, end_idx, 0):
+    if not zone_watermark_ok_27(z, k.order, z.pages_high, end_idx, 0):
         k.all_zones_ok = 0
     k.temp_priority[k.zone_at] = k.scan.priority
     k.scan.nr_scanned = 0
     k.scan.nr_reclaimed = 0
     k.scan.zone = k.zone_at
     note_zone_scanning_priority(z, k.scan.priority)
-    if zone_watermark_ok(z, k.order, 8 * z.pages_high, end_idx, 0):
+    if zone_watermark_ok_27(z, k.order, 8 * z.pages_high, end_idx, 0):
         begin_slab(m, &k.scan, k.lru_pages)
         k.state = KSWAPD_SLAB
     else:
@@ -204,7 +204,7 @@ cdef int kswapd_advance(machine_t *m, kswapd_t *k, int64_t budget, step_t *out) 
     return 1
 
 
-cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
+cdef int kswapd_step_27(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     """Go on until the budget is used up or something must be waited for."""
     step_begin(out)
     count_work(m, &out.cost, -1)
@@ -215,7 +215,7 @@ cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     return out.wait
 
 
-cdef void kswapd_abort(machine_t *m) noexcept nogil:
+cdef void kswapd_abort_27(machine_t *m) noexcept nogil:
     """Put back what kswapd has isolated and send it to sleep."""
     cdef step_t out
     step_begin(&out)

@@ -86,7 +86,7 @@ cdef void isolate_lru_pages(zone_t *z, int32_t n, int lru, int32_t head, int ord
 
 # --- letting go -------------------------------------------------------------------------------------------------
 
-cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
+cdef void page_release_27(zone_t *z, int32_t i, int cpu) noexcept nogil:
     """The owner drops its page.  Whoever still holds it (a reclaimer, a write under way) frees it later."""
     cdef uint32_t flags = flags_array(z)[i]
     if flags & (PF_ISOLATED | PF_WRITEBACK):
@@ -95,18 +95,10 @@ cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
         return
     if flags & PF_LRU:
         lru_del(z, i)
-    free_hot_cold_page(z, cpu, i, 0)
+    free_hot_cold_page_27(z, cpu, i, 0)
 
 
-cdef void start_page_writeback(machine_t *m, zone_t *z, int32_t i) noexcept nogil:
-    """A write of the page begins that is not reclaim's own.  Linux: clear_page_dirty_for_io, set_page_writeback."""
-    if flags_array(z)[i] & PF_WRITEBACK:
-        return
-    page_set_flags(z, i, (flags_array(z)[i] & ~<uint32_t> PF_DIRTY) | PF_WRITEBACK)
-    m.nr_writeback += 1
-
-
-cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil:
+cdef void end_page_writeback_27(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil:
     """The write is done.  A page that reclaim wanted goes to the tail of its list, an orphan is freed.
 
     Linux: end_page_writeback, rotate_reclaimable_page.
@@ -118,7 +110,7 @@ cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexce
     m.nr_writeback -= 1
     page_set_flags(z, i, flags & ~<uint32_t> (PF_WRITEBACK | PF_RECLAIM))
     if flags & PF_ORPHAN:
-        page_release(z, i, cpu)
+        page_release_27(z, i, cpu)
     elif flags & PF_RECLAIM and (flags & (PF_LRU | barred)) == PF_LRU:
         list_del(link_array(z), i)
         list_add_tail(link_array(z), page_list(evictable_list(flags)), i)

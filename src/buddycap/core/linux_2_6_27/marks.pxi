@@ -66,7 +66,7 @@ cdef void setup_zone_migrate_reserve(zone_t *z) noexcept nogil:
         i += pages
 
 
-cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes) noexcept nogil:
+cdef void setup_per_zone_pages_min_27(zone_t *z, int64_t min_free_kbytes) noexcept nogil:
     """Set the marks for a new min_free_kbytes and resize the reserve to them."""
     cdef marks_t marks = zone_marks(z.node_present, z.node_highmem, z.zone_idx, min_free_kbytes)
     z.min_free_kbytes = min_free_kbytes
@@ -85,7 +85,7 @@ cdef void setup_pageset(zone_t *z, int32_t batch, int32_t high) noexcept nogil:
         zone_pcp(z, cpu).high = high if high >= 0 else (6 * size if batch < 0 else 6 * batch)
 
 
-cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil:
+cdef int zone_watermark_ok_27(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil:
     """Whether a request of `order` leaves the zone above `mark`, at every order below its own."""
     cdef int64_t free_pages = z.nr_free_pages - (<int64_t> 1 << order) + 1
     cdef int k
@@ -114,7 +114,7 @@ cdef int zone_watermark_permits(zone_t *z, int order, int classzone_idx, int all
     """zone_watermark_ok at the mark of the flags.  Deviation: zone_reclaim_mode is 0, as on one node."""
     if alloc_flags & ALLOC_NO_WATERMARKS:
         return 1
-    return zone_watermark_ok(z, order, zone_mark(z, alloc_flags), classzone_idx, alloc_flags)
+    return zone_watermark_ok_27(z, order, zone_mark(z, alloc_flags), classzone_idx, alloc_flags)
 
 
 cdef int zone_cpuset_permits(zone_t *z, int alloc_flags) noexcept nogil:

@@ -30,7 +30,7 @@ cdef inline pcp_t *zone_pcp(zone_t *z, int cpu) noexcept nogil:
     return <pcp_t *> (<uint8_t *> z + z.off_pcp) + cpu
 
 
-cdef inline int is_requestable(int mt) noexcept nogil:
+cdef inline int is_requestable_27(int mt) noexcept nogil:
     """Whether pages of this type can be asked for: UNMOVABLE, RECLAIMABLE, MOVABLE."""
     return <unsigned int> mt <= MT_MOVABLE
 

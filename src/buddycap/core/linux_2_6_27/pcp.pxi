@@ -46,7 +46,7 @@ cdef int32_t pcp_find(zone_t *z, int cpu, int mt, int cold) noexcept nogil:
     return NO_PAGE
 
 
-cdef int32_t rmqueue_pcplist(zone_t *z, int cpu, int mt, int cold) noexcept nogil:
+cdef int32_t rmqueue_pcplist_27(zone_t *z, int cpu, int mt, int cold) noexcept nogil:
     """One page through the CPU's list, or NO_PAGE.  Linux: buffered_rmqueue for order 0.
 
     If nothing on the list has the right tag it is refilled and the head is taken, whatever its tag (2.6.27).
@@ -54,7 +54,7 @@ cdef int32_t rmqueue_pcplist(zone_t *z, int cpu, int mt, int cold) noexcept nogi
     cdef pcp_t *pcp = zone_pcp(z, cpu)
     cdef int32_t i
     if z.pcp_bypass:
-        return rmqueue_zone(z, 0, mt)
+        return rmqueue_zone_27(z, 0, mt)
     mt = request_type(z, mt)
     if pcp.count == 0 and rmqueue_bulk(z, cpu, pcp.batch, mt, cold) == 0:
         return NO_PAGE
@@ -84,11 +84,11 @@ cdef void free_pages_bulk(zone_t *z, int cpu, int count) noexcept nogil:
         buddy_free(z, i, 0)
 
 
-cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept nogil:
+cdef void free_hot_cold_page_27(zone_t *z, int cpu, int32_t i, int cold) noexcept nogil:
     """Free one page to the head (hot) or tail (cold) of the CPU's list; a full list spills one batch."""
     cdef pcp_t *pcp = zone_pcp(z, cpu)
     if z.pcp_bypass:
-        free_pages_ok(z, i, 0)
+        free_pages_ok_27(z, i, 0)
         return
     free_pages_prepare(z, i)
     z.vm[VM_PGFREE] += 1
@@ -102,7 +102,7 @@ cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept n
         free_pages_bulk(z, cpu, pcp.batch)
 
 
-cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
+cdef void drain_pages_27(zone_t *z, int cpu) noexcept nogil:
     """Spill everything the CPU holds."""
     free_pages_bulk(z, cpu, zone_pcp(z, cpu).count)
 
@@ -111,7 +111,7 @@ cdef void drain_all_pages(zone_t *z) noexcept nogil:
     """Spill every CPU's list, CPU 0 first."""
     cdef int cpu
     for cpu in range(z.cpus):
-        drain_pages(z, cpu)
+        drain_pages_27(z, cpu)
 
 
 cdef void pcp_bypass_begin(zone_t *z) noexcept nogil:

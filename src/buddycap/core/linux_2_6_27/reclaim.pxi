@@ -191,7 +191,7 @@ cdef void pvec_flush(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
             capture_one_page(z, sc.capture_slot, i, 0)
             out.cost.captured += 1
         else:
-            free_hot_cold_page(z, sc.cpu, i, 1)
+            free_hot_cold_page_27(z, sc.cpu, i, 1)
             out.cost.freed += 1
     sc.pvec_count = 0
 
@@ -337,7 +337,7 @@ cdef void putback_page(zone_t *z, int32_t i, int cpu) noexcept nogil:
     cdef uint32_t flags = flags_array(z)[i] & ~<uint32_t> PF_ISOLATED
     if (flags & (PF_ORPHAN | PF_WRITEBACK)) == PF_ORPHAN:
         page_set_flags(z, i, 0)
-        free_hot_cold_page(z, cpu, i, 1)
+        free_hot_cold_page_27(z, cpu, i, 1)
     elif not is_evictable(flags):
         putback_lru_page(z, i)
     else:
@@ -586,7 +586,7 @@ cdef void scan_abort(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
         capture_close(sc, z)
         slot_close(z, sc.page_slot)
         if sc.result != NO_PAGE:
-            free_pages_ok(z, sc.result, sc.order)
+            free_pages_ok_27(z, sc.result, sc.order)
             sc.result = NO_PAGE
     sc.zone_state = ZONE_IDLE
 
@@ -636,7 +636,7 @@ cdef void prune_slab(machine_t *m, scan_t *sc, step_t *out) noexcept nogil:
             continue
         event_put(m, EV_RECLAIMED, at, i, page_owner(z, i))
         lru_del(z, i)
-        free_hot_cold_page(z, sc.cpu, i, 0)
+        free_hot_cold_page_27(z, sc.cpu, i, 0)
         sc.slab_pages += 1
         out.cost.slab_freed += 1
     z.vm[VM_SLABS_SCANNED] += SHRINK_BATCH

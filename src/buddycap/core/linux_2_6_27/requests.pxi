@@ -17,15 +17,10 @@ cdef enum:                      # why run_requests returned
     STREAM_KSWAPD               # run kswapd until it sleeps, then go on behind `at`
     STREAM_REFUSED              # `status` says what is wrong with operation `at`
 
-cdef enum:                      # flags that may be given to pages
-    LOOSE_FLAGS = PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_MMAP | PF_YOUNG | PF_PINNED
-    LRU_FLAGS = (LOOSE_FLAGS | PF_ACTIVE | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_UNEVICTABLE | PF_MLOCKED)
-    SLAB_FLAGS = PF_LOCKED | PF_REFERENCED | PF_PINNED
-
 
 # --- what may be asked for --------------------------------------------------------------------------------------
 
-cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
+cdef int request_status_27(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
     """ST_OK if there can be such a request."""
     if <uint64_t> order > <uint64_t> m.zone[0].max_page_order:
         return ST_ORDER_RANGE
@@ -47,33 +42,6 @@ cdef int policy_ok(const policy_t *p) noexcept nogil:
             and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
 
 
-cdef int single_page_status(zone_t *z, int32_t i) noexcept nogil:
-    """ST_OK for an allocated page of order 0."""
-    cdef int status = page_status(z, z.base_pfn + i)
-    if status == ST_OK and order_array(z)[i] & 0x0F:
-        return ST_NOT_SINGLE
-    return status
-
-
-cdef int loose_page_status(zone_t *z, int32_t i) noexcept nogil:
-    """ST_OK for an allocated page of order 0 that is on no list."""
-    cdef int status = single_page_status(z, i)
-    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
-        return ST_PAGE_LISTED
-    return status
-
-
-cdef int lru_flags_status(uint32_t flags) noexcept nogil:
-    """ST_OK if a page of the LRU can have these flags."""
-    if flags & ~<uint32_t> LRU_FLAGS:
-        return ST_FLAGS_UNKNOWN
-    if flags & PF_ANON and not flags & PF_SWAPBACKED or flags & PF_SWAPCACHE and not flags & PF_ANON:
-        return ST_FLAGS_ANON
-    if flags & PF_ACTIVE and flags & PF_UNEVICTABLE:
-        return ST_FLAGS_LISTS
-    return ST_OK
-
-
 # --- single operations ------------------------------------------------------------------------------------------
 
 cdef inline void note_block(machine_t *m, machine_stream_t *s, int32_t zone, int32_t i, int path) noexcept nogil:
@@ -92,21 +60,20 @@ cdef void request_end(machine_t *m, machine_stream_t *s) noexcept nogil:
 
 
 cdef int stream_alloc(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
-    """S1 of a request without the request: it serves nearly all, and its failure leaves no trace."""
+    """Allocate, by the shortcut if that does."""
     cdef int32_t zone = 0
-    cdef int32_t i = NO_PAGE
-    s.status = request_status(m, op.order, op.gfp, op.cpu)
+    cdef int32_t i
+    s.status = request_status_27(m, op.order, op.gfp, op.cpu)
     if op.flags & ~<uint32_t> (TASK_MEMALLOC | TASK_REALTIME):
         s.status = ST_FLAGS_UNKNOWN
     if s.status != ST_OK:
         return STREAM_REFUSED
-    if m.queue == NULL:
-        i = get_page_from_freelist(m, op.order, op.gfp, ALLOC_WMARK_LOW | ALLOC_CPUSET, op.cpu, &zone)
+    i = request_shortcut_27(m, op.order, op.gfp, op.cpu, &zone)
     if i != NO_PAGE:
         note_block(m, s, zone, i, PATH_FAST)
         return STREAM_STOPPED
-    request_init(m, &s.request, op.order, op.gfp, op.cpu, op.flags, s.policy)
-    request_step(m, &s.request, STREAM_BUDGET, &s.step)
+    request_init_27(m, &s.request, op.order, op.gfp, op.cpu, op.flags, s.policy)
+    request_step_27(m, &s.request, STREAM_BUDGET, &s.step)
     if s.step.wait != WAIT_DONE or s.request.reclaims:
         return STREAM_REQUEST
     request_end(m, s)
@@ -207,9 +174,9 @@ cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) 
                 s.result[op.arg].freed = 1
             note_freed(m, zone, i)
             if op.op == MOP_FREE:
-                free_block(z, i, order, op.cpu)
+                free_block_27(z, i, order, op.cpu)
             else:
-                page_release(z, i, op.cpu)
+                page_release_27(z, i, op.cpu)
     elif op.op == MOP_LRU_ADD or op.op == MOP_SLAB_ADD:
         s.status = add_to_list(m, z, i, op.flags, op.op)
     else:
@@ -252,7 +219,7 @@ cdef inline void prefetch_target(const machine_t *m, const machine_stream_t *s, 
     buddycap_prefetch(s.holder[m.nr_zones - 1 - source.zone] + i)
 
 
-cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
+cdef int run_requests_27(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
     """Perform the operations from `at` up to `stop`, or until somebody must be asked."""
     cdef const machine_op_t *op
     cdef int why

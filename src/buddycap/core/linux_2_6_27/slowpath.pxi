@@ -37,11 +37,6 @@ cdef enum:                      # request_t.reclaim_state
 
 # --- zones ------------------------------------------------------------------------------------------------------
 
-cdef inline uint64_t request_magic(const machine_t *m, const request_t *r) noexcept nogil:
-    """What a live request holds: it has not moved, nor its machine, nor has a zone of that."""
-    return <uint64_t> 0x7152794462000000 ^ <uint64_t> m ^ <uint64_t> r << 7 ^ <uint64_t> m.attached << 40
-
-
 cdef void machine_init(machine_t *m) noexcept nogil:
     """A node without zones and without swap, parameters as in 2.6.28, policy none."""
     cdef int k
@@ -66,12 +61,12 @@ cdef inline int32_t buffered_rmqueue(zone_t *z, int order, uint32_t gfp, int cpu
     """The migratetype bits of gfp are the migratetype.  Linux: buffered_rmqueue, allocflags_to_migratetype."""
     cdef int mt = (gfp >> 19) & 3
     if order == 0:
-        return rmqueue_pcplist(z, cpu, mt, (gfp & GFP_COLD) != 0)
-    return rmqueue_zone(z, order, mt)
+        return rmqueue_pcplist_27(z, cpu, mt, (gfp & GFP_COLD) != 0)
+    return rmqueue_zone_27(z, order, mt)
 
 
-cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
-                                    int32_t *zone) noexcept nogil:
+cdef int32_t get_page_from_freelist_27(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
+                                       int32_t *zone) noexcept nogil:
     """The first zone of the list that permits it and has a block."""
     cdef int high = gfp_zoneidx(m, gfp)
     cdef int classzone_idx = -1
@@ -93,12 +88,19 @@ cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int a
     return NO_PAGE
 
 
-cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
+cdef int32_t request_shortcut_27(machine_t *m, int order, uint32_t gfp, int cpu, int32_t *zone) noexcept nogil:
+    """S1 of a request without the request: it serves nearly all, and its failure leaves no trace."""
+    if m.queue != NULL:
+        return NO_PAGE
+    return get_page_from_freelist_27(m, order, gfp, ALLOC_WMARK_LOW | ALLOC_CPUSET, cpu, zone)
+
+
+cdef void free_block_27(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
     """Free a block the way its order asks for.  Linux: __free_pages."""
     if order == 0:
-        free_hot_cold_page(z, cpu, i, 0)
+        free_hot_cold_page_27(z, cpu, i, 0)
     else:
-        free_pages_ok(z, i, order)
+        free_pages_ok_27(z, i, order)
 
 
 # --- direct reclaim ---------------------------------------------------------------------------------------------
@@ -234,8 +236,8 @@ cdef int end_request(request_t *r, int32_t page, int path) noexcept nogil:
     return 1
 
 
-cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
-                       const policy_t *policy) noexcept nogil:
+cdef void request_init_27(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
+                          const policy_t *policy) noexcept nogil:
     """An allocation that has not begun.  PF_MEMALLOC and the like stand in `task`."""
     cdef int first
     memset(r, 0, sizeof(request_t))
@@ -258,7 +260,7 @@ cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int 
 
 cdef int attempt(machine_t *m, request_t *r, int alloc_flags, int path) noexcept nogil:
     """Try the free lists; 1 if the request is over."""
-    cdef int32_t i = get_page_from_freelist(m, r.order, r.gfp, alloc_flags, r.cpu, &r.zone)
+    cdef int32_t i = get_page_from_freelist_27(m, r.order, r.gfp, alloc_flags, r.cpu, &r.zone)
     return 0 if i == NO_PAGE else end_request(r, i, path)
 
 
@@ -281,7 +283,7 @@ cdef void start_request(machine_t *m, request_t *r) noexcept nogil:
         return
     for k in range(m.nr_zones):
         if is_listed(m.zone[k], r.high_zoneidx):
-            wakeup_kswapd(m, m.zone[k], r.order)
+            wakeup_kswapd_27(m, m.zone[k], r.order)
     r.alloc_flags = request_alloc_flags(r)
     if not attempt(m, r, r.alloc_flags, PATH_SECOND):
         r.state = REQUEST_REBALANCE
@@ -397,7 +399,7 @@ cdef int request_advance(machine_t *m, request_t *r, int64_t budget, step_t *out
     return 1
 
 
-cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+cdef int request_step_27(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
     """Go on until the request is over, the budget is used up or something must be waited for."""
     step_begin(out)
     count_work(m, &out.cost, -1)
@@ -408,7 +410,7 @@ cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) n
     return out.wait
 
 
-cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
+cdef int request_answer_27(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
     """Go on with a step that ended with WAIT_CONSULT as if it had never ended."""
     cdef cost_t before = out.cost
     count_work(m, &out.cost, -1)
@@ -428,7 +430,7 @@ cdef int capture_prefer(machine_t *m, request_t *r, int32_t i) noexcept nogil:
     return scan_prefer(&r.scan, m.zone[r.scan.zone], i)
 
 
-cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
+cdef void request_abort_27(machine_t *m, request_t *r) noexcept nogil:
     """Give up: everything isolated, captured or found goes back, and the request has failed."""
     cdef step_t out
     step_begin(&out)
@@ -437,7 +439,7 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
         scan_abort(&r.scan, m.zone[r.scan.zone], &out)
         m.shrinker_nr += r.scan.slab_scan
         if r.scan.got != NO_PAGE:
-            free_pages_ok(m.zone[r.scan.got_zone], r.scan.got, r.order)
+            free_pages_ok_27(m.zone[r.scan.got_zone], r.scan.got, r.order)
         leave_reclaim(m, r)
         leave_isolated(m, r)
         step_end(m, &out, &r.total)

@@ -6,12 +6,12 @@ cdef inline int run_alloc(zone_t *z, const op_t *op, int64_t *result) noexcept n
     cdef int order = op.order
     if order > z.max_page_order:
         return ST_ORDER_RANGE
-    if not is_requestable(op.migratetype):
+    if not is_requestable_27(op.migratetype):
         return ST_TYPE_RANGE
     if op.flags & OP_PCP and order == 0:
-        i = rmqueue_pcplist(z, 0, op.migratetype, op.flags & OP_COLD)
+        i = rmqueue_pcplist_27(z, 0, op.migratetype, op.flags & OP_COLD)
     else:
-        i = rmqueue_zone(z, order, op.migratetype)
+        i = rmqueue_zone_27(z, order, op.migratetype)
     result[0] = tagged(NO_PAGE if i == NO_PAGE else z.base_pfn + i, order + 1)
     return ST_OK
 
@@ -35,15 +35,15 @@ cdef inline int run_free(zone_t *z, const op_t *op, int64_t k, int64_t *results)
     if status != ST_OK:
         return status
     if op.flags & OP_PCP and order == 0:
-        free_hot_cold_page(z, 0, <int32_t> (pfn - z.base_pfn), op.flags & OP_COLD)
+        free_hot_cold_page_27(z, 0, <int32_t> (pfn - z.base_pfn), op.flags & OP_COLD)
     else:
-        free_pages_ok(z, <int32_t> (pfn - z.base_pfn), order)
+        free_pages_ok_27(z, <int32_t> (pfn - z.base_pfn), order)
     results[k] = tagged(pfn, 0)
     return ST_OK
 
 
-cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
-                 int64_t *done) noexcept nogil:
+cdef int run_ops_27(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
+                    int64_t *done) noexcept nogil:
     """Perform ops[start:stop] of a stream; `results` belongs to the whole stream.  Stops at the first bad one.
 
     The results have tags until `finish_results` has been called.
