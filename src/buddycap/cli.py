@@ -14,7 +14,9 @@ from importlib.metadata import version
 from typing import Any
 
 from ._core import Zone, build_facts
-from .errors import BuddycapError
+from .errors import BuddycapError, FormatError
+from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
+from .formats.packed import open_packed
 from .machine import PRESETS
 from .policy import POLICIES
 
@@ -26,6 +28,7 @@ INTERRUPTED = 130
 # docstring is the description.  Only the module that is asked for is imported.
 COMMANDS = {
     "explain": ("buddycap.commands.explain", "why an allocation failed, from a dmesg or other texts of a kernel"),
+    "fragmentation": ("buddycap.commands.fragmentation", "free memory by order over time, and who fragments it"),
     "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
     "replay": ("buddycap.views.replay", "a recorded trace: reconstructed, and served anew under other rules"),
     "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
@@ -72,10 +75,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except (BuddycapError, OSError) as error:
         print(f"buddycap: error: {error}", file=sys.stderr)
+        _say_what_it_is(error)
         return 2
     except MemoryError as error:
         print(f"buddycap: error: not enough memory: {error}", file=sys.stderr)
         return 2
+
+
+def _say_what_it_is(error: Exception) -> None:
+    """Name a file that was given to the wrong command, and the command that takes it."""
+    if not isinstance(error, FormatError) or error.file is None or "this is " in error.message:
+        return
+    try:
+        with open_packed(error.file) as file:
+            kind = kind_of(file.read(HEAD_BYTES))
+    except Exception:  # the error above is what counts
+        return
+    if kind.name in READ_BY_EXPLAIN:
+        print(f"buddycap: {error.file} is {kind.title}; {kind.hint}", file=sys.stderr)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

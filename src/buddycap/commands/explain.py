@@ -1,7 +1,9 @@
 """Why an allocation failed although memory is free, and what else a kernel's own texts answer.
 
-Give what you have: a dmesg or journal with "page allocation failure" or an OOM report, the text of SysRq-m.  What a
-file is, is found by its content.  Exit status: 0 answered, 1 answered in part, 2 nothing readable.
+Give what you have: a dmesg or journal with "page allocation failure" or an OOM report, the text of SysRq-m,
+/proc/buddyinfo or vmstat (once or many times), a trace with compaction and reclaim events, a dump of page_owner, a
+folder such as a sosreport (or its tar archive).  What a file is, is found by its content.  Exit status: 0 answered, 1
+answered in part, 2 nothing readable.
 """
 
 import argparse
@@ -9,8 +11,9 @@ import json
 import sys
 
 from ..errors import BuddycapError
-from ..explain.files import Explained, explain_file
-from ..explain.memory import Options
+from ..explain.answers import Explained
+from ..explain.files import explain_file
+from ..explain.memory import Options, check_options
 
 __all__ = ["add_arguments", "command"]
 
@@ -19,7 +22,7 @@ ANSWERED, IN_PART, UNREADABLE = 0, 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap explain`."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a text of the kernel; - for standard input")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a text, or a folder of texts; - for standard input")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--all", action="store_true", help="several reports in a file: each in full")
     parser.add_argument("--kernel", metavar="RELEASE", help="kernel that wrote the text, if it does not say")
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap explain`."""
     options = Options(args.kernel, args.page_kb, args.order)
+    check_options(options)
     found: list[tuple[str, Explained]] = []
     failed: list[str] = []
     for name in args.files:

@@ -1,113 +1,28 @@
 """What a file answers: its kind is found by its content, and the question that goes with the kind is answered."""
 
-import io
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, cast
 
 from ..errors import FormatError
-from ..formats.escape import printable
 from ..formats.kinds import HEAD_BYTES, Kind, kind_of
-from ..formats.report_log import MemoryLog, read_memory_log
-from .memory import Answer, Options, answer_report
-from .telling import headline, told
+from ..formats.packed import damage_of, open_packed
+from ..formats.pageowner import OwnerText, read_page_owner
+from ..formats.pieces import BegunFile, text_lines
+from ..formats.report_log import read_memory_log
+from ..formats.series import buddyinfo_series, pagetypeinfo_series, vmstat_series
+from ..formats.stalltext import StallText, read_stalls
+from .answers import Explained, MemoryAnswers
+from .folder import explain_folder, is_folder
+from .freeseries import HUGE_ORDER, FreeSeries, VmstatSeries, rows_of_types
+from .memory import Options, answer_report
+from .owners import find_owners
+from .stalls import measure_stalls
 
-__all__ = ["Explained", "MemoryAnswers", "explain_file"]
+__all__ = ["explain_file", "refusal"]
 
-ANSWERED, IN_PART = 0, 1
-_WORST = (
-    "unknown",
-    "contradiction",
-    "outside",
-    "reserve",
-    "high-order-mark",
-    "wrong-types",
-    "fragmented",
-    "below-mark",
-)
-
-
-class Explained(Protocol):
-    """What every kind of answer can do."""
-
-    @property
-    def status(self) -> int:
-        """0: answered, 1: in part."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the answer for JSON."""
-
-    def told(self, full: bool = False) -> str:
-        """Return the answer for a person, in lines of at most 79 columns."""
-
-
-@dataclass
-class MemoryAnswers:
-    """The answers of all memory reports in a log.
-
-    Parameters
-    ----------
-    log : MemoryLog
-        The reports.
-    answers : list of Answer
-        One a report.
-    """
-
-    log: MemoryLog
-    answers: list[Answer]
-
-    @property
-    def status(self) -> int:
-        """1 if some report cannot be judged."""
-        return IN_PART if any(answer.verdict == "unknown" for answer in self.answers) else ANSWERED
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the only answer, or all of them under `dumps`."""
-        if len(self.answers) == 1:
-            return self.answers[0].as_dict() | {"suppressed": self.log.suppressed}
-        found = {"dumps": [answer.as_dict() for answer in self.answers], "suppressed": self.log.suppressed}
-        return found | ({"left_out": self.log.left_out} if self.log.left_out else {})
-
-    def told(self, full: bool = False) -> str:
-        """Return the answer of the only report, or a line for each; equal ones are counted."""
-        text = "\n".join(told(answer) for answer in self.answers) if len(self.answers) == 1 or full else self._lines()
-        if self.log.suppressed:
-            text += f"The kernel says that it did not print {self.log.suppressed} further failures.\n"
-        return text
-
-    def _lines(self) -> str:
-        """Return one entry for equal reports, the worst first."""
-        groups: dict[str, list[Answer]] = {}
-        for answer in self.answers:
-            groups.setdefault(headline(answer), []).append(answer)
-        ordered = sorted(groups.items(), key=lambda item: (-_badness(item[1][0]), item[1][0].report.line))
-        text = f"{len(self.answers)} reports\n"
-        for line, group in ordered[:12]:
-            text += f"{_when(group)}{line}\n"
-        if len(ordered) > 12:
-            text += f"and {len(ordered) - 12} kinds more\n"
-        text += "\nThe first of the worst:\n" + told(ordered[0][1][0])
-        return text + "--all gives each in full.\n"
-
-
-def _badness(answer: Answer) -> int:
-    """Return how bad a verdict is."""
-    verdict = answer.verdict or ""
-    return _WORST.index(verdict) + 1 if verdict in _WORST else 99 if verdict == "impossible" else 0
-
-
-def _when(group: list[Answer]) -> str:
-    """Return how often and when."""
-    first, last = group[0].report.when, group[-1].report.when
-    times = "once" if len(group) == 1 else f"{len(group)} times"
-    if first is None:
-        return f"{times}, line {group[0].report.line}: "
-    return (
-        f"{times}, {printable(first)}: "
-        if len(group) == 1
-        else f"{times} from {printable(first)} to {printable(last or '?')}: "
-    )
+LARGEST_TEXT = 1 << 26  # of texts that are read as a whole
 
 
 def explain_file(path: str | Path, options: Options | None = None) -> Explained:
@@ -147,21 +62,88 @@ def explain_file(path: str | Path, options: Options | None = None) -> Explained:
     >>> answer.status, answer.as_dict()["verdict"]
     (1, 'unknown')
     """
+    options = options or Options()
     if str(path) == "-":
-        return _explain(sys.stdin.buffer, "standard input", options or Options())
-    with open(path, "rb") as file:
-        return _explain(file, str(path), options or Options())
+        return _explain(sys.stdin.buffer, "standard input", options)
+    if is_folder(path):
+        return explain_folder(path, options)
+    with open_packed(path) as file:
+        try:
+            return _explain(file, str(path), options)
+        except Exception as error:
+            damage = damage_of(error)
+            if damage is None:
+                raise
+            raise FormatError(damage, str(path)) from error
 
 
 def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
     """Explain an open file."""
     head = _read_head(file)
     kind = kind_of(head)
-    if kind.name in ("log", "text"):
-        log = read_memory_log(cast(IO[bytes], _Again(head, file)))
-        if log.reports:
-            return MemoryAnswers(log, [answer_report(report, options) for report in log.reports])
-    raise refusal(kind, name)
+    reader = _READERS.get(kind.name)
+    answer = reader(cast(IO[bytes], BegunFile(head, file)), name, options) if reader is not None else None
+    if answer is None:
+        raise refusal(kind, name)
+    return answer
+
+
+def _log(file: IO[bytes], name: str, options: Options) -> Explained | None:
+    log = read_memory_log(file)
+    return MemoryAnswers(log, [answer_report(report, options) for report in log.reports]) if log.reports else None
+
+
+def _order(options: Options) -> int:
+    return HUGE_ORDER if options.order is None else options.order
+
+
+def _buddyinfo(file: IO[bytes], name: str, options: Options) -> Explained:
+    series = buddyinfo_series(text_lines(file), name)
+    return FreeSeries("/proc/buddyinfo", series, _order(options), options.page_kb or 4)
+
+
+def _pagetypeinfo(file: IO[bytes], name: str, options: Options) -> Explained:
+    series = pagetypeinfo_series(_whole(file, name), name)
+    order = series.moments[-1].content.pageblock_order if options.order is None else options.order
+    types = series.moments[-1].content
+    return FreeSeries("/proc/pagetypeinfo", rows_of_types(series), order, options.page_kb or 4, types)
+
+
+def _vmstat(file: IO[bytes], name: str, options: Options) -> Explained:
+    return VmstatSeries(vmstat_series(text_lines(file), name))
+
+
+def _page_owner(file: IO[bytes], name: str, options: Options) -> Explained:
+    text = OwnerText()
+    return find_owners(read_page_owner(text_lines(file), text), text, options.depth)
+
+
+def _trace(file: IO[bytes], name: str, options: Options) -> Explained:
+    text = StallText()
+    return measure_stalls(read_stalls(file, text), text)
+
+
+def _whole(file: IO[bytes], name: str) -> str:
+    """Read a text that is read as a whole."""
+    pieces, size = [], 0
+    while piece := file.read(1 << 20):
+        pieces.append(piece)
+        size += len(piece)
+        if size > LARGEST_TEXT:
+            raise FormatError(f"it holds more than {LARGEST_TEXT >> 20} MiB, the limit for such a text", name)
+    return b"".join(pieces).decode("utf-8", "replace").replace("\r", "")
+
+
+_READERS: dict[str, Callable[[IO[bytes], str, Options], Explained | None]] = {
+    "log": _log,
+    "text": _log,
+    "buddyinfo": _buddyinfo,
+    "pagetypeinfo": _pagetypeinfo,
+    "vmstat": _vmstat,
+    "page_owner": _page_owner,
+    "trace": _trace,
+    "compactsnoop": _trace,
+}
 
 
 def refusal(kind: Kind, name: str) -> FormatError:
@@ -170,9 +152,9 @@ def refusal(kind: Kind, name: str) -> FormatError:
     Examples
     --------
     >>> print(refusal(kind_of(b""), "f"))
-    f: this is an empty file; what takes it: nothing
+    f: this is an empty file; there is nothing to explain
     """
-    return FormatError(f"this is {kind.title}; what takes it: {kind.command}", name)
+    return FormatError(f"this is {kind.title}; {kind.hint}", name)
 
 
 def _read_head(file: IO[bytes]) -> bytes:
@@ -185,19 +167,3 @@ def _read_head(file: IO[bytes]) -> bytes:
         pieces.append(piece)
         size += len(piece)
     return b"".join(pieces)
-
-
-class _Again(io.RawIOBase):
-    """A file whose beginning was read already."""
-
-    def __init__(self, head: bytes, file: IO[bytes]) -> None:
-        super().__init__()
-        self._head = head
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the beginning first."""
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        return self._file.read(size)

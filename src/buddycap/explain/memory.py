@@ -10,7 +10,7 @@ from .request import ZONE_ORDER, Request, allowed_zones, class_index, make_reque
 from .rules import Release, Rules, release_of, rules_of
 from .verdict import ZoneVerdict, judge_zone, largest_order, overall
 
-__all__ = ["Answer", "Options", "answer_report"]
+__all__ = ["Answer", "Options", "answer_report", "check_options"]
 
 PAGE_SIZES = (4, 8, 16, 64)
 MOST_ORDERS = 40
@@ -45,11 +45,14 @@ class Options:
         Kilobytes of a page.
     order : int or None
         Order to ask about, for texts without a request.
+    depth : int
+        Functions to name a caller by.
     """
 
     kernel: str | None = None
     page_kb: int | None = None
     order: int | None = None
+    depth: int = 1
 
 
 @dataclass
@@ -164,7 +167,7 @@ def answer_report(report: MemoryReport, options: Options | None = None) -> Answe
     ('fragmented', 687, '6.3 or so, from boost: in the zone lines')
     """
     options = options or Options()
-    _check(options)
+    check_options(options)
     release = release_of(report, options.kernel)
     answer = Answer(report, release, rules_of(release.numbers))
     if release.because:
@@ -180,12 +183,14 @@ def answer_report(report: MemoryReport, options: Options | None = None) -> Answe
     return answer
 
 
-def _check(options: Options) -> None:
+def check_options(options: Options) -> None:
     """Refuse options out of range."""
     if options.page_kb is not None and options.page_kb not in PAGE_SIZES:
         raise MisuseError(f"page_kb={options.page_kb}: allowed are {', '.join(map(str, PAGE_SIZES))}")
     if options.order is not None and not 0 <= options.order < MOST_ORDERS:
         raise MisuseError(f"order={options.order}: allowed range is 0..{MOST_ORDERS - 1}")
+    if not 1 <= options.depth <= 64:
+        raise MisuseError(f"depth={options.depth}: allowed range is 1..64")
 
 
 def _page_size(report: MemoryReport, options: Options, inferred: dict[str, str]) -> int:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["HEAD_BYTES", "KINDS", "Kind", "kind_of"]
+__all__ = ["HEAD_BYTES", "KINDS", "READ_BY_EXPLAIN", "Kind", "kind_of"]
 
 HEAD_BYTES = 1 << 20
 _SAMPLE_LINES = 4000
@@ -19,16 +19,16 @@ class Kind:
         Short name, for programs.
     title : str
         What a person calls it.
-    command : str
+    hint : str
         What to do with it.
     """
 
     name: str
     title: str
-    command: str
+    hint: str
 
 
-_EXPLAIN = "buddycap explain FILE"
+_EXPLAIN = "try: buddycap explain FILE"
 _FRAGMENTATION = "buddycap fragmentation FILE"
 KINDS = {
     kind.name: kind
@@ -40,23 +40,29 @@ KINDS = {
         Kind("vmstat", "/proc/vmstat", _EXPLAIN),
         Kind("meminfo", "/proc/meminfo", f"{_EXPLAIN} FOLDER, with buddyinfo and zoneinfo beside it"),
         Kind("index", "extfrag_index or unusable_index", _EXPLAIN),
-        Kind("page_owner", "a dump of page_owner", _FRAGMENTATION),
+        Kind("page_owner", "a dump of page_owner", f"try: {_FRAGMENTATION}"),
         Kind("trace", "a trace as text", f"{_EXPLAIN}, or buddycap replay FILE"),
         Kind("compactsnoop", "the output of compactsnoop", _EXPLAIN),
         Kind("function_graph", "the output of the function_graph tracer", "record with the nop tracer instead"),
         Kind("perf_trace", "the output of perf trace", "record with perf record and print with perf script"),
         Kind("ftrace_dump", "a dump of the trace buffer in a log", "cut out the trace"),
-        Kind("mmtests", "a table of mmtests", "buddycap compare, which prints its own beside the published one"),
-        Kind("sar", "a table of sar or munin", "nothing here: record /proc/buddyinfo itself"),
+        Kind("mmtests", "a table of mmtests", "buddycap compare prints such tables of its own"),
+        Kind("sar", "a table of sar or munin", "record /proc/buddyinfo itself"),
         Kind("iomem", "/proc/iomem", f"{_EXPLAIN} FOLDER, with buddyinfo and zoneinfo beside it"),
         Kind("slabinfo", "/proc/slabinfo", f"{_EXPLAIN} FOLDER, with buddyinfo and zoneinfo beside it"),
-        Kind("archive", "an archive or snapshot of buddycap", "buddycap snapshot --show, or buddycap map"),
+        Kind("archive", "an archive or snapshot of buddycap", "try: buddycap snapshot --show FILE, or map FILE"),
         Kind("trace_binary", "a binary trace", "give the text that trace-cmd report or perf script prints"),
-        Kind("empty", "an empty file", "nothing"),
-        Kind("binary", "binary data", "nothing"),
-        Kind("text", "a text without anything about memory that is known here", "nothing"),
+        Kind("empty", "an empty file", "there is nothing to explain"),
+        Kind("binary", "binary data", "texts of the kernel are read here"),
+        Kind("text", "a text without a report about memory", "see the page docs/explain.md for what is read"),
     )
 }  # fmt: skip
+
+READ_BY_EXPLAIN = {
+    *("log", "buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "index", "page_owner", "compactsnoop"),
+    *("mmtests", "sar", "iomem", "slabinfo", "ftrace_dump", "function_graph", "perf_trace"),
+}
+"""Kinds whose name helps where another command was given such a file."""
 
 _NODE = r"Node\s+\d+,?\s+(?:zone\s+)?\w+,?"
 _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (  # the most telling first

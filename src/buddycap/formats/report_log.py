@@ -7,18 +7,16 @@ log.
 
 import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
 from .envelope import Unwrapped, unwrap
 from .meminfo_report import MemoryReport, ReportHeader
+from .pieces import LONGEST_LINE, whole_lines
 from .report_text import join_lines, known_line, read_header, read_report
 
 __all__ = ["MemoryLog", "read_memory_log"]
 
-_PIECE = 1 << 20
-_LONGEST_LINE = 1 << 15
 _MOST_LINES = 4096  # of one report; the rest is foreign
 _PATIENCE = 128  # foreign lines in a row that end a report
 _MOST_REPORTS = 10_000
@@ -104,7 +102,7 @@ class _LogReader:
             if len(raw) < 200:
                 self._tail.append((self.log.lines, Unwrapped(raw.decode("utf-8", "replace").strip())))
             return
-        line = unwrap(raw[:_LONGEST_LINE].decode("utf-8", "replace").replace("\0", " "))
+        line = unwrap(raw[:LONGEST_LINE].decode("utf-8", "replace").replace("\0", " "))
         self._note(line.text)
         caller = line.caller
         if line.caller is None and not line.layers and len(self._open) == 1:
@@ -211,24 +209,6 @@ class _LogReader:
         return self.log
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """Cut a file into pieces of whole lines; a line longer than a piece is cut."""
-    rest = b""
-    while True:
-        data = file.read(_PIECE)
-        if not data:
-            break
-        data = rest + data
-        end = data.rfind(b"\n") + 1
-        if not end and len(data) > 4 * _PIECE:
-            end = len(data)
-        rest = data[end:]
-        if end:
-            yield data[:end]
-    if rest:
-        yield rest
-
-
 def read_memory_log(file: IO[bytes]) -> MemoryLog:
     """Find and read the memory reports of a log.
 
@@ -260,7 +240,7 @@ def read_memory_log(file: IO[bytes]) -> MemoryLog:
     ('app', 2, [])
     """
     reader = _LogReader()
-    for piece in _pieces(file):
+    for piece in whole_lines(file):
         if not reader.skip(piece):
             lines = piece.split(b"\n")
             if lines[-1] == b"":
