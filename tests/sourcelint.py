@@ -50,6 +50,8 @@ CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
 # A module may import modules of its own rank or below. The package itself re-exports everything, so it is on top.
 PYTHON_RANKS = {
     "errors": 0,
+    "escape": 0,
+    "interrupts": 0,
     "flags": 0,
     "header": 0,
     "newfile": 0,

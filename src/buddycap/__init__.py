@@ -9,6 +9,9 @@ Examples
 (0, 1016)
 """
 
+from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the rest is imported
+
+# isort: split
 from importlib.metadata import version
 
 from . import _core, views

@@ -15,14 +15,14 @@ from typing import Any
 
 from ._core import Zone, build_facts
 from .errors import BuddycapError, FormatError
+from .escape import for_terminal, say
 from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
 from .formats.packed import open_packed
+from .interrupts import INTERRUPTED, arm, disarm
 from .machine import PRESETS
 from .policy import POLICIES
 
 __all__ = ["main"]
-
-INTERRUPTED = 130
 
 # The commands that have a module of their own, with `add_arguments(parser)` and `command(args) -> exit status`; its
 # docstring is the description.  Only the module that is asked for is imported.
@@ -60,25 +60,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        words = sys.argv[1:] if argv is None else list(argv)
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except KeyboardInterrupt:  # another one while the first was dealt with
+        return INTERRUPTED
+    finally:
+        disarm()
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run the command with its arguments; the exit status, whatever happens."""
+    try:
         args = _parser(words).parse_args(words)
+        arm()
         status = int(args.command(args))
         sys.stdout.flush()
         return status
     except SystemExit as stop:  # argparse has printed help or what is wrong
         return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt:
-        print("buddycap: interrupted", file=sys.stderr)
+        say("buddycap: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader has seen enough; what is still buffered goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (BuddycapError, OSError) as error:
-        print(f"buddycap: error: {error}", file=sys.stderr)
+        say(f"buddycap: error: {error}", file=sys.stderr)
         _say_what_it_is(error)
         return 2
     except MemoryError as error:
-        print(f"buddycap: error: not enough memory: {error}", file=sys.stderr)
+        say(f"buddycap: error: not enough memory: {error}", file=sys.stderr)
         return 2
 
 
@@ -92,7 +102,7 @@ def _say_what_it_is(error: Exception) -> None:
     except Exception:  # the error above is what counts
         return
     if kind.name in READ_BY_EXPLAIN:
-        print(f"buddycap: {error.file} is {kind.title}; {kind.hint}", file=sys.stderr)
+        say(f"buddycap: {error.file} is {kind.title}; {kind.hint}", file=sys.stderr)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -147,42 +157,41 @@ def _conformance(args: argparse.Namespace) -> int:
     clear = "\r\x1b[K" if show else ""
     try:
         result = conformance.play_vectors(
-            args.paths, lambda path: print(f"{clear}{path.name}", end="", file=sys.stderr, flush=True) if show else None
+            args.paths,
+            lambda path: print(clear + for_terminal(path.name), end="", file=sys.stderr, flush=True) if show else None,
         )
     finally:
         print(clear, end="", file=sys.stderr, flush=True)
     for error in result.errors:
-        print(f"buddycap: error: {error}", file=sys.stderr)
+        say(f"buddycap: error: {error}", file=sys.stderr)
     if args.json:
-        print(json.dumps(result.as_dict(), indent=2))
+        say(json.dumps(result.as_dict(), indent=2))
         return result.status
     for difference in result.mismatches:
-        print(f"{difference}")
+        say(f"{difference}")
     for difference in result.deviations:
-        print(f"{difference} (documented deviation: {conformance.DEVIATION})")
-    print(result.summary)
+        say(f"{difference} (documented deviation: {conformance.DEVIATION})")
+    say(result.summary)
     return result.status
 
 
 def _info(args: argparse.Namespace) -> int:
     facts = _facts()
     if args.json:
-        print(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2))
         return 0
     for name, value in facts["versions"].items():
-        print(f"{name:<12}{value}")
-    print(f"{'platform':<12}{facts['platform']}")
+        say(f"{name:<12}{value}")
+    say(f"{'platform':<12}{facts['platform']}")
     build = facts["build"]
-    print(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
-    print(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
-    print("presets")
+    say(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
+    say(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
+    say("presets")
     for name, preset in facts["presets"].items():
-        print(
-            f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}"
-        )
-    print("policies")
+        say(f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}")
+    say("policies")
     for name, source in facts["policies"].items():
-        print(f"  {name:<14}{source}")
+        say(f"  {name:<14}{source}")
     return 0
 
 

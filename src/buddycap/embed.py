@@ -12,6 +12,7 @@ import json
 import shlex
 from pathlib import Path
 
+from .escape import say
 from .header import get_include, get_library
 
 __all__ = ["add_arguments", "command", "facts"]
@@ -70,10 +71,10 @@ def command(args: argparse.Namespace) -> int:
     """Print what was asked for."""
     known = facts(static=args.static)
     if args.json:
-        print(json.dumps({name: known[name] for name in args.wanted or known}, indent=2))
+        say(json.dumps({name: known[name] for name in args.wanted or known}, indent=2))
     elif args.wanted:
-        print(" ".join(known[name] for name in args.wanted))
+        say(" ".join(known[name] for name in args.wanted))
     else:
         for name, value in known.items():
-            print(f"{name:<12}{value}")
+            say(f"{name:<12}{value}")
     return 0

@@ -172,6 +172,22 @@ def test_pageblocks_decide_what_is_huge():
     assert PageMap.of_zone(zone).counts()["huge"] == 4096
 
 
+@pytest.mark.parametrize("index", ["absolute", "zone_relative"])
+@pytest.mark.parametrize(("start", "pages"), [(17, 512), (256, 1100), (1023, 1), (512, 1024), (300, 2000)])
+def test_pages_have_the_type_of_their_own_pageblock(index, start, pages):
+    """Types by turns, so that the neighbour's would show; the C side is asked page by page."""
+    zone = Zone(start, pages, pageblock_index=index, min_free_kbytes=0, populate=False)
+    origin = start if index == "zone_relative" else 0
+    assert zone.pageblock_index == index
+    blocks = (np.arange(start, start + pages) - origin) // 512
+    for pfn, block in zip(range(start, start + pages), blocks.tolist(), strict=True):
+        zone.set_pageblock_migratetype(pfn, block % 3)
+    names = np.array(["unmovable", "reclaimable", "movable"])[blocks % 3]
+    found = PageMap.of_zone(zone)
+    assert [KINDS[kind].name for kind in found.kinds] == names.tolist()
+    assert zone._repr_html_()
+
+
 def test_every_code_has_a_kind():
     assert CODE_KINDS.max() < len(KINDS)
     assert all(0 <= order <= 15 for order in CODE_ORDERS[32:128])

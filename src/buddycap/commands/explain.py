@@ -11,6 +11,7 @@ import json
 import sys
 
 from ..errors import BuddycapError
+from ..escape import say
 from ..explain.answers import Explained
 from ..explain.files import explain_file
 from ..explain.memory import Options, check_options
@@ -42,15 +43,15 @@ def command(args: argparse.Namespace) -> int:
         except (BuddycapError, OSError) as error:
             if len(args.files) == 1:
                 raise
-            print(f"buddycap: error: {error}", file=sys.stderr)
+            say(f"buddycap: error: {error}", file=sys.stderr)
             failed.append(name)
     if not found:
         return UNREADABLE
     if args.json:
         every = [{"file": name} | answer.as_dict() for name, answer in found]
-        print(json.dumps(every[0] if len(args.files) == 1 else {"files": every}, indent=1))
+        say(json.dumps(every[0] if len(args.files) == 1 else {"files": every}, indent=1))
     else:
         for name, answer in found:
             heading = f"{name}\n" if len(args.files) > 1 else ""
-            print(heading + answer.told(args.all), end="\n" if len(args.files) > 1 else "")
+            say(heading + answer.told(args.all), end="\n" if len(args.files) > 1 else "")
     return IN_PART if failed else max(answer.status for _, answer in found)

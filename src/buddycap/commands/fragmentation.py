@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import MisuseError
+from ..escape import say
 from ..explain.answers import Explained
 from ..explain.files import explain_file
 from ..explain.freeseries import HUGE_ORDER, FreeSeries
@@ -54,15 +55,15 @@ def command(args: argparse.Namespace) -> int:
         found = [(name, explain_file(name, options)) for name in args.files]
     answers = [answer for _, answer in found]
     if args.csv:
-        print(_only(answers, FreeSeries, "--csv: one text with free lists is needed").csv(), end="")
+        say(_only(answers, FreeSeries, "--csv: one text with free lists is needed").csv(), end="")
     elif args.collapsed:
-        print(_only(answers, Owners, "--collapsed: one dump of page_owner is needed").collapsed(), end="")
+        say(_only(answers, Owners, "--collapsed: one dump of page_owner is needed").collapsed(), end="")
     elif args.json:
         every = [{"file": name} | answer.as_dict() for name, answer in found]
-        print(json.dumps(every[0] if len(every) == 1 else {"files": every}, indent=1))
+        say(json.dumps(every[0] if len(every) == 1 else {"files": every}, indent=1))
     else:
         for name, answer in found:
-            print((f"{name}\n" if len(found) > 1 else "") + answer.told(args.all), end="\n" if len(found) > 1 else "")
+            say((f"{name}\n" if len(found) > 1 else "") + answer.told(args.all), end="\n" if len(found) > 1 else "")
     return max(answer.status for answer in answers)
 
 

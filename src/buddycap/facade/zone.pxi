@@ -670,6 +670,11 @@ cdef class Zone(ZoneHandle):
         return memory_view(self.memory, "u1", last - first + 1, z.off_pageblock + first)
 
     @property
+    def pageblock_index(self):
+        """From where pageblocks are counted: "absolute" or "zone_relative"; the same if the zone begins with one."""
+        return "zone_relative" if self.ready().pageblock_origin else "absolute"
+
+    @property
     def lowmem_reserve(self):
         """Pages kept from requests by class zone: read-only view, int64, shape (4,)."""
         return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)

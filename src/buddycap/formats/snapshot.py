@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from ..escape import for_terminal
 from .kpageflags import (
     MAX_PAGES,
     RESERVED_PREFIX,
@@ -113,7 +114,7 @@ class Snapshot:
             kinds = zone.nr_pages()
             present = len(zone.kinds) - kinds["HOLE"]
             lines.append(
-                f"{zone.name}: PFN {zone.start_pfn} to {zone.end_pfn - 1}, {present} pages present, "
+                f"{for_terminal(zone.name)}: PFN {zone.start_pfn} to {zone.end_pfn - 1}, {present} pages present, "
                 f"{kinds['FREE']} free in {int(zone.nr_free.sum())} blocks"
             )
             told = self.zoneinfo[zone.name].pages["present"] if zone.name in self.zoneinfo else present
@@ -141,7 +142,7 @@ class Snapshot:
         for file, counters in tables.items():
             if any(NAMELESS in table for table in counters):
                 lines.append(f"{file} has a counter without a name, as kernels of 2018 print it: kept as ''")
-        return lines + [f"missing: {name}: {why}" for name, why in self.missing.items()]
+        return lines + [f"missing: {for_terminal(name)}: {for_terminal(why)}" for name, why in self.missing.items()]
 
 
 def member_name(node: int, zone: str) -> str:

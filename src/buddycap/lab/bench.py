@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .._core import OP_DTYPE, REQUEST_DTYPE, Zone, build_facts
 from ..errors import MisuseError
+from ..escape import say
 from ..flags import GFP, MigrateType, RequestOp
 from ..machine import Machine, parse_pages
 from ..policy import POLICIES
@@ -307,9 +308,9 @@ def _show(args: argparse.Namespace, results: list[Result]) -> None:
     }
     if args.json:
         lines = [{**asdict(one), "ns": one.nanoseconds, "per_second": one.per_second} for one in results]
-        print(json.dumps({"memory": args.memory, "seed": args.seed, "build": facts, "results": lines}, indent=2))
+        say(json.dumps({"memory": args.memory, "seed": args.seed, "build": facts, "results": lines}, indent=2))
         return
-    print(f"zones of {args.memory}, median (least-greatest) of {args.rounds} rounds, CPU time")
+    say(f"zones of {args.memory}, median (least-greatest) of {args.rounds} rounds, CPU time")
     for result in results:
-        print(result.line())
-    print(f"buddycap {facts['buddycap']}, Python {facts['python']}, numpy {facts['numpy']}, {facts['compiler']}")
+        say(result.line())
+    say(f"buddycap {facts['buddycap']}, Python {facts['python']}, numpy {facts['numpy']}, {facts['compiler']}")

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import MisuseError
+from ..escape import say
 from ..machine import parse_pages
 from ..policyfile import find_policies
 from .config import PRESET_CHANGES, preset_config
@@ -248,17 +249,15 @@ def command(args: argparse.Namespace) -> int:
     result = comparison(plan, records)
     status = tell_failed(records)
     if args.json:
-        print(dumps(result))
+        say(dumps(result))
         return status
     rates = ", ".join(f"x{factor:g}" for factor in periods)
     counted = told_seeds(plan.seeds)
-    print(
-        f"Success, mean of request periods {rates}; {args.memory}; {counted}, 95 % intervals. Simulated, not measured."
-    )
-    print(_published_text(result))
-    print("\n".join(_remarks(result)))
+    say(f"Success, mean of request periods {rates}; {args.memory}; {counted}, 95 % intervals. Simulated, not measured.")
+    say(_published_text(result))
+    say("\n".join(_remarks(result)))
     if result["policies"]:
-        print(f"\nGain over {BASE}, points, tried with {result['tried']}; ", end="")
-        print(f"{len(records)} runs in {time.perf_counter() - begin:.0f} s")
-        print(_policies_text(result))
+        say(f"\nGain over {BASE}, points, tried with {result['tried']}; ", end="")
+        say(f"{len(records)} runs in {time.perf_counter() - begin:.0f} s")
+        say(_policies_text(result))
     return status

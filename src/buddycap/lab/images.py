@@ -25,6 +25,7 @@ import numpy as np
 
 from .._core import Zone
 from ..errors import FormatError, MisuseError
+from ..escape import say
 from ..flags import MigrateType
 from ..jsontext import parse_object
 from ..machine import PRESETS, parse_pages
@@ -157,7 +158,7 @@ def _make(args: argparse.Namespace) -> int:
 
     def progress(seconds: float, measures: dict[str, int]) -> None:
         if show:
-            print(f"{seconds:g} s: {_line(measures)}", file=sys.stderr, flush=True)
+            say(f"{seconds:g} s: {_line(measures)}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
     aged = reach(recipe, config, args.seed, limit_s=args.limit, frames=frames, load=load, progress=progress)
@@ -165,11 +166,11 @@ def _make(args: argparse.Namespace) -> int:
     manifest = _manifest(args, recipe, config, aged)
     write_file(manifest_path(args.out), json.dumps(manifest, indent=1) + "\n")
     if args.json:
-        print(json.dumps(manifest))
+        say(json.dumps(manifest))
     else:
-        print(f"{args.out}: {_line(aged.measures)}; {aged.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s")
+        say(f"{args.out}: {_line(aged.measures)}; {aged.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s")
     for target in aged.missed:
-        print(f"buddycap: target missed after {aged.seconds:g} s: {target}", file=sys.stderr)
+        say(f"buddycap: target missed after {aged.seconds:g} s: {target}", file=sys.stderr)
     return 1 if aged.missed else 0
 
 
@@ -221,18 +222,18 @@ def _info(args: argparse.Namespace) -> int:
     if manifest is not None and manifest.get("digest") != digest:
         raise FormatError(f"the image is not the one that {manifest_path(args.image)} describes", args.image)
     if args.json:
-        print(json.dumps(facts))
+        say(json.dumps(facts))
         return 0
     size = zone.present_pages * PAGE_SIZE / 2**20
-    print(f"{args.image}: {size:g} MiB from pfn {zone.start_pfn}, blocks to order {zone.max_page_order}")
-    print(_line(measure(zone)))
-    print("free blocks by order: " + " ".join(str(int(count)) for count in zone.nr_free))
-    print(f"digest {digest}")
+    say(f"{args.image}: {size:g} MiB from pfn {zone.start_pfn}, blocks to order {zone.max_page_order}")
+    say(_line(measure(zone)))
+    say("free blocks by order: " + " ".join(str(int(count)) for count in zone.nr_free))
+    say(f"digest {digest}")
     if manifest is None:
-        print("no manifest beside it")
+        say("no manifest beside it")
     else:
         made = f"recipe {manifest.get('recipe')}, seed {manifest.get('seed')}, {manifest.get('seconds')} s simulated"
-        print(f"made by buddycap {manifest.get('buddycap')}: {made}")
+        say(f"made by buddycap {manifest.get('buddycap')}: {made}")
     return 0
 
 
@@ -249,22 +250,22 @@ def _frames(args: argparse.Namespace) -> int:
         if len(got) < len(pfns):
             break
     if args.json:
-        print(json.dumps({"order": args.order, "frames": found}))
+        say(json.dumps({"order": args.order, "frames": found}))
     elif found:
         np.savetxt(sys.stdout, np.array(found), fmt="%d")
     if len(found) < args.n:
-        print(f"buddycap: memory is exhausted after {len(found)} allocations", file=sys.stderr)
+        say(f"buddycap: memory is exhausted after {len(found)} allocations", file=sys.stderr)
         return 1
     return 0
 
 
 def _recipes(args: argparse.Namespace) -> int:
     if args.json:
-        print(json.dumps({name: _plain(recipe) for name, recipe in RECIPES.items()}))
+        say(json.dumps({name: _plain(recipe) for name, recipe in RECIPES.items()}))
         return 0
     for recipe in RECIPES.values():
-        print(f"{recipe.name:<12}{recipe.description}")
-        print(f"{'':<12}{_ingredients(recipe)}")
+        say(f"{recipe.name:<12}{recipe.description}")
+        say(f"{'':<12}{_ingredients(recipe)}")
     return 0
 
 

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import MisuseError
+from ..escape import say
 from ..machine import PAGE_SIZE, PRESETS, parse_pages
 from ..newfile import add_force, check_outputs
 from ..policyfile import find_policies
@@ -233,14 +234,14 @@ def command(args: argparse.Namespace) -> int:
         if store.folder is not None:
             export(store, plan)
     if args.format == "table":
-        print(_heading(plan))
+        say(_heading(plan))
     show(plan, records, args.format)
     if args.format == "table":
         where = f"; every run: {args.out}" if args.out else ""
-        print(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
+        say(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
     if args.precision is not None:
         told = precision_told(plan, records, args.precision)
-        print(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
+        say(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
     return tell_failed(records)
 
 
@@ -260,9 +261,9 @@ def keeping(plan: Plan, store: Store, form: str) -> Iterator[None]:
         records = store.records(plan)
         done = f"{len(records)} of {sum(1 for _ in plan.tasks())} runs are"
         if store.folder is not None:
-            print(f"{done} kept in {store.folder}; --resume goes on", file=sys.stderr)
+            say(f"{done} kept in {store.folder}; --resume goes on", file=sys.stderr)
         elif records:
-            print(f"{done} done; --out DIR would keep them", file=sys.stderr)
+            say(f"{done} done; --out DIR would keep them", file=sys.stderr)
             begun = {record.case for record in records}
             show(replace(plan, cases=tuple(case for case in plan.cases if case.label in begun)), records, form)
         raise
@@ -306,7 +307,7 @@ def tell_failed(records: Sequence[Record]) -> int:
     failed = [record for record in records if not record.ok]
     for record in failed:
         name = f"{record.case} {record.policy} seed {record.seed}".lstrip()
-        print(f"buddycap: error: {name}: {record.error}", file=sys.stderr)
+        say(f"buddycap: error: {name}: {record.error}", file=sys.stderr)
     return int(bool(failed))
 
 
@@ -393,10 +394,10 @@ def told_seeds(seeds: Sequence[int]) -> str:
 def show(plan: Plan, records: Sequence[Record], form: str) -> None:
     """Print results in one of `FORMATS`."""
     if form == "table":
-        print(table(summarize(plan, records)))
+        say(table(summarize(plan, records)))
     elif form == "json":
         runs = [record.flat() for record in records]
-        print(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
+        say(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
     else:
         write = {"csv": write_csv, "jsonl": write_jsonl}[form]
         write([record.flat() for record in records], sys.stdout)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from ..errors import MisuseError
+from ..escape import for_terminal
 
-__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class"]
+__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class", "verbatim"]
 
 # Of Okabe and Ito, which the colour-blind can tell apart.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -26,3 +27,14 @@ def figure_class() -> Any:
     except ImportError:
         raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
     return Figure
+
+
+def verbatim(name: str) -> str:
+    """Return a name so that pictures show it as it is: dollars would begin a formula, a first underscore hides a curve.
+
+    Examples
+    --------
+    >>> verbatim("$x$"), verbatim("_own")
+    ('\\\\$x\\\\$', ' _own')
+    """
+    return " " * name.startswith("_") + for_terminal(name).replace("$", "\\$")

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..errors import MisuseError
 from ..lab.timeline import Timeline
 from ..newfile import replacing
-from .figures import COLOURS, figure_class
+from .figures import COLOURS, figure_class, verbatim
 
 __all__ = ["draw_timelines"]
 
@@ -49,16 +49,16 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
                 line.mixed[:, z],
             )
             for axes, curve in zip(row, curves, strict=True):
-                axes.plot(seconds, curve, color=colour, lw=1.3, label=label, drawstyle="steps-post")
+                axes.plot(seconds, curve, color=colour, lw=1.3, label=verbatim(label), drawstyle="steps-post")
         heads = ("free, MiB", f"unusable index, order {order}", f"extfrag index, order {order}", "mixed pageblocks")
         for axes, head in zip(row, heads, strict=True):
-            axes.set_title(f"{name}: {head}", fontsize=10)
+            axes.set_title(f"{verbatim(name)}: {head}", fontsize=10)
             axes.grid(alpha=0.3)
     for axes in grid[-1]:
         axes.set_xlabel("s")
     if len(lines) > 1:
         figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(lines))
-    figure.suptitle(title)
+    figure.suptitle(verbatim(title))
     try:
         with replacing(path) as file:
             figure.savefig(file, dpi=110, format=Path(path).suffix.removeprefix(".") or "png")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MisuseError
+from ..escape import say
 from ..formats.kpageflags import ZoneFrames
 from ..lab.config import preset_config
 from ..lab.progress import Progress
@@ -78,9 +79,9 @@ def command(args: argparse.Namespace) -> int:
         content = _WRITERS[Path(name).suffix](drawing)
         write_file(name, content)
         if not args.json:
-            print(f"{name}: {os.path.getsize(name) / 1024:.0f} KiB")
+            say(f"{name}: {os.path.getsize(name) / 1024:.0f} KiB")
     if args.json:
-        print(json.dumps({page_map.name: _facts(page_map) for page_map in drawing.maps}))
+        say(json.dumps({page_map.name: _facts(page_map) for page_map in drawing.maps}))
     elif not args.out:
         print(terminal_map(drawing.maps, colour=wants_colour(sys.stdout)))
     if drawing.interrupted:

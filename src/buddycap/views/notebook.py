@@ -1,9 +1,9 @@
 """What notebooks show of a zone or a machine: free blocks and kinds as tables, and a small map."""
 
 import base64
-from html import escape
 
 from .._core import MachineBase, Zone
+from ..escape import for_html
 from .pagemap import KINDS, PageMap, maps_of
 from .picture import legend_rows, small_png
 
@@ -39,13 +39,13 @@ def html_of(source: "Zone | MachineBase") -> str:
         free = sum(blocks << order for order, blocks in enumerate(page_map.nr_free))
         counts = (str(blocks) for blocks in page_map.nr_free)
         rows.append(
-            _row("td", [escape(page_map.name), *counts, f"{free / 256:.1f}", f"{len(page_map.codes) / 256:.1f}"])
+            _row("td", [for_html(page_map.name), *counts, f"{free / 256:.1f}", f"{len(page_map.codes) / 256:.1f}"])
         )
     pictures = "".join(_picture(page_map) for page_map in maps)
     colours = {kind.text: kind.colour for kind in KINDS}
     legend = " ".join(
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:10px;height:10px;'
-        f'border:1px solid #888;background:#{colours[text]}"></span> {escape(text)} {pages}</span>'
+        f'border:1px solid #888;background:#{colours[text]}"></span> {for_html(text)} {pages}</span>'
         for text, pages in legend_rows(maps)
     )
     return (
@@ -63,7 +63,7 @@ def _picture(page_map: PageMap) -> str:
     """Return the map of a zone as an image."""
     png, width, height = small_png(page_map, _MAX_PIXELS)
     end = page_map.start_pfn + len(page_map.codes) - 1
-    text = escape(f"map of zone {page_map.name}, PFN {page_map.start_pfn} to {end}", quote=True)
+    text = for_html(f"map of zone {page_map.name}, PFN {page_map.start_pfn} to {end}")
     data = base64.b64encode(png).decode("ascii")
     return (
         f'<img alt="{text}" title="{text}" width="{width}" height="{height}" '

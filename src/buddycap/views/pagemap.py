@@ -140,7 +140,7 @@ class PageMap:
         codes = np.zeros(zone.spanned_pages, np.uint8)
         state, flags = zone.page_order, zone.page_flags
         types = np.minimum(zone.pageblock_migratetype, MigrateType.RESERVE)
-        before = zone.start_pfn % (1 << zone.pageblock_order)
+        before = zone.start_pfn % (1 << zone.pageblock_order) if zone.pageblock_index == "absolute" else 0
         owner = None if zone.owner is None else zone.owner.copy()
         last = np.uint8(_ORDER_HOLE)
         for first in range(0, len(codes), _CHUNK_PAGES):

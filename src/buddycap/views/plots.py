@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MisuseError
+from ..escape import say
 from ..lab.compare import averaged
 from ..lab.plan import Case, Plan
 from ..lab.sensitivity import AS_IT_IS, gaining, swings
@@ -27,7 +28,7 @@ from ..lab.stats import mean_interval
 from ..lab.store import Store
 from ..lab.summary import shown, summarize
 from ..newfile import add_force, check_outputs, replacing
-from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class
+from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class, verbatim
 from .tornado import tornado_of
 
 __all__ = ["PICTURES", "Results", "draw"]
@@ -63,7 +64,7 @@ class Panel:
 
     @property
     def title(self) -> str:
-        return MACHINES.get(self.label, self.label)
+        return MACHINES.get(self.label, verbatim(self.label))
 
 
 class Results:
@@ -172,7 +173,7 @@ def _columns(results: Results, height: float = 3.4) -> tuple[Any, list[tuple[Pan
 
 def _rows(ax: Axes, names: Sequence[str]) -> None:
     """Give each name a row, the first on top."""
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [verbatim(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
 
 
@@ -208,7 +209,7 @@ def success(results: Results) -> Any:
         _policies(ax, panel)
         ax.set_xlabel("huge pages obtained, % of those requested")
     base = results.plan.policies[0].name
-    figure.suptitle(f"What each policy obtains (dotted: {base}; bars: 95 % intervals)", fontsize=11)
+    figure.suptitle(f"What each policy obtains (dotted: {verbatim(base)}; bars: 95 % intervals)", fontsize=11)
     return figure
 
 
@@ -223,7 +224,7 @@ def course(results: Results) -> Any:
             middle = np.array([value.mean for value in means])
             spread = np.array([value.half_width if value.n > 1 else 0.0 for value in means])
             mark = MARKERS[results.shown.index(name) % len(MARKERS)]
-            ax.plot(place, middle, color=results.colour(name), marker=mark, markersize=4, label=name)
+            ax.plot(place, middle, color=results.colour(name), marker=mark, markersize=4, label=verbatim(name))
             ax.fill_between(
                 place, middle - spread, middle + spread, color=results.colour(name), alpha=0.18, linewidth=0
             )
@@ -280,7 +281,9 @@ def latency(results: Results) -> Any:
             share = 100 * np.arange(1, len(values) + 1) / len(values)
             step = max(1, len(values) // 2000)
             style = "--" if name == results.shown[0] else "-"
-            ax.plot(np.maximum(values[::step], 1e-2), share[::step], style, color=results.colour(name), label=name)
+            ax.plot(
+                np.maximum(values[::step], 1e-2), share[::step], style, color=results.colour(name), label=verbatim(name)
+            )
         ax.set_xscale("log")
         ax.set_ylim(0, 101)
         ax.set_xlabel("latency of a request, ms (log scale)")
@@ -320,7 +323,7 @@ def memory(results: Results) -> Any:
         spread = np.abs(np.array([[min(sizes[size]), max(sizes[size])] for size in gib]).T - middle)
         colour = COLOURS[k % len(COLOURS)]
         mark = MARKERS[k % len(MARKERS)]
-        ax.errorbar(gib, middle, yerr=spread, color=colour, marker=mark, markersize=5, capsize=3, label=name)
+        ax.errorbar(gib, middle, yerr=spread, color=colour, marker=mark, markersize=5, capsize=3, label=verbatim(name))
         if k == 0:
             linear = middle[0] * np.array(gib) / gib[0]
             ax.plot(gib, linear, ":", color="#777777", label="linear")
@@ -351,7 +354,9 @@ def cases(results: Results) -> Any:
     _rows(ax, [row["case"] for row in rows])
     ax.set_xlabel("gain, points of success")
     base = results.plan.policies[0].name
-    figure.suptitle(f"Gain of {policy} over {base}, one thing changed at a time (95 % intervals)", fontsize=11)
+    figure.suptitle(
+        f"Gain of {verbatim(policy)} over {verbatim(base)}, one thing changed at a time (95 % intervals)", fontsize=11
+    )
     return figure
 
 
@@ -477,5 +482,5 @@ def command(args: argparse.Namespace) -> int:
     only = args.only.split(",") if args.only else ()
     files = draw(args.folder, args.out, args.format, only, force=args.force)
     names = [str(path) for path in files]
-    print(json.dumps(names) if args.json else "\n".join(names))
+    say(json.dumps(names) if args.json else "\n".join(names))
     return 0

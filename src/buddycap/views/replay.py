@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MisuseError
+from ..escape import for_terminal, say
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.ending import EndReport
@@ -124,7 +125,7 @@ def command(args: argparse.Namespace) -> int:
                 raise
             interrupted = True
     if args.json:
-        print(json.dumps(_as_dict(recording, matched, timeline, end, odd, results, args.order)))
+        say(json.dumps(_as_dict(recording, matched, timeline, end, odd, results, args.order)))
     else:
         _print_head(recording, matched)
         if timeline is not None:
@@ -187,16 +188,16 @@ def _convert(args: argparse.Namespace) -> int:
     load_trace(args.convert)
     _warn(report)
     if args.json:
-        print(json.dumps({"file": args.convert, "bytes": size, "report": report.as_dict()}))
+        say(json.dumps({"file": args.convert, "bytes": size, "report": report.as_dict()}))
     else:
-        print(f"{args.convert}: {report.events} events of {report.lines} lines, {size / (1 << 20):.1f} MiB")
+        say(f"{args.convert}: {report.events} events of {report.lines} lines, {size / (1 << 20):.1f} MiB")
     return 0
 
 
 def _warn(report: TraceReport) -> None:
     """Say what a reader of results should know."""
     for line in report.warnings():
-        print(f"buddycap: warning: {line}", file=sys.stderr)
+        say(f"buddycap: warning: {line}", file=sys.stderr)
 
 
 def _lines(timeline: Timeline | None, results: list[WhatIfResult]) -> list[tuple[str, Timeline]]:
@@ -259,48 +260,48 @@ def _print_head(recording: Recording, matched: MatchedRequests) -> None:
     report, counts = recording.trace.report, _counts(matched)
     kernel = f", kernel {report.kernel}" if report.kernel else ""
     seconds = (recording.end_ns[0] - recording.first_ns) / 1e9
-    print(f"{recording.name}: {len(recording.trace)} events in {seconds:.2f} s, {report.kind}{kernel}")
+    say(f"{recording.name}: {len(recording.trace)} events in {seconds:.2f} s, {report.kind}{kernel}")
     events = np.bincount(recording.trace.events["event"], minlength=32)
     names = {code: name.removeprefix("mm_") for name, code in reversed(EVENTS.items())}
-    print("  " + ", ".join(f"{events[code]} {names[code]}" for code in np.argsort(-events).tolist() if events[code]))
-    print(
+    say("  " + ", ".join(f"{events[code]} {names[code]}" for code in np.argsort(-events).tolist() if events[code]))
+    say(
         f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
         f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
     )
     for key, words in _UNMATCHED.items():
         if counts[key]:
-            print(f"  {counts[key]} {words}")
+            say(f"  {counts[key]} {words}")
 
 
 def _print_reconstruction(end: EndReport | None, odd: dict[str, int]) -> None:
     """Print how good the reconstruction is."""
-    print("reconstruction")
+    say("reconstruction")
     if end is None:
-        print("  no snapshot of the end to compare with")
+        say("  no snapshot of the end to compare with")
     else:
         _print_pages(end)
-        print(f"  free blocks against buddyinfo: sum of differences {end.error}, {end.error_unfollowed} without replay")
+        say(f"  free blocks against buddyinfo: sum of differences {end.error}, {end.error_unfollowed} without replay")
         for name, gap in end.differences.items():
             if any(gap):
-                print(f"    {name}: " + ", ".join(f"order {k}: {n:+d}" for k, n in enumerate(gap) if n))
+                say(f"    {for_terminal(name)}: " + ", ".join(f"order {k}: {n:+d}" for k, n in enumerate(gap) if n))
     for name, count in odd.items():
         if count:
-            print(f"  {count} {_ODDITIES[name]}")
+            say(f"  {count} {_ODDITIES[name]}")
 
 
 def _print_pages(end: EndReport) -> None:
     """Print how many pages are wrong, with and without those that moved while they were read."""
-    print(f"  wrong pages {end.wrong} of {end.changed} that changed", end="")
+    say(f"  wrong pages {end.wrong} of {end.changed} that changed", end="")
     if end.moving:
-        print(f"; without {end.moving} that events name while the end was read", end="")
-    print()
+        say(f"; without {end.moving} that events name while the end was read", end="")
+    say()
     for row in end.causes:
-        print(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
+        say(f"    {row.pages} that should {'not ' * row.free}be free; last event: {row.cause}")
     if end.reported:
-        print(f"    {end.reported} of them in free pageblocks shown without any flag: being reported to a hypervisor?")
+        say(f"    {end.reported} of them in free pageblocks shown without any flag: being reported to a hypervisor?")
     if end.moving:
-        print(f"  with those, each at the moment when it was read: {end.all_wrong} of {end.all_changed} that changed")
-        print(f"    {end.moving_wrong} of the others wrong; {end.moving_wrong_even} if it was read at an even pace")
+        say(f"  with those, each at the moment when it was read: {end.all_wrong} of {end.all_changed} that changed")
+        say(f"    {end.moving_wrong} of the others wrong; {end.moving_wrong_even} if it was read at an even pace")
 
 
 def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: int) -> None:
@@ -311,7 +312,7 @@ def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: 
     tables = [(label, line.summary(order)) for label, line in lines]
     width = max(14, *(len(label) + 2 for label, _ in tables))
     for zone in lines[0][1].names:
-        print(f"{'zone ' + zone:<28}" + "".join(f"{label:>{width}}" for label, _ in tables))
+        say(f"{'zone ' + for_terminal(zone):<28}" + "".join(f"{label:>{width}}" for label, _ in tables))
         rows: list[tuple[str, list[Any]]] = [
             ("free pages", [table[zone]["free_pages"] for _, table in tables]),
             (f"unusable index, order {order}", [table[zone]["unusable"] / 1000 for _, table in tables]),
@@ -324,23 +325,23 @@ def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: 
             cells = [table[zone]["nr_free"] for _, table in tables]
             rows.append((f"free blocks of order {k}", [cell[k] if k < len(cell) else "" for cell in cells]))
         for name, values in rows:
-            print(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
+            say(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
 
 
 def _print_failures(results: list[WhatIfResult]) -> None:
     """Print what requests got."""
     for result in results:
-        print(f"{result.what.label}: {result.operations} operations", end="")
+        say(f"{result.what.label}: {result.operations} operations", end="")
         if result.left_out:
-            print(f", {result.left_out} requests are larger than the largest block", end="")
-        print()
+            say(f", {result.left_out} requests are larger than the largest block", end="")
+        say()
         for order, (asked, failed, recorded) in enumerate(
             zip(result.asked, result.failed, result.failed_recorded, strict=True)
         ):
             if failed or recorded:
-                print(f"  order {order}: {failed} of {asked} requests failed; {recorded} on the recorded machine")
+                say(f"  order {order}: {failed} of {asked} requests failed; {recorded} on the recorded machine")
         if result.reclaimed:
             costs = ", ".join(
                 f"{name} {n}" for name, n in result.costs.items() if name in ("scanned", "freed", "captured")
             )
-            print(f"  {result.reclaimed} requests reclaimed directly: {costs}")
+            say(f"  {result.reclaimed} requests reclaimed directly: {costs}")

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from ..escape import say
 from ..formats.recording import record_snapshot
 from ..formats.snapshot import Snapshot, read_snapshot
 from ..newfile import add_force, check_outputs
@@ -50,12 +51,12 @@ def command(args: argparse.Namespace) -> int:
         _print(read_snapshot(args.out, node=args.node), [first], args.json)
         return 0
     if args.json:
-        print(json.dumps({"file": args.out, "bytes": size, "zones": {}, "missing": missing}))
+        say(json.dumps({"file": args.out, "bytes": size, "zones": {}, "missing": missing}))
         return 1
-    print(first)
+    say(first)
     for name, why in missing.items():
-        print(f"missing: {name}: {why}")
-    print("without kpageflags the file holds texts only: no machine can be made of it")
+        say(f"missing: {name}: {why}")
+    say("without kpageflags the file holds texts only: no machine can be made of it")
     return 1
 
 
@@ -67,7 +68,7 @@ def _bar(done: int, pages: int) -> None:
 def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
     """Print what is in a snapshot."""
     if not as_json:
-        print("\n".join(first + snapshot.report()))
+        say("\n".join(first + snapshot.report()))
         return
     zones = {
         zone.name: {
@@ -81,4 +82,4 @@ def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
         for zone in snapshot.frames
     }
     about = {"file": snapshot.file, "node": snapshot.node, "nodes": list(snapshot.nodes)}
-    print(json.dumps({**about, "zones": zones, "missing": dict(snapshot.missing)}))
+    say(json.dumps({**about, "zones": zones, "missing": dict(snapshot.missing)}))

@@ -8,6 +8,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..escape import for_terminal
 from .pagemap import KINDS, PageMap
 from .picture import legend_rows
 
@@ -75,7 +76,7 @@ def terminal_map(
         mine = max(1, room * len(page_map.codes) // total)
         cells, factor = _cells(page_map, columns * mine)
         end = page_map.start_pfn + len(page_map.codes) - 1
-        out.append(f"{page_map.name}: PFN {page_map.start_pfn} to {end}, {factor} pages a cell"[:columns])
+        out.append(f"{for_terminal(page_map.name)}: PFN {page_map.start_pfn} to {end}, {factor} pages a cell"[:columns])
         wide = min(columns, len(cells))
         grid = np.zeros((-(-len(cells) // wide), wide), np.uint8)
         grid.flat[: len(cells)] = cells

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from ..lab.summary import shown
-from .figures import BLACK, BLUE, ORANGE, figure_class
+from .figures import BLACK, BLUE, ORANGE, figure_class, verbatim
 
 __all__ = ["tornado_of"]
 
@@ -35,9 +35,9 @@ def tornado_of(machines: Mapping[str, Sequence[Row]], policy: str, base: str) ->
     size = (max(5.0 * len(machines), 6.4), 1.7 + ROW_INCHES * count)
     figure = figure_class()(figsize=size, layout="constrained")
     for ax, (name, rows) in zip(figure.subplots(1, len(machines), squeeze=False)[0], machines.items(), strict=True):
-        ax.set_title(f"{name}; as it is: {shown(rows[0]['gain'], signed=True)}", fontsize=10)
+        ax.set_title(f"{verbatim(name)}; as it is: {shown(rows[0]['gain'], signed=True)}", fontsize=10)
         _machine(ax, rows)
-        ax.set_xlabel(f"gain of {policy} over {base}, points")
+        ax.set_xlabel(f"gain of {verbatim(policy)} over {verbatim(base)}, points")
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     share = round(100 * median(row["more"]["value"] / row["value"] - 1 for row in rows))
