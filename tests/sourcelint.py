@@ -67,6 +67,7 @@ PYTHON_RANKS = {
     "embed": 4,
     "explain": 5,
     "lab": 5,
+    "guests": 5,
     "views": 6,
     "commands": 7,
     "cli": 7,

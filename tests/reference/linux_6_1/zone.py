@@ -5,6 +5,8 @@ A zone is a node of one, until `Node` makes them one. No page is None.
 
 import copy
 
+from buddycap import MisuseError
+
 from . import buddy, isolation, marks, pcp
 from .state import MAX_PAGE_ORDER, MOVABLE, NODE_ZONES, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES
 from .state import Node as Pages
@@ -70,6 +72,12 @@ class Node:
 
     # Pages
 
+    def check_in_use(self, pfns):
+        """Refuse what nobody holds."""
+        for pfn in pfns:
+            if not self.pages.refs.get(pfn):
+                raise MisuseError(f"pfn {pfn} is not in use")
+
     def alloc_walk(self, order, migratetype, alloc_flags, *, classzone_idx, atomic=False):
         """A block from the first zone, downwards, that may give one."""
         kind = self.pages.requested(migratetype)
@@ -77,14 +85,17 @@ class Node:
 
     def free_pages(self, pfn, order):
         """Drop a reference."""
+        self.check_in_use([pfn])
         pcp.free_pages(self.pages, pfn, order)
 
     def free_one_page(self, pfn, order):
         """Free a block past the per-CPU lists."""
+        self.check_in_use([pfn])
         pcp.free_pages_ok(self.pages.link[pfn], pfn, order)
 
     def free_list(self, pfns):
         """Free single pages together."""
+        self.check_in_use(pfns)
         pcp.free_unref_page_list(self.pages, pfns)
 
     def get_page(self, pfn):
@@ -99,6 +110,7 @@ class Node:
 
     def join_pages(self, pfn, order):
         """Make single pages a block."""
+        self.check_in_use(range(pfn, pfn + (1 << order)))
         for page in range(pfn + 1, pfn + (1 << order)):
             del self.pages.refs[page]
 
