@@ -166,6 +166,14 @@ def test_what_cannot_be_read_in_a_file_of_before_is_damage(change, folder):
         Store(folder)
 
 
+def test_a_study_that_is_replaced_leaves_no_journal_to_the_new_one(folder):
+    """SQLite would roll the new file back to what the journal of the older one says."""
+    (folder / f"{DATABASE}-journal").write_bytes(b"left by a killed process")
+    with Store(folder, fresh=True) as store:
+        run_plan(PLAN, store, executor="thread")
+    assert sorted(os.listdir(folder)) == [DATABASE]
+
+
 def test_two_studies_in_one_folder_at_once(folder):
     with Store(folder), pytest.raises(MisuseError, match="another process"):
         Store(folder)

@@ -330,10 +330,10 @@ class Writer:
                 for table, values in _values(row).items():
                     self._insert(database, table, iter([(*values, self._digests[table][row.key])]))
             image = database.serialize()
-        for suffix in ("-journal", "-wal", "-shm"):  # of the file that is replaced
+        write_file(self._path, image)
+        for suffix in ("-journal", "-wal", "-shm"):  # of the file that was there
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._path}{suffix}")
-        write_file(self._path, image)
 
     def _insert(self, database: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
         marks = ", ".join("?" * (len(_COLUMNS[table]) + 1))
