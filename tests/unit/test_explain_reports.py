@@ -265,3 +265,67 @@ def test_damaged_reports_are_read_without_a_traceback():
             assert told(answer).isascii() or told(answer)
             json.dumps(answer.as_dict())
             assert "\x1b" not in told(answer)
+
+
+FIRST_LINE = case(1)[0].read_text().split("\n", 1)[0].split("] ")[1]
+MODE = "mode:0x40dc0(GFP_KERNEL|__GFP_COMP)"
+HEADERS = {
+    "stall": (f"worker-7: page allocation stalls for 10012ms, order:4, {MODE}", 4, "worker-7"),
+    "oom": ("a b invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=2, oom_score_adj=0", 2, "a b"),
+    "oom 4.9": ("x invoked oom-killer: gfp_mask=0x14000c0(GFP_KERNEL), nodemask=0, order=0, oom_score_adj=0", 0, "x"),
+    "oom 2.6": ("oom-killer: gfp_mask=0xd0, order=1", 1, None),
+    "vmalloc": (f"insmod: vmalloc: allocation failure: 8192 bytes, {MODE}", 0, "insmod"),
+    "vmalloc error": (f"insmod: vmalloc error: size 9, page order 2, failed to allocate pages, {MODE}", 2, "insmod"),
+    "no comm": (f"page allocation failure: order:4, {MODE}", 4, None),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_every_kind_of_header_is_read(name):
+    header, order, comm = HEADERS[name]
+    [answer] = answers(case(1)[0].read_text().replace(FIRST_LINE, header))
+    assert (answer.report.header.order, answer.report.header.comm) == (order, comm)
+    assert len(answer.zones) == 3
+    assert ("stall_ms" in answer.as_dict()["failure"]) is (name == "stall")
+
+
+def test_the_oom_killer_called_by_a_person_is_no_contradiction():
+    header = "kworker/0:1 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=-1, oom_score_adj=0"
+    [answer] = answers(case(1)[0].read_text().replace(FIRST_LINE, header))
+    assert answer.outside == {"reason": "sysrq"}
+    assert told(answer).startswith("a person called the OOM killer")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "reason"), [("CONSTRAINT_CPUSET", "cpuset"), ("CONSTRAINT_MEMORY_POLICY", "mempolicy")]
+)
+def test_a_bound_request_is_judged_on_its_nodes(constraint, reason):
+    kill = (
+        f"[ 4712.0] oom-kill:constraint={constraint},nodemask=1,cpuset=a,mems_allowed=1,global_oom,task=x,pid=9,uid=0\n"
+    )
+    header = "x invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"
+    first = case(13)[0].read_text().split("\n", 1)[0].split("] ")[1]
+    [answer] = answers(case(13)[0].read_text().replace(first, header) + kill)
+    assert answer.outside == {"reason": reason}
+    assert [zone.node for zone in answer.allowed] == [1]
+
+
+def test_a_failed_range_of_cma_says_what_was_free():
+    text = (
+        "[ 12.0] cma: cma_alloc: linux,cma: alloc failed, req-size: 1024 pages, ret: -16\n"
+        "[ 12.1] cma: number of available pages: 60@4+10@100=> 70 free of 4096 total pages\n"
+    )
+    [answer] = answers(text)
+    assert answer.verdict == "outside"
+    assert answer.outside == {
+        "reason": "cma", "pages": 1024, "error": -16, "longest_free": 60, "free": 70, "total": 4096,
+    }  # fmt: skip
+    assert "EBUSY" in told(answer)
+
+
+@pytest.mark.parametrize(("without", "verdict"), [("*4kB", "unknown"), ("lowmem_reserve", "fragmented")])
+def test_what_is_missing_from_a_report_is_not_guessed(without, verdict):
+    text = "\n".join(line for line in case(1)[0].read_text().splitlines() if without not in line)
+    [answer] = answers(text)
+    assert answer.verdict == verdict
+    assert answer.zones[1].kind == ("reserve" if without == "*4kB" else "unknown")

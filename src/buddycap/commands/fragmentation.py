@@ -18,6 +18,7 @@ from ..explain.files import explain_file
 from ..explain.freeseries import HUGE_ORDER, FreeSeries
 from ..explain.memory import Options
 from ..explain.owners import Owners
+from ..explain.traces import TraceAnswer
 from ..formats.procfs import BuddyinfoRow
 from ..formats.series import Moment, Series, buddyinfo_series
 
@@ -38,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="all zones, callers and counters")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print a line for each moment and zone")
-    form.add_argument("--collapsed", action="store_true", help="page_owner: print pages by stack, for flame graphs")
+    form.add_argument(
+        "--collapsed", action="store_true", help="print pages by stack, for flame graphs (page_owner, traces)"
+    )
     form.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -57,7 +60,7 @@ def command(args: argparse.Namespace) -> int:
     if args.csv:
         say(_only(answers, FreeSeries, "--csv: one text with free lists is needed").csv(), end="")
     elif args.collapsed:
-        say(_only(answers, Owners, "--collapsed: one dump of page_owner is needed").collapsed(), end="")
+        say(_collapsed(answers), end="")
     elif args.json:
         every = [{"file": name} | answer.as_dict() for name, answer in found]
         say(json.dumps(every[0] if len(every) == 1 else {"files": every}, indent=1))
@@ -65,6 +68,16 @@ def command(args: argparse.Namespace) -> int:
         for name, answer in found:
             say((f"{name}\n" if len(found) > 1 else "") + answer.told(args.all), end="\n" if len(found) > 1 else "")
     return max(answer.status for answer in answers)
+
+
+def _collapsed(answers: list[Explained]) -> str:
+    """Return the stacks of a dump of page_owner, or of a trace."""
+    answer = answers[0]
+    if len(answers) == 1 and isinstance(answer, TraceAnswer) and answer.requests is not None:
+        return answer.requests.collapsed()
+    return _only(
+        answers, Owners, "--collapsed: one dump of page_owner, or one trace with stacks, is needed"
+    ).collapsed()
 
 
 def _only(answers: list[Explained], kind: type[_T], otherwise: str) -> _T:

@@ -19,6 +19,7 @@ from .freeseries import HUGE_ORDER, FreeSeries, VmstatSeries, rows_of_types
 from .memory import Options, answer_report
 from .owners import find_owners
 from .stalls import measure_stalls
+from .traces import TraceAnswer, read_requests
 
 __all__ = ["explain_file", "refusal"]
 
@@ -120,7 +121,9 @@ def _page_owner(file: IO[bytes], name: str, options: Options) -> Explained:
 
 def _trace(file: IO[bytes], name: str, options: Options) -> Explained:
     text = StallText()
-    return measure_stalls(read_stalls(file, text), text)
+    stalls = measure_stalls(read_stalls(file, text), text)
+    requests = read_requests(name, options.kernel, options.depth) if Path(name).is_file() else None
+    return TraceAnswer(stalls, requests)
 
 
 def _whole(file: IO[bytes], name: str) -> str:

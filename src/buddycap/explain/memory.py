@@ -232,6 +232,8 @@ def _judge(answer: Answer, options: Options) -> None:
     answer.request = request
     answer.allowed = allowed_zones(report, request, types, _bound_to(report))
     answer.class_index = class_index(request, answer.allowed, types, rules)
+    if any(zone.reserve is None for zone in answer.allowed):
+        answer.inferred["reserve"] = "not printed for every zone; the highest of a node keeps nothing"
     orders = largest_order(report.zones)
     tops = {(z.node, z.zone) for z in _tops(answer.allowed)}
     answer.zones = [
@@ -300,6 +302,8 @@ def _judge_outside(answer: Answer) -> None:
         answer.zones, answer.allowed = [], []
     elif report.header is not None and report.header.kind == "cma":
         answer.outside = {"reason": "cma", "pages": facts.get("cma_pages"), "error": facts.get("cma_error")}
+        names = (("longest_free", "cma_longest"), ("free", "cma_free"), ("total", "cma_total"))
+        answer.outside |= {name: facts[fact] for name, fact in names if fact in facts}
         answer.verdict = "outside"
     elif reason is not None:
         answer.outside = {"reason": reason}

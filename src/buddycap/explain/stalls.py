@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..formats.escape import printable
-from ..formats.stalltext import StallEvent, StallText
+from ..formats.packed import open_packed
+from ..formats.stalltext import StallEvent, StallText, read_stalls
 from .words import wrapped
 
-__all__ = ["Run", "Stalls", "measure_stalls"]
+__all__ = ["Run", "Stalls", "measure_stalls", "stalls_of"]
 
 SLOWEST = 10
 _KINDS = {
@@ -308,3 +310,26 @@ def measure_stalls(events: Iterable[StallEvent], text: StallText) -> Stalls:
         pairs.take(event)
     pairs.forget()
     return pairs.found
+
+
+def stalls_of(path: str | Path) -> Stalls:
+    """Measure how long the tasks of a trace waited.
+
+    Parameters
+    ----------
+    path : str or Path
+        A trace as text, plain or compressed.
+
+    Returns
+    -------
+    Stalls
+        Without a run if it has no such event.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    text = StallText()
+    with open_packed(path) as file:
+        return measure_stalls(read_stalls(file, text), text)

@@ -37,9 +37,11 @@ def headline(answer: Answer) -> str:
     if header is None and answer.request is None:
         return "the state of memory; nothing was asked for"
     who = "somebody" if header is None or not header.comm else printable(header.comm)
-    verb = {"oom": "made the OOM killer come: asked", "stall": "waits: asked"}.get(
-        header.kind if header else "", "asked"
-    )
+    verb = "made the OOM killer come: asked" if header is not None and header.kind == "oom" else "asked"
+    if header is not None and header.stall_ms is not None:
+        verb = f"has waited {header.stall_ms / 1000:.1f} s: asked"
+    if answer.outside == {"reason": "sysrq"}:
+        return f"a person called the OOM killer (SysRq-f, {who}); a request for one page: {_sysrq_verdict(answer)}."
     if header is not None and header.kind == "cma":
         return f"CMA could not give {answer.report.facts.get('cma_pages')} pages in one piece"
     if answer.request is None:
@@ -51,6 +53,12 @@ def headline(answer: Answer) -> str:
     if answer.verdict == "below-mark" and any(zone.zone == "HighMem" for zone in _barred(answer)):
         verdict = "low memory is used up"
     return f"{who} {verb} for {what} (order {request.order}, {names}): {verdict}."
+
+
+def _sysrq_verdict(answer: Answer) -> str:
+    """Return what one page would have got: that there is enough is no contradiction where nothing failed."""
+    verdict = answer.verdict or "unknown"
+    return "there was enough" if verdict == "contradiction" else _HEADS[verdict]
 
 
 def _telling_names(gfp: tuple[str, ...]) -> list[str]:
@@ -209,7 +217,11 @@ def _told_outside(answer: Answer) -> str:
             -16: "pages in the area could not be moved away (-EBUSY)",
             -12: "no free range is long enough (-ENOMEM)",
         }
-        return paragraph(f"{busy.get(outside['error'] or 0, 'error ' + str(outside['error']))}.", "  ")
+        text = f"{busy.get(outside['error'] or 0, 'error ' + str(outside['error']))}."
+        if "longest_free" in outside:
+            text += f" Free are {outside['free']} of {outside['total']} pages of the area, the longest range "
+            text += f"{outside['longest_free']}. With -EBUSY page_owner tells who holds the others."
+        return paragraph(text[0].upper() + text[1:], "  ")
     cgroup = printable(str(outside["cgroup"] or "a memory cgroup"))
     text = f"The limit of {cgroup} was reached, not that of the machine; the zones say nothing about it."
     if "usage_kb" in outside:
@@ -233,6 +245,8 @@ def _advice(answer: Answer) -> list[str]:
     served = _smaller(answer)
     smaller = f" Order {served} ({size(kb << served)}) would have been served." if served is not None else ""
     short = max((zone.mark or 0) + (zone.reserve or 0) - (zone.free or 0) + zone.kept_cma + zone.kept_highatomic + 1, 0)
+    if answer.outside == {"reason": "sysrq"} and kind == "contradiction":
+        return []
     text = {
         "fragmented": "compaction, as far as this memory is movable (vm.compact_memory shows it)." + smaller,
         "wrong-types": "a movable request could use CMA blocks; high-atomic blocks serve atomic requests only."
@@ -306,7 +320,7 @@ def _how_sure(answer: Answer) -> str:
     if answer.verdict in ("unknown", "outside"):
         return ""
     release = answer.release.printed or f"{'.'.join(map(str, answer.release.numbers))} assumed"
-    if answer.verdict == "contradiction":
+    if answer.verdict == "contradiction" and answer.outside != {"reason": "sysrq"}:
         return f"Not sure: numbers and failure do not fit ({printable(release)})."
     doubt = "; the text has contradictions, so less sure" if answer.doubts else ""
     return (

@@ -27,10 +27,11 @@ _BEHIND_HEADER = re.compile(r"CPU|Pid|PID|Hardware|Call|Mem-|Node|Workqueue|acti
 _MARKS = (
     *(b"allocation failure", b"allocation stalls", b"oom-killer", b"Mem-Info", b"Mem-info", b"how Memory"),
     *(b"alloc failed", b"kB min:", b"kB low:", b"*4kB", b"*16kB", b"*64kB", b"callbacks suppressed"),
-    b"Linux version ",
+    *(b"vmalloc error", b"Linux version "),
 )
 _BEGIN = re.compile(
     r"page\s+allocation\s+(?:failure|stalls\s+for)|invoked\s+oom-killer|^oom-killer:|cma:.*alloc failed, req-size:"
+    r"|vmalloc(?:: | error: ).{0,200}mode:"
 )
 _MEM_INFO = re.compile(r"^(?:Mem-[Ii]nfo:|(?:SysRq ?: ?|sysrq: )?Show Memory)")
 _ZONE = re.compile(

@@ -32,7 +32,7 @@ _STRONG = re.compile(
 )
 _KEPT = re.compile(
     r"Comm:|comm:|\+0x[0-9a-f]+/0x|Call [Tt]race|pages (?:of )?(?:RAM|HIGHMEM|reserved|HighMem)|reserved pages"
-    r"|swap|oom|constraint=|memory: usage|Memory cgroup|[Oo]ut of memory|Killed process|Tainted|CPU:"
+    r"|swap|oom|constraint=|memory: usage|Memory cgroup|[Oo]ut of memory|Killed process|Tainted|CPU:|cma: "
 )
 _TASK_ROW = re.compile(r"\[ *\d+\] +\d+ +\d+ |\[ *pid *\]")
 
@@ -46,6 +46,11 @@ _NAMES = re.compile(r" ?\(([A-Za-z_0-9|\s]*)\)")
 _ORDER = re.compile(r"order[=:] ?(-?\d{1,3})")
 _NODEMASK = re.compile(r"nodemask= ?(\(null\)|[\d,-]*\d)")
 _MEMS = re.compile(r"mems_allowed= ?([\d,-]*\d)")
+_VMALLOC = re.compile(
+    r"(?:^|(.*?): )vmalloc(?:: | error: )(?:[^\n]{0,120}?page order (\d{1,2}))?"
+    r"[^\n]{0,200}?mode: ?(0x[0-9a-fA-F]{1,16})"
+)
+_CMA_RANGES = re.compile(r"number of available pages: ([\d@+]{1,4000})=> ?(\d{1,12}) free of (\d{1,12}) total")
 _CMA = re.compile(r"cma:.*alloc failed, req-size: (\d{1,12}) pages?, ret: (-?\d{1,4})")
 _RELEASE = re.compile(r"(?:Not tainted|Tainted: [A-Z](?: *[A-Z])*?(?: \S+=\[[^\]]*\],?)*)\s+(\d{1,2}\.\d{1,3}\S{0,80})")
 _PID = re.compile(r"\bP(?:ID|id): (\d{1,10})")
@@ -146,8 +151,6 @@ def read_header(text: str, before: str = "") -> ReportHeader | None:
         header.period = failure[1] == "."
         head = text[: failure.start()].strip() or (before.strip() if before.rstrip().endswith(":") else "")
         header.comm = head.removesuffix(":").strip()[-64:] or None
-        if header.comm and header.comm.split(":")[0] == "vmalloc":
-            header.kind = "vmalloc"
         return _with_nodes(header, text[failure.end() :])
     oom = _OOM.search(text)
     if oom and "gfp_mask" in oom[2]:
@@ -158,6 +161,10 @@ def read_header(text: str, before: str = "") -> ReportHeader | None:
             return header
         header.gfp_value = int(mask[1], 16)
         return _with_nodes(header, oom[2][mask.end(1) :])
+    vmalloc = _VMALLOC.search(text)
+    if vmalloc:  # asks for its pages one by one, or in such pieces
+        header = ReportHeader("vmalloc", (vmalloc[1] or "")[-64:] or None, int(vmalloc[2] or 0), int(vmalloc[3], 16))
+        return _with_nodes(header, text[vmalloc.end() :])
     cma = _CMA.search(text)
     return ReportHeader("cma") if cma else None
 
@@ -230,6 +237,10 @@ def _read_facts(report: MemoryReport, text: str) -> None:
     cma = _CMA.search(text)
     if cma:
         report.facts |= {"cma_pages": int(cma[1]), "cma_error": int(cma[2])}
+    ranges = _CMA_RANGES.search(text)
+    if ranges:
+        lengths = [int(part.partition("@")[0][:12] or 0) for part in ranges[1].split("+")]
+        report.facts |= {"cma_longest": max(lengths), "cma_free": int(ranges[2]), "cma_total": int(ranges[3])}
     huge = [tuple(int(value or 0) for value in match.groups()) for match in _HUGE.finditer(text)][:256]
     if huge:
         report.facts["hugepages"] = huge  # node, total, free, surplus, kB of a page

@@ -84,7 +84,7 @@ def read_trace(path: str | Path, kernel: str | None = None) -> Trace:
         with open(path, "rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
                 return load_trace(path)
-    with TraceReader(path, kernel) as reader:
+    with TraceReader(path, kernel, stacks=False) as reader:
         pieces = list(reader)
     return Trace(np.concatenate(pieces), reader.marks, reader.report)
 
@@ -112,7 +112,7 @@ def convert_trace(path: str | Path, out: str | Path, kernel: str | None = None) 
     """
     if Path(out).exists() and Path(out).samefile(path):
         raise MisuseError(f"{out}: the trace itself would be replaced")
-    with TraceReader(path, kernel) as reader:
+    with TraceReader(path, kernel, stacks=False) as reader:
         return _write(out, reader, reader)
 
 

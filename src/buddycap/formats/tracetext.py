@@ -27,6 +27,7 @@ from ..errors import FormatError
 from ..flags import GFP, MigrateType
 from .gfptext import GfpDecoder, KernelNumbers, kernel_release, migratetype_map
 from .packed import damage_of, open_packed
+from .tracestacks import StackKeeper
 
 __all__ = ["EVENTS", "EVENT_DTYPE", "UNDECIDED", "TraceFlags", "TraceReader", "TraceReport"]
 
@@ -56,6 +57,7 @@ _REASONS = {
     "too_long": "longer than 64 KiB",
     "cut": "no line end: the file was cut",
 }
+_COUNTS = ["lines", "events", "other_events", "lost_marks", "lost_events", "overwritten", "unended", "stack_lines"]
 _EXTFRAG = EVENTS["mm_page_alloc_extfrag"]
 _ALLOC = EVENTS["mm_page_alloc"]
 _MARK = EVENTS["tracing_mark_write"]
@@ -108,6 +110,10 @@ class TraceReport:
         1 if the last line has no line end. It is read if nothing is missing, and may be cut.
     unknown_gfp : tuple of str
         Names of flags that were left out.
+    stack_lines : int
+        Lines of call stacks: they belong to the event above them, and are no damage.
+    stacks_left_out : int
+        Events whose stacks were not kept: there are more than 2**20.
     """
 
     lines: int = 0
@@ -123,6 +129,8 @@ class TraceReport:
     kernel: str = ""
     unknown_gfp: tuple[str, ...] = ()
     unended: int = 0
+    stack_lines: int = 0
+    stacks_left_out: int = 0
 
     @property
     def nr_skipped(self) -> int:
@@ -215,7 +223,9 @@ class _Beginning:
 class _Pieces:
     """The events of a stream of text, piece by piece: gfp flags are decoded, migratetypes are the kernel's own."""
 
-    def __init__(self, file: "_Beginning | IO[bytes]", path: str | Path, numbers: KernelNumbers) -> None:
+    def __init__(
+        self, file: "_Beginning | IO[bytes]", path: str | Path, numbers: KernelNumbers, stacks: bool = False
+    ) -> None:
         self.scanner = Scanner()
         self.decoder = GfpDecoder(numbers)
         self.marks: list[tuple[int, str]] = []
@@ -224,6 +234,8 @@ class _Pieces:
         self._numbers = numbers
         self._texts: list[bytes] = []
         self._bits = np.zeros(1, np.uint32)
+        self.keeper = StackKeeper() if stacks else None
+        self._first = 0
 
     def __iter__(self) -> Iterator[NDArray[np.void]]:
         scratch = np.empty(_CHUNK_EVENTS, EVENT_DTYPE)
@@ -234,15 +246,21 @@ class _Pieces:
             last = not piece
             data, at = rest + piece, 0
             while True:
-                count, at = self.scanner.scan(data, at, scratch, last)
+                count, at = self.scanner.scan(data, at, scratch, last, self.keeper.frames if self.keeper else None)
+                full = count == _CHUNK_EVENTS
+                if self.keeper is not None:
+                    full |= self.keeper.take(data, self.scanner.nr_frames, self._first)
                 if last and count and self._is_cut(scratch[0]):
                     self.scanner.take_back()
                     count = 0
                 if count:
                     yield self._finished(scratch[:count].copy())
-                if count < _CHUNK_EVENTS:
+                self._first += count
+                if not full:
                     break
             rest = data[at:]
+        if self.keeper is not None:
+            self.keeper.end()
 
     def _read(self) -> bytes:
         """Read the next piece; damage in the compression becomes a FormatError."""
@@ -326,6 +344,8 @@ class TraceReader:
         Release of the kernel that wrote the trace. Default: the newest numbers, unless requests show that those of
         before 4.4 count. That is found out for the whole trace before its first event is given out: by movable and
         reclaimable requests, of a pipe by those in its first 8 MiB.
+    stacks : bool
+        Whether call stacks are kept, for which memory grows.
 
     Attributes
     ----------
@@ -358,7 +378,7 @@ class TraceReader:
     ([(10000002000, 64, 2, 2, 1)], ['1 line skipped, first line 2: fields missing, doubled, or out of range'])
     """
 
-    def __init__(self, path: str | Path, kernel: str | None = None) -> None:
+    def __init__(self, path: str | Path, kernel: str | None = None, *, stacks: bool = True) -> None:
         self.report = TraceReport(kernel=kernel or "")
         self._path = path
         self._told = kernel is not None
@@ -366,12 +386,21 @@ class TraceReader:
         self._last_ns = -1
         self._uncertain = False
         self._file = _open(path)
-        self._pieces = _Pieces(self._file, path, self._numbers)
+        self._stacks = stacks
+        self._pieces = _Pieces(self._file, path, self._numbers, stacks)
 
     @property
     def marks(self) -> list[tuple[int, str]]:
         """Time and text of what was written to `trace_marker`."""
         return self._pieces.marks
+
+    @property
+    def stacks(self) -> dict[int, tuple[str, ...]]:
+        """Functions of the call stacks, the innermost first, by the place of their event in the whole trace.
+
+        Of the first 2**20 stacks; complete when the iterator has ended.
+        """
+        return self._pieces.keeper.stacks if self._pieces.keeper else {}
 
     def __enter__(self) -> Self:
         return self
@@ -389,7 +418,7 @@ class TraceReader:
             self._decide(beginning)
         other = next((words for pattern, words in _OTHER_TEXTS.items() if beginning.holds(pattern)), None)
         beginning.rewind()
-        self._pieces = _Pieces(beginning, self._path, self._numbers)
+        self._pieces = _Pieces(beginning, self._path, self._numbers, self._stacks)
         types = migratetype_map(self._numbers.old_migratetypes)
         for events in self._pieces:
             self._map_types(events, types)
@@ -433,9 +462,19 @@ class TraceReader:
         """Take the counts over from the scanner."""
         counted = self._pieces.scanner.counted()
         report = self.report
-        for name in ("lines", "events", "other_events", "lost_marks", "lost_events", "overwritten", "unended"):
+        for name in (
+            "lines",
+            "events",
+            "other_events",
+            "lost_marks",
+            "lost_events",
+            "overwritten",
+            "unended",
+            "stack_lines",
+        ):
             setattr(report, name, counted[name])
         report.skipped = {name: (counted[name], counted[f"first_{name}"]) for name in SKIP_NAMES[1:] if counted[name]}
         seen = counted["events"] + counted["other_events"] - counted["lost_marks"]
         report.kind = "ftrace" if not counted["perf_lines"] else "perf" if counted["perf_lines"] >= seen else "mixed"
+        report.stacks_left_out = self._pieces.keeper.left_out if self._pieces.keeper else 0
         report.unknown_gfp = tuple(sorted(self._pieces.decoder.unknown))

@@ -10,6 +10,8 @@ cdef struct counts_t:
     uint64_t lost_events        # as far as their number was said
     uint64_t overwritten        # from the header of a tracefs file
     uint64_t unended            # 1: the last line has no line end
+    uint64_t stack_lines        # of call stacks, behind the event that they belong to
+    bint other                  # the last sound line was of an event that is not read: so is the stack behind it
     uint64_t skipped[SKIP_REASONS]
     uint64_t first[SKIP_REASONS]
 
@@ -115,8 +117,8 @@ cdef int scan_event(event_t *out, kept_t *kept, counts_t *counts, head_t *head) 
             return 0
         head.payload = skip_blanks(head.payload + 19, head.end)
         event = EV_MARK
-    if event == EV_OTHER:
-        return 0
+    if event == EV_OTHER or event == EV_COMPACTION_END and starts_with(head.payload, head.end, "status=", 7):
+        return 0                # before 4.0 the end of a run says its result only: nothing about its pages
     clear_event(out, event, head)
     if event == EV_MARK:
         out.arg = kept_number(kept, head.payload, min(head.end - head.payload, <int64_t> 256))
@@ -162,8 +164,23 @@ cdef int skip(counts_t *counts, int reason, text_t p, text_t end) noexcept nogil
     return 0
 
 
+cdef bint is_stack_line(text_t line, text_t start, text_t end) noexcept nogil:
+    """A line of a stack: `<stack trace>`, `=> FUNCTION+off <address>`, or perf's indented `ADDRESS FUNCTION+off (DSO)`."""
+    cdef text_t p = start
+    if starts_with(start, end, "=> ", 3):
+        return True
+    if end - start >= 13 and memcmp(end - 13, "<stack trace>", 13) == 0:
+        return True
+    while p < end and hex_value(p[0]) >= 0:
+        p += 1
+    return start > line and p - start >= 6 and p < end and p[0] == 32
+
+
 cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_t end, bint ended) noexcept nogil:
-    """Read one line; 1 if it gave an event.  What is missing from a line that has no end was cut."""
+    """Read one line: 1 if it gave an event, -1 for a line of a stack.
+
+    What is missing from a line that has no end was cut.
+    """
     cdef head_t head
     cdef uint64_t cpu = 0, lost = 0
     cdef text_t start = skip_blanks(p, end)
@@ -182,8 +199,11 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
         if got < 0:
             return skip(counts, SKIP_FIELDS if ended else SKIP_CUT, p, end)
         counts.perf_lines += head.perf
-        if got == 0:
-            counts.other_events += 1
+        if got == 0 and starts_with(head.payload, head.end, "<stack trace", 12):
+            counts.stack_lines += 1
+            return -1
+        counts.other = got == 0
+        counts.other_events += counts.other
         return got
     if lost_line(start, end, &cpu, &lost):
         head.time_ns = head.pid = head.flags = 0
@@ -195,6 +215,9 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
             or end - start < 32 and is_word(end - min(end - start, <int64_t> 9), end, " is empty", 9)):
         counts.comments += 1
         return 0
+    if is_stack_line(p, start, end):
+        counts.stack_lines += 1
+        return -1
     return skip(counts, SKIP_NO_HEAD if ended else SKIP_CUT, p, end)
 
 
@@ -209,13 +232,14 @@ cdef class Scanner:
     cdef kept_t kept
     cdef counts_t counts
     cdef bint dropping          # inside a line that is too long
+    cdef readonly int64_t nr_frames     # lines of stacks that the last `scan` has told
     cdef int64_t last_ns
 
     def __cinit__(self):
         memset(&self.kept, 0, sizeof(kept_t))
         memset(&self.counts, 0, sizeof(counts_t))
 
-    def scan(self, const uint8_t[::1] data, int64_t start, events, bint last):
+    def scan(self, const uint8_t[::1] data, int64_t start, events, bint last, int64_t[:, ::1] frames=None):
         """Read lines from `data[start:]` into `events` until one of them ends.
 
         Parameters
@@ -226,6 +250,9 @@ cdef class Scanner:
             Filled from its beginning.
         last : bool
             Nothing comes behind `data`: what stands behind the last line end may be cut.
+        frames : ndarray[int64], shape (m, 3), optional
+            Told for each line of a stack: the event that it belongs to (its place in `events`, -1: the last of the call
+            before), where the line begins in `data`, and where it ends. Reading ends when it is full, too.
 
         Returns
         -------
@@ -237,15 +264,20 @@ cdef class Scanner:
         cdef text_t end
         cdef text_t stop
         cdef int64_t room = out.shape[0]
+        cdef int64_t frame_room = 0 if frames is None else frames.shape[0]
         cdef int64_t n = 0
+        cdef int got
+        self.nr_frames = 0
         if not 0 <= start <= data.shape[0]:
             raise MisuseError(f"start={start}: allowed range is 0..{data.shape[0]}")
-        if start == data.shape[0] or room == 0:
+        if frames is not None and frames.shape[1] != 3:
+            raise MisuseError(f"frames has {frames.shape[1]} columns: 3 are needed")
+        if start == data.shape[0] or room == 0 or (frames is not None and frame_room == 0):
             return 0, start
         p = &data[0] + start
         end = &data[0] + data.shape[0]
         with nogil:
-            while p < end and n < room:
+            while p < end and n < room and (frame_room == 0 or self.nr_frames < frame_room):
                 stop = <text_t> memchr(p, 10, end - p)
                 if stop == NULL:
                     if not last and (self.dropping or end - p > MAX_LINE):
@@ -259,11 +291,18 @@ cdef class Scanner:
                     self.dropping = False
                     self.counts.lines += 1
                     skip(&self.counts, SKIP_LONG, stop, stop)
-                elif scan_line(&out[n], &self.kept, &self.counts, p, stop, stop < end):
-                    if out[n].event == EV_LOST and out[n].time_ns == 0:
-                        out[n].time_ns = self.last_ns
-                    self.last_ns = out[n].time_ns
-                    n += 1
+                else:
+                    got = scan_line(&out[n], &self.kept, &self.counts, p, stop, stop < end)
+                    if got > 0:
+                        if out[n].event == EV_LOST and out[n].time_ns == 0:
+                            out[n].time_ns = self.last_ns
+                        self.last_ns = out[n].time_ns
+                        n += 1
+                    elif got < 0 and frame_room and not self.counts.other:
+                        frames[self.nr_frames, 0] = n - 1
+                        frames[self.nr_frames, 1] = p - &data[0]
+                        frames[self.nr_frames, 2] = stop - &data[0]
+                        self.nr_frames += 1
                 p = stop + (stop < end)
         self.counts.events += n
         return n, p - &data[0]
@@ -285,7 +324,8 @@ cdef class Scanner:
         found = {"lines": self.counts.lines, "events": self.counts.events, "comments": self.counts.comments,
                  "other_events": self.counts.other_events, "perf_lines": self.counts.perf_lines,
                  "lost_marks": self.counts.lost_marks, "lost_events": self.counts.lost_events,
-                 "overwritten": self.counts.overwritten, "unended": self.counts.unended, "texts_lost": self.kept.lost}
+                 "overwritten": self.counts.overwritten, "unended": self.counts.unended,
+                 "stack_lines": self.counts.stack_lines, "texts_lost": self.kept.lost}
         for k in range(1, <int> SKIP_REASONS):
             found[SKIP_NAMES[k]] = self.counts.skipped[k]
             found["first_" + SKIP_NAMES[k]] = self.counts.first[k]

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..errors import MisuseError
 from ..escape import for_terminal, say
+from ..explain.stalls import Stalls, stalls_of
 from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..lab.ending import EndReport
@@ -109,6 +110,7 @@ def command(args: argparse.Namespace) -> int:
     if bare and not all(what.empty for what in whats):
         raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
     _check_moment(args, recording)
+    stalls = stalls_of(trace_of(args.trace))
     moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
     timeline, end = None, None
     odd: dict[str, int] = {}
@@ -125,8 +127,11 @@ def command(args: argparse.Namespace) -> int:
                 raise
             interrupted = True
     if args.json:
-        say(json.dumps(_as_dict(recording, matched, timeline, end, odd, results, args.order)))
+        found = _as_dict(recording, matched, timeline, end, odd, results, args.order)
+        say(json.dumps(found | _stalls_as_dict(stalls)))
     else:
+        if stalls.runs:
+            say(stalls.told(), end="")
         _print_head(recording, matched)
         if timeline is not None:
             _print_reconstruction(end, odd)
@@ -245,6 +250,12 @@ def _as_dict(
         },
         "what_if": [result.as_dict() for result in results],
     }
+
+
+def _stalls_as_dict(stalls: Stalls) -> dict[str, Any]:
+    """Return the time in compaction and reclaim for --json."""
+    found = stalls.as_dict()
+    return {key: found[key] for key in ("stalls", "by_task", "background", "unpaired")}
 
 
 def _counts(matched: MatchedRequests) -> dict[str, int]:
