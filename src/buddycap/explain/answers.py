@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.report_log import MemoryLog
 from .memory import Answer
 from .telling import headline, told
@@ -99,7 +99,7 @@ def _when(group: list[Answer]) -> str:
     if first is None:
         return f"{times}, line {group[0].report.line}: "
     return (
-        f"{times}, {printable(first)}: "
+        f"{times}, {for_terminal(first)}: "
         if len(group) == 1
-        else f"{times} from {printable(first)} to {printable(last or '?')}: "
+        else f"{times} from {for_terminal(first)} to {for_terminal(last or '?')}: "
     )

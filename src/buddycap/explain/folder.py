@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
 
 from ..errors import BuddycapError, FormatError
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.packed import damage_of, open_packed
 from ..formats.procfs import parse_buddyinfo, parse_pagetypeinfo
 from ..formats.report_log import read_memory_log
@@ -86,13 +86,13 @@ class FolderAnswer:
 
     def told(self, full: bool = False) -> str:
         """Return all answers, the most telling first."""
-        parts = [f"{printable(name)}:\n{log.told(full)}" for name, log in self.logs]
+        parts = [f"{for_terminal(name)}:\n{log.told(full)}" for name, log in self.logs]
         if self.pages is not None:
             pool = "" if self.huge_free is None else f"hugetlb has {self.huge_free} free pages of its own.\n"
             parts.append(self.pages.told() + pool)
         if self.vmstat is not None and (full or not parts):
             parts.append(self.vmstat.told(full))
-        parts += [f"Not read: {printable(f'{name}: {why}')[:68]}\n" for name, why in self.unreadable.items()]
+        parts += [f"Not read: {for_terminal(f'{name}: {why}')[:68]}\n" for name, why in self.unreadable.items()]
         return "\n".join(parts)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MisuseError
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.extfrag import fragmentation_index, unusable_free_index
 from ..formats.procfs import BuddyinfoRow, Pagetypeinfo
 from ..formats.series import Moment, Series
@@ -189,7 +189,7 @@ class FreeSeries:
         for zone in zones:
             if zone["gone_at"] is not None:
                 when = zone["gone_when"] or f"moment {zone['gone_at'] + 1}"
-                text += f"  {_name(zone)}: no piece at {printable(when)}"
+                text += f"  {_name(zone)}: no piece at {for_terminal(when)}"
                 text += " (from the first moment on)\n" if zone["gone_at"] == 0 else ", for the first time\n"
         return text
 
@@ -199,7 +199,7 @@ class FreeSeries:
         text = ""
         for zone in blocks if full else blocks[:_FEW_ZONES]:
             pieces = (
-                ", ".join(f"{printable(name)} {count}" for name, count in zone["pieces"].items() if count) or "none"
+                ", ".join(f"{for_terminal(name)} {count}" for name, count in zone["pieces"].items() if count) or "none"
             )
             text += wrapped("  ", f"{_name(zone)} by type: {pieces}", 4) + "\n"
         return text
@@ -220,7 +220,7 @@ class FreeSeries:
 
 
 def _name(zone: dict[str, Any]) -> str:
-    return printable(f"node {zone['node']} {zone['zone']}" if zone["node"] else str(zone["zone"]))
+    return for_terminal(f"node {zone['node']} {zone['zone']}" if zone["node"] else str(zone["zone"]))
 
 
 @dataclass
@@ -274,7 +274,7 @@ class VmstatSeries:
         shown = chosen if full else [name for name in chosen if values[name]][:_FEW_COUNTERS]
         for name in shown:
             rate = f"{values[name] / seconds:>14.1f} a second" if seconds and difference else ""
-            text += f"  {printable(name):<32}{values[name]:>16}{rate}\n"
+            text += f"  {for_terminal(name):<32}{values[name]:>16}{rate}\n"
         if len(shown) < len(values):
             text += f"  and {len(values) - len(shown)} counters more; --all or --json has them\n"
         return text

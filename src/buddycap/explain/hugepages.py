@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MisuseError
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.meminfo_report import ZoneText
 from ..formats.procfs import PAGETYPEINFO_CAP, BuddyinfoRow, Pagetypeinfo, PagetypeinfoZone
 from ..formats.zoneinfo import ZoneinfoZone
@@ -116,7 +116,7 @@ class HugePages:
         several = len({zone.node for zone in self.zones}) > 1
         rows: list[tuple[str, ...]] = []
         for zone in self.zones[:12]:
-            name = printable(f"node {zone.node} {zone.zone}" if several else zone.zone)
+            name = for_terminal(f"node {zone.node} {zone.zone}" if several else zone.zone)
             mark = "?" if zone.mark_pages is None else size(zone.mark_pages * self.page_kb)
             numbers = [_or_unknown(value) for value in (zone.now, zone.by_compaction, zone.by_reclaim)]
             rows.append((name, size(zone.free_pages * self.page_kb), mark, *numbers))
@@ -125,7 +125,7 @@ class HugePages:
         text += (
             wrapped("", "Compaction and reclaim: at most so many, if no page in a movable block is unmovable.") + "\n"
         )
-        return text + "".join(wrapped("Note: ", printable(note)) + "\n" for note in self.notes)
+        return text + "".join(wrapped("Note: ", for_terminal(note)) + "\n" for note in self.notes)
 
 
 def _or_unknown(value: int | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.pageowner import OwnerRecord, OwnerText
 from ..formats.stacks import caller_of, collapsed
 from .words import wrapped
@@ -140,7 +140,7 @@ class Owners:
         rows = self._foreign()
         text += f"{'foreign pages by caller':<40}{'pages':>8}{'blocks spoiled':>16}{'alone':>7}\n"
         for name, pages, count, alone in rows if full else rows[:_ROWS]:
-            text += f"{printable(name)[:40]:<40}{pages:>8}{count:>16}{alone:>7}\n"
+            text += f"{for_terminal(name)[:40]:<40}{pages:>8}{count:>16}{alone:>7}\n"
         if len(rows) > _ROWS and not full:
             text += f"and {len(rows) - _ROWS} others\n"
         for kind, pages, count, who in self._in_cma():
@@ -159,7 +159,7 @@ class Owners:
                 who: Counter[str] = Counter()
                 for block in held:
                     who.update(block.foreign)
-                names = ", ".join(f"{printable(name)} {pages}" for name, pages in who.most_common(3))
+                names = ", ".join(f"{for_terminal(name)} {pages}" for name, pages in who.most_common(3))
                 found.append((kind.lower(), sum(block.pages[kind] for block in held), len(held), names))
         return found
 
@@ -168,7 +168,7 @@ class Owners:
         top = sorted(self.callers.items(), key=lambda item: (-item[1].pages, item[0]))
         text = f"{self.text.records} stacks, no page numbers: who holds most, not who spoils blocks\n"
         text += "".join(
-            f"  {printable(name)[:48]:<48}{own.pages:>12} pages\n" for name, own in top[: None if full else _ROWS]
+            f"  {for_terminal(name)[:48]:<48}{own.pages:>12} pages\n" for name, own in top[: None if full else _ROWS]
         )
         return text + self._told_damage()
 

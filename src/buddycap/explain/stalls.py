@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.packed import open_packed
 from ..formats.stalltext import StallEvent, StallText, read_stalls
 from .words import wrapped
@@ -148,7 +148,7 @@ class Stalls:
         for task, us in ordered[: None if full else 6]:
             longest = max((run for run in stalls if run.task == task), key=lambda run: run.us)
             what = f"longest {_ms(longest.us)} ({_WORDS.get(longest.kind, longest.kind)})"
-            text += f"  {printable(task)[:20]:<20}{_ms(us):>10}   {what}\n"
+            text += f"  {for_terminal(task)[:20]:<20}{_ms(us):>10}   {what}\n"
         if len(ordered) > 6 and not full:
             text += f"  and {len(ordered) - 6} tasks more; --all has them\n"
         if set(found["by_order"]) - {"unknown"}:
@@ -194,7 +194,7 @@ def _result(row: dict[str, Any]) -> str:
     """Return what runs of a kind came to."""
     if "by_status" in row:
         counts = row["by_status"].items()
-        return ", ".join(f"{count} {'status ' * name.isdigit()}{printable(name)}" for name, count in counts)
+        return ", ".join(f"{count} {'status ' * name.isdigit()}{for_terminal(name)}" for name, count in counts)
     return f"{row['pages']} pages reclaimed" if "pages" in row else ""
 
 

@@ -1,6 +1,6 @@
 """The answer of a memory report as a person reads it."""
 
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.meminfo_report import MemoryReport, ZoneText
 from .memory import Answer
 from .verdict import ZoneVerdict
@@ -36,7 +36,7 @@ def headline(answer: Answer) -> str:
     header = answer.report.header
     if header is None and answer.request is None:
         return "the state of memory; nothing was asked for"
-    who = "somebody" if header is None or not header.comm else printable(header.comm)
+    who = "somebody" if header is None or not header.comm else for_terminal(header.comm)
     verb = "made the OOM killer come: asked" if header is not None and header.kind == "oom" else "asked"
     if header is not None and header.stall_ms is not None:
         verb = f"has waited {header.stall_ms / 1000:.1f} s: asked"
@@ -47,7 +47,7 @@ def headline(answer: Answer) -> str:
     if answer.request is None:
         return f"{who} {verb} for memory: {_HEADS[answer.verdict or 'unknown']}."
     request = answer.request
-    names = printable("|".join(_telling_names(request.gfp))) or "no flags"
+    names = for_terminal("|".join(_telling_names(request.gfp))) or "no flags"
     what = bytes_of(request.order, answer.page_kb or 4)
     verdict = _HEADS[answer.verdict or "unknown"]
     if answer.verdict == "below-mark" and any(zone.zone == "HighMem" for zone in _barred(answer)):
@@ -115,7 +115,7 @@ def told(answer: Answer) -> str:
         parts.append(_state(answer))
     parts += _advice(answer)
     notes = [*answer.doubts, *answer.notes]
-    parts += [wrapped("Note: ", printable(note)) for note in notes[:_FEW_NOTES]]
+    parts += [wrapped("Note: ", for_terminal(note)) for note in notes[:_FEW_NOTES]]
     if len(notes) > _FEW_NOTES:
         parts.append(f"and {len(notes) - _FEW_NOTES} notes more; --json has all")
     sure = _how_sure(answer)
@@ -222,13 +222,13 @@ def _told_outside(answer: Answer) -> str:
             text += f" Free are {outside['free']} of {outside['total']} pages of the area, the longest range "
             text += f"{outside['longest_free']}. With -EBUSY page_owner tells who holds the others."
         return paragraph(text[0].upper() + text[1:], "  ")
-    cgroup = printable(str(outside["cgroup"] or "a memory cgroup"))
+    cgroup = for_terminal(str(outside["cgroup"] or "a memory cgroup"))
     text = f"The limit of {cgroup} was reached, not that of the machine; the zones say nothing about it."
     if "usage_kb" in outside:
         text += f" It used {size(outside['usage_kb'])} of {size(outside['limit_kb'])}."
     killed = answer.report.facts.get("killed")
     if killed:
-        text += f" {printable(str(killed))} was killed."
+        text += f" {for_terminal(str(killed))} was killed."
     return paragraph(text, "  ")
 
 
@@ -321,9 +321,9 @@ def _how_sure(answer: Answer) -> str:
         return ""
     release = answer.release.printed or f"{'.'.join(map(str, answer.release.numbers))} assumed"
     if answer.verdict == "contradiction" and answer.outside != {"reason": "sysrq"}:
-        return f"Not sure: numbers and failure do not fit ({printable(release)})."
+        return f"Not sure: numbers and failure do not fit ({for_terminal(release)})."
     doubt = "; the text has contradictions, so less sure" if answer.doubts else ""
     return (
-        f"Certain for the moment of the text and an ordinary task (rule of kernel {printable(release)}){doubt}. "
+        f"Certain for the moment of the text and an ordinary task (rule of kernel {for_terminal(release)}){doubt}. "
         "Not told: which pages could be moved, who holds them, and whether the task may use all reserves."
     )

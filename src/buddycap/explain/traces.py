@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
-from ..formats.escape import printable
+from ..escape import for_terminal
 from ..formats.stacks import caller_of, collapsed
 from ..formats.tracetext import EVENTS, TraceFlags, TraceReader, TraceReport
 from .stalls import Stalls
@@ -93,7 +93,7 @@ class Requests:
         for name, counts in rows if full else rows[:_FEW]:
             pages = sum(count << order for order, count in counts.items())
             numbers = f"{sum(counts.values()):>10}{pages:>10}{self.alive[name]:>11}{self.stealing[name]:>10}"
-            text += f"  {printable(name)[:36]:<36}{numbers}\n"
+            text += f"  {for_terminal(name)[:36]:<36}{numbers}\n"
         if len(rows) > _FEW and not full:
             text += f"  and {len(rows) - _FEW} callers more; --all has them\n"
         return text
