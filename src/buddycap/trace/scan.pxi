@@ -165,7 +165,7 @@ cdef int skip(counts_t *counts, int reason, text_t p, text_t end) noexcept nogil
 
 
 cdef bint is_stack_line(text_t line, text_t start, text_t end) noexcept nogil:
-    """A line of a stack: `<stack trace>`, `=> FUNCTION+off <address>`, or perf's indented `ADDRESS FUNCTION+off (DSO)`."""
+    """A line of a stack: `<stack trace>`, `=> FUNCTION+off <address>`, or the indented `ADDRESS FUNCTION` of perf."""
     cdef text_t p = start
     if starts_with(start, end, "=> ", 3):
         return True
