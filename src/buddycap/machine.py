@@ -13,6 +13,7 @@ import numpy as np
 from ._core import REQUEST_DTYPE, MachineBase, Zone
 from .errors import MisuseError
 from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
+from .formats.drawn import draw_snapshot
 from .formats.extfrag import extfrag_index, format_extfrag_index, format_unusable_index, unusable_index
 from .formats.kpageflags import ZoneFrames, read_kpageflags
 from .formats.memory import lru_pages, node_pages, zone_from_frames
@@ -350,6 +351,14 @@ class Machine(MachineBase):
         machine = cls.from_frames(read.frames, **options)
         machine.differences = MappingProxyType(read.differences)
         return machine
+
+    @classmethod
+    def from_texts(
+        cls, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int = 0, mixed: int = 0, **options: Any
+    ) -> Self:
+        """Draw a machine from texts of /proc: see `formats.drawn.draw_snapshot`; `options` as for `from_frames`."""
+        drawn = draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, seed=seed, mixed=mixed)
+        return cls.from_snapshot(drawn, seed=seed, **options)
 
     def fill_lru(self, frames: ZoneFrames, seed: int = 0) -> None:
         """Put the LRU pages of a recorded zone, which are allocated here, on their lists, in an order by the seed."""

@@ -23,7 +23,7 @@ from .freeseries import VmstatSeries
 from .hugepages import HugePages, huge_pages
 from .memory import PAGE_SIZES, Options, answer_report, check_options
 
-__all__ = ["FolderAnswer", "explain_folder", "is_folder"]
+__all__ = ["FolderAnswer", "explain_folder", "folder_texts", "is_folder"]
 
 LARGEST_TEXT = 1 << 26
 MOST_FILES = 200_000
@@ -105,11 +105,11 @@ class _Files:
         self.logs: list[tuple[str, MemoryAnswers]] = []
         self.unreadable: dict[str, str] = {}
 
-    def read(self, options: Options) -> None:
+    def read(self, options: Options, logs: bool = True) -> None:
         """Read all of them; of two texts of a name the one nearest to the top is taken."""
         for name, opened in self._walk():
             kind = _kind(name)
-            if kind is None:
+            if kind is None or (kind == "log" and not logs):
                 continue
             depth = name.count("/")
             if kind != "log" and kind in self.texts and self.texts[kind][0].count("/") <= depth:
@@ -232,6 +232,25 @@ def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
         wanted = "buddyinfo, pagetypeinfo, zoneinfo, vmstat, meminfo, or a dmesg with a report"
         raise FormatError(f"no text of the kernel's memory here{why}; looked for: {wanted}", str(path))
     return answer
+
+
+def folder_texts(path: str | Path) -> dict[str, str]:
+    """Return the texts of /proc in a folder or archive, by name.
+
+    Raises
+    ------
+    FormatError
+        If buddyinfo or zoneinfo is missing.
+    OSError
+        If it cannot be read.
+    """
+    files = _Files(Path(path))
+    files.read(Options(), logs=False)
+    texts = {name: text for name, (_, text) in files.texts.items()}
+    missing = [name for name in ("buddyinfo", "zoneinfo") if name not in texts]
+    if missing:
+        raise FormatError(f"{' and '.join(missing)} is needed, and not in the folder", str(path))
+    return texts
 
 
 def _meminfo(text: str, file: str) -> dict[str, int]:

@@ -108,7 +108,12 @@ class Snapshot:
 
     def report(self) -> list[str]:
         """Return what a reader should know, as lines: zones, free blocks against /proc/buddyinfo, what is missing."""
-        lines = []
+        drawn = self.meta.get("drawn")
+        lines = (
+            [f"drawn from texts, seed {drawn.get('seed')}; invented: places and contents"]
+            if isinstance(drawn, dict)
+            else []
+        )
         quiet, differences = self.quiet, self.differences
         for zone in self.frames:
             kinds = zone.nr_pages()

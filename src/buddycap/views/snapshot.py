@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 from ..escape import say
+from ..explain.folder import folder_texts
+from ..formats.drawn import draw_snapshot, save_drawn
 from ..formats.recording import record_snapshot
 from ..formats.snapshot import Snapshot, read_snapshot
 from ..newfile import add_force, check_outputs
@@ -28,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_force(parser)
     parser.add_argument("--show", metavar="FILE", help="record nothing; describe a snapshot, a recording or its folder")
+    parser.add_argument(
+        "--from-texts", metavar="DIR", help="draw a machine from a folder's texts, such as a sosreport's"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="with --from-texts: draws what the texts do not tell")
+    parser.add_argument("--mixed", type=int, default=0, metavar="P", help="with --from-texts: percent of mixed blocks")
     parser.add_argument("--node", type=int, default=0, help="node to describe (default: 0); all are recorded")
     parser.add_argument("--proc", default="/proc", metavar="DIR", help="where the files of /proc are (default: /proc)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -39,6 +46,15 @@ def command(args: argparse.Namespace) -> int:
         _print(read_snapshot(args.show, node=args.node), [], args.json)
         return 0
     check_outputs([args.out], force=args.force)
+    if args.from_texts:
+        texts = folder_texts(args.from_texts)
+        drawn = draw_snapshot(
+            texts["buddyinfo"], texts.get("pagetypeinfo"), texts["zoneinfo"],
+            seed=args.seed, mixed=args.mixed, node=args.node,
+        )  # fmt: skip
+        save_drawn(args.out, drawn)
+        _print(drawn, [f"{args.out}: {Path(args.out).stat().st_size / 1024:.0f} KiB"], args.json)
+        return 0
     begin = time.perf_counter()
     show = sys.stderr.isatty()
     try:
