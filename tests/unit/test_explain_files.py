@@ -16,6 +16,7 @@ from buddycap.formats.kinds import kind_of
 from buddycap.formats.procfs import BuddyinfoRow
 from buddycap.formats.series import buddyinfo_series, pagetypeinfo_series, seconds_of, vmstat_series
 from explainlab import TEXTS, buddycap, case, differences
+from sourcelint import ROOT
 
 FILES = [18, 19, 20, 21, 27, 29, 34]
 
@@ -245,3 +246,22 @@ def test_damaged_texts_are_read_or_refused_without_a_traceback(tmp_path):
 def test_a_very_long_line_is_read_in_bounded_memory():
     assert buddyinfo_series(iter(["9 " * 100_000, "Node 0, zone Normal 1 2"])).unknown == 1
     assert vmstat_series(["a" * 1_000_000, "pgfree 1"]).unknown == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "first"),
+    [
+        ("guest.zoneinfo.start", "/proc/zoneinfo: 0 of 2 zones"),
+        ("extfrag.extfrag_index.start", "fragmentation index, order 9"),
+        ("extfrag.unusable_index.start", "unusable free space, order 9"),
+        ("guest.pagetypeinfo.start", "/proc/pagetypeinfo: 15 free pieces of 2 MB (order 9)"),
+    ],
+)
+def test_every_text_of_proc_alone_says_what_it_can(file, first):
+    assert explain_file(ROOT / "tests" / "data" / "proc" / file).told().startswith(first)
+
+
+def test_a_snapshot_is_answered_from_the_texts_in_it(tmp_path):
+    out = tmp_path / "machine.npz"
+    assert main(["snapshot", "--from-texts", str(case(33)[0]), "-o", str(out)]) == 0
+    assert explain_file(out).as_dict()["sum"]["now"] == 113

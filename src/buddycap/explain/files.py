@@ -6,20 +6,26 @@ from pathlib import Path
 from typing import IO, cast
 
 from ..errors import FormatError
+from ..formats.extfrag import parse_index
 from ..formats.kinds import HEAD_BYTES, Kind, kind_of
 from ..formats.packed import damage_of, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
 from ..formats.pieces import BegunFile, text_lines
+from ..formats.procfs import BuddyinfoRow
 from ..formats.report_log import read_memory_log
 from ..formats.series import buddyinfo_series, pagetypeinfo_series, vmstat_series
+from ..formats.snapshot import read_snapshot
 from ..formats.stalltext import StallText, read_stalls
+from ..formats.zoneinfo import parse_zoneinfo
 from .answers import Explained, MemoryAnswers
-from .folder import explain_folder, is_folder
+from .folder import FolderAnswer, explain_folder, is_folder
 from .freeseries import HUGE_ORDER, FreeSeries, VmstatSeries, rows_of_types
+from .hugepages import huge_pages
 from .memory import Options, answer_report
 from .owners import find_owners
 from .stalls import measure_stalls
 from .traces import TraceAnswer, read_requests
+from .zonestate import IndexAnswer, ZoneStates
 
 __all__ = ["explain_file", "refusal"]
 
@@ -126,6 +132,28 @@ def _trace(file: IO[bytes], name: str, options: Options) -> Explained:
     return TraceAnswer(stalls, requests)
 
 
+def _zoneinfo(file: IO[bytes], name: str, options: Options) -> Explained:
+    return ZoneStates(parse_zoneinfo(_whole(file, name), name), options.page_kb or 4)
+
+
+def _index(file: IO[bytes], name: str, options: Options) -> Explained:
+    rows = [line for line in _whole(file, name).splitlines() if line.lstrip().startswith("Node")]  # no heading
+    return IndexAnswer(parse_index("\n".join(rows) + "\n", name), _order(options))
+
+
+def _snapshot(file: IO[bytes], name: str, options: Options) -> Explained | None:
+    """Answer from the texts in a snapshot of this package; a pipe cannot be read as an archive."""
+    if not Path(name).is_file():
+        return None
+    snapshot = read_snapshot(name)
+    rows = tuple(BuddyinfoRow(snapshot.node, zone, counts) for zone, counts in snapshot.buddyinfo.items())
+    if not rows and snapshot.pagetypeinfo is None:
+        return None
+    zones = tuple(snapshot.zoneinfo.values()) or None
+    page_kb = snapshot.frames[0].page_size // 1024 if snapshot.frames else 4
+    return FolderAnswer(huge_pages(rows or None, snapshot.pagetypeinfo, zones, None, options.order, page_kb))
+
+
 def _whole(file: IO[bytes], name: str) -> str:
     """Read a text that is read as a whole."""
     pieces, size = [], 0
@@ -142,6 +170,9 @@ _READERS: dict[str, Callable[[IO[bytes], str, Options], Explained | None]] = {
     "text": _log,
     "buddyinfo": _buddyinfo,
     "pagetypeinfo": _pagetypeinfo,
+    "archive": _snapshot,
+    "zoneinfo": _zoneinfo,
+    "index": _index,
     "vmstat": _vmstat,
     "page_owner": _page_owner,
     "trace": _trace,

@@ -158,7 +158,7 @@ class Stalls:
         text += wrapped("  ", f"deciles, ms: {deciles}", 15) + "\n"
         for kind, row in found["background"].items():
             name = _WORDS.get(kind, kind).removeprefix("direct ")
-            text += f"  background: {name} {_ms(row['us'])} in {row['runs']} runs\n"
+            text += f"  background: {name} {_ms(row['us'])} in {row['runs']} run{'s' * (row['runs'] != 1)}\n"
         if self.unpaired:
             text += f"{self.unpaired} begins or ends have no counterpart: cut off, or lost\n"
         return text
@@ -255,7 +255,8 @@ class _Pairs:
                 self.found.unpaired += len(stack) - at
                 del stack[at:]
             order = event.fields.get("order", "")
-            known = int(order) if order.lstrip("-").isdigit() else self._orders.get(event.pid)
+            outer = self._orders.get(event.pid, stack[-1].order if stack else None)
+            known = int(order) if order.lstrip("-").isdigit() else outer
             stack.append(_Open(kind, event.time_ns, known if kind != "kswapd" else None))
             return
         if at is None:

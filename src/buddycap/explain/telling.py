@@ -2,6 +2,7 @@
 
 from ..escape import for_terminal
 from ..formats.meminfo_report import MemoryReport, ZoneText
+from ..formats.stacks import caller_of, is_plumbing
 from .memory import Answer
 from .verdict import ZoneVerdict
 from .words import bytes_of, listed, paragraph, size, wrapped, zone_name
@@ -90,6 +91,9 @@ def _may_use(answer: Answer) -> str:
     kinds = [name for name, allowed in may if allowed]
     text += f". Blocks: ordinary{' and ' + listed(kinds) if kinds else ' ones only'}. It may"
     text += f"{'' if request.may_sleep else ' not'} wait{', and dips into the reserve' if request.high else ''}."
+    caller = caller_of(answer.report.stack)
+    if caller and not is_plumbing(caller):
+        text += f" Asked by {for_terminal(caller)[:60]}."
     return wrapped("May use: ", text)
 
 
@@ -149,13 +153,18 @@ def _told_first(answer: Answer) -> str:
         "need that zone.",
         "fragmented": f"In {name} {free} are free, {size(left)} above what must stay free, but in {largest} only "
         f"(index {(zone.extfrag or 0) / 1000:.3f}).",
-        "wrong-types": f"In {name} {free} are free, in {largest}, but the large ones are {_kinds(zone)} blocks, which "
+        "wrong-types": f"In {name} {free} are free{_in_cma(zone, kb)}, in {largest}, but the large ones are "
+        f"{_kinds(zone)} blocks, which "
         "this request may not take.",
         "high-order-mark": f"In {name} {free} are free, in {largest}, but too little of it in large pieces to "
         "stay above the mark.",
         "would-succeed": f"In {name} {free} are free, in {largest}: enough for this request when the text was written.",
     }.get(zone.kind, f"In {name} nothing can be decided: {zone.why}.")
     return paragraph(text, "  ")
+
+
+def _in_cma(zone: ZoneVerdict, kb: int) -> str:
+    return f" ({size(zone.kept_cma * kb)} of it CMA)" if zone.kept_cma else ""
 
 
 def _zone_size(zone: ZoneVerdict) -> str:
@@ -249,8 +258,7 @@ def _advice(answer: Answer) -> list[str]:
         return []
     text = {
         "fragmented": "compaction, as far as this memory is movable (vm.compact_memory shows it)." + smaller,
-        "wrong-types": "a movable request could use CMA blocks; high-atomic blocks serve atomic requests only."
-        + smaller
+        "wrong-types": "a movable request could use CMA blocks; this one needs memory outside of them." + smaller
         if "C" in zone.why.rpartition(" ")[2]
         else "these blocks are kept for atomic requests; compaction can make others." + smaller,
         "high-order-mark": "more free memory in large pieces: compaction, or a little more reclaim." + smaller,

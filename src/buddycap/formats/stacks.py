@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["caller_of", "collapsed", "frame_of", "plain_name"]
+__all__ = ["caller_of", "collapsed", "frame_of", "is_plumbing", "plain_name"]
 
 # What stands between the one who asks and the allocator: names, and beginnings of names.
 _PLUMBING = {
@@ -90,11 +90,18 @@ def caller_of(stack: Sequence[str], depth: int = 1) -> str | None:
     >>> caller_of(["post_alloc_hook", "__alloc_pages", "sk_page_frag_refill", "tcp_sendmsg"], 2)
     'sk_page_frag_refill < tcp_sendmsg'
     """
-    at = next((at for at, name in enumerate(stack) if not _is_plumbing(name)), len(stack) - 1)
+    at = next((at for at, name in enumerate(stack) if not is_plumbing(name)), len(stack) - 1)
     return " < ".join(stack[at : at + depth]) if stack else None
 
 
-def _is_plumbing(name: str) -> bool:
+def is_plumbing(name: str) -> bool:
+    """Tell whether a function belongs to the allocator, or stands between it and the one who asks.
+
+    Examples
+    --------
+    >>> is_plumbing("alloc_pages_mpol"), is_plumbing("tcp_sendmsg")
+    (True, False)
+    """
     return name in _PLUMBING or name.startswith(_PLUMBING_BEGINS)
 
 
