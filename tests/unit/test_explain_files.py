@@ -18,7 +18,7 @@ from buddycap.formats.series import buddyinfo_series, pagetypeinfo_series, secon
 from explainlab import TEXTS, buddycap, case, differences
 from sourcelint import ROOT
 
-FILES = [18, 19, 20, 21, 27, 29, 34]
+FILES = [7, 12, 18, 19, 20, 21, 22, 27, 29, 33, 34]
 
 
 def rows(moment):
@@ -265,3 +265,13 @@ def test_a_snapshot_is_answered_from_the_texts_in_it(tmp_path):
     out = tmp_path / "machine.npz"
     assert main(["snapshot", "--from-texts", str(case(33)[0]), "-o", str(out)]) == 0
     assert explain_file(out).as_dict()["sum"]["now"] == 113
+
+
+def test_a_series_is_drawn(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "free.png"
+    assert main(["fragmentation", str(case(18)[0]), "--plot", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert main(["fragmentation", str(case(18)[0]), "--plot", str(out)]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main(["fragmentation", str(case(20)[0]), "--plot", str(tmp_path / "other.png")]) == 2

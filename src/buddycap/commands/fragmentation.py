@@ -21,6 +21,9 @@ from ..explain.owners import Owners
 from ..explain.traces import TraceAnswer
 from ..formats.procfs import BuddyinfoRow
 from ..formats.series import Moment, Series, buddyinfo_series
+from ..newfile import add_force, check_outputs
+from ..views.figures import figure_class
+from ..views.freeseries import draw_series
 
 __all__ = ["add_arguments", "command"]
 
@@ -37,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, metavar="N", help="with --watch: stop after so many moments")
     parser.add_argument("--proc", default="/proc", metavar="DIR", help="with --watch: where buddyinfo is")
     parser.add_argument("--all", action="store_true", help="all zones, callers and counters")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the moments (needs matplotlib)")
+    add_force(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print a line for each moment and zone")
     form.add_argument(
@@ -47,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap fragmentation`."""
+    if args.plot:
+        check_outputs([args.plot], inputs=args.files, force=args.force)
+        figure_class()
     options = Options(None, args.page_kb, args.order, args.depth)
     if args.watch is not None:
         if args.files:
@@ -57,6 +65,8 @@ def command(args: argparse.Namespace) -> int:
     else:
         found = [(name, explain_file(name, options)) for name in args.files]
     answers = [answer for _, answer in found]
+    if args.plot:
+        draw_series(args.plot, _only(answers, FreeSeries, "--plot: one text with free lists is needed"))
     if args.csv:
         say(_only(answers, FreeSeries, "--csv: one text with free lists is needed").csv(), end="")
     elif args.collapsed:

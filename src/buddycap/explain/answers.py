@@ -7,6 +7,7 @@ from ..escape import for_terminal
 from ..formats.report_log import MemoryLog
 from .memory import Answer
 from .telling import headline, told
+from .words import wrapped
 
 __all__ = ["ANSWERED", "IN_PART", "Explained", "MemoryAnswers"]
 
@@ -79,7 +80,7 @@ class MemoryAnswers:
         ordered = sorted(groups.items(), key=lambda item: (-_badness(item[1][0]), item[1][0].report.line))
         text = f"{len(self.answers)} reports\n"
         for line, group in ordered[:12]:
-            text += f"{_when(group)}{line}\n"
+            text += wrapped("", f"{_when(group)}{line}") + "\n"
         if len(ordered) > 12:
             text += f"and {len(ordered) - 12} kinds more\n"
         text += "\nThe first of the worst:\n" + told(ordered[0][1][0])

@@ -18,6 +18,7 @@ __all__ = ["FreeSeries", "VmstatSeries", "rows_of_types"]
 HUGE_ORDER = 9
 MOST_ORDER = 39
 _FEW_ZONES, _FEW_COUNTERS = 8, 16
+_NAME = 14  # columns for the name of a zone
 _TELLING = ("allocstall", "compact_", "thp_fault", "thp_collapse", "pgalloc_", "pgsteal", "pgscan", "nr_free_pages")
 
 
@@ -71,7 +72,15 @@ class FreeSeries:
         """0: there is at least one moment."""
         return 0
 
-    def _zones(self) -> dict[tuple[int, str], list[tuple[int, BuddyinfoRow]]]:
+    def pieces(self, row: BuddyinfoRow) -> int:
+        """Return how many pieces of the wanted order the free blocks of a row hold."""
+        return _pieces(row.nr_free, self.order)
+
+    def unusable(self, row: BuddyinfoRow) -> int:
+        """Return the share of a row's free memory in smaller blocks, thousandths."""
+        return unusable_free_index(row.nr_free, self.order)
+
+    def rows_by_zone(self) -> dict[tuple[int, str], list[tuple[int, BuddyinfoRow]]]:
         """Return the rows of each zone, with the moment's number."""
         found: dict[tuple[int, str], list[tuple[int, BuddyinfoRow]]] = {}
         for at, moment in enumerate(self.series.moments):
@@ -93,7 +102,7 @@ class FreeSeries:
             "order": self.order,
             "seconds": self.series.seconds(),
             "moments": moments,
-            "zones": [self._summary(key, rows) for key, rows in self._zones().items()],
+            "zones": [self._summary(key, rows) for key, rows in self.rows_by_zone().items()],
             "large_blocks": self._large_blocks(),
             "unknown_lines": self.series.unknown,
         }
@@ -101,9 +110,9 @@ class FreeSeries:
     def _summary(self, key: tuple[int, str], rows: list[tuple[int, BuddyinfoRow]]) -> dict[str, Any]:
         """Return what became of one zone."""
         pages = [row.nr_free_pages for _, row in rows]
-        pieces = [_pieces(row.nr_free, self.order) for _, row in rows]
+        pieces = [self.pieces(row) for _, row in rows]
         gone = next((at for (at, _), count in zip(rows, pieces, strict=True) if not count), None)
-        unusable = [unusable_free_index(row.nr_free, self.order) for _, row in rows]
+        unusable = [self.unusable(row) for _, row in rows]
         index = [fragmentation_index(row.nr_free, self.order) for _, row in rows]
         seconds = self.series.seconds()
         return {
@@ -136,7 +145,7 @@ class FreeSeries:
 
     def told(self, full: bool = False) -> str:
         """Return a table for a person: one moment in detail, or how many moments went."""
-        zones = [self._summary(key, rows) for key, rows in self._zones().items()]
+        zones = [self._summary(key, rows) for key, rows in self.rows_by_zone().items()]
         shown = zones if full else zones[:_FEW_ZONES]
         text = self._first_line(zones) + (self._one(shown) if len(self.series.moments) == 1 else self._many(shown))
         if len(zones) > len(shown):
@@ -179,17 +188,17 @@ class FreeSeries:
 
     def _many(self, zones: list[dict[str, Any]]) -> str:
         """Return the table of many moments."""
-        width = max(len("zone"), *(len(_name(zone)) for zone in zones))
-        text = f"  {'zone':<{width}}   free: first    last  lowest   pieces: first  last  lowest  unusable\n"
+        heads = f"{'free first':>11}{'last':>8}{'lowest':>8}{'pieces first':>13}{'last':>7}{'lowest':>7}{'unusable':>9}"
+        text = f"  {'zone':<{_NAME}}{heads}\n"
         for zone in zones:
             free = [size(zone["free_pages"][name] * self.page_kb) for name in ("first", "last", "lowest")]
             pieces = [zone["pieces"][name] for name in ("first", "last", "lowest")]
-            text += f"  {_name(zone):<{width}}{free[0]:>14}{free[1]:>8}{free[2]:>8}{pieces[0]:>16}{pieces[1]:>6}"
-            text += f"{pieces[2]:>8}{zone['unusable_index']['last'] / 10:>8.1f} %\n"
+            text += f"  {_name(zone):<{_NAME}}{free[0]:>11}{free[1]:>8}{free[2]:>8}{pieces[0]:>13}{pieces[1]:>7}"
+            text += f"{pieces[2]:>7}{zone['unusable_index']['last'] / 10:>7.1f} %\n"
         for zone in zones:
             if zone["gone_at"] is not None:
                 when = zone["gone_when"] or f"moment {zone['gone_at'] + 1}"
-                text += f"  {_name(zone)}: no piece at {for_terminal(when)}"
+                text += f"  {_name(zone)}: no piece at {for_terminal(when)[:34]}"
                 text += " (from the first moment on)\n" if zone["gone_at"] == 0 else ", for the first time\n"
         return text
 
@@ -213,14 +222,15 @@ class FreeSeries:
         writer.writerow([*head, *(f"order_{order}" for order in range(orders))])
         for at, moment in enumerate(self.series.moments):
             for row in moment.content:
-                index = unusable_free_index(row.nr_free, self.order), fragmentation_index(row.nr_free, self.order)
-                cells = [at, moment.when or "", row.node, row.zone, row.nr_free_pages, _pieces(row.nr_free, self.order)]
+                index = self.unusable(row), fragmentation_index(row.nr_free, self.order)
+                cells = [at, moment.when or "", row.node, row.zone, row.nr_free_pages, self.pieces(row)]
                 writer.writerow([*cells, *index, *row.nr_free])
         return out.getvalue()
 
 
 def _name(zone: dict[str, Any]) -> str:
-    return for_terminal(f"node {zone['node']} {zone['zone']}" if zone["node"] else str(zone["zone"]))
+    name = for_terminal(f"node {zone['node']} {zone['zone']}" if zone["node"] else str(zone["zone"]))
+    return name[:_NAME]
 
 
 @dataclass

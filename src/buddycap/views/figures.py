@@ -1,11 +1,13 @@
 """What all pictures of matplotlib share: the library itself, when it is there, and colours."""
 
+from pathlib import Path
 from typing import Any
 
 from ..errors import MisuseError
 from ..escape import for_terminal
+from ..newfile import replacing
 
-__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class", "verbatim"]
+__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class", "save_figure", "verbatim"]
 
 # Of Okabe and Ito, which the colour-blind can tell apart.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -27,6 +29,23 @@ def figure_class() -> Any:
     except ImportError:
         raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
     return Figure
+
+
+def save_figure(figure: Any, path: str | Path) -> None:
+    """Write a picture; the suffix of its name decides the format, PNG if there is none.
+
+    Raises
+    ------
+    MisuseError
+        If matplotlib knows no such format.
+    OSError
+        If the file cannot be written.
+    """
+    try:
+        with replacing(path) as file:
+            figure.savefig(file, dpi=110, format=Path(path).suffix.removeprefix(".") or "png")
+    except ValueError as error:
+        raise MisuseError(f"{path}: {error}") from None
 
 
 def verbatim(name: str) -> str:

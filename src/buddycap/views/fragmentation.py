@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import MisuseError
 from ..lab.timeline import Timeline
-from ..newfile import replacing
-from .figures import COLOURS, figure_class, verbatim
+from .figures import COLOURS, figure_class, save_figure, verbatim
 
 __all__ = ["draw_timelines"]
 
@@ -59,8 +57,4 @@ def draw_timelines(path: str | Path, lines: Sequence[tuple[str, Timeline]], orde
     if len(lines) > 1:
         figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(lines))
     figure.suptitle(verbatim(title))
-    try:
-        with replacing(path) as file:
-            figure.savefig(file, dpi=110, format=Path(path).suffix.removeprefix(".") or "png")
-    except ValueError as error:
-        raise MisuseError(f"{path}: {error}") from None
+    save_figure(figure, path)
