@@ -1,6 +1,7 @@
 # Everything runs with $(PYTHON), so use it inside a virtual environment: python3 -m venv .venv && . .venv/bin/activate
 PYTHON ?= python3
 SEED ?= 0
+FILES ?= 20000
 EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
 RULES = tests/test_layering.py tests/test_source_rules.py tests/test_stub.py
 CODE = setup.py src tests $(wildcard benchmarks examples docs/*.py)
@@ -32,6 +33,7 @@ debug:
 
 stress:
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/test_stateful.py --hypothesis-seed=$(SEED)
+	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
 
 annotate:
 	BUDDYCAP_ANNOTATE=1 $(PYTHON) setup.py -q build_ext

@@ -17,6 +17,7 @@ from ..errors import MisuseError
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS, TraceFlags
 from .recording import Recording
+from .reported import bare_blocks
 
 if TYPE_CHECKING:
     from .replay import Reconstruction
@@ -345,8 +346,4 @@ def _wrong_at(zones: list[_Watched], parts: list[NDArray[np.int64]], moments: ND
 
 def _reported(zone: ZoneFrames, bad: NDArray[np.bool_]) -> int:
     """Count wrong pages in whole pageblocks of them that the snapshot shows without any flag."""
-    pages = 1 << zone.pageblock_order
-    bare = bad & (zone.flags == 0)
-    first = -zone.start_pfn % pages
-    whole = bare[first : first + (len(bare) - first) // pages * pages].reshape(-1, pages)
-    return int(whole.all(axis=1).sum()) * pages
+    return len(bare_blocks(zone, bad, zone.pageblock_order)) << zone.pageblock_order

@@ -1,7 +1,7 @@
 """A recording: a trace with the snapshots around it, from files or from a folder as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..formats.packed import unpacked
 from ..formats.snapshot import TEXTS, Snapshot, read_snapshot
 from ..formats.tracefile import Trace, read_trace
 from ..jsontext import parse_object
+from .reported import reported_blocks
 from .requests import traced_span
 
 __all__ = ["Recording", "bare_recording", "has_start", "open_recording", "recorded_files", "trace_of"]
@@ -34,6 +35,9 @@ class Recording:
     trace : Trace
     start : Snapshot
     end : Snapshot or None
+    reported : int
+        Pages of free blocks that the start does not show, because they were being reported to a hypervisor. They are
+        free in `start`: see `with_reported`.
 
     Notes
     -----
@@ -47,6 +51,7 @@ class Recording:
     trace: Trace
     start: Snapshot
     end: Snapshot | None = None
+    reported: int = 0
 
     @property
     def zones(self) -> list[tuple[int, int]]:
@@ -133,7 +138,24 @@ def open_recording(
     if last is not None and last.frames[0].max_page_order != first.frames[0].max_page_order:
         theirs, ours = (snapshot.frames[0].max_page_order + 1 for snapshot in (last, first))
         raise FormatError(f"free blocks of {theirs} orders, those of the start are of {ours}", last.file)
-    return Recording(name, trace, first, last)
+    return with_reported(Recording(name, trace, first, last))
+
+
+def with_reported(recording: Recording) -> Recording:
+    """Return a recording in whose start the blocks are free that were being reported: see `reported_blocks`."""
+    start, ends = recording.start, recording.end.frames if recording.end else (None,) * len(recording.start.frames)
+    if not start.buddyinfo_after or start.meta.get("stopped") is True:
+        return recording
+    events = recording.trace.events[int(np.argmax(recording.trace.events["time_ns"] >= recording.first_ns)) :]
+    frames, pages = [], 0
+    for zone, end in zip(start.frames, ends, strict=True):
+        kinds = zone.kinds.copy()
+        for block, order in reported_blocks(start, zone, end, events):
+            kinds[block : block + (1 << order)] = PageKind.FREE
+            pages += 1 << order
+        kinds.flags.writeable = False
+        frames.append(replace(zone, kinds=kinds))
+    return replace(recording, start=replace(start, frames=tuple(frames)), reported=pages) if pages else recording
 
 
 def _beside(folder: Path, when: str) -> Path | None:

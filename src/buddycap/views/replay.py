@@ -241,6 +241,7 @@ def _as_dict(
         "trace": recording.trace.report.as_dict(),
         "seconds": round((recording.end_ns[0] - recording.first_ns) / 1e9, 6),
         "requests": _counts(matched),
+        "reported_at_start_pages": recording.reported,
         "reconstruction": None
         if timeline is None
         else {
@@ -279,6 +280,8 @@ def _print_head(recording: Recording, matched: MatchedRequests) -> None:
         f"  {counts['begun']} requests ({counts['failed']} failed, {counts['open']} still in use at the end), "
         f"{counts['held']} frees of older pages, {counts['silent']} of pages allocated without an event"
     )
+    if recording.reported:
+        say(f"  {recording.reported} pages free at the start, by buddyinfo, were just being reported to a hypervisor")
     for key, words in _UNMATCHED.items():
         if counts[key]:
             say(f"  {counts[key]} {words}")
