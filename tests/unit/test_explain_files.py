@@ -1,6 +1,8 @@
 """Does each kind of text get the answer to its question, and each wrong file a word about what it is?"""
 
+import gzip
 import json
+import lzma
 import random
 import tarfile
 import tempfile
@@ -275,3 +277,13 @@ def test_a_series_is_drawn(tmp_path, capsys):
     assert main(["fragmentation", str(case(18)[0]), "--plot", str(out)]) == 2
     assert "--force" in capsys.readouterr().err
     assert main(["fragmentation", str(case(20)[0]), "--plot", str(tmp_path / "other.png")]) == 2
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_packed_logs_are_read_and_cut_ones_refused(pack, tmp_path):
+    data = pack(case(1)[0].read_bytes())
+    (tmp_path / "log").write_bytes(data)
+    assert explain_file(tmp_path / "log").as_dict()["verdict"] == "fragmented"
+    (tmp_path / "log").write_bytes(data[:-30])
+    with pytest.raises(FormatError, match="damaged or cut"):
+        explain_file(tmp_path / "log")

@@ -329,3 +329,27 @@ def test_what_is_missing_from_a_report_is_not_guessed(without, verdict):
     [answer] = answers(text)
     assert answer.verdict == verdict
     assert answer.zones[1].kind == ("reserve" if without == "*4kB" else "unknown")
+
+
+def test_what_is_kept_for_atomic_requests_and_not_printed_is_said_if_it_decides():
+    text = case(9)[0].read_text().replace(" reserved_highatomic:8192KB", "").replace("5.15.8", "4.14.8")
+    text = text.replace("20*32kB (H)", "20*32kB (UM)").replace("min:14232kB", "min:72000kB")
+    [answer] = answers(text)
+    assert answer.verdict == "contradiction"
+    assert any("with the most it can be" in note for note in answer.notes)
+
+
+def test_a_request_that_gives_up_early_may_have_met_the_low_mark():
+    text = case(1)[0].read_text().replace("0*64kB 0*128kB", "90*64kB (UM) 0*128kB")
+    text = text.replace("|__GFP_ZERO)", "|__GFP_NORETRY)").replace("low:75000kB", "low:174000kB")
+    [answer] = answers(text)
+    assert answer.verdict == "contradiction"
+    assert any("low instead of min" in note for note in answer.notes)
+
+
+def test_a_release_that_is_not_printed_and_decides_is_said():
+    text = case(3)[0].read_text().replace("Pid: 0, comm: rx-2 Not tainted 2.6.32-220.el6.x86_64 #1\n", "")
+    text = text.replace("254*8kB 8*16kB 0*32kB", "0*8kB 0*16kB 1*32kB (U)").replace("(C)", "")
+    [answer] = answers(text)
+    assert answer.release.printed is None
+    assert (answer.verdict, any("by the rules of 4.9" in note for note in answer.notes)) == ("high-order-mark", True)

@@ -6,9 +6,10 @@ from typing import Any
 from ..errors import MisuseError
 from ..formats.meminfo_report import MemoryReport, ZoneText
 from .checks import contradictions
+from .otherwise import otherwise
 from .request import ZONE_ORDER, Request, allowed_zones, class_index, make_request, names_of, zone_types
 from .rules import Release, Rules, release_of, rules_of
-from .verdict import ZoneVerdict, judge_zone, largest_order, overall
+from .verdict import ZoneVerdict, judge_zones, largest_order, overall
 
 __all__ = ["Answer", "Options", "answer_report", "check_options"]
 
@@ -234,25 +235,15 @@ def _judge(answer: Answer, options: Options) -> None:
     answer.class_index = class_index(request, answer.allowed, types, rules)
     if any(zone.reserve is None for zone in answer.allowed):
         answer.inferred["reserve"] = "not printed for every zone; the highest of a node keeps nothing"
-    orders = largest_order(report.zones)
-    tops = {(z.node, z.zone) for z in _tops(answer.allowed)}
-    answer.zones = [
-        judge_zone(
-            zone, request, rules, answer.page_kb or 4, None if orders is None else orders + 1, answer.class_index,
-            (zone.node, zone.zone) in tops,
-        )
-        for zone in answer.allowed
-    ]  # fmt: skip
+    answer.zones = judge_zones(
+        answer.allowed, request, rules, answer.page_kb or 4, largest_order(report.zones), answer.class_index
+    )
     answer.verdict = overall(answer.zones)
     answer.notes += _notes_on_zones(answer)
-
-
-def _tops(allowed: list[ZoneText]) -> list[ZoneText]:
-    """Return the highest zone of each node."""
-    found: dict[int, ZoneText] = {}
-    for zone in allowed:
-        found.setdefault(zone.node, zone)
-    return list(found.values())
+    if answer.zones:
+        answer.notes += otherwise(
+            answer.zones, request, rules, answer.release, answer.page_kb or 4, answer.class_index, report
+        )
 
 
 def _bound_to(report: MemoryReport) -> tuple[int, ...] | None:
@@ -284,10 +275,6 @@ def _notes_on_zones(answer: Answer) -> list[str]:
         notes.append(
             "the request was bound to one node (__GFP_THISNODE), the text does not say to which: all are judged"
         )
-    highatomic = answer.rules.highatomic and request.spares_highatomic
-    unprinted = not any({"reserved_highatomic", "free_highatomic"} & set(zone.fields) for zone in answer.allowed)
-    if highatomic and unprinted and answer.allowed and answer.verdict == "contradiction":
-        notes.append("how much is kept for atomic requests is not printed: up to 1 % of the zone, which may decide")
     return notes
 
 

@@ -11,7 +11,7 @@ from ..formats.meminfo_report import ZoneText
 from .request import Request
 from .rules import PAGES, WALK, Rules
 
-__all__ = ["WHY", "ZoneVerdict", "judge_zone", "largest_order", "overall"]
+__all__ = ["WHY", "ZoneVerdict", "judge_zone", "judge_zones", "largest_order", "overall"]
 
 SHORT = "below the mark plus reserve even for one page"
 WHY = {
@@ -269,6 +269,35 @@ def _classify(
     else:
         return kind, "the lists do not tell the types of their blocks"
     return kind, WHY[kind]
+
+
+def judge_zones(
+    allowed: list[ZoneText], request: Request, rules: Rules, page_kb: int, largest: int | None, index: int | None
+) -> list[ZoneVerdict]:
+    """Answer a request from each of its zones, which are given with the first choice first.
+
+    Parameters
+    ----------
+    allowed : list of ZoneText
+        Of `allowed_zones`: by node, the highest zone of each first.
+    request : Request
+        What is asked for.
+    rules : Rules
+        Of the kernel.
+    page_kb : int
+        Kilobytes of a page.
+    largest : int or None
+        Largest order that a list of the report has.
+    index : int or None
+        Class of the request.
+    """
+    orders = None if largest is None else largest + 1
+    nodes: set[int] = set()
+    found = []
+    for zone in allowed:
+        found.append(judge_zone(zone, request, rules, page_kb, orders, index, zone.node not in nodes))
+        nodes.add(zone.node)
+    return found
 
 
 def overall(verdicts: list[ZoneVerdict]) -> str:

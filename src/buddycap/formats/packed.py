@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -14,10 +15,11 @@ __all__ = ["damage_of", "open_packed", "unpacked"]
 _ZSTD_BYTES = 512
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_XZ_MAGIC = b"\xfd7zXZ\x00"
 
 
 def open_packed(path: str | Path) -> IO[bytes]:
-    """Open a file, looking through gzip or zstd (that one needs the extra `zstd`).
+    """Open a file, looking through gzip, xz or zstd (that one needs the extra `zstd`).
 
     Parameters
     ----------
@@ -42,10 +44,12 @@ def open_packed(path: str | Path) -> IO[bytes]:
     """
     file = open(path, "rb")  # noqa: SIM115 - closed by the reader
     try:
-        magic = file.peek(4)[:4]
+        magic = file.peek(6)[:6]
         if magic[:2] == _GZIP_MAGIC:
             return _closing(gzip.GzipFile(fileobj=file, mode="rb"), file)
-        if magic == _ZSTD_MAGIC:
+        if magic == _XZ_MAGIC:
+            return _closing(lzma.LZMAFile(file), file)
+        if magic[:4] == _ZSTD_MAGIC:
             try:
                 import zstandard
             except ImportError:
@@ -65,7 +69,7 @@ def damage_of(error: Exception) -> str | None:
     >>> damage_of(zlib.error("invalid code")), damage_of(PermissionError(13, "Permission denied"))
     ('the compressed data is damaged or cut (invalid code)', None)
     """
-    ours = isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile))
+    ours = isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError))
     if ours or type(error).__module__.partition(".")[0] in ("zstandard", "zstd"):
         return f"the compressed data is damaged or cut ({error})"
     return None

@@ -181,16 +181,16 @@ class _LogReader:
         opened = self._open.pop(caller, None)
         if opened is None:
             return
+        if len(self._order) >= _MOST_REPORTS:
+            self.log.left_out += 1
+            return
         header = self._header(opened) if opened.header else None
         report = MemoryReport(opened.line, opened.when, header, release=self._release)
         report.mixed = self._interrupted.pop(caller, False)
         for found in read_report(report, opened.lines):
             if found.header is None and not found.zones and not found.facts and not found.nodes:
                 continue
-            if len(self._order) >= _MOST_REPORTS:
-                self.log.left_out += 1
-            else:
-                self._order.append((opened.line, found))
+            self._order.append((opened.line, found))
 
     @staticmethod
     def _header(opened: _Open) -> ReportHeader | None:
