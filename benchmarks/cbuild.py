@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from buddycap import get_include
+
 HERE = Path(__file__).resolve().parent
 C_DIR = HERE / "c"
 CFLAGS = ("-O3", "-march=native", "-std=gnu11", "-Wall", "-Wextra", "-fPIC", "-shared", "-fno-semantic-interposition")
@@ -74,7 +76,7 @@ def shared_library(
 def cython_module(name: str) -> ModuleType:
     """The extension module ``c/<name>.pyx``, compiled if it is not in the cache, and imported."""
     source = C_DIR / f"{name}.pyx"
-    flags = (*CFLAGS, "-Wno-unused-parameter", f"-I{sysconfig.get_paths()['include']}")
+    flags = (*CFLAGS, "-Wno-unused-parameter", f"-I{sysconfig.get_paths()['include']}", f"-I{get_include()}")
     directory = build_dir() / f"{name}-{sys.implementation.cache_tag}-{_key((source,), flags)}"
     output = directory / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
     if not output.exists():

@@ -18,6 +18,7 @@ from . import _core, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
+from .header import get_include
 from .machine import Machine
 from .policy import POLICIES, CapturePolicy
 from .policyfile import load_policies, policies_to_toml
@@ -48,6 +49,7 @@ __all__ = [
     "RequestOp",
     "RequestPath",
     "Zone",
+    "get_include",
     "load_policies",
     "policies_to_toml",
 ]

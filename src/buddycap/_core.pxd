@@ -20,6 +20,7 @@ cdef enum:
     MIGRATE_TYPES = 5
     MAX_NR_ZONES = 4
     NR_LRU_LISTS = 5
+    NR_COSTS = 16               # counters of a cost_t
     NR_SLOTS_MAX = 65535        # private lists that can be open at once in one zone
     SLOT_LINKS = 4              # a slot takes the room of four page links
     ZONE_VERSION = 2
@@ -152,6 +153,65 @@ cdef enum:                      # rules of a capture list; with none it is that 
     LIST_TRIM = 4               # and what that block has too much
     LIST_SATED = 8              # it has the block it was waiting for: capture no more while that is on it
 
+# The structs that callers from C see, by the names of the core.  What they are, and in which order, is told by the
+# header alone: here stand the fields that the core uses.  Who compiles against this file needs buddycap.get_include().
+cdef extern from "buddycap.h" nogil:
+    ctypedef struct op_t "bc_op":               # one operation of a stream; see Zone.run
+        uint8_t op
+        uint8_t order
+        uint8_t migratetype
+        uint8_t flags
+        int32_t arg
+        int64_t pfn
+
+    ctypedef struct violation_t "bc_violation":     # what zone_check found first
+        int32_t invariant
+        int64_t pfn
+        int64_t expected
+        int64_t found
+
+    ctypedef struct event_t "bc_event":         # in the ring of a machine:
+        int64_t page "pfn"                      # index in the zone (pfn - base_pfn)
+        uint64_t owner
+        int32_t kind                            # EV_*
+        int32_t zone "zone_idx"                 # position in machine_t.zone
+
+    ctypedef struct policy_t "bc_policy":       # a capture policy, read by the one mechanism; nothing but int32_t
+        int32_t capture
+        int32_t capture_min_order
+        int32_t check_real_order
+        int32_t batch
+        int32_t batch_forward
+        int32_t private_list
+        int32_t consult_lists
+        int32_t hold_rounds
+        int32_t hold_order
+        int32_t early_release
+        int32_t trim
+        int32_t queue                           # QUEUE_*
+        int32_t bypass_pcp
+        int32_t isolate
+        int32_t hook
+        int32_t reserved
+
+    ctypedef struct cost_t "bc_cost":           # work done; nothing but int64_t
+        int64_t scanned
+        int64_t looked
+        int64_t isolated
+        int64_t active
+        int64_t freed
+        int64_t captured
+        int64_t activated
+        int64_t unmapped
+        int64_t swapped
+        int64_t pageouts "written"
+        int64_t slab_scanned
+        int64_t slab_freed
+        int64_t migrated
+        int64_t splits
+        int64_t merges
+        int64_t waits
+
 ctypedef struct link_t:         # page->lru: one node of a circular list; negative indices are list heads
     int32_t next
     int32_t prev
@@ -269,25 +329,11 @@ ctypedef struct zone_config_t:
     uint32_t node_highmem
     uint64_t seed
 
-ctypedef struct op_t:           # one operation of a stream, 16 bytes; see Zone.run
-    uint8_t op
-    uint8_t order
-    uint8_t migratetype
-    uint8_t flags
-    int32_t arg
-    int64_t pfn
-
 cdef enum:
     OP_ALLOC = 1
     OP_FREE = 2
     OP_PCP = 0x01               # flags: through the list of CPU 0
     OP_COLD = 0x02
-
-ctypedef struct violation_t:    # what zone_check found first
-    int32_t invariant           # 0: nothing
-    int64_t pfn                 # -1: not about one page
-    int64_t expected
-    int64_t found
 
 
 # prefetch: ask for the cache line at p; nothing on compilers without it.  ctz: position of the lowest bit of x, not 0.
@@ -422,48 +468,6 @@ cdef enum:                      # what a policy's hook wants done with the captu
 cdef enum:                      # machine_t.event_mask: optional events
     NOTE_CAPTURED = 1
     NOTE_FREED = 2
-
-ctypedef struct event_t:
-    int64_t page                # index in the zone (pfn - base_pfn)
-    uint64_t owner              # owner cookie of the page, 0 in a zone without owners
-    int32_t kind                # EV_*
-    int32_t zone                # position in machine_t.zone
-
-ctypedef struct policy_t:       # a capture policy, read by the one mechanism
-    int32_t capture             # 1: reclaimed pages coalesce on a capture list, 0: they go through the per-CPU list
-    int32_t capture_min_order   # smallest order that captures: 4 in the series
-    int32_t check_real_order    # 1: the watermark of a captured block is checked with its own order (v1), 0: order 0
-    int32_t batch               # pages collected before they go on the capture list: 1, or up to PAGEVEC_SIZE (v4)
-    int32_t batch_forward       # 1: a batch is emptied from its first page, 0: from its last
-    int32_t private_list        # 1: captured pages merge only with each other
-    int32_t consult_lists       # 1: the list is consulted after each shrink_page_list, 0: after each pass
-    int32_t hold_rounds         # rounds of reclaim for which a block is held that the watermark forbids
-    int32_t hold_order          # their order
-    int32_t early_release       # 1: the first block that is large enough ends the capture and frees the others
-    int32_t trim                # 1: it is cut to size at once
-    int32_t queue               # QUEUE_*
-    int32_t bypass_pcp          # 1: nobody uses the per-CPU lists while this reclaims
-    int32_t isolate             # 1: the pageblock of the first page isolated is MIGRATE_ISOLATE while this reclaims
-    int32_t hook                # 1: the driver is asked at each consultation
-    int32_t reserved            # 0
-
-ctypedef struct cost_t:         # work done, in the units a driver puts a price on
-    int64_t scanned             # pages decided on by shrink_page_list
-    int64_t looked              # pfns looked at by isolation, tags included
-    int64_t isolated            # pages taken off the LRU
-    int64_t active              # pages moved from active to inactive lists
-    int64_t freed               # pages given to the free lists (through the per-CPU list)
-    int64_t captured            # pages put on a capture list
-    int64_t activated
-    int64_t unmapped
-    int64_t swapped             # pages that entered the swap cache
-    int64_t pageouts            # writes submitted
-    int64_t slab_scanned        # slab objects asked for
-    int64_t slab_freed          # slab pages freed
-    int64_t migrated            # 0: there is no compaction
-    int64_t splits              # halvings of a block
-    int64_t merges              # unions of two buddies
-    int64_t waits               # times it stopped for writes
 
 ctypedef struct step_t:         # what one step did and what must happen before the next
     int32_t wait                # WAIT_*
@@ -651,7 +655,7 @@ ctypedef struct machine_result_t:       # what came of it, 16 bytes
 
 ctypedef struct machine_cost_t:     # what a request that reclaimed, or a run of kswapd, has cost
     int64_t op
-    cost_t cost
+    int64_t cost[NR_COSTS]      # the counters of a cost_t
     int64_t reclaims
     int64_t capture_own
     int64_t capture_merged

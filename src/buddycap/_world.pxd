@@ -180,7 +180,7 @@ ctypedef struct task_t:
     int32_t nr_blocks
     int32_t *block              # aligned blocks in which the request has freed pages
 
-ctypedef struct params_t:       # in the order of PARAMETERS
+ctypedef struct params_t:       # the parameters, by these names from Python
     # builds
     int64_t builds
     int64_t anon_median_pages

@@ -30,24 +30,17 @@ include "world/tasks.pxi"
 cdef enum:
     EVENTS_A_TURN = 20000       # between two looks at signals
 
-PARAMETERS = (
-    "builds", "anon_median_pages", "anon_min_pages", "anon_max_pages", "anon_sigma_q16", "duration_median_ns",
-    "duration_sigma_q16", "gap_mean_ns", "cold_pages", "hot_touches", "hot_pages", "touch_permille", "recent_permille",
-    "dirty_pages", "slab_pages", "process_kernel_pages", "process_order2_permille",
-    "loads", "load_duration_ns",
-    "kernel_period_ns", "kernel_order1_permille", "kernel_order2_permille", "kernel_order3_permille", "kernel_life_ns",
-    "kernel_long_life_ns", "kernel_long_permille", "stream_period_ns", "resident_pages", "resident_touch_ns",
-    "flush_period_ns", "dirty_age_ns", "dirty_background_pages", "dirty_limit_pages",
-    "warmup_pages", "warmup_ns", "warmup_slab_permille", "warmup_pinned_permille", "warmup_unmovable_permille",
-    "unmovable_short_permille", "unmovable_short_life_ns", "unmovable_long_permille", "unmovable_long_life_ns",
-    "request_start_ns", "request_period_ns", "request_order", "request_gfp", "requests", "requesters", "passes",
-    "rest_ns",
-    "congestion_pages", "congestion_ns", "retry_ns", "swap_pages", "swappiness", "lumpy", "sync_pass",
-    "kswapd_orders", "memalloc_permille",
-    "cpus", "chunk_pages", "budget_pages", "yield_ns",
-    "scan_ns", "free_ns", "look_ps", "active_ns", "pageout_ns", "fault_ns",
-    "disk_page_ns", "disk_read_ns", "disk_swapin_ns", "disk_write_ns", "cold_read_pages", "hot_read_pages",
-)
+
+cdef tuple parameter_names():
+    """The fields of params_t, in their order."""
+    cdef params_t nothing
+    cdef dict values
+    memset(&nothing, 0, sizeof(nothing))
+    values = nothing
+    return tuple(values)
+
+
+PARAMETERS = parameter_names()
 
 # At least 1: a rate, a distance in time or a size that is divided by.
 _POSITIVE = (
@@ -165,18 +158,14 @@ cdef class World:
 
     cdef int read_parameters(self, dict parameters) except -1:
         cdef params_t *p = &self.w.p
-        cdef int64_t *values = <int64_t *> p
-        cdef int64_t value
-        cdef int k
         if set(parameters) != set(PARAMETERS):
             names = sorted(set(parameters) ^ set(PARAMETERS), key=str)
             raise MisuseError(f"parameters: {names} are missing or unknown")
-        for k in range(len(PARAMETERS)):
-            name = PARAMETERS[k]
-            value = ranged(parameters[name], name, _LARGEST.get(name) or _LARGEST[name.rpartition("_")[2]])
-            values[k] = value
+        values = {name: ranged(parameters[name], name, _LARGEST.get(name) or _LARGEST[name.rpartition("_")[2]])
+                  for name in PARAMETERS}
+        p[0] = values
         for name in _POSITIVE:
-            if parameters_value(p, name) < 1:
+            if values[name] < 1:
                 raise MisuseError(f"{name}=0: must be at least 1")
         if p.request_order > self.w.z.max_page_order:
             raise MisuseError(f"request_order={p.request_order}: allowed range is 0..{self.w.z.max_page_order}")
@@ -299,15 +288,10 @@ cdef class World:
                 "present_pages": self.w.z.present_pages, **self.zone.vmstat()}
 
 
-cdef int64_t parameters_value(const params_t *p, name) except? -1:
-    return (<const int64_t *> p)[PARAMETERS.index(name)]
-
-
 cdef int check_tables() except -1:
     """The names that Python reads must lie where the structs have their fields."""
-    if sizeof(params_t) != len(PARAMETERS) * sizeof(int64_t) or sizeof(result_t) != RESULT_DTYPE.itemsize or \
-            sizeof(pass_t) != PASS_DTYPE.itemsize or sizeof(load_t) != LOAD_DTYPE.itemsize or \
-            sizeof(turn_t) != TURN_DTYPE.itemsize:
+    if sizeof(result_t) != RESULT_DTYPE.itemsize or sizeof(pass_t) != PASS_DTYPE.itemsize or \
+            sizeof(load_t) != LOAD_DTYPE.itemsize or sizeof(turn_t) != TURN_DTYPE.itemsize:
         raise MisuseError("the tables of names do not fit the structs")
     return 0
 

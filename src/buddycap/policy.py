@@ -5,14 +5,13 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Self
 
+from ._core import policy_ranges
 from .errors import PolicyError
 
 __all__ = ["POLICIES", "CapturePolicy", "find_policy"]
 
-_LAST_ORDER = 15  # one above the largest order of any zone: "never"
-_RANGES = {"capture_min_order": (0, _LAST_ORDER), "batch": (1, 14), "hold_rounds": (0, 1000), "hold_order": (0, 14)}
-_WORDS = {"consult": ("pass", "list"), "queue": ("none", "credit", "strict")}
-_FLAGS = ("capture", "check_real_order", "batch_forward", "private", "early_release", "trim", "bypass_pcp", "isolate")
+_ALLOWED = policy_ranges()
+_FLAGS = tuple(field for field, allowed in _ALLOWED.items() if allowed == (0, 1))
 _TEXTS = ("name", "source", "rule")
 _OF_A_LIST = (  # fields that say how a capture list works
     *("check_real_order", "batch", "batch_forward", "private", "consult", "hold_rounds", "hold_order"),
@@ -113,11 +112,9 @@ class CapturePolicy:
         for flag in _FLAGS:
             if not isinstance(getattr(self, flag), bool):
                 raise self._error(f"{flag}={getattr(self, flag)!r}: True or False is wanted")
-        for field, (low, high) in _RANGES.items():
-            self._check_range(field, low, high)
-        for field, words in _WORDS.items():
-            if getattr(self, field) not in words:
-                raise self._error(f"{field}={getattr(self, field)!r}: allowed are {', '.join(words)}")
+        for field, allowed in _ALLOWED.items():
+            if field not in _FLAGS:
+                self._check_allowed(field, allowed)
         if self.hook is not None and not callable(self.hook):
             raise self._error(f"hook={self.hook!r}: a function is wanted")
         self._check_together()
@@ -140,10 +137,14 @@ class CapturePolicy:
     def _error(self, message: str) -> PolicyError:
         return PolicyError(f"policy {self.name!r}: {message}")
 
-    def _check_range(self, field: str, low: int, high: int) -> None:
+    def _check_allowed(self, field: str, allowed: tuple[Any, ...]) -> None:
+        """Refuse what is not one of the words, or not a number from the first to the second."""
         value = getattr(self, field)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self._error(f"{field}={value!r}: allowed range is {low}..{high}")
+        if isinstance(allowed[0], str):
+            if value not in allowed:
+                raise self._error(f"{field}={value!r}: allowed are {', '.join(allowed)}")
+        elif not isinstance(value, int) or isinstance(value, bool) or not allowed[0] <= value <= allowed[1]:
+            raise self._error(f"{field}={value!r}: allowed range is {allowed[0]}..{allowed[1]}")
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other values.

@@ -1,6 +1,6 @@
 # The script in Cython, on the core itself: no checks, the speed of the core.  Compile again with every version of buddycap.
 #
-# $ python -m Cython.Build.Cythonize -i3 play.pyx
+# $ CFLAGS="$(buddycap embed --cflags)" python -m Cython.Build.Cythonize -i3 play.pyx
 # $ python -c 'import play; play.main()'
 from libc.stdint cimport int32_t, uint64_t
 

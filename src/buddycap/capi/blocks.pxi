@@ -199,7 +199,7 @@ cdef public int bc_free_many(bc_zone *zone, const int64_t *pfns, int64_t n, cons
     return whole_batch(<zone_t *> zone, NO_PAGE, pfns, n, orders, order, offender, result)
 
 
-cdef public int64_t bc_run(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *results, int *status,
+cdef public int64_t bc_run(bc_zone *zone, const op_t *ops, int64_t n, int64_t *results, int *status,
                            bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int64_t done = 0
@@ -211,7 +211,7 @@ cdef public int64_t bc_run(bc_zone *zone, const bc_op *ops, int64_t n, int64_t *
     if found != BC_OK:
         return refused(result, found)
     result_begin(result, z)
-    found = core_status(run_ops(z, <const op_t *> ops, 0, n, results, &done))
+    found = core_status(run_ops(z, ops, 0, n, results, &done))
     finish_results(results, done)
     result_end(result, z, NO_PAGE, 0, found)
     if status != NULL:

@@ -74,7 +74,7 @@ cdef public int bc_machine_config_init(bc_machine_config *config, uint64_t size)
     config.slab_objects_per_page = m.slab_objects_per_page
     for k in range(NR_GFP_ZONES):
         config.gfp_zone[k] = m.gfp_zone[k]
-    memcpy(&config.policy, &m.policy, sizeof(policy_t))
+    config.policy = m.policy
     return BC_OK
 
 
@@ -100,7 +100,7 @@ cdef public int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_c
         return BC_EMISUSE_POINTER
     if bytes < sizeof(machine_t) or config.size != sizeof(bc_machine_config):
         return BC_EMISUSE_SIZE
-    if not machine_config_ok(config) or not policy_ok(<const policy_t *> &config.policy):
+    if not machine_config_ok(config) or not policy_ok(&config.policy):
         return BC_EMISUSE_CONFIG
     machine_init(m)
     m.swappiness = config.swappiness
@@ -113,7 +113,7 @@ cdef public int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_c
     m.no_lumpy = config.no_lumpy
     m.no_sync_pass = config.no_sync_pass
     m.kswapd_order0 = config.kswapd_order0
-    memcpy(&m.policy, &config.policy, sizeof(policy_t))
+    m.policy = config.policy
     for k in range(NR_GFP_ZONES):
         m.gfp_zone[k] = config.gfp_zone[k]
     return BC_OK
@@ -148,25 +148,6 @@ cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept n
 
 # --- steps ------------------------------------------------------------------------------------------------------
 
-cdef void cost_write(const cost_t *cost, bc_cost *out) noexcept nogil:
-    out.scanned = cost.scanned
-    out.looked = cost.looked
-    out.isolated = cost.isolated
-    out.active = cost.active
-    out.freed = cost.freed
-    out.captured = cost.captured
-    out.activated = cost.activated
-    out.unmapped = cost.unmapped
-    out.swapped = cost.swapped
-    out.written = cost.pageouts
-    out.slab_scanned = cost.slab_scanned
-    out.slab_freed = cost.slab_freed
-    out.migrated = cost.migrated
-    out.splits = cost.splits
-    out.merges = cost.merges
-    out.waits = cost.waits
-
-
 cdef void step_write(const machine_t *m, const step_t *step, bc_result *result) noexcept nogil:
     """What a step did; without the block."""
     result_empty(result)
@@ -176,7 +157,7 @@ cdef void step_write(const machine_t *m, const step_t *step, bc_result *result) 
         result.wait_pfn = m.zone[step.zone].base_pfn + step.page
     if step.wait == WAIT_LISTS:
         result.zone_idx = m.zone[step.zone].zone_idx
-    cost_write(&step.cost, &result.cost)
+    result.cost = step.cost
 
 
 cdef void block_write(const machine_t *m, const request_t *r, bc_result *result) noexcept nogil:
@@ -191,7 +172,7 @@ cdef void block_write(const machine_t *m, const request_t *r, bc_result *result)
 
 
 cdef public int bc_request_init(void *memory, uint64_t bytes, bc_machine *machine, int order, uint32_t gfp, int cpu,
-                                int task, const bc_policy *policy) noexcept nogil:
+                                int task, const policy_t *policy) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef int status = machine_status(machine, policy)
     if status != BC_OK:
@@ -205,9 +186,9 @@ cdef public int bc_request_init(void *memory, uint64_t bytes, bc_machine *machin
         return status
     if task & ~(TASK_MEMALLOC | TASK_REALTIME):
         return BC_EMISUSE_FLAGS
-    if policy != NULL and not policy_ok(<const policy_t *> policy):
+    if policy != NULL and not policy_ok(policy):
         return BC_EMISUSE_CONFIG
-    request_init(m, <request_t *> memory, order, gfp, cpu, task, <const policy_t *> policy)
+    request_init(m, <request_t *> memory, order, gfp, cpu, task, policy)
     return BC_OK
 
 
@@ -290,7 +271,7 @@ cdef public int bc_request_result(const bc_machine *machine, const bc_request *r
     result_empty(result)
     result.wait = WAIT_DONE if (<request_t *> request).state == REQUEST_DONE else WAIT_NONE
     block_write(as_machine(machine), <request_t *> request, result)
-    cost_write(&(<request_t *> request).total, &result.cost)
+    result.cost = (<request_t *> request).total
     return BC_OK
 
 
@@ -345,23 +326,19 @@ cdef public int64_t bc_swap_free(bc_machine *machine, int64_t slots) noexcept no
     return m.swap_free
 
 
-cdef public int64_t bc_events(bc_machine *machine, bc_event *events, int64_t n) noexcept nogil:
+cdef public int64_t bc_events(bc_machine *machine, event_t *events, int64_t n) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef int status = machine_status(machine, events)
     cdef int64_t k = 0
-    cdef event_t event
     if status != BC_OK:
         return status
     if events == NULL:
         return BC_EMISUSE_POINTER
     if n < 0:
         return BC_EMISUSE_SIZE
-    while k < n and event_take(m, &event):
-        events[k].pfn = event.page
-        if event.page != NO_PAGE and event.kind != EV_WAKE_PDFLUSH:
-            events[k].pfn += m.zone[event.zone].base_pfn
-        events[k].owner = event.owner
-        events[k].kind = event.kind
-        events[k].zone_idx = m.zone[event.zone].zone_idx
+    while k < n and event_take(m, &events[k]):          # the page is an index, the zone a position: see event_t
+        if events[k].page != NO_PAGE and events[k].kind != EV_WAKE_PDFLUSH:
+            events[k].page += m.zone[events[k].zone].base_pfn
+        events[k].zone = m.zone[events[k].zone].zone_idx
         k += 1
     return k

@@ -116,20 +116,15 @@ cdef public int bc_stats_get(const bc_zone *zone, bc_stats *stats) noexcept nogi
     return BC_OK
 
 
-cdef public int bc_check(const bc_zone *zone, bc_violation *violation) noexcept nogil:
+cdef public int bc_check(const bc_zone *zone, violation_t *violation) noexcept nogil:
     cdef int status = zone_status(zone, violation)
     cdef violation_t v
-    v.invariant = 0
+    memset(&v, 0, sizeof(v))
+    v.pfn = NO_PAGE
     if status == BC_OK and not (zone_layout_ok(<zone_t *> zone, &v) and zone_check(<zone_t *> zone, &v)):
         status = BC_ECORRUPT
     if violation != NULL and (status == BC_OK or status == BC_ECORRUPT):
-        memset(violation, 0, sizeof(bc_violation))
-        violation.pfn = NO_PAGE
-        if status == BC_ECORRUPT:
-            violation.invariant = v.invariant
-            violation.pfn = v.pfn
-            violation.expected = v.expected
-            violation.found = v.found
+        violation[0] = v
     return status
 
 

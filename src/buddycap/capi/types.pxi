@@ -98,24 +98,6 @@ cdef extern from "buddycap.h" nogil:
         uint64_t seed
         int64_t reserved[8]
 
-    ctypedef struct bc_cost:
-        int64_t scanned
-        int64_t looked
-        int64_t isolated
-        int64_t active
-        int64_t freed
-        int64_t captured
-        int64_t activated
-        int64_t unmapped
-        int64_t swapped
-        int64_t written
-        int64_t slab_scanned
-        int64_t slab_freed
-        int64_t migrated
-        int64_t splits
-        int64_t merges
-        int64_t waits
-
     ctypedef struct bc_result:
         int64_t pfn
         int32_t order
@@ -125,13 +107,7 @@ cdef extern from "buddycap.h" nogil:
         int64_t wait_pfn
         int32_t path
         int32_t zone_idx
-        bc_cost cost
-
-    ctypedef struct bc_event:
-        int64_t pfn
-        uint64_t owner
-        int32_t kind
-        int32_t zone_idx
+        cost_t cost
 
     ctypedef struct bc_page:
         int64_t pfn
@@ -140,9 +116,6 @@ cdef extern from "buddycap.h" nogil:
         uint32_t flags
         int32_t migratetype
         uint64_t owner
-
-    ctypedef struct bc_op:
-        pass
 
     ctypedef struct bc_stats:
         int64_t start_pfn
@@ -164,31 +137,6 @@ cdef extern from "buddycap.h" nogil:
         int32_t open_lists
         uint64_t vm[64]
 
-    ctypedef struct bc_violation:
-        int32_t invariant
-        int32_t reserved
-        int64_t pfn
-        int64_t expected
-        int64_t found
-
-    ctypedef struct bc_policy:
-        int32_t capture
-        int32_t capture_min_order
-        int32_t check_real_order
-        int32_t batch
-        int32_t batch_forward
-        int32_t private_list
-        int32_t consult_lists
-        int32_t hold_rounds
-        int32_t hold_order
-        int32_t early_release
-        int32_t trim
-        int32_t queue
-        int32_t bypass_pcp
-        int32_t isolate
-        int32_t hook
-        int32_t reserved
-
     ctypedef struct bc_machine_config:
         uint32_t size
         int32_t swappiness
@@ -203,7 +151,7 @@ cdef extern from "buddycap.h" nogil:
         int32_t kswapd_order0
         int32_t reserved0
         int8_t gfp_zone[NR_GFP_ZONES]
-        bc_policy policy
+        policy_t policy
         int64_t reserved[8]
 
 

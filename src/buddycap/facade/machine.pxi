@@ -9,17 +9,22 @@ cdef enum:
 
 WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
-cdef tuple COST_NAMES = (       # in the order of cost_t
-    "scanned", "looked", "isolated", "active", "freed", "captured", "activated", "unmapped", "swapped", "pageouts",
-    "slab_scanned", "slab_freed", "migrated", "splits", "merges", "waits",
-)
-cdef dict CONSULT_AT = {"pass": 0, "list": 1}
-cdef dict QUEUES = {"none": QUEUE_NONE, "credit": QUEUE_CREDIT, "strict": QUEUE_STRICT}
 cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
 
 
 cdef dict cost_dict(const cost_t *cost):
-    return {name: (<const int64_t *> cost)[k] for k, name in enumerate(COST_NAMES)}
+    """The counters by name."""
+    return cost[0]
+
+
+cdef tuple cost_names():
+    """The names of the counters, in the order of cost_t."""
+    cdef cost_t nothing
+    memset(&nothing, 0, sizeof(nothing))
+    return tuple(cost_dict(&nothing))
+
+
+cdef tuple COST_NAMES = cost_names()
 
 
 @cython.final
@@ -87,34 +92,6 @@ cdef Step make_step(MachineBase machine, const step_t *step):
     result.merges = step.cost.merges
     result.waits = step.cost.waits
     return result
-
-
-cdef int as_word(object value, str name, dict words) except -1:
-    """The number of one of a few words."""
-    if value not in words:
-        raise MisuseError(f"{name}={value!r}: allowed are {', '.join(words)}")
-    return words[value]
-
-
-cdef int as_policy(object policy, policy_t *out) except -1:
-    """Read the fields of a CapturePolicy, or of anything that has them."""
-    memset(out, 0, sizeof(policy_t))
-    out.capture = bool(policy.capture)
-    out.capture_min_order = <int32_t> as_ranged(policy.capture_min_order, "policy.capture_min_order", 0, MAX_ORDERS)
-    out.check_real_order = bool(policy.check_real_order)
-    out.batch = <int32_t> as_ranged(policy.batch, "policy.batch", 1, PAGEVEC_SIZE)
-    out.batch_forward = bool(policy.batch_forward)
-    out.private_list = bool(policy.private)
-    out.consult_lists = as_word(policy.consult, "policy.consult", CONSULT_AT)
-    out.hold_rounds = <int32_t> as_ranged(policy.hold_rounds, "policy.hold_rounds", 0, MAX_HOLD_ROUNDS)
-    out.hold_order = <int32_t> as_ranged(policy.hold_order, "policy.hold_order", 0, MAX_ORDERS - 1)
-    out.early_release = bool(policy.early_release)
-    out.trim = bool(policy.trim)
-    out.queue = as_word(policy.queue, "policy.queue", QUEUES)
-    out.bypass_pcp = bool(policy.bypass_pcp)
-    out.isolate = bool(policy.isolate)
-    out.hook = policy.hook is not None
-    return 0
 
 
 cdef tuple node_zones(object zones):

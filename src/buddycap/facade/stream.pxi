@@ -53,7 +53,7 @@ cdef int note_request(machine_stream_t *s, bytearray costs) except -1:
     cdef const request_t *r = &s.request
     cdef const scan_t *sc = &r.scan
     memset(&row, 0, sizeof(row))
-    row.cost = r.total
+    memcpy(row.cost, &r.total, sizeof(row.cost))
     row.reclaims = r.reclaims
     row.capture_own = sc.capture_own
     row.capture_merged = sc.capture_merged
@@ -77,11 +77,13 @@ cdef int stream_kswapd(MachineBase machine, machine_stream_t *s, bytearray costs
     """The turn of kswapd."""
     cdef machine_cost_t row
     cdef cost_t before = machine.m.kswapd.total
+    cdef cost_t cost
     memset(&row, 0, sizeof(row))
     row.capture_largest = -1
     machine.run_kswapd()
-    row.cost = machine.m.kswapd.total
-    cost_add(&row.cost, &before, -1)
+    cost = machine.m.kswapd.total
+    cost_add(&cost, &before, -1)
+    memcpy(row.cost, &cost, sizeof(row.cost))
     note_cost(s, &row, costs)
     s.at += 1
     return 0

@@ -6,6 +6,8 @@ simulated allocator decides. It starts from the recorded state or from empty mem
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from .timeline import Timeline
 
 __all__ = ["Serving", "WhatIf", "WhatIfResult", "what_if"]
 
-_KNOWN_GFP = 0x1FDFF7  # what 2.6.27 has; flags of newer kernels are left out
+_KNOWN_GFP = int(reduce(or_, GFP))  # what 2.6.27 has; flags of newer kernels are left out
 _BEGIN, _END = 1, 2
 _ALLOC, _FREE = EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]
 _DIRECT = int(GFP.WAIT | GFP.IO | GFP.FS)

@@ -10,6 +10,9 @@ cdef enum:
     STREAM_BUDGET = 32          # pages of a request's first step, which is often its last
     STREAM_EVENT_ROOM = 256     # places in the event ring that must be free before an operation
 
+cdef enum:
+    POLICY_WORDS = sizeof(policy_t) // sizeof(int32_t)      # its fields: nothing but int32_t
+
 cdef enum:                      # why run_requests returned
     STREAM_STOPPED = 0          # at the end of the range asked for
     STREAM_REQUEST              # operation `at` waits or has reclaimed: run it to its end, note it with request_end
@@ -31,15 +34,30 @@ cdef int request_status_27(const machine_t *m, int64_t order, int64_t gfp, int64
     return ST_OK if <uint64_t> cpu < <uint64_t> m.zone[0].cpus else ST_CPU_RANGE
 
 
+cdef void policy_limits(policy_t *low, policy_t *high) noexcept nogil:
+    """The smallest and the largest value of every field.  One that is not named here is a switch."""
+    cdef int k
+    memset(low, 0, sizeof(policy_t))
+    for k in range(POLICY_WORDS):
+        (<int32_t *> high)[k] = 1
+    low.batch = 1
+    high.capture_min_order = MAX_ORDERS         # one above the largest order of any zone: never
+    high.batch = PAGEVEC_SIZE
+    high.hold_rounds = MAX_HOLD_ROUNDS
+    high.hold_order = MAX_ORDERS - 1
+    high.queue = QUEUE_STRICT
+    high.reserved = 0
+
+
 cdef int policy_ok(const policy_t *p) noexcept nogil:
     """Whether every field of a policy is in range."""
-    if not (is_flag(p.capture) and is_flag(p.check_real_order) and is_flag(p.batch_forward) and is_flag(p.private_list)
-            and is_flag(p.consult_lists) and is_flag(p.early_release) and is_flag(p.trim) and is_flag(p.bypass_pcp)
-            and is_flag(p.isolate) and is_flag(p.hook)):
-        return 0
-    return (0 <= p.capture_min_order <= MAX_ORDERS and 1 <= p.batch <= PAGEVEC_SIZE
-            and 0 <= p.hold_rounds <= MAX_HOLD_ROUNDS and 0 <= p.hold_order < MAX_ORDERS
-            and QUEUE_NONE <= p.queue <= QUEUE_STRICT and p.reserved == 0)
+    cdef policy_t low, high
+    cdef int k
+    policy_limits(&low, &high)
+    for k in range(POLICY_WORDS):
+        if not (<int32_t *> &low)[k] <= (<const int32_t *> p)[k] <= (<int32_t *> &high)[k]:
+            return 0
+    return 1
 
 
 # --- single operations ------------------------------------------------------------------------------------------

@@ -1,0 +1,81 @@
+# Capture policies at the boundary: from the fields of a Python object to a policy_t, by name.
+
+cdef dict POLICY_NAMES = {"private_list": "private", "consult_lists": "consult"}      # where Python's are others
+cdef dict POLICY_CHOICES = {        # fields that are words in Python
+    "consult_lists": {"pass": 0, "list": 1},
+    "queue": {"none": QUEUE_NONE, "credit": QUEUE_CREDIT, "strict": QUEUE_STRICT},
+}
+
+
+cdef int as_word(object value, str name, dict words) except -1:
+    """The number of one of a few words."""
+    if value not in words:
+        raise MisuseError(f"{name}={value!r}: allowed are {', '.join(words)}")
+    return words[value]
+
+
+cdef dict policy_fields():
+    """Lowest and highest value of every field that a policy brings, by its name in policy_t."""
+    cdef policy_t low, high
+    cdef dict least, most
+    policy_limits(&low, &high)
+    least, most = low, high
+    return {name: (least[name], most[name]) for name in least if name != "reserved"}
+
+
+cdef dict POLICY_FIELDS = policy_fields()
+
+
+def policy_ranges():
+    """What the fields of a `CapturePolicy` may be: for switches and numbers (lowest, highest), else a tuple of words.
+
+    Returns
+    -------
+    dict of str to tuple
+        All fields that the core reads, but `hook`.
+
+    Examples
+    --------
+    >>> policy_ranges()["batch"], policy_ranges()["queue"]
+    ((1, 14), ('none', 'credit', 'strict'))
+    """
+    return {POLICY_NAMES.get(name, name): tuple(POLICY_CHOICES[name]) if name in POLICY_CHOICES else limits
+            for name, limits in POLICY_FIELDS.items() if name != "hook"}
+
+
+cdef object last_policy = None      # of a class that is frozen: the row below is what was read from it
+cdef policy_t last_row
+
+
+cdef int as_policy(object policy, policy_t *out) except -1:
+    """Read the fields of a CapturePolicy, or of anything that has them, by name.
+
+    One that cannot change is not read twice in a row: a program that passes it with each request pays once.
+    """
+    global last_policy, last_row
+    if policy is not last_policy:
+        read_policy(policy, out)
+        if not getattr(getattr(policy, "__dataclass_params__", None), "frozen", False):
+            return 0
+        last_row = out[0]
+        last_policy = policy
+    out[0] = last_row
+    return 0
+
+
+cdef int read_policy(object policy, policy_t *out) except -1:
+    cdef dict row = {"reserved": 0}
+    cdef str name, field
+    for name, limits in POLICY_FIELDS.items():
+        field = POLICY_NAMES.get(name, name)
+        value = getattr(policy, field)
+        if name == "hook":
+            row[name] = value is not None
+        elif name in POLICY_CHOICES:
+            row[name] = as_word(value, "policy." + field, POLICY_CHOICES[name])
+        elif limits == (0, 1):
+            row[name] = bool(value)
+        else:
+            row[name] = as_ranged(value, "policy." + field, limits[0], limits[1])
+    out[0] = row
+    return 0
