@@ -107,7 +107,7 @@ def boot(make_zone: Callable[..., Any], make_node: Callable[..., Any], state: Gu
         )
         for zone in state.zones
     ]
-    node: AllocatorNode = make_node(zones, min_free_kbytes=0)
+    node: AllocatorNode = make_node(zones, min_free_kbytes=0, events=EVENT_ROOM)
     for zone, recorded in zip(node.zones, state.zones, strict=True):
         _load(zone, recorded)
     return node

@@ -1,16 +1,6 @@
 """Free lists: free and merge, split, fallback to other types, take."""
 
-from .state import (
-    HIGHATOMIC,
-    MAX_PAGE_ORDER,
-    MOVABLE,
-    ORDINARY,
-    PAGEBLOCK_ORDER,
-    PAGEBLOCK_PAGES,
-    PCP_ORDERS,
-    RECLAIMABLE,
-    UNMOVABLE,
-)
+from .state import HIGHATOMIC, MAX_PAGE_ORDER, MOVABLE, ORDINARY, RECLAIMABLE, UNMOVABLE
 
 FALLBACKS = {
     UNMOVABLE: (RECLAIMABLE, MOVABLE),
@@ -20,8 +10,7 @@ FALLBACKS = {
 ALLOC_NO_WATERMARKS, ALLOC_OOM, ALLOC_NON_BLOCK, ALLOC_MIN_RESERVE = 0x04, 0x08, 0x10, 0x20
 ALLOC_CMA, ALLOC_NOFRAGMENT, ALLOC_HIGHATOMIC, ALLOC_KSWAPD = 0x80, 0x100, 0x200, 0x800
 
-STEAL_WHOLE_ORDER = 4
-BOOST_MIN_MANAGED = 4 * PAGEBLOCK_PAGES
+BOOST_MIN_PAGEBLOCKS = 4
 
 
 # Free
@@ -40,7 +29,7 @@ def compaction_capture(zone, pfn, order, migratetype):
     capture, node = zone.node.capture, zone.node
     if capture is None or capture.zone is not zone or capture.page is not None or capture.order != order:
         return False
-    if migratetype in (node.cma, node.isolate) or (order < PAGEBLOCK_ORDER and migratetype == MOVABLE):
+    if migratetype in (node.cma, node.isolate) or (order < node.pageblock_order and migratetype == MOVABLE):
         return False
     capture.page = pfn
     zone.nr_free_pages -= 1 << order
@@ -72,7 +61,7 @@ def free_one_page(zone, pfn, order, migratetype, to_tail=False):
         buddy = pfn ^ (1 << order)
         if not node.is_free(buddy, order) or not node.same_zone(pfn, buddy):
             break
-        if order >= PAGEBLOCK_ORDER and not may_merge_pageblocks(node, buddy, migratetype):
+        if order >= node.pageblock_order and not may_merge_pageblocks(node, buddy, migratetype):
             break
         zone.del_page_from_free_list(buddy)
         pfn &= buddy
@@ -98,7 +87,7 @@ def rmqueue_smallest(zone, order, migratetype):
             zone.del_page_from_free_list(pfn)
             expand(zone, pfn, current, order, migratetype)
             zone.node.tag[pfn] = migratetype
-            refill = int(order in PCP_ORDERS and migratetype in ORDINARY)
+            refill = int(order in zone.node.pcp_orders and migratetype in ORDINARY)
             zone.node.trace("zl", pfn, order, migratetype, refill)
             return pfn
     return None
@@ -107,8 +96,8 @@ def rmqueue_smallest(zone, order, migratetype):
 def move_freepages_block(zone, pfn, migratetype):
     """Move the free blocks of a pageblock to the tails of a type's lists: (pages moved, movable pages in use)."""
     node = zone.node
-    first = pfn - pfn % PAGEBLOCK_PAGES
-    last = first + PAGEBLOCK_PAGES - 1
+    first = pfn - pfn % node.pageblock_pages
+    last = first + node.pageblock_pages - 1
     if not zone.spans(first):
         first = pfn
     if not zone.spans(last):
@@ -128,13 +117,13 @@ def move_freepages_block(zone, pfn, migratetype):
 
 def boost_watermark(zone):
     """Raise the marks for a while, because types have begun to mix; whether they were."""
-    factor = zone.node.boost_factor
-    if not factor or zone.managed < BOOST_MIN_MANAGED:
+    factor, pageblock = zone.node.boost_factor, zone.node.pageblock_pages
+    if not factor or zone.managed < BOOST_MIN_PAGEBLOCKS * pageblock:
         return False
     limit = mult_frac(zone.wmark[2], factor, 10000)
     if limit == 0:
         return False
-    zone.boost = min(zone.boost + PAGEBLOCK_PAGES, max(PAGEBLOCK_PAGES, limit))
+    zone.boost = min(zone.boost + pageblock, max(pageblock, limit))
     return True
 
 
@@ -150,14 +139,14 @@ def find_suitable_fallback(zone, order, migratetype):
 
 def can_steal_fallback(node, order, migratetype):
     """Whether the whole pageblock may be claimed."""
-    return order >= STEAL_WHOLE_ORDER or migratetype != MOVABLE or node.mobility_disabled
+    return order >= node.pageblock_order // 2 or migratetype != MOVABLE or node.mobility_disabled
 
 
-def alike_pages(migratetype, old, moved, movable):
+def alike_pages(node, migratetype, old, moved, movable):
     """Pages in use of the pageblock that suit the type, as far as can be known."""
     if migratetype == MOVABLE:
         return movable
-    return PAGEBLOCK_PAGES - moved - movable if old == MOVABLE else 0
+    return node.pageblock_pages - moved - movable if old == MOVABLE else 0
 
 
 def steal_suitable_fallback(zone, pfn, order, migratetype, flags, whole):
@@ -167,8 +156,8 @@ def steal_suitable_fallback(zone, pfn, order, migratetype, flags, whole):
     if old == HIGHATOMIC:
         zone.move_to_free_list(pfn, migratetype)
         return
-    if order >= PAGEBLOCK_ORDER:
-        for page in range(pfn, pfn + (1 << order), PAGEBLOCK_PAGES):
+    if order >= node.pageblock_order:
+        for page in range(pfn, pfn + (1 << order), node.pageblock_pages):
             node.set_pageblock_migratetype(page, migratetype)
         zone.move_to_free_list(pfn, migratetype)
         return
@@ -178,14 +167,17 @@ def steal_suitable_fallback(zone, pfn, order, migratetype, flags, whole):
     if moved == 0:
         zone.move_to_free_list(pfn, migratetype)
         return
-    if moved + alike_pages(migratetype, old, moved, movable) >= PAGEBLOCK_PAGES // 2 or node.mobility_disabled:
+    if (
+        moved + alike_pages(node, migratetype, old, moved, movable) >= node.pageblock_pages // 2
+        or node.mobility_disabled
+    ):
         node.set_pageblock_migratetype(pfn, migratetype)
 
 
 def rmqueue_fallback(zone, order, migratetype, flags):
     """Bring a block of another type to the lists of this one, the largest first; whether there was one."""
     node = zone.node
-    lowest = PAGEBLOCK_ORDER if order < PAGEBLOCK_ORDER and flags & ALLOC_NOFRAGMENT else order
+    lowest = max(order, node.pageblock_order) if flags & ALLOC_NOFRAGMENT else order
     orders = range(MAX_PAGE_ORDER, lowest - 1, -1)
     current = next((o for o in orders if find_suitable_fallback(zone, o, migratetype) is not None), None)
     if current is None:
@@ -239,10 +231,10 @@ def rmqueue_buddy(zone, order, migratetype, flags):
 def reserve_highatomic_pageblock(zone, pfn):
     """Keep the pageblock of such a request's block, up to a hundredth of the zone."""
     node = zone.node
-    if zone.nr_reserved_highatomic >= zone.managed // 100 + PAGEBLOCK_PAGES:
+    if zone.nr_reserved_highatomic >= zone.managed // 100 + node.pageblock_pages:
         return
     if node.get_pageblock_migratetype(pfn) in ORDINARY:
-        zone.nr_reserved_highatomic += PAGEBLOCK_PAGES
+        zone.nr_reserved_highatomic += node.pageblock_pages
         node.set_pageblock_migratetype(pfn, HIGHATOMIC)
         move_freepages_block(zone, pfn, HIGHATOMIC)
 
@@ -250,14 +242,14 @@ def reserve_highatomic_pageblock(zone, pfn):
 def unreserve_highatomic_pageblock(node, migratetype, highest, force):
     """Give one reserved pageblock with free pages to a type; whether pages have moved."""
     for zone in node.walk(highest):
-        if not force and zone.nr_reserved_highatomic <= PAGEBLOCK_PAGES:
+        if not force and zone.nr_reserved_highatomic <= node.pageblock_pages:
             continue
         for order in range(MAX_PAGE_ORDER + 1):
             if not zone.free_area[order][HIGHATOMIC]:
                 continue
             pfn = zone.free_area[order][HIGHATOMIC].head()
             if node.get_pageblock_migratetype(pfn) == HIGHATOMIC:
-                zone.nr_reserved_highatomic -= min(PAGEBLOCK_PAGES, zone.nr_reserved_highatomic)
+                zone.nr_reserved_highatomic -= min(node.pageblock_pages, zone.nr_reserved_highatomic)
             node.set_pageblock_migratetype(pfn, migratetype)
             if move_freepages_block(zone, pfn, migratetype)[0]:
                 return True

@@ -2,20 +2,20 @@
 
 from .buddy import ALLOC_CMA, free_one_page, move_freepages_block
 from .marks import watermark_ok
-from .state import MAX_PAGE_ORDER, MOVABLE, ORDINARY, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES
+from .state import MAX_PAGE_ORDER, MOVABLE, ORDINARY
 
 MOVABLE_ZONE = 3
 LARGEST_BLOCK = 1 << MAX_PAGE_ORDER
 
 
-def down(pfn):
+def down(node, pfn):
     """Start of the page's pageblock."""
-    return pfn - pfn % PAGEBLOCK_PAGES
+    return pfn - pfn % node.pageblock_pages
 
 
-def up(pfn):
+def up(node, pfn):
     """Start of the next pageblock, unless one starts here."""
-    return down(pfn + PAGEBLOCK_PAGES - 1)
+    return down(node, pfn + node.pageblock_pages - 1)
 
 
 # One pageblock
@@ -51,7 +51,7 @@ def set_migratetype_isolate(node, block, migratetype, start, end):
     old = node.get_pageblock_migratetype(block)
     if old == node.isolate:
         return False
-    if has_unmovable_pages(node, max(block, start), min(block + PAGEBLOCK_PAGES, end), block, migratetype):
+    if has_unmovable_pages(node, max(block, start), min(block + node.pageblock_pages, end), block, migratetype):
         return False
     zone = node.link[block]
     node.set_pageblock_migratetype(block, node.isolate)
@@ -66,17 +66,17 @@ def unset_migratetype_isolate(node, block, migratetype):
     if node.get_pageblock_migratetype(block) != node.isolate:
         return
     zone = node.link[block]
-    buddy = block ^ PAGEBLOCK_PAGES
+    buddy = block ^ node.pageblock_pages
     mergeable = (
-        node.is_free(block, PAGEBLOCK_ORDER)
-        and node.is_free(buddy, PAGEBLOCK_ORDER)
+        node.is_free(block, node.pageblock_order)
+        and node.is_free(buddy, node.pageblock_order)
         and node.same_zone(block, buddy)
         and node.get_pageblock_migratetype(buddy) != node.isolate
     )
     if mergeable:
         zone.del_page_from_free_list(block)
         node.set_pageblock_migratetype(block, migratetype)
-        free_one_page(zone, block, PAGEBLOCK_ORDER, migratetype, to_tail=True)
+        free_one_page(zone, block, node.pageblock_order, migratetype, to_tail=True)
     else:
         moved, _ = move_freepages_block(zone, block, migratetype)
         zone.account_freepages(moved, migratetype)
@@ -106,8 +106,10 @@ def split_free_page(zone, pfn, first_part):
 
 def isolate_single_pageblock(node, boundary, before, skip_isolation, migratetype):
     """Isolate the pageblock before or after a boundary, and split what lies across; whether both could be done."""
-    block = boundary - PAGEBLOCK_PAGES if before else boundary
-    if not skip_isolation and not set_migratetype_isolate(node, block, migratetype, block, block + PAGEBLOCK_PAGES):
+    block = boundary - node.pageblock_pages if before else boundary
+    if not skip_isolation and not set_migratetype_isolate(
+        node, block, migratetype, block, block + node.pageblock_pages
+    ):
         return False
     if not node.exists(boundary if before else boundary - 1):
         return True
@@ -136,15 +138,15 @@ def isolate_single_pageblock(node, boundary, before, skip_isolation, migratetype
 
 def start_isolate_page_range(node, start, end, migratetype):
     """Isolate every pageblock that the range touches, or none; whether it could be done."""
-    first, last = down(start), up(end) - PAGEBLOCK_PAGES
+    first, last = down(node, start), up(node, end) - node.pageblock_pages
     if not isolate_single_pageblock(node, first, False, False, migratetype):
         return False
-    if not isolate_single_pageblock(node, last + PAGEBLOCK_PAGES, True, first == last, migratetype):
+    if not isolate_single_pageblock(node, last + node.pageblock_pages, True, first == last, migratetype):
         unset_migratetype_isolate(node, first, migratetype)
         return False
-    for block in range(first + PAGEBLOCK_PAGES, last, PAGEBLOCK_PAGES):
+    for block in range(first + node.pageblock_pages, last, node.pageblock_pages):
         if not set_migratetype_isolate(node, block, migratetype, start, end):
-            for undone in (*range(first, block, PAGEBLOCK_PAGES), last):
+            for undone in (*range(first, block, node.pageblock_pages), last):
                 unset_migratetype_isolate(node, undone, migratetype)
             return False
     return True
@@ -152,13 +154,13 @@ def start_isolate_page_range(node, start, end, migratetype):
 
 def undo_isolate_page_range(node, start, end, migratetype):
     """End the isolation of every pageblock that the range touches."""
-    for block in range(down(start), up(end), PAGEBLOCK_PAGES):
+    for block in range(down(node, start), up(node, end), node.pageblock_pages):
         unset_migratetype_isolate(node, block, migratetype)
 
 
 def test_pages_isolated(node, start, end):
     """Whether the range is isolated and free throughout."""
-    if any(node.get_pageblock_migratetype(page) != node.isolate for page in range(start, end, PAGEBLOCK_PAGES)):
+    if any(node.get_pageblock_migratetype(page) != node.isolate for page in range(start, end, node.pageblock_pages)):
         return False
     page = start
     while page < end and page in node.buddy_order:
@@ -178,8 +180,8 @@ def isolate_free_page(node, pfn):
             return 0
         zone.account_freepages(-(1 << order), migratetype)
     zone.del_page_from_free_list(pfn)
-    if order >= PAGEBLOCK_ORDER - 1:
-        for page in range(pfn, pfn + (1 << order) - 1, PAGEBLOCK_PAGES):
+    if order >= node.pageblock_order - 1:
+        for page in range(pfn, pfn + (1 << order) - 1, node.pageblock_pages):
             if node.get_pageblock_migratetype(page) in ORDINARY:
                 node.set_pageblock_migratetype(page, MOVABLE)
     return 1 << order

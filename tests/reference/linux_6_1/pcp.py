@@ -1,7 +1,7 @@
 """Per-CPU lists, and pages that come and go through them."""
 
 from .buddy import ALLOC_CMA, ALLOC_HIGHATOMIC, free_one_page, reserve_highatomic_pageblock, rmqueue_buddy, rmqueue_core
-from .state import MOVABLE, ORDINARY, PCP_LISTS, PCP_ORDERS
+from .state import HUGE_LISTS, MOVABLE, ORDINARY, PCP_LISTS
 
 MAX_FREE_FACTOR = 5
 RECLAIM_BATCHES = 4
@@ -11,12 +11,12 @@ def order_to_pindex(order, migratetype):
     """Number of the list for blocks of an order and a type."""
     if order in (0, 1, 2, 3):
         return 3 * order + migratetype
-    return 13 if migratetype == MOVABLE else 12
+    return HUGE_LISTS + (migratetype == MOVABLE)
 
 
-def pindex_to_order(index):
+def pindex_to_order(node, index):
     """Order of the blocks on a list."""
-    return index // 3 if index < 12 else 9
+    return index // 3 if index < HUGE_LISTS else node.pageblock_order
 
 
 # Allocation
@@ -68,13 +68,13 @@ def rmqueue(zone, order, migratetype, flags, compound=False):
     """A block for somebody, through the per-CPU lists or not; or None. Watermarks are not looked at."""
     node = zone.node
     pfn = None
-    if order in PCP_ORDERS and (node.cma is None or flags & ALLOC_CMA or migratetype != MOVABLE):
+    if order in node.pcp_orders and (node.cma is None or flags & ALLOC_CMA or migratetype != MOVABLE):
         pfn = rmqueue_pcplist(zone, order, migratetype, flags)
     if pfn is None:
         pfn = rmqueue_buddy(zone, order, migratetype, flags)
     if zone.boosted:
         zone.boosted = False
-        node.wakeups += 1
+        node.wakeup_kswapd(zone, 0)
     if pfn is not None:
         node.prep_new_page(pfn, order, compound)
         if flags & ALLOC_HIGHATOMIC:
@@ -105,7 +105,7 @@ def free_pcppages_bulk(zone, pcp, count, index):
     while count > 0:
         while not pcp.lists[index]:
             index = (index + 1) % PCP_LISTS
-        order = pindex_to_order(index)
+        order = pindex_to_order(node, index)
         while pcp.lists[index] and count > 0:
             pfn, migratetype = pcp.lists[index].pop()
             count -= 1 << order
@@ -170,7 +170,7 @@ def free_pages_ok(zone, pfn, order):
 
 def free_the_page(node, pfn, order):
     """Free a block the way its order goes."""
-    (free_unref_page if order in PCP_ORDERS else free_pages_ok)(node.link[pfn], pfn, order)
+    (free_unref_page if order in node.pcp_orders else free_pages_ok)(node.link[pfn], pfn, order)
 
 
 def free_pages(node, pfn, order):

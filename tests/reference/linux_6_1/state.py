@@ -7,8 +7,8 @@ ORDINARY = (UNMOVABLE, MOVABLE, RECLAIMABLE)
 MAX_PAGE_ORDER, PAGEBLOCK_ORDER = 10, 9
 PAGEBLOCK_PAGES = 1 << PAGEBLOCK_ORDER
 SECTION_PAGES = 32768
-PCP_ORDERS = (0, 1, 2, 3, 9)
 PCP_LISTS = 14
+HUGE_LISTS = 12
 NODE_ZONES = 5
 EVENT_KINDS = ("zl", "xf", "dr", "fr", "fb")
 
@@ -102,7 +102,7 @@ class Zone:
         for order, lists in enumerate(self.free_area):
             yield words("O", order, self.nr_free[order])
             yield from (words("L", order, kind, *blocks) for kind, blocks in enumerate(lists) if blocks)
-        pageblocks = range(self.start // PAGEBLOCK_PAGES, (self.end - 1) // PAGEBLOCK_PAGES + 1)
+        pageblocks = range(self.start // node.pageblock_pages, (self.end - 1) // node.pageblock_pages + 1)
         yield words("B", "".join(str(node.pageblock_type.get(k, UNMOVABLE)) for k in pageblocks))
         for cpu, pcp in enumerate(self.pcp):
             yield words("P", cpu, pcp.count, pcp.high, pcp.batch, pcp.free_factor)
@@ -122,12 +122,14 @@ def words(*values):
 class Node:
     """Zones by their index, and the pages: sets of those with a mark, dicts of what has a value."""
 
-    def __init__(self, *, cpus=1, with_cma=False, mobility_disabled=False):
+    def __init__(self, *, cpus=1, with_cma=False, mobility_disabled=False, pageblock_order=PAGEBLOCK_ORDER):
         self.cpus, self.cpu = cpus, 0
         self.cma = 4 if with_cma else None
         self.isolate = 5 if with_cma else 4
         self.nr_types = self.isolate + 1
         self.mobility_disabled = mobility_disabled
+        self.pageblock_order, self.pageblock_pages = pageblock_order, 1 << pageblock_order
+        self.pcp_orders = (0, 1, 2, 3, pageblock_order)
         self.zones = {}
         self.boost_factor, self.percpu_fraction, self.scale = 15000, 0, 10
         self.lowmem_ratio = [0] * NODE_ZONES
@@ -187,13 +189,13 @@ class Node:
 
     def get_pageblock_migratetype(self, pfn):
         """Type of the page's pageblock."""
-        return self.pageblock_type.get(pfn // PAGEBLOCK_PAGES, UNMOVABLE)
+        return self.pageblock_type.get(pfn // self.pageblock_pages, UNMOVABLE)
 
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the page's pageblock; without grouping every ordinary type is the first."""
         if self.mobility_disabled and migratetype in ORDINARY:
             migratetype = UNMOVABLE
-        self.pageblock_type[pfn // PAGEBLOCK_PAGES] = migratetype
+        self.pageblock_type[pfn // self.pageblock_pages] = migratetype
 
     def requested(self, migratetype):
         """The type that a request for `migratetype` is served as."""
@@ -218,6 +220,10 @@ class Node:
         return self.compound.get(pfn, (pfn, 0))[0] in self.lru
 
     # What is told
+
+    def wakeup_kswapd(self, zone, order):
+        """kswapd is wanted: here it is only counted."""
+        self.wakeups += 1
 
     def trace(self, kind, *values):
         """Note an event."""

@@ -17,7 +17,7 @@ PAGES_PARTS = ("pageblock_type", "link", "refs", "tag", "compound", "buddy_order
 class Node:
     """Several zones with one page map."""
 
-    def __init__(self, zones, *, min_free_kbytes=None, watermark_scale_factor=10, lowmem_reserve_ratio=None):
+    def __init__(self, zones, *, min_free_kbytes=None, watermark_scale_factor=10, lowmem_reserve_ratio=None, events=0):
         self.zones = sorted(zones, key=lambda zone: zone.zone_idx)
         self.pages = self.zones[0].pages
         for zone in self.zones[1:]:
@@ -144,7 +144,8 @@ class Node:
 
     def unreserve_highatomic(self, migratetype, *, classzone_idx, force=False):
         """Give up a reserved pageblock."""
-        return buddy.unreserve_highatomic_pageblock(self.pages, migratetype, classzone_idx, force)
+        kind = self.pages.requested(migratetype)
+        return buddy.unreserve_highatomic_pageblock(self.pages, kind, classzone_idx, force)
 
     def end_capture(self):
         """The block that was captured, if one was."""
@@ -211,7 +212,7 @@ class Zone(Node):
         self.zone_idx = zone_idx
         present = present_ranges or [(self.state.start, self.state.end)]
         for first, end in present:
-            for pfn in range(isolation.up(first), end, PAGEBLOCK_PAGES):
+            for pfn in range(isolation.up(self.pages, first), end, PAGEBLOCK_PAGES):
                 self.pages.set_pageblock_migratetype(pfn, MOVABLE)
         for pfn in linked_outside:
             self.pages.link[pfn] = self.state
@@ -313,7 +314,7 @@ class Zone(Node):
 
     def set_pcp_blocks(self, cpu, index, blocks):
         """Allocated single pages go on a per-CPU list, in its order."""
-        of_cpu, order = self.state.pcp[cpu], pcp.pindex_to_order(index)
+        of_cpu, order = self.state.pcp[cpu], pcp.pindex_to_order(self.pages, index)
         for pfn, tag in blocks:
             for page in range(pfn, pfn + (1 << order)):
                 self.pages.refs.pop(page, None)
@@ -356,7 +357,7 @@ class Zone(Node):
 
     def pcp_blocks(self, cpu, index):
         """(pfn, order, tag) of a per-CPU list, head first."""
-        order = pcp.pindex_to_order(index)
+        order = pcp.pindex_to_order(self.pages, index)
         return [(pfn, order, tag) for pfn, tag in self.state.pcp[cpu].lists[index]]
 
     @property
