@@ -118,3 +118,19 @@ def test_the_simulator_agrees_with_the_verdict_of_its_kernel():
             assert verdict.order_ok is bool(served and enough), (mask, order, text)
             answers.add((order > 0, mask, verdict.order_ok))
     assert len(answers) == 8, "every mask and kind of order was served, and was refused"
+
+
+def test_damaged_texts_are_drawn_or_refused():
+    rng = random.Random(31)
+    for seed in range(40):
+        damaged = [list(text) for text in texts()]
+        for _ in range(rng.randrange(1, 5)):
+            text = rng.choice(damaged)
+            text[rng.choice([at for at, char in enumerate(text) if char.isdigit()])] = rng.choice(
+                ["0", "7", "12", "999"]
+            )
+        try:
+            drawn = draw_snapshot(*("".join(text) for text in damaged), seed=seed)
+        except FormatError:
+            continue
+        assert all(len(zone.kinds) == drawn.zoneinfo[zone.name].pages["spanned"] for zone in drawn.frames)

@@ -287,3 +287,27 @@ def test_packed_logs_are_read_and_cut_ones_refused(pack, tmp_path):
     (tmp_path / "log").write_bytes(data[:-30])
     with pytest.raises(FormatError, match="damaged or cut"):
         explain_file(tmp_path / "log")
+
+
+OLD_OWNERS = """Page allocated via order 0, mask 0x200da
+PFN 8704 Block 17 type 2          Flags 0x1ffff800002006c()
+ [<ffffffff8119e3b1>] alloc_pages_vma+0x91/0x160
+ [<ffffffff8117d5b1>] handle_mm_fault+0x121/0x1a00
+
+Page allocated via order 2, mask 0xd0
+PFN 8712 Block 17 type 2 Fallback Flags 0x1ffff800002006c()
+ [<ffffffff8117d5b1>] my_driver+0x121/0x1a00
+"""
+
+
+def test_dumps_of_page_owner_before_4_6_are_read():
+    found = explained_text(OLD_OWNERS)
+    assert found["mixed_blocks"] == {"17": {"block_type": "Movable", "pages": {"Movable": 1, "Unmovable": 4}}}
+    assert (found["pageblock_order"], found["callers"][0]["caller"]) == (9, "my_driver")
+
+
+def test_stacks_with_counts_name_callers_without_blocks():
+    found = explained_text(
+        " __alloc_pages+0x1/0x2\n xfs_buf_alloc+0x1/0x2\nnr_base_pages: 8192\n\n shmem+0x1/0x2\nnr_base_pages: 4\n"
+    )
+    assert [(row["caller"], row["pages"]) for row in found["all_callers"]] == [("xfs_buf_alloc", 8192), ("shmem", 4)]

@@ -197,6 +197,8 @@ def _plan(
         raise FormatError(f"{info.zone}: {largest + 1} orders; a simulated zone has at most 15", "buddyinfo")
     if not 0 < info.pages["spanned"] <= MAX_PAGES or not 0 <= (info.start_pfn or 0) < 1 << 52:
         raise FormatError(f"{info.zone}: {info.pages['spanned']} pages; allowed range is 1..{MAX_PAGES}", "zoneinfo")
+    if info.pages["present"] > info.pages["spanned"]:
+        raise FormatError(f"{info.zone}: more pages present than spanned", "zoneinfo")
     order = min(types.pageblock_order, largest) if types else min(9, largest)
     draw = random.Random(f"{seed} {info.node} {info.zone}")
     if typed is None:
@@ -319,18 +321,16 @@ def _fill(plan: _Plan, words: NDArray[np.uint64], used: NDArray[np.int64], mixed
     """Say what the pages in use are: LRU pages in movable blocks, the kernel's in the others and few movable ones."""
     counters = plan.info.counters
     prefix = "nr_zone_" if "nr_zone_active_file" in counters else "nr_"
-    size = 1 << plan.order
-    block = (used + plan.start) // size
-    last = int(block[-1]) + 1 if len(block) else 0
-    fixed = np.zeros(last + 1, bool)
-    fixed[[number for number, kind in plan.types.items() if kind in _FIXED and number <= last]] = True
+    first = plan.start >> plan.order
+    block = ((used + plan.start) >> plan.order) - first
+    fixed = np.zeros((plan.end >> plan.order) - first + 2, bool)
+    fixed[[number - first for number, kind in plan.types.items() if kind in _FIXED]] = True
     generator = np.random.Generator(np.random.PCG64(plan.draw.getrandbits(64)))
     lru = {name: counters.get(prefix + name, 0) for name in _LRU}
     movable, others = used[~fixed[block]], used[fixed[block]]
     kernel = max(len(movable) - sum(lru.values()), 0)
-    movable = _kernel_first(movable, (movable + plan.start) // size, kernel, mixed, generator)
-    at = kernel
-    rest = movable[at:][generator.permutation(len(movable) - at)]
+    movable = _kernel_first(movable, (movable + plan.start) >> plan.order, kernel, mixed, generator)
+    rest = movable[kernel:][generator.permutation(len(movable) - kernel)]
     rest = np.concatenate([rest, others[::-1]])  # more LRU pages than movable blocks hold: the others get them
     at = 0
     for name, bits in _LRU.items():
@@ -349,10 +349,8 @@ def _kernel_first(
     """Order the pages of movable blocks so that the kernel's come first: in few blocks, or one each in many."""
     if not len(pages):
         return pages
-    blocks = np.unique(block)
-    ranks = np.empty(int(blocks[-1]) + 1, np.int64)
-    ranks[generator.permutation(blocks)] = np.arange(len(blocks))
-    key = ranks[block].astype(np.int64) + 1
+    blocks, which = np.unique(block, return_inverse=True)
+    key = generator.permutation(len(blocks))[which] + 1
     if mixed:
         first = np.flatnonzero(np.r_[True, block[1:] != block[:-1]])
         chosen = generator.permutation(first)[: min(len(first) * mixed // 100, kernel)]

@@ -68,7 +68,7 @@ _NODE = r"Node\s+\d+,?\s+(?:zone\s+)?\w+,?"
 _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (  # the most telling first
     ("log", re.compile(r"page\s+allocation\s+(?:failure|stalls)|invoked oom-killer|^.{0,120}Mem-[Ii]nfo:|Show Memory|"
                        r"(?:DMA|DMA32|Normal|HighMem|Movable) free:\d+kB|cma:.{0,80}alloc failed", re.M)),
-    ("page_owner", re.compile(r"^\s*Page allocated via order \d+, mask", re.M)),
+    ("page_owner", re.compile(r"^\s*(?:Page allocated via order \d+, mask|(?:nr_base_pages|stack_count): ?\d)", re.M)),
     ("pagetypeinfo", re.compile(r"^\s*(?:Page block order:|Free pages count per migrate type)", re.M)),
     ("zoneinfo", re.compile(rf"^\s*{_NODE}\s*\n(?:\s+per-node stats\s*\n|\s+pages free\s+\d+)", re.M)),
     ("index", re.compile(rf"^\s*{_NODE}(?:\s+-?\d\.-?\d{{3}}){{3,}}", re.M)),
