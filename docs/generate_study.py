@@ -1,8 +1,10 @@
 """Makes docs/study.md, its pictures and the table of README.md from runs; no number on these pages is typed by hand.
 
-python docs/generate_study.py run DIR        every study of the page, by the commands that it shows; resumes
-python docs/generate_study.py collect DIR    their figures into docs/study.json, the pictures into docs/pictures
-python docs/generate_study.py write          the pages from docs/study.json and docs/study.template
+python docs/generate_study.py run DIR [NAME ...]   every study of the page, or some, by the commands it shows; resumes
+python docs/generate_study.py collect DIR          their figures into docs/study.json, the pictures into docs/pictures
+python docs/generate_study.py write                the pages from docs/study.json and docs/study.template
+
+The figures of studies that DIR does not have stay as they are; each remembers the commit and the machine that made it.
 """
 
 import json
@@ -12,17 +14,22 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pages import placed
-from study_tables import BLOCKS, readme_table
+from sensitivity_tables import BLOCKS as SENSITIVITY_BLOCKS
+from sensitivity_tables import RANGES, readme_hold
+from study_tables import BLOCKS as STUDY_BLOCKS
+from study_tables import readme_table
 
 from buddycap.cli import main as buddycap
 from buddycap.lab.compare import averaged, comparison
 from buddycap.lab.export import clean, machine_facts
 from buddycap.lab.plan import Plan
+from buddycap.lab.sensitivity import swings
 from buddycap.lab.store import Record, Store
-from buddycap.lab.summary import summarize
+from buddycap.lab.summary import difference, grouped, identical, summarize
 from buddycap.views.plots import draw
 
 DOCS = Path(__file__).resolve().parent
@@ -33,12 +40,16 @@ PAGE = DOCS / "study.md"
 PICTURES = DOCS / "pictures"
 README = ROOT / "README.md"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
+BLOCKS = STUDY_BLOCKS | SENSITIVITY_BLOCKS
 RECORDING = "tests/data/kpageflags.mixed-1GiB.npz"
 LOAD = "tests/data/load/compile-50000.npz"
 JOBS = 2
 ROUNDS = 6
 
 BOTH = "study --preset x86_64,ppc64 --memory 4GiB"
+HOLDING = "--policies none,v3,hold,docs/hold-16.toml,queue --seeds 8"
+FOUR = "--sweep requesters=4 --sweep period_percent=400"  # each asks a quarter as often
+HIGH = "--sweep min_free_kbytes=524288"  # 64 times what the kernel computes
 STUDIES = {
     "compare": "compare",
     "ablations": f"{BOTH} --ablations --seeds 8",
@@ -47,27 +58,37 @@ STUDIES = {
     "recording": f"study --from {RECORDING} --seeds 24",
     "load": f"study --memory 1GiB --load {LOAD} --seeds 12",
     "policies": "compare --policies all --seeds 12",
-    "builds": f"{BOTH} --sweep builds=8,20 --seeds 4",
-    "unmovable": f"{BOTH} --sweep unmovable_permille=30,70 --seeds 4",
+    "sensitivity": f"{BOTH} --sensitivity 25 --seeds 8",
+    "slope": f"{BOTH} --sweep hot_pages=26250,31500,35000,38500,43750 --seeds 8",
+    "requesters": f"{BOTH} {HOLDING} {FOUR}",
+    "marks": f"{BOTH} {HOLDING} {HIGH}",
+    "both": f"{BOTH} {HOLDING} {HIGH} {FOUR}",
+    "both-1GiB": f"study {HOLDING} --sweep min_free_kbytes=262144 {FOUR}",
 }
 SPEED = "study --memory 4GiB --seeds 6"
 PICTURED = {
     "policies": ("success", "course", "harvest", "latency", "steals"),
     "ablations": ("cases",),
     "memory": ("memory",),
+    "sensitivity": ("tornado",),
 }
 KEPT = (
-    "success_percent", "latency_ms", "steals", "givebacks", "clean_left", "blocked_ms", "rescued", "background_per_s",
-    "failed_kernel_page", "failed_page_kept", "failed_stolen", "failed_nothing_isolated", "failed_watermark",
+    "success_percent", "ceiling_percent", "latency_ms", "steals", "givebacks", "holds", "rescued", "clean_left",
+    "free_percent", "queue_waits", "blocked_ms", "background_per_s", "failed_kernel_page", "failed_page_kept",
+    "failed_stolen", "failed_nothing_isolated", "failed_watermark",
 )  # fmt: skip
 
 
-def run(folder: Path) -> None:
-    """Run every study, and measure how much faster two workers are than one."""
+def run(folder: Path, names: Sequence[str] = ()) -> None:
+    """Run every study, and measure how much faster two workers are than one; or run the studies of some names."""
+    unknown = set(names) - set(STUDIES)
+    if unknown:
+        raise SystemExit(f"no such study: {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "commit").exists():
         (folder / "commit").write_text(_commit() + "\n")
-    for name, words in STUDIES.items():
+    for name in names or STUDIES:
+        words = STUDIES[name]
         resume = ["--resume"] if (folder / name).exists() else []
         command = [*shlex.split(words), "--jobs", str(JOBS), "--out", str(folder / name), *resume]
         print("buddycap", *command, flush=True)
@@ -75,7 +96,7 @@ def run(folder: Path) -> None:
         if buddycap(command):
             raise SystemExit(f"{name} has errors")
         print(f"{time.perf_counter() - begin:.0f} s\n", flush=True)
-    if not (folder / "speed.json").exists():
+    if not names and not (folder / "speed.json").exists():
         (folder / "speed.json").write_text(json.dumps(_speed()) + "\n")
 
 
@@ -92,29 +113,34 @@ def _speed() -> dict[str, object]:
 
 
 def collect(folder: Path) -> None:
-    """Gather the figures of all studies and draw the pictures."""
-    result: dict[str, object] = {
-        "commit": (folder / "commit").read_text().strip(),
-        "machine": machine_facts(),
-        "commands": STUDIES,
-        "jobs": JOBS,
-    }
+    """Gather the figures of the studies in a folder and draw their pictures."""
+    result = json.loads(FIGURES.read_text(encoding="utf-8"))
+    result |= {"commands": STUDIES, "jobs": JOBS}
+    commit = (folder / "commit").read_text().strip()
     for name in STUDIES:
+        if not (folder / name).exists():
+            continue
         with Store.open(folder / name) as store:
             plan = store.plan
             records = store.records(plan)
-            if name in ("compare", "policies"):
+            if name == "sensitivity":
+                result[name] = swings(plan, records)
+            elif name in RANGES:
+                result[name] = _against_v3(plan, records)
+            elif name in ("compare", "policies"):
                 result[name] = _compared(plan, records)
                 result[f"{name}_rows"] = summarize(*averaged(plan, records))
             else:
                 result[name] = summarize(plan, records)
             if name == "memory":
                 result["cost"] = _cost(store)
-            result["runs"] = result.get("runs", 0) + len(records)
-            result.setdefault("cpu_s", {})[name] = sum(store.cpu_s(task) or 0.0 for _, task in plan.tasks())
+            cpu_s = sum(store.cpu_s(task) or 0.0 for _, task in plan.tasks())
+            made = {"commit": commit, "machine": machine_facts(), "runs": len(records), "cpu_s": cpu_s}
+            result["made"][name] = made
         if name in PICTURED:
             draw(folder / name, PICTURES, only=PICTURED[name])
-    result["speed"] = json.loads((folder / "speed.json").read_text())
+    if (folder / "speed.json").exists():
+        result["speed"] = json.loads((folder / "speed.json").read_text())
     FIGURES.write_text(json.dumps(_slim(clean(result)), indent=1) + "\n")
 
 
@@ -126,6 +152,16 @@ def _compared(plan: Plan, records: list[Record]) -> dict[str, object]:
             del machine["figures"]
     found["periods"] = [row for row in found["periods"] if row["policy"] in ("none", "v3")]
     return found
+
+
+def _against_v3(plan: Plan, records: list[Record]) -> list[dict[str, object]]:
+    """Return the rows of a study, each beside v3 too."""
+    groups = grouped(records)
+    rows = summarize(plan, records)
+    for row in rows:
+        own, v3 = (groups[row["case"], policy] for policy in (row["policy"], "v3"))
+        row |= {"against": difference(own, v3), "same": identical(own, v3)}
+    return rows
 
 
 def _cost(store: Store) -> list[dict[str, object]]:
@@ -145,6 +181,8 @@ def _cost(store: Store) -> list[dict[str, object]]:
 def _slim(value: object) -> object:
     """Return the figures that the pages show, to six digits."""
     if isinstance(value, dict):
+        if "swing" in value:  # of hundreds of gains nobody asks how many seeds they need
+            value = {name: _without_needed(item) for name, item in value.items()}
         figures = value.get("figures")
         if isinstance(figures, dict):
             value = {**value, "figures": {name: figures[name] for name in KEPT if name in figures}}
@@ -152,6 +190,12 @@ def _slim(value: object) -> object:
     if isinstance(value, list):
         return [_slim(item) for item in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _without_needed(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_needed(item) for name, item in value.items() if name != "needed"}
+    return value
 
 
 def _commit() -> str:
@@ -169,8 +213,8 @@ def page(figures: dict[str, object]) -> str:
 
 
 def readme(text: str, figures: dict[str, object]) -> str:
-    """Return README.md with its table."""
-    return placed(text, "study", readme_table(figures))
+    """Return README.md with its table, and what holding on is worth."""
+    return placed(placed(text, "study", readme_table(figures)), "hold", readme_hold(figures))
 
 
 def write() -> None:
@@ -182,11 +226,12 @@ def write() -> None:
 
 def main(words: list[str]) -> int:
     """Run the command line above."""
-    commands = {"run": run, "collect": collect}
     if words == ["write"]:
         write()
-    elif len(words) == 2 and words[0] in commands:
-        commands[words[0]](Path(words[1]))
+    elif len(words) == 2 and words[0] == "collect":
+        collect(Path(words[1]))
+    elif len(words) > 1 and words[0] == "run":
+        run(Path(words[1]), words[2:])
     else:
         print(__doc__, file=sys.stderr)
         return 2

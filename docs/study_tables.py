@@ -203,12 +203,6 @@ def kswapd_work(figures: Figures) -> str:
     return table([*heads, "failed by theft", "clean blocks left"], rows)
 
 
-def sweeps(figures: Figures) -> str:
-    """One parameter changed at a time."""
-    names = ("builds", "unmovable")
-    return cases([row for name in names if name in figures for row in figures[name]])
-
-
 def recorded(figures: Figures) -> str:
     """Where memory or load come from a real machine."""
     rows = []
@@ -261,7 +255,7 @@ def speed(figures: Figures) -> str:
     said = f"Two workers are {faster:.2f} times as fast as one ({min(ratios):.2f}-{max(ratios):.2f})."
     if faster < WANTED_SPEED:
         said += f" Wanted were {WANTED_SPEED}; runs share nothing, so what is missing is start-up and other work there."
-    cpu_s = figures["cpu_s"]["compare"]
+    cpu_s = figures["made"]["compare"]["cpu_s"]
     minutes = cpu_s / 60 / faster
     said += f"\n\nThe comparison above took {cpu_s:.0f} s of CPU, so {minutes:.1f} minutes with two workers like these."
     return table(["command", "median, s", "least-most, s"], rows) + "\n\n" + said
@@ -273,15 +267,20 @@ def commands(figures: Figures) -> str:
 
 
 def provenance(figures: Figures) -> str:
-    """Where the numbers come from."""
-    machine = figures["machine"]
+    """Where the numbers come from: a line for each commit and machine."""
+    origins: dict[str, list[str]] = {}
+    for name, made in figures["made"].items():
+        facts = made["machine"]
+        said = (
+            f"commit {made['commit']} (code {facts['code']}); {facts['cpu']}, {facts['cpus']} CPUs shared with others; "
+            f"Python {facts['python']}, numpy {facts['numpy']}, {facts['platform']}"
+        )
+        origins.setdefault(said, []).append(name)
     seeds = figures["compare"]["seeds"]
-    cpu_s = sum(figures["cpu_s"].values())
-    return (
-        f"Commit {figures['commit']} (code {machine['code']}); {machine['cpu']}, {machine['cpus']} CPUs shared with "
-        f"others; Python {machine['python']}, numpy {machine['numpy']}, {machine['platform']}. Seeds of the "
-        f"comparison: {seeds[0]}..{seeds[-1]}; {figures['runs']} runs in all, {cpu_s:.0f} s of CPU."
-    )
+    runs, cpu_s = (sum(made[name] for made in figures["made"].values()) for name in ("runs", "cpu_s"))
+    told = [f"- {', '.join(names)}: {said}." for said, names in origins.items()]
+    total = f"{runs} runs, {cpu_s:.0f} s of CPU; seeds of the comparison: {seeds[0]}..{seeds[-1]}."
+    return "\n".join([total, "", *told])
 
 
 def policies_seeds(figures: Figures) -> str:
@@ -372,7 +371,6 @@ BLOCKS: dict[str, Callable[[Figures], str]] = {
         causes,
         ablations,
         kswapd_work,
-        sweeps,
         recorded,
         cost,
         speed,

@@ -86,6 +86,7 @@ def test_the_parameter_that_moves_most_comes_first():
     first = x86[0]
     assert (first["value"], first["less"]["value"], first["more"]["value"]) == (35000, 26250, 43750)
     assert (first["gain"]["mean"], first["less"]["gain"]["mean"], first["more"]["gain"]["mean"]) == (2.5, 11.5, 1.5)
+    assert [side["baseline"] for side in (first, first["less"])] == 2 * [{"mean": 50.0, "half_width": 0.0, "n": 3}]
     assert first["less"]["change"] == {"mean": 9.0, "half_width": 0.0, "n": 3}  # the seeds' spread is in both
 
 

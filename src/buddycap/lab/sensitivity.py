@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import MisuseError
 from .config import StudyConfig
 from .plan import Case, Plan
-from .stats import paired_interval
+from .stats import mean_interval, paired_interval
 from .store import Record
 from .summary import GAIN, difference, grouped
 
@@ -152,8 +152,9 @@ def swings(plan: Plan, records: Sequence[Record]) -> list[Row]:
     -------
     list of dict
         One for each case as it is and parameter, those of a case together, the parameter that moves most first: `case`,
-        `preset`, `parameter`, `value` and `gain` as it is, `less` and `more`.  Each of these two has `value`, `gain`
-        (see `difference`) and `change`: mean, half width and n of the gain less that of the case as it is, by seed.
+        `preset`, `parameter`, `value`, `baseline` (success of the first policy: mean, half width, n) and `gain` (see
+        `difference`) as it is, `less` and `more`.  Each of these two has `value`, `baseline`, `gain` and `change`:
+        mean, half width and n of the gain less that of the case as it is, by seed.
         `swing` is the larger of the two changes, in points, without its sign.
     """
     policy, none = gaining(plan), plan.policies[0].name
@@ -164,7 +165,12 @@ def swings(plan: Plan, records: Sequence[Record]) -> list[Row]:
         changed, as_it_is = _gains(own, first), _gains(own_base, first_base)
         both = [seed for seed in changed if seed in as_it_is]
         change = paired_interval([changed[seed] for seed in both], [as_it_is[seed] for seed in both])
-        return {"value": _value(case, name), "gain": difference(own, first), "change": asdict(change)}
+        return {
+            "value": _value(case, name),
+            "baseline": asdict(mean_interval([record.summary[GAIN] for record in first if record.ok])),
+            "gain": difference(own, first),
+            "change": asdict(change),
+        }
 
     found = []
     for base, changed in _families(plan.cases):
@@ -172,8 +178,8 @@ def swings(plan: Plan, records: Sequence[Record]) -> list[Row]:
         for name, cases in changed.items():
             sides = [side(case, base, name) for case in sorted(cases, key=lambda case: _value(case, name))]
             if len(sides) == 2 and all(one["change"]["n"] for one in sides):
-                row = {"case": base.label, "preset": base.config.preset, "parameter": name, "value": _value(base, name)}
-                row["gain"] = side(base, base, name)["gain"]
+                row = {"case": base.label, "preset": base.config.preset, "parameter": name, **side(base, base, name)}
+                del row["change"]
                 row |= {"less": sides[0], "more": sides[1]}
                 rows.append(row | {"swing": max(abs(one["change"]["mean"]) for one in sides)})
         found += sorted(rows, key=lambda row: -row["swing"])
