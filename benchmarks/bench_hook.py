@@ -6,8 +6,8 @@ python benchmarks/bench_hook.py
 import time
 
 from buddycap import POLICIES
-from buddycap.lab.config import preset_config
-from buddycap.lab.run import run_once
+from buddycap.study.config import preset_config
+from buddycap.study.run import run_once
 
 CONFIG = preset_config("x86_64", 1 << 18)
 ROUNDS = 15

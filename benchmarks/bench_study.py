@@ -3,8 +3,8 @@
 import pytest
 
 from buddycap import POLICIES
-from buddycap.lab.config import preset_config
-from buddycap.lab.run import run_once
+from buddycap.study.config import preset_config
+from buddycap.study.run import run_once
 
 GIB = 1 << 18
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from buddycap.formats.tracefile import Trace, convert_trace, load_trace, read_trace, save_trace
-from buddycap.lab.recording import Recording, open_recording
-from buddycap.lab.replay import Reconstruction
-from buddycap.lab.requests import match_trace
-from buddycap.lab.timeline import sample_times
-from buddycap.lab.whatif import Serving, WhatIf
+from buddycap.recorded.lifetimes import match_trace
+from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.reconstruct import Reconstruction
+from buddycap.replay.timeline import sample_times
+from buddycap.replay.whatif import Serving, WhatIf
 
 SAMPLE = Path(__file__).parent.parent / "tests" / "data" / "replay" / "fork"
 TIMES = 20

@@ -13,7 +13,7 @@ import pytest
 from buddycap import POLICIES, Machine
 from buddycap.formats.kpageflags import KPF
 from buddycap.formats.snapshot import read_snapshot
-from buddycap.lab.config import preset_config
+from buddycap.study.config import preset_config
 from buddycap.views.pagemap import PageMap, maps_of
 from buddycap.views.picture import map_png
 from buddycap.views.report import html_report

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENTS
-from buddycap.lab.ending import EndReport, compare_end
-from buddycap.lab.recording import Recording, open_recording
-from buddycap.lab.replay import Reconstruction
+from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.ending import EndReport, compare_end
+from buddycap.replay.reconstruct import Reconstruction
 
 ISOLATIONS = [EVENTS[f"mm_compaction_{name}"] for name in ("isolate_freepages", "fast_isolate_freepages")]
 RUNS = [EVENTS[f"mm_compaction_{name}"] for name in ("begin", "end")]

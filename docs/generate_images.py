@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pages import placed, table
 
-from buddycap.lab.aging import RECIPES, Recipe, reach
-from buddycap.lab.config import preset_config
+from buddycap.images.aging import RECIPES, Recipe, reach
+from buddycap.study.config import preset_config
 
 PAGE = Path(__file__).resolve().parent / "images.md"
 SIZES_GIB = (1, 4, 16, 64)

@@ -24,12 +24,12 @@ from study_tables import BLOCKS as STUDY_BLOCKS
 from study_tables import readme_table
 
 from buddycap.cli import main as buddycap
-from buddycap.lab.compare import averaged, comparison
-from buddycap.lab.export import clean, machine_facts
-from buddycap.lab.plan import Plan
-from buddycap.lab.sensitivity import swings
-from buddycap.lab.store import Record, Store
-from buddycap.lab.summary import difference, grouped, identical, summarize
+from buddycap.study.comparison import averaged, comparison
+from buddycap.study.export import clean, machine_facts
+from buddycap.study.plan import Plan
+from buddycap.study.sensitivity import swings
+from buddycap.study.store import Record, Store
+from buddycap.study.summary import difference, grouped, identical, summarize
 from buddycap.views.plots import draw
 
 DOCS = Path(__file__).resolve().parent

@@ -6,8 +6,8 @@ from typing import Any
 from pages import table
 from study_tables import MACHINES, by_case, figure, gain
 
-from buddycap.lab.stats import Interval
-from buddycap.lab.summary import shown
+from buddycap.study.stats import Interval
+from buddycap.study.summary import shown
 
 Figures = dict[str, Any]
 Row = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pages import table
 
-from buddycap.lab.summary import resampled, shown
+from buddycap.study.summary import resampled, shown
 
 Figures = dict[str, Any]
 Row = dict[str, Any]

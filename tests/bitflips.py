@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from buddycap import FormatError
-from buddycap.lab.store import DATABASE, Store
+from buddycap.study.store import DATABASE, Store
 
 
 def told(folder):

@@ -28,16 +28,16 @@ import numpy as np
 
 from buddycap import BuddycapError, Zone, load_policies
 from buddycap.cli import main
+from buddycap.conformance.vectors import play_vectors
 from buddycap.formats.extfrag import parse_index
 from buddycap.formats.liststate import read_list_state
 from buddycap.formats.procfs import parse_buddyinfo, parse_pagetypeinfo, parse_vmstat
 from buddycap.formats.proctext import read_text
 from buddycap.formats.tracefile import Trace, load_trace, read_trace, save_trace
 from buddycap.formats.zoneinfo import parse_zoneinfo
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.conformance import play_vectors
-from buddycap.lab.load import Load
-from buddycap.lab.store import Store
+from buddycap.recorded.load import Load
+from buddycap.study.config import StudyConfig
+from buddycap.study.store import Store
 
 DATA = Path(__file__).parent / "data"
 RECORDING = DATA / "replay" / "thpfrag"

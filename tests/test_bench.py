@@ -8,9 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from buddycap import MisuseError, Zone
+from buddycap import MisuseError, Zone, bench
 from buddycap.cli import main
-from buddycap.lab import bench
 
 SMALL = ("--memory", "16MiB", "--rounds", "1")
 

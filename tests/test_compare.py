@@ -7,9 +7,9 @@ import pytest
 
 from buddycap import POLICIES
 from buddycap.cli import main
-from buddycap.lab.compare import PUBLISHED, averaged, compare_plan, comparison
-from buddycap.lab.store import Record
-from buddycap.lab.verdict import finding, verdict
+from buddycap.study.comparison import PUBLISHED, averaged, compare_plan, comparison
+from buddycap.study.findings import finding, verdict
+from buddycap.study.store import Record
 
 SEEDS = (1, 2, 3, 4)
 PLAN = compare_plan("none,v3,v4", SEEDS, [0.5, 1, 2], 1 << 20)

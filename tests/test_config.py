@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from buddycap import FormatError, MisuseError
-from buddycap.lab.config import StudyConfig, preset_config
+from buddycap.study.config import StudyConfig, preset_config
 
 
 def test_a_configuration_cannot_be_changed():

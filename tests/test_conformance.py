@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from buddycap import cli
-from buddycap.lab import conformance
+from buddycap.conformance import vectors as conformance
 
 VECTORS = Path(__file__).parent / "data" / "vectors"
 FILES = sorted(VECTORS.glob("*.jsonl.gz"))

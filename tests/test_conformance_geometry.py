@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from buddycap.lab.conformance import play_vectors
+from buddycap.conformance.vectors import play_vectors
 from reference import model
 
 GEOMETRIES = {

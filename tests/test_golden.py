@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from buddycap import POLICIES
-from buddycap.lab.aging import RECIPES, age, reach
-from buddycap.lab.config import StudyConfig, preset_config
-from buddycap.lab.load import Load
-from buddycap.lab.recording import open_recording
-from buddycap.lab.replay import reconstruct
-from buddycap.lab.run import frames_from_recording, run_once
-from buddycap.lab.timeline import sample_times
-from buddycap.lab.whatif import WhatIf, what_if
+from buddycap.images.aging import RECIPES, age, reach
+from buddycap.recorded.load import Load
+from buddycap.recorded.recording import open_recording
+from buddycap.replay.reconstruct import reconstruct
+from buddycap.replay.timeline import sample_times
+from buddycap.replay.whatif import WhatIf, what_if
+from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.run import frames_from_recording, run_once
 from worldlab import SMALL
 
 TESTS = Path(__file__).parent

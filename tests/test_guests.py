@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from buddycap import FormatError
-from buddycap.guests.allocator import boot
-from buddycap.guests.conformance import play_guests
+from buddycap.conformance.guests.allocator import boot
+from buddycap.conformance.guests.play import play_guests
 from guestlab import MOVABLE, RECLAIMABLE, UNMOVABLE, Recorder
 from reference.linux_6_1.zone import Node, Zone
 

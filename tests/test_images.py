@@ -9,8 +9,8 @@ import pytest
 from buddycap import MigrateType, MisuseError, Zone
 from buddycap.cli import main
 from buddycap.formats.contents import pageblock_contents
-from buddycap.lab.aging import RECIPES, Recipe, Target, age, grown, make_room, measure, reach
-from buddycap.lab.config import StudyConfig
+from buddycap.images.aging import RECIPES, Recipe, Target, age, grown, make_room, measure, reach
+from buddycap.study.config import StudyConfig
 from sourcelint import ROOT
 
 SMALL = StudyConfig(memory_pages=1 << 16)

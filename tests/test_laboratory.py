@@ -19,13 +19,13 @@ from buddycap import POLICIES, MisuseError, RequestPath
 from buddycap._world import CAUSES
 from buddycap.cli import main
 from buddycap.errors import FormatError
-from buddycap.lab import study
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.export import export, write_csv, write_jsonl
-from buddycap.lab.plan import Case, Plan, Task
-from buddycap.lab.store import DATABASE, Store
-from buddycap.lab.study import run_plan
-from buddycap.lab.workers import Outcome, find_executor, perform, perform_all
+from buddycap.study import running as study
+from buddycap.study.config import StudyConfig
+from buddycap.study.export import export, write_csv, write_jsonl
+from buddycap.study.plan import Case, Plan, Task
+from buddycap.study.running import run_plan
+from buddycap.study.store import DATABASE, Store
+from buddycap.study.workers import Outcome, find_executor, perform, perform_all
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)
@@ -168,8 +168,8 @@ def test_workers_that_do_not_start_are_not_blamed_on_the_runs(tmp_path):
     """A script without a guard: its workers run it again and die."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from buddycap import POLICIES\nfrom buddycap.lab.plan import Case, Plan\n"
-        "from buddycap.lab.config import StudyConfig\nfrom buddycap.lab.study import run_plan\n"
+        "from buddycap import POLICIES\nfrom buddycap.study.plan import Case, Plan\n"
+        "from buddycap.study.config import StudyConfig\nfrom buddycap.study.running import run_plan\n"
         "case = Case('', StudyConfig(memory_pages=1 << 15))\n"
         "run_plan(Plan((case,), (POLICIES['none'],), (1,)), jobs=1)\n"
     )

@@ -1,6 +1,7 @@
 """Does every file use only what lies below it?
 
-core/common < core/linux_* < core/kernel < capi, facade < _world < surface < formats < lab < views < cli.
+core/common < core/linux_* < core/kernel < capi, facade < _world, _trace < formats
+< policies, machine, recorded < study, replay, images, explain, conformance < views < commands.
 """
 
 import ast
@@ -254,13 +255,13 @@ class TestTheRulesCanFail:
     @pytest.mark.parametrize(
         ("source", "module", "wrong"),
         [
-            ("from .lab.study import run", ("machine",), ["buddycap.lab.study"]),
-            ("from ..lab.study import run", ("formats", "procfs"), ["buddycap.lab.study"]),
+            ("from .study.running import run", ("machine",), ["buddycap.study.running"]),
+            ("from ..study.running import run", ("formats", "procfs"), ["buddycap.study.running"]),
             ("from . import cli", ("views",), ["buddycap.cli"]),
             ("import buddycap.cli", ("views", "report"), ["buddycap.cli"]),
-            ("from buddycap import Zone", ("lab", "study"), ["buddycap"]),
+            ("from buddycap import Zone", ("study", "running"), ["buddycap"]),
             ("def f():\n    from .machine import Machine", ("errors",), ["buddycap.machine"]),
-            ("from .._core import Zone\nfrom .stats import mean\nimport numpy", ("lab", "study"), []),
+            ("from .._core import Zone\nfrom .stats import mean\nimport numpy", ("study", "running"), []),
             ("from .errors import MisuseError", ("flags",), []),
         ],
     )

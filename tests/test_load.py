@@ -9,9 +9,9 @@ from buddycap import POLICIES, FormatError, MisuseError
 from buddycap._world import LOAD_DTYPE, World
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.load import Load, load_from_trace
-from buddycap.lab.run import run_once, study_zone
+from buddycap.recorded.load import Load, load_from_trace
+from buddycap.study.config import StudyConfig
+from buddycap.study.run import run_once, study_zone
 
 RECORDED = Path(__file__).parent / "data" / "load" / "compile-50000.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=2, request_mib_per_s=64)

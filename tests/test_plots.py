@@ -7,8 +7,8 @@ import pytest
 
 from buddycap.cli import main
 from buddycap.errors import MisuseError
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.store import Store
+from buddycap.study.config import StudyConfig
+from buddycap.study.store import Store
 from buddycap.views.plots import PICTURES, Results, draw
 
 pytest.importorskip("matplotlib")
@@ -40,7 +40,7 @@ def swung(tmp_path_factory):
     others = {field.name: "" for field in fields(StudyConfig) if field.name not in ("hot_pages", "builds_4gib")}
     words = ["--memory", "128MiB", "--sensitivity", "25", "--seeds", "2", "--jobs", "1", "--executor", "thread"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("buddycap.lab.sensitivity.HELD", others)
+        patch.setattr("buddycap.study.sensitivity.HELD", others)
         assert main(["study", *words, "--out", str(folder), "--json"]) == 0
     return folder
 

@@ -22,7 +22,7 @@ from buddycap import (
     RequestPath,
     Zone,
 )
-from buddycap.lab.run import run_once, study_zone
+from buddycap.study.run import run_once, study_zone
 from reclaimlab import full_machine, scan_now, steps
 from worldlab import SMALL, assert_given_out_once, finish, world_of
 from zone_struct import Memory

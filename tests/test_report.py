@@ -13,7 +13,7 @@ import pytest
 from buddycap import POLICIES, Machine, MisuseError, Zone
 from buddycap.flags import GFP
 from buddycap.formats.extfrag import fragmentation_index, unusable_free_index
-from buddycap.lab.config import StudyConfig
+from buddycap.study.config import StudyConfig
 from buddycap.views.pagemap import KINDS, PageMap, maps_of
 from buddycap.views.record import Recorder
 from buddycap.views.report import html_report
@@ -122,7 +122,7 @@ class TestRecorder:
 
 class TestWatchedRun:
     def test_watching_changes_nothing(self):
-        from buddycap.lab.run import run_once
+        from buddycap.study.run import run_once
 
         run = watch_run(SMALL, POLICIES["v3"], 3, steps=7)
         plain = run_once(SMALL, POLICIES["v3"], 3)

@@ -7,10 +7,10 @@ import pytest
 
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
-from buddycap.lab.config import StudyConfig, preset_config
-from buddycap.lab.plan import Case, Plan, ablations, sweep
-from buddycap.lab.sensitivity import AS_IT_IS, HELD, sensitivity, swings, varied
-from buddycap.lab.store import Record
+from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.plan import Case, Plan, ablations, sweep
+from buddycap.study.sensitivity import AS_IT_IS, HELD, sensitivity, swings, varied
+from buddycap.study.store import Record
 
 BASES = [Case(name, preset_config(name, 1 << 20)) for name in ("x86_64", "ppc64")]
 POLICY_PAIR = (POLICIES["none"], POLICIES["v3"])
@@ -113,7 +113,7 @@ def test_other_studies_have_no_swings(cases):
 def test_the_command(capsys, monkeypatch):
     """Two parameters, so that it takes a moment only."""
     others = {field.name: "not now" for field in fields(StudyConfig) if field.name not in ("hot_pages", "builds_4gib")}
-    monkeypatch.setattr("buddycap.lab.sensitivity.HELD", others)
+    monkeypatch.setattr("buddycap.study.sensitivity.HELD", others)
     words = ["study", "--memory", "128MiB", "--seeds", "1", "--executor", "thread", "--jobs", "1", "--json"]
     assert main([*words, "--sensitivity", "25"]) == 0
     cases = [case["label"] for case in json.loads(capsys.readouterr().out)["plan"]["cases"]]

@@ -10,11 +10,11 @@ from buddycap import POLICIES, Machine, MisuseError
 from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
-from buddycap.lab.config import preset_config
-from buddycap.lab.plan import Case, Plan
-from buddycap.lab.run import frames_from_recording, run_once, study_zone
-from buddycap.lab.study import run_plan
-from buddycap.lab.summary import summarize
+from buddycap.study.config import preset_config
+from buddycap.study.plan import Case, Plan
+from buddycap.study.run import frames_from_recording, run_once, study_zone
+from buddycap.study.running import run_plan
+from buddycap.study.summary import summarize
 from worldlab import SMALL, finish, world_of
 
 SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"

@@ -12,10 +12,10 @@ import pytest
 from bitflips import flip_bits, random_flips, told
 from buddycap import POLICIES, FormatError, MisuseError
 from buddycap.cli import main
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.plan import Case, Plan
-from buddycap.lab.store import DATABASE, Store
-from buddycap.lab.study import run_plan
+from buddycap.study.config import StudyConfig
+from buddycap.study.plan import Case, Plan
+from buddycap.study.running import run_plan
+from buddycap.study.store import DATABASE, Store
 
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 PLAN = Plan((Case("", TINY),), (POLICIES["none"], POLICIES["v3"]), (1, 2))
@@ -69,7 +69,7 @@ def test_no_flipped_bit_changes_a_result(study, tmp_path):
 
 def test_a_flip_that_nobody_looked_for_would_be_seen(study, tmp_path, monkeypatch):
     """The test above can fail: as it would if digests were not compared."""
-    monkeypatch.setattr("buddycap.lab.studyfile.row_digest", lambda table, values: "0" * 64)
+    monkeypatch.setattr("buddycap.study.studyfile.row_digest", lambda table, values: "0" * 64)
     (tmp_path / "bare").mkdir()
     with Store(tmp_path / "bare") as store:
         run_plan(PLAN, store, executor="thread")
@@ -219,7 +219,7 @@ def test_a_folder_that_may_not_be_written(folder):
     for parent in folder.parents:
         if parent.stat().st_uid == 0 and parent != parent.parent:
             parent.chmod(parent.stat().st_mode | 0o055)
-    program = "import os, sys\nfrom buddycap.cli import main\nimport buddycap.lab.study\nos.setuid(65534)\n"
+    program = "import os, sys\nfrom buddycap.cli import main\nimport buddycap.study.running\nos.setuid(65534)\n"
     words = [*WORDS, "--seeds", "3", "--out", str(folder), "--resume"]
     result = subprocess.run(
         [sys.executable, "-c", f"{program}sys.exit(main({words!r}))"], capture_output=True, text=True, timeout=60

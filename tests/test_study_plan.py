@@ -9,12 +9,13 @@ import pytest
 
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
-from buddycap.lab import plan as planning
-from buddycap.lab.ablations import ABLATIONS
-from buddycap.lab.config import StudyConfig, preset_config
-from buddycap.lab.plan import Case, Plan, Task, ablations, code_version, sweep, with_periods
-from buddycap.lab.progress import bar
-from buddycap.lab.stats import (
+from buddycap.progress import bar
+from buddycap.study import plan as planning
+from buddycap.study.ablations import ABLATIONS
+from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.plan import Case, Plan, Task, ablations, code_version, sweep, with_periods
+from buddycap.study.running import precision_told, run_to_precision
+from buddycap.study.stats import (
     FEWEST_RESAMPLED,
     bootstrap_interval,
     mean_interval,
@@ -22,9 +23,8 @@ from buddycap.lab.stats import (
     seeds_needed,
     t_quantile,
 )
-from buddycap.lab.store import Record
-from buddycap.lab.study import precision_told, run_to_precision
-from buddycap.lab.summary import difference, resampled, summarize, table
+from buddycap.study.store import Record
+from buddycap.study.summary import difference, resampled, summarize, table
 
 BASE = Case("", preset_config("x86_64", 1 << 15, warmup_s=1))
 BOTH = (POLICIES["none"], POLICIES["v3"])

@@ -15,10 +15,10 @@ from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace, read_trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceReader
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.recording import Recording
-from buddycap.lab.replay import Reconstruction
-from buddycap.lab.run import run_once
+from buddycap.recorded.recording import Recording
+from buddycap.replay.reconstruct import Reconstruction
+from buddycap.study.config import StudyConfig
+from buddycap.study.run import run_once
 from buddycap.views.ftrace import ftrace_text, page_alloc, page_free, stream_events, trace_line
 from buddycap.views.perfetto import Timeline
 from buddycap.views.record import Recorder

@@ -5,9 +5,9 @@ import pytest
 
 from buddycap import POLICIES, MigrateType, PageFlags, RequestPath
 from buddycap._world import CAUSES
-from buddycap.lab.ablations import ABLATIONS
-from buddycap.lab.config import StudyConfig, preset_config
-from buddycap.lab.run import run_once, study_zone
+from buddycap.study.ablations import ABLATIONS
+from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.run import run_once, study_zone
 from worldlab import SMALL as MACHINE
 from worldlab import assert_given_out_once, finish, world_of
 from zone_struct import PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_USED

@@ -1,8 +1,8 @@
 """Worlds at work on a small machine, for the tests of the experiment."""
 
 from buddycap._world import World
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.run import study_zone
+from buddycap.study.config import StudyConfig
+from buddycap.study.run import study_zone
 from zone_struct import PG_USED
 
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)

@@ -20,8 +20,8 @@ from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, Po
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
 from .header import get_include
 from .machine import Machine
-from .policy import POLICIES, CapturePolicy
-from .policyfile import load_policies, policies_to_toml
+from .policies.capture import POLICIES, CapturePolicy
+from .policies.files import load_policies, policies_to_toml
 
 __version__ = version("buddycap")
 

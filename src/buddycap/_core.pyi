@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, SupportsIndex, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .policy import CapturePolicy
+from .policies.capture import CapturePolicy
 
 _C_API: Any
 OP_DTYPE: np.dtype[np.void]

@@ -1,6 +1,6 @@
 """Traces of the page allocator at compiled speed: reading text, following what happened, matching allocation and free.
 
-Python's side of it: `buddycap.formats.tracetext`, `buddycap.formats.tracefile`, `buddycap.lab.replay`.
+Python's side of it: `buddycap.formats.tracetext`, `buddycap.formats.tracefile`, `buddycap.replay.reconstruct`.
 """
 
 from libc.string cimport memset

@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._core import Zone
-from .policy import CapturePolicy
+from .policies.capture import CapturePolicy
 
 PARAMETERS: tuple[str, ...]
 CAUSES: tuple[str, ...]

@@ -20,7 +20,7 @@ from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
 from .formats.packed import open_packed
 from .interrupts import INTERRUPTED, arm, disarm
 from .machine import PRESETS
-from .policy import POLICIES
+from .policies.capture import POLICIES
 
 __all__ = ["main"]
 
@@ -29,13 +29,13 @@ __all__ = ["main"]
 COMMANDS = {
     "explain": ("buddycap.commands.explain", "why an allocation failed, from a dmesg or other texts of a kernel"),
     "fragmentation": ("buddycap.commands.fragmentation", "free memory by order over time, and who fragments it"),
-    "image": ("buddycap.lab.images", "memory that has been in use, as a file for simulators"),
-    "replay": ("buddycap.views.replay", "a recorded trace: reconstructed, and served anew under other rules"),
-    "snapshot": ("buddycap.views.snapshot", "record the memory of this machine, or say what a recording holds"),
-    "map": ("buddycap.views.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
-    "study": ("buddycap.lab.study", "compare capture policies under load (the main job)"),
-    "compare": ("buddycap.lab.compare", "the published table beside ours, and a verdict on every policy"),
-    "bench": ("buddycap.lab.bench", "how fast this installation is, in a few seconds"),
+    "image": ("buddycap.commands.image", "memory that has been in use, as a file for simulators"),
+    "replay": ("buddycap.commands.replay", "a recorded trace: reconstructed, and served anew under other rules"),
+    "snapshot": ("buddycap.commands.snapshot", "record the memory of this machine, or say what a recording holds"),
+    "map": ("buddycap.commands.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
+    "study": ("buddycap.study.running", "compare capture policies under load (the main job)"),
+    "compare": ("buddycap.study.comparison", "the published table beside ours, and a verdict on every policy"),
+    "bench": ("buddycap.bench", "how fast this installation is, in a few seconds"),
     "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),
     "embed": ("buddycap.embed", "flags and files for programs in C, C++ and whatever calls C"),
 }
@@ -151,7 +151,7 @@ def _add_info(commands: Any) -> None:
 
 
 def _conformance(args: argparse.Namespace) -> int:
-    from .lab import conformance
+    from .conformance import vectors as conformance
 
     show = sys.stderr.isatty()
     clear = "\r\x1b[K" if show else ""

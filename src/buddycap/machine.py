@@ -13,10 +13,8 @@ import numpy as np
 from ._core import REQUEST_DTYPE, MachineBase, Zone
 from .errors import MisuseError
 from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
-from .formats.drawn import draw_snapshot
 from .formats.extfrag import extfrag_index, format_extfrag_index, format_unusable_index, unusable_index
 from .formats.kpageflags import ZoneFrames, read_kpageflags
-from .formats.memory import lru_pages, node_pages, zone_from_frames
 from .formats.procfs import (
     BuddyinfoRow,
     Pagetypeinfo,
@@ -28,7 +26,9 @@ from .formats.procfs import (
 )
 from .formats.snapshot import Snapshot, read_snapshot
 from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
-from .policy import CapturePolicy, find_policy
+from .policies.capture import CapturePolicy, find_policy
+from .recorded.drawn import draw_snapshot
+from .recorded.zones import lru_pages, node_pages, zone_from_frames
 
 __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 
@@ -279,7 +279,7 @@ class Machine(MachineBase):
 
         Notes
         -----
-        Types of pageblocks and the order of the lists are inferred: see `buddycap.formats.memory`. Writes under way
+        Types of pageblocks and the order of the lists are inferred: see `buddycap.recorded.zones`. Writes under way
         count as not begun. O(pages).
         """
         parts = sorted(frames, key=lambda zone: zone.start_pfn)
@@ -345,7 +345,7 @@ class Machine(MachineBase):
         Notes
         -----
         Types of pageblocks are inferred from what is in them; with pagetypeinfo in the snapshot, as many are unmovable
-        and reclaimable as the kernel counted: see `buddycap.formats.pageblocks`.
+        and reclaimable as the kernel counted: see `buddycap.recorded.pageblocks`.
         """
         read = snapshot if isinstance(snapshot, Snapshot) else read_snapshot(snapshot, node=node)
         machine = cls.from_frames(read.frames, **options)
@@ -356,7 +356,7 @@ class Machine(MachineBase):
     def from_texts(
         cls, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int = 0, mixed: int = 0, **options: Any
     ) -> Self:
-        """Draw a machine from texts of /proc: see `formats.drawn.draw_snapshot`; `options` as for `from_frames`."""
+        """Draw a machine from texts of /proc: see `recorded.drawn.draw_snapshot`; `options` as for `from_frames`."""
         drawn = draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, seed=seed, mixed=mixed)
         return cls.from_snapshot(drawn, seed=seed, **options)
 

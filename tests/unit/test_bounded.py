@@ -15,8 +15,8 @@ from buddycap.formats.liststate import read_list_state
 from buddycap.formats.npz import NpzReader
 from buddycap.formats.packed import unpacked
 from buddycap.formats.snapshot import read_snapshot
-from buddycap.lab.recording import bare_recording
-from buddycap.lab.requests import match_trace
+from buddycap.recorded.lifetimes import match_trace
+from buddycap.recorded.recording import bare_recording
 
 LINE = "sh-7 [001] ..... 10.000002: mm_page_alloc: page=0 pfn={:#x} order=2 migratetype=1 gfp_flags=GFP_USER\n"
 MIB = 1 << 20

@@ -10,12 +10,12 @@ import pytest
 from buddycap import FormatError, load_policies
 from buddycap._trace import EVENT_DTYPE
 from buddycap.cli import main
+from buddycap.commands.image import read_manifest
 from buddycap.formats.liststate import read_list_state
 from buddycap.formats.tracefile import Trace, load_trace, save_trace
 from buddycap.jsontext import parse_object
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.images import read_manifest
-from buddycap.lab.recording import bare_recording
+from buddycap.recorded.recording import bare_recording
+from buddycap.study.config import StudyConfig
 
 TOML = "a = " + "[" * 5000 + "]" * 5000
 JSON = "[" * 100_000 + "]" * 100_000

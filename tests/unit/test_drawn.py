@@ -10,10 +10,10 @@ from buddycap.cli import main
 from buddycap.explain.request import make_request
 from buddycap.explain.rules import Release, rules_of
 from buddycap.explain.verdict import judge_zone
-from buddycap.formats.drawn import draw_snapshot
 from buddycap.formats.kpageflags import PageKind
 from buddycap.formats.meminfo_report import ZoneText
 from buddycap.formats.snapshot import read_snapshot
+from buddycap.recorded.drawn import draw_snapshot
 from explainlab import TEXTS
 from sourcelint import ROOT
 

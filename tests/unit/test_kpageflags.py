@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from buddycap import FormatError, Machine, MigrateType, MisuseError
 from buddycap.flags import PageFlags
 from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames, read_kpageflags, write_kpageflags
-from buddycap.formats.pageblocks import inferred_pageblock_types
 from buddycap.formats.procfs import parse_buddyinfo, parse_pagetypeinfo
 from buddycap.formats.proctext import read_text
+from buddycap.recorded.pageblocks import inferred_pageblock_types
 
 DATA = Path(__file__).parents[1] / "data"
 SNAPSHOT = DATA / "kpageflags.mixed-1GiB.npz"

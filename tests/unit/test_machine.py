@@ -12,7 +12,7 @@ from buddycap import GFP, CapturePolicy, Machine, MisuseError, PageFlags, Policy
 from buddycap.formats.procfs import parse_buddyinfo, parse_pagetypeinfo, parse_vmstat
 from buddycap.formats.zoneinfo import format_zoneinfo, parse_zoneinfo
 from buddycap.machine import EventKind
-from buddycap.policy import POLICIES, find_policy
+from buddycap.policies.capture import POLICIES, find_policy
 from reclaimlab import ANON, flags_of, full_machine, isolated, lru_counts, scan_now, starving_machine
 from zone_struct import PF_ORPHAN, PG_MARKED, PG_STATE
 

@@ -4,7 +4,7 @@ import pytest
 
 from buddycap import POLICIES, CapturePolicy, FormatError, PolicyError, load_policies, policies_to_toml
 from buddycap.cli import main
-from buddycap.policyfile import find_policies
+from buddycap.policies.files import find_policies
 
 OWN = """
 # an own idea, and one built on it

@@ -9,18 +9,18 @@ import pytest
 
 from buddycap import FormatError, MisuseError
 from buddycap.cli import main
+from buddycap.commands import replay as views_replay
 from buddycap.formats.extfrag import fragmentation_index
 from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames, read_kpageflags
 from buddycap.formats.liststate import read_list_state
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
-from buddycap.lab.ending import compare_end
-from buddycap.lab.recording import Recording, bare_recording, open_recording
-from buddycap.lab.replay import PageState, Reconstruction, reconstruct
-from buddycap.lab.requests import TracedFlags, match_trace, requests_of
-from buddycap.lab.timeline import sample_times
-from buddycap.views import replay as views_replay
+from buddycap.recorded.lifetimes import TracedFlags, match_trace, requests_of
+from buddycap.recorded.recording import Recording, bare_recording, open_recording
+from buddycap.replay.ending import compare_end
+from buddycap.replay.reconstruct import PageState, Reconstruction, reconstruct
+from buddycap.replay.timeline import sample_times
 from sourcelint import ROOT
 
 DATA = ROOT / "tests" / "data" / "replay"

@@ -10,11 +10,11 @@ from buddycap._trace import Follower
 from buddycap.flags import MigrateType
 from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.liststate import read_list_state
-from buddycap.formats.pageblocks import inferred_pageblock_types
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace, read_trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
-from buddycap.lab.replay import Reconstruction
+from buddycap.recorded.pageblocks import inferred_pageblock_types
+from buddycap.replay.reconstruct import Reconstruction
 
 ALLOC, FREE, TAKE, DRAIN = (EVENTS[f"mm_page_{name}"] for name in ("alloc", "free", "alloc_zone_locked", "pcpu_drain"))
 EXTFRAG = EVENTS["mm_page_alloc_extfrag"]

@@ -8,9 +8,9 @@ from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS
-from buddycap.lab.ending import compare_end, reading_moments
-from buddycap.lab.recording import Recording
-from buddycap.lab.replay import Reconstruction
+from buddycap.recorded.recording import Recording
+from buddycap.replay.ending import compare_end, reading_moments
+from buddycap.replay.reconstruct import Reconstruction
 
 TAKE, DRAIN = EVENTS["mm_page_alloc_zone_locked"], EVENTS["mm_page_pcpu_drain"]
 ISOLATE = EVENTS["mm_compaction_isolate_freepages"]

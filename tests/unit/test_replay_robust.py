@@ -7,9 +7,9 @@ import pytest
 
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENTS
-from buddycap.lab.ending import compare_end
-from buddycap.lab.recording import open_recording
-from buddycap.lab.replay import Reconstruction
+from buddycap.recorded.recording import open_recording
+from buddycap.replay.ending import compare_end
+from buddycap.replay.reconstruct import Reconstruction
 from sourcelint import ROOT
 
 DATA = ROOT / "tests" / "data" / "replay"

@@ -9,8 +9,8 @@ from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS
-from buddycap.lab.recording import Recording, with_reported
-from buddycap.lab.reported import reported_blocks
+from buddycap.recorded.recording import Recording, with_reported
+from buddycap.recorded.reported import reported_blocks
 
 FIRST = 1024
 ALLOC, FREE, DRAIN = (EVENTS[f"mm_page_{name}"] for name in ("alloc", "free", "pcpu_drain"))

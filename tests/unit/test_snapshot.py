@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from buddycap import BuddycapError, FormatError, Machine, MigrateType, MisuseError
 from buddycap.cli import main
-from buddycap.formats import recording
+from buddycap.formats import livesnapshot as recording
 from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames, read_kpageflags
-from buddycap.formats.pageblocks import inferred_pageblock_types
-from buddycap.formats.recording import record_snapshot
+from buddycap.formats.livesnapshot import record_snapshot
 from buddycap.formats.snapshot import parse_ram, read_snapshot
-from buddycap.lab.run import frames_from_recording
+from buddycap.recorded.pageblocks import inferred_pageblock_types
+from buddycap.study.run import frames_from_recording
 from buddycap.views.pagemap import read_maps
 from buddycap.views.record import Recorder
 from buddycap.views.report import html_report
@@ -190,7 +190,7 @@ class TestWithoutRoot:
         tmp_path.chmod(0o755)
         code = (
             f"import sys, os, json; sys.path[:0] = {sys.path!r}\n"
-            "from buddycap.formats.recording import record_snapshot\n"
+            "from buddycap.formats.livesnapshot import record_snapshot\n"
             "assert record_snapshot('root.npz', 'proc') == {}\n"
             "os.setgid(65534); os.setuid(65534)\n"
             "print(json.dumps(record_snapshot(sys.argv[1] + '/nobody.npz', 'proc')))"

@@ -8,9 +8,9 @@ from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
-from buddycap.lab.recording import Recording, open_recording
-from buddycap.lab.timeline import sample_times
-from buddycap.lab.whatif import WhatIf, what_if
+from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.timeline import sample_times
+from buddycap.replay.whatif import WhatIf, what_if
 from sourcelint import ROOT
 
 DATA = ROOT / "tests" / "data" / "replay"

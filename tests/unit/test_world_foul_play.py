@@ -12,8 +12,8 @@ import pytest
 import worldlab
 from buddycap import GFP, POLICIES, Machine, MisuseError, PageFlags, Zone
 from buddycap._world import LOAD_DTYPE, PARAMETERS, World
-from buddycap.lab.config import StudyConfig
-from buddycap.lab.run import study_zone
+from buddycap.study.config import StudyConfig
+from buddycap.study.run import study_zone
 from zone_struct import PG_MARKED, PG_PCP, PG_STATE, PG_USED
 
 SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1, builds=2, passes=3)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..lab.timeline import Timeline
+from ..replay.timeline import Timeline
 from .figures import COLOURS, figure_class, save_figure, verbatim
 
 __all__ = ["draw_timelines"]

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from ..errors import MisuseError
 from ..escape import say
-from ..lab.compare import averaged
-from ..lab.plan import Case, Plan
-from ..lab.sensitivity import AS_IT_IS, gaining, swings
-from ..lab.stats import mean_interval
-from ..lab.store import Store
-from ..lab.summary import shown, summarize
 from ..newfile import add_force, check_outputs, replacing
+from ..study.comparison import averaged
+from ..study.plan import Case, Plan
+from ..study.sensitivity import AS_IT_IS, gaining, swings
+from ..study.stats import mean_interval
+from ..study.store import Store
+from ..study.summary import shown, summarize
 from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class, verbatim
 from .tornado import tornado_of
 

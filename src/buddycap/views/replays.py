@@ -10,8 +10,8 @@ from ..errors import MisuseError
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
-from ..lab.recording import Recording
-from ..lab.replay import PageState, Reconstruction
+from ..recorded.recording import Recording
+from ..replay.reconstruct import PageState, Reconstruction
 from .pagemap import KINDS, PageMap
 from .perfetto import Timeline
 from .record import MAX_CELLS, Recorder
@@ -63,7 +63,7 @@ def watch_replay(
     Parameters
     ----------
     recording : Recording
-        See `buddycap.lab.replay.open_recording`.
+        See `buddycap.recorded.recording.open_recording`.
     steps : int, at least 2
         Moments, the first at the start snapshot, the last at the end snapshot or the last event.
     max_cells, step_done

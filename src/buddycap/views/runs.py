@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from .._core import Zone
 from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
-from ..lab.config import StudyConfig
-from ..lab.run import make_world
-from ..policy import CapturePolicy
+from ..policies.capture import CapturePolicy
+from ..study.config import StudyConfig
+from ..study.run import make_world
 from .pagemap import PageMap
 from .record import MAX_CELLS, Recorder
 

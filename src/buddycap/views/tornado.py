@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from ..lab.summary import shown
+from ..study.summary import shown
 from .figures import BLACK, BLUE, ORANGE, figure_class, verbatim
 
 __all__ = ["tornado_of"]
@@ -23,7 +23,7 @@ def tornado_of(machines: Mapping[str, Sequence[Row]], policy: str, base: str) ->
     Parameters
     ----------
     machines : mapping of str to list of dict
-        Rows of `buddycap.lab.sensitivity.swings` by what a machine is called, the widest first.
+        Rows of `buddycap.study.sensitivity.swings` by what a machine is called, the widest first.
     policy, base : str
         Whose gain it is, over whom.
 

@@ -1,0 +1,1 @@
+"""Recordings of kernels, played against the simulation."""

@@ -1,0 +1,1 @@
+"""Memory that has been in use: how it is aged."""

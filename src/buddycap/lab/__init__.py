@@ -1,1 +1,0 @@
-"""Experiments: conformance with recordings of the kernel's code, and the studies."""

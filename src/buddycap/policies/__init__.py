@@ -1,0 +1,1 @@
+"""Policies as data: rows, and the files that hold them."""

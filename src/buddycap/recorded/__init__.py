@@ -1,0 +1,1 @@
+"""From what was recorded of a machine to zones, loads and requests."""

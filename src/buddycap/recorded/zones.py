@@ -1,0 +1,114 @@
+"""A real machine's memory as simulated zones; `Machine.from_kpageflags` puts the parts together."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core import Zone
+from ..flags import PageFlags
+from ..formats.kpageflags import PageKind, ZoneFrames
+from .pageblocks import inferred_pageblock_types
+
+__all__ = ["lru_pages", "node_pages", "zone_from_frames"]
+
+_KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
+_LISTS = (
+    PageFlags.SWAPBACKED | PageFlags.ANON,
+    PageFlags.SWAPBACKED | PageFlags.ANON | PageFlags.ACTIVE,
+    PageFlags(0),
+    PageFlags.ACTIVE,
+    PageFlags.UNEVICTABLE,
+)
+
+
+def _scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Return PFNs in an order that depends on the seed alone: splitmix64 of the number is the key."""
+    with np.errstate(over="ignore"):
+        key = pfns.astype(np.uint64) + np.uint64(seed % 2**64) * np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return pfns[np.argsort(key ^ (key >> np.uint64(31)), kind="stable")]
+
+
+def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64], int, NDArray[np.uint32]]]:
+    """Yield, for each of the five LRU lists: PFNs in the order to add them, the list's flags, other flags of each page.
+
+    Parameters
+    ----------
+    frames : ZoneFrames
+    seed : int
+        Draws the order, which no recording holds.
+    """
+    for flags, pfns in zip(_LISTS, frames.lru_pfns(), strict=True):
+        scattered = _scattered(pfns, seed)
+        yield scattered, int(flags), frames.page_flags(scattered) & _KEPT_FLAGS
+
+
+def node_pages(frames: Sequence[ZoneFrames]) -> tuple[int, ...]:
+    """Return the present pages of a node's zones, as `Zone` wants them: for four zones, whatever there are.
+
+    Examples
+    --------
+    >>> from buddycap.formats.kpageflags import KPF
+    >>> node_pages([ZoneFrames.from_flags("DMA", 0, np.full(3, KPF.BUDDY, np.uint64))])
+    (3, 0, 0, 0)
+    """
+    return (*(int((zone.kinds != PageKind.HOLE).sum()) for zone in frames), 0, 0, 0, 0)[:4]
+
+
+def zone_from_frames(
+    frames: ZoneFrames,
+    *,
+    seed: int = 0,
+    cpus: int = 1,
+    pageblock_order: int = 9,
+    max_page_order: int = 10,
+    zone_idx: int = 0,
+    node_present_pages: tuple[int, ...] | None = None,
+) -> Zone:
+    """Build a zone whose free pages are those of a recorded one; every other page is allocated.
+
+    Parameters
+    ----------
+    frames : ZoneFrames
+        What `read_kpageflags` gives.
+    seed : int
+        Of the zone's random numbers.
+    cpus, zone_idx : int
+    node_present_pages : tuple of 4 int, optional, pages
+    pageblock_order, max_page_order : int
+        Geometry of the simulated allocator; free pages merge anew up to its largest order.
+
+    Returns
+    -------
+    Zone
+        With owners=True.
+
+    Notes
+    -----
+    Types of pageblocks are inferred, with the counts of /proc/pagetypeinfo where the recording has them and the
+    pageblock order is the recorded one: see `inferred_pageblock_types`. O(pages).
+    """
+    zone = Zone(
+        frames.start_pfn,
+        len(frames.kinds),
+        present_ranges=[tuple(pair) for pair in frames.present_ranges.tolist()],
+        max_page_order=max_page_order,
+        pageblock_order=pageblock_order,
+        zone_idx=zone_idx,
+        node_present_pages=node_present_pages,
+        cpus=cpus,
+        owners=True,
+        populate=False,
+        seed=seed,
+    )
+    pages = 1 << pageblock_order
+    first = frames.start_pfn - frames.start_pfn % pages
+    counts = frames.pageblocks if pageblock_order == frames.pageblock_order else None
+    types = inferred_pageblock_types(frames, counts, pageblock_order=pageblock_order)
+    for k, migratetype in enumerate(types.tolist()):
+        zone.set_pageblock_migratetype(max(first + k * pages, frames.start_pfn), migratetype)
+    zone.free_many(frames.pfns(PageKind.FREE))
+    zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it
+    return zone

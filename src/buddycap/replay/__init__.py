@@ -1,0 +1,1 @@
+"""Recorded machines followed through their traces, and what would have been."""

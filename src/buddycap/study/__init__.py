@@ -1,0 +1,1 @@
+"""The experiment: configurations, runs under one policy after another, their results and statistics."""

@@ -1,0 +1,217 @@
+"""One run of the experiment: a machine, a policy and a seed."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._core import Zone
+from .._world import CAUSES, World
+from ..errors import MisuseError
+from ..flags import RequestPath
+from ..formats.kpageflags import ZoneFrames
+from ..formats.snapshot import read_snapshot
+from ..machine import PRESETS, Machine
+from ..policies.capture import CapturePolicy
+from ..recorded.load import Load
+from .config import StudyConfig
+from .parameters import SECOND_NS
+
+__all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
+
+NEVER_NS = 1 << 61
+
+# Means over the requests of a pass, and totals over them.
+_MEANS = ("scanned", "freed", "steals", "own", "merged", "foreign", "largest", "sync_waits", "reclaims")
+_TOTALS = ("givebacks", "holds", "rescued", "queue_waits", "sync_passes", "oom_rounds")
+_COUNTERS = ("rereads", "swapins", "kswapd_scanned", "no_progress", "background_failed", "events")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run gave: a policy under a seed.
+
+    Parameters
+    ----------
+    policy : str
+    seed : int
+    requests : ndarray, shape (requests,)
+        One record a request, in order of their ends: `buddycap._world.RESULT_DTYPE`. Field `path` is how it ended (a
+        `RequestPath`), `page` the page or -1, `cause` an index in `buddycap._world.CAUSES`.
+    passes : ndarray, shape (passes,)
+        One record a pass: `buddycap._world.PASS_DTYPE`.
+    totals : dict
+        Counters of the whole run.
+    digest : str
+        Of the zone at the end.
+    cpu_s : float, s
+    """
+
+    policy: str
+    seed: int
+    requests: NDArray[np.void]
+    passes: NDArray[np.void]
+    totals: dict[str, int]
+    digest: str
+    cpu_s: float
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures of a run that are compared between policies; see docs/model.md for each.
+
+        Figures of requests are those of the first pass. What the clock of the host says (`cpu_s`) is not among them.
+
+        Examples
+        --------
+        >>> from buddycap import POLICIES
+        >>> run = run_once(StudyConfig(memory_pages=1 << 15, warmup_s=1), POLICIES["none"], seed=1)
+        >>> figures = run.summary()
+        >>> round(figures["ceiling_percent"] - figures["success_percent"] - 100 * figures["clean_left"] / 64, 9)
+        0.0
+        """
+        table = self.requests[self.requests["pass_number"] == 1]
+        first = self.passes[0]
+        ok = table["page"] >= 0
+        failed = table[~ok]
+        blocks = int(first["requests"])
+        seconds = int(first["end_ns"] - first["start_ns"]) / SECOND_NS
+        return {
+            "success_percent": 100 * float(ok.mean()),
+            **{f"success{k + 1}_percent": _percent(self.passes[k]) for k in range(1, len(self.passes))},
+            "ceiling_percent": 100 * int(first["successes"] + first["clean_left"]) / blocks,
+            "clean_left": int(first["clean_left"]),
+            "free_percent": 100 * int(first["free_pages"]) / self.totals["present_pages"],
+            **{f"tenth{k}_percent": 100 * float(part.mean()) for k, part in enumerate(np.array_split(ok, 10), 1)},
+            "latency_ms": float(table["latency_ns"].mean()) / 1e6,
+            "latency_median_ms": float(np.median(table["latency_ns"])) / 1e6,
+            "latency_worst_ms": float(table["latency_ns"].max()) / 1e6,
+            "wait_ms": float(table["wait_ns"].mean()) / 1e6,
+            "sync_wait_ms": float(table["sync_wait_ns"].mean()) / 1e6,
+            **{name: float(table[name].mean()) for name in _MEANS},
+            **{name: int(table[name].sum()) for name in _TOTALS},
+            "captured_success": int((table["path"] == RequestPath.CAPTURED).sum()),
+            **{f"failed_{_word(CAUSES[k])}": int((failed["cause"] == k).sum()) for k in range(1, len(CAUSES))},
+            "background_per_s": int(first["background_pages"]) / seconds if seconds else 0.0,
+            **{name: self.totals[name] for name in _COUNTERS},
+            "blocked_ms": self.totals["blocked_ns"] / 1e6,
+            "held_ms": self.totals["held_ns"] / 1e6,
+            "direct_scanned": int(self.totals["pgscan_direct"]),
+            "pass_s": seconds,
+        }
+
+
+def _percent(row: np.void) -> float:
+    """Return the success of a pass."""
+    return 100 * int(row["successes"]) / int(row["requests"])
+
+
+def _word(text: str) -> str:
+    """Return a cause as a part of a name."""
+    return text.replace(" ", "_")
+
+
+def study_zone(config: StudyConfig, seed: int) -> Zone:
+    """Return the empty memory of the synthetic machine; the lowest part of it has been taken by boot."""
+    preset = PRESETS[config.preset]
+    boot = config.memory_pages * config.boot_permille // 1000
+    return Zone(
+        0,
+        config.memory_pages,
+        present_ranges=[(boot, config.memory_pages)],
+        max_page_order=preset.max_page_order,
+        pageblock_order=preset.pageblock_order,
+        min_free_kbytes=config.min_free_kbytes or None,
+        cpus=config.cpus,
+        pcp_batch=config.pcp_batch or None,
+        pcp_high=config.pcp_high or None,
+        owners=True,
+        seed=seed,
+    )
+
+
+def make_world(
+    config: StudyConfig,
+    policy: CapturePolicy,
+    seed: int,
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
+    *,
+    requests: bool = True,
+) -> tuple[Zone, World]:
+    """Return the memory of a run and the world around it, before the first event.
+
+    Arguments are those of `run_once`; without `requests` nobody ever asks for a huge page.
+    """
+    if frames is None:
+        zone = study_zone(config, seed)
+    else:
+        zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
+    recorded = load.stretched(config.load_time_percent) if load else None
+    parameters = config.parameters(warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
+    if not requests:
+        parameters["request_start_ns"] = NEVER_NS
+    return zone, World(zone, policy, parameters, seed, recorded.allocations if recorded else None)
+
+
+def run_once(
+    config: StudyConfig,
+    policy: CapturePolicy,
+    seed: int,
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
+) -> Run:
+    """Run the experiment once.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    policy : CapturePolicy
+    seed : int
+    frames : ZoneFrames, optional
+        Memory of a real machine to start from.
+    load : Load, optional
+        A recorded load in place of the builds and the short kernel allocations.
+
+    Returns
+    -------
+    Run
+
+    Examples
+    --------
+    >>> from buddycap import POLICIES
+    >>> small = StudyConfig(memory_pages=1 << 15, warmup_s=1)
+    >>> run = run_once(small, POLICIES["none"], seed=1)
+    >>> len(run.requests), run.digest == run_once(small, POLICIES["none"], seed=1).digest
+    (64, True)
+    """
+    begin = time.process_time()
+    zone, world = make_world(config, policy, seed, frames, load)
+    while not world.run():
+        pass
+    totals = world.totals()
+    return Run(
+        policy.name,
+        seed,
+        world.results(),
+        world.passes(),
+        totals,
+        zone.digest(),
+        time.process_time() - begin,
+    )
+
+
+def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
+    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged.
+    MisuseError
+        If there is no zone of that name.
+    """
+    frames = {part.name: part for part in read_snapshot(path).frames}
+    if zone is not None and zone not in frames:
+        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
+    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))

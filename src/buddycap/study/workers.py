@@ -1,0 +1,316 @@
+"""Runs tasks through any `concurrent.futures.Executor`; a run that fails, hangs or kills its worker ends alone."""
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import MisuseError
+from ..formats.kpageflags import ZoneFrames
+from ..recorded.load import Load
+from .plan import Task
+from .run import Run, frames_from_recording, run_once
+
+__all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
+
+Pool = Callable[[], AbstractContextManager[Executor]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended.
+
+    Parameters
+    ----------
+    run : Run, optional
+        What it gave; none after an error.
+    error : str
+        What went wrong; nothing in it depends on the machine or the time of day.
+    """
+
+    run: Run | None = None
+    error: str = ""
+
+
+def perform(task: Task, timeout_s: float | None = None) -> Outcome:
+    """Do one task.  An exception becomes part of the outcome; a run that takes too long ends with its process.
+
+    Parameters
+    ----------
+    task : Task
+    timeout_s : float, s, optional
+        Only in a worker process: its end is the only way to end a run that is stuck in compiled code.
+
+    Raises
+    ------
+    MisuseError
+        If a time limit is given to a process that is no worker.
+    """
+    if timeout_s is not None and multiprocessing.parent_process() is None:
+        raise MisuseError(f"timeout={timeout_s:g} s: a time limit needs worker processes")
+    with _deadline(timeout_s):
+        try:
+            frames = _frames(task.source, task.zone) if task.source else None
+            load = recorded_load(task.load) if task.load else None
+            return Outcome(run_once(task.config, task.policy, task.seed, frames, load))
+        except Exception as error:
+            return Outcome(error=f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def _deadline(timeout_s: float | None) -> Iterator[None]:
+    """End the process after a time, whatever it does; faulthandler's watchdog needs no interpreter lock."""
+    if timeout_s is None:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(timeout_s, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@cache
+def _frames(source: str, zone: str | None) -> ZoneFrames:
+    return frames_from_recording(source, zone)
+
+
+@cache
+def recorded_load(path: str) -> Load:
+    """Read a recorded load, once in each process."""
+    return Load.load(path)
+
+
+def perform_all(
+    tasks: Iterable[Task], pool: Pool, width: int, timeout_s: float | None = None
+) -> Iterator[tuple[Task, Outcome]]:
+    """Do all tasks and yield each with its outcome, in the order in which they end.
+
+    When a worker dies, its executor is broken and everything under way is lost.  The tasks that were under way are
+    then done one at a time by a new executor, so that only the one that kills its worker ends in an error.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    pool : callable
+        Returns a context manager that opens an executor: a row of `EXECUTORS`, or any other.
+    width : int, 1..
+        Tasks handed out at a time.
+    timeout_s : float, s, optional
+        As `perform`.
+
+    Yields
+    ------
+    task : Task
+    outcome : Outcome
+
+    Raises
+    ------
+    MisuseError
+        If workers do not even start.
+    """
+    queue, suspects = deque(tasks), deque[Task]()
+    while queue or suspects:
+        lost: list[Task] = []
+        with pool() as executor:
+            if suspects:
+                _probe(executor)
+            while suspects and not lost:
+                begin = time.monotonic()
+                lost = yield from _drain(executor, deque([suspects.popleft()]), 1, timeout_s)
+                hung = timeout_s is not None and time.monotonic() - begin >= timeout_s
+            if lost:
+                error = f"hung: no result after {timeout_s:g} s" if hung else "the worker process died"
+                yield lost[0], Outcome(error=error)
+            else:
+                suspects.extend((yield from _drain(executor, queue, width, timeout_s)))
+
+
+def _probe(executor: Executor) -> None:
+    """Refuse workers that die of themselves, before tasks are blamed for it."""
+    try:
+        executor.submit(os.getpid).result()
+    except BrokenExecutor:
+        raise MisuseError(
+            "executor: its worker processes do not start; in a script, what starts a study stands under "
+            "if __name__ == '__main__':, and a session that is no file needs executor='thread'"
+        ) from None
+
+
+def _drain(
+    executor: Executor, queue: deque[Task], width: int, timeout_s: float | None
+) -> Generator[tuple[Task, Outcome], None, list[Task]]:
+    """Do tasks until there are none or the executor breaks; return those that were lost with it."""
+    running: dict[Future[Outcome], Task] = {}
+    lost: list[Task] = []
+    while running or (queue and not lost):
+        while queue and len(running) < width and not lost:
+            task = queue.popleft()
+            try:
+                running[executor.submit(perform, task, timeout_s)] = task
+            except BrokenExecutor:
+                lost.append(task)
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            task = running.pop(future)
+            try:
+                outcome = future.result()
+            except BrokenExecutor:
+                lost.append(task)
+            except MisuseError:
+                raise
+            except Exception as error:  # of the executor, or of the way between the processes
+                yield task, Outcome(error=f"{type(error).__name__} between the processes")
+            else:
+                yield task, outcome
+    return lost
+
+
+def usable_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start_worker() -> None:
+    """Prepare a worker process: Ctrl-C ends it at once, and it does not outlive its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Executor]:
+    """Open worker processes on this machine, started anew and not forked."""
+    before = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
+    results = executor._result_queue
+    try:
+        yield executor
+    except BaseException:  # Ctrl-C: what is under way is given up
+        executor.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        # A worker that ends while it sends leaves half a message.  The executor's thread would wait for the rest for
+        # ever, because this process could still write to the pipe: it must not be able to.
+        results._writer.close()  # type: ignore[attr-defined]
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def dask(jobs: int, address: str = "") -> Iterator[Executor]:
+    """Open a Dask cluster: the one at an address, or one of `jobs` processes on this machine."""
+    distributed = _optional("distributed", "dask[distributed]")
+    if address:
+        with distributed.Client(address) as client, _given_up(client.get_executor()) as executor:
+            yield executor
+        return
+    with (
+        distributed.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+        _given_up(client.get_executor()) as executor,
+    ):
+        yield executor
+
+
+@contextmanager
+def _given_up(executor: Executor) -> Iterator[Executor]:
+    """Close an executor of Dask.  After Ctrl-C what is under way is given up: workers that had it too may be gone."""
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False)
+        raise
+    executor.shutdown()
+
+
+@contextmanager
+def mpi(jobs: int) -> Iterator[Executor]:
+    """Open the ranks of `mpiexec -n N python -m mpi4py.futures -m buddycap study --executor mpi`."""
+    with _optional("mpi4py.futures", "mpi4py").MPIPoolExecutor() as executor:
+        yield executor
+
+
+def _optional(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise MisuseError(f"this executor needs {package}: pip install '{package}'") from None
+
+
+EXECUTORS: Mapping[str, Callable[[int], AbstractContextManager[Executor]]] = MappingProxyType(
+    {"process": processes, "thread": ThreadPoolExecutor, "dask": dask, "mpi": mpi}
+)
+_ENDS_WORKERS = ("process", "dask")
+
+
+def find_executor(name: str, jobs: int, timeout_s: float | None = None) -> Pool:
+    """Return what opens an executor.
+
+    Parameters
+    ----------
+    name : str
+        A row of `EXECUTORS`, or `dask:ADDRESS` for a scheduler that runs already.
+    jobs : int, 1..4096
+        Number of workers.
+    timeout_s : float, s, optional
+        Time limit of a run.
+
+    Raises
+    ------
+    MisuseError
+        If there is no such executor, or it cannot end a run that takes too long.
+
+    Examples
+    --------
+    >>> with find_executor("thread", 2)() as executor:
+    ...     executor.submit(max, 1, 2).result()
+    2
+    """
+    kind, _, address = name.partition(":")
+    if kind not in EXECUTORS or (address and kind != "dask"):
+        raise MisuseError(f"executor={name!r}: allowed are {', '.join(EXECUTORS)}, dask:ADDRESS")
+    if not 1 <= jobs <= 4096:
+        raise MisuseError(f"jobs={jobs}: allowed range is 1..4096")
+    if timeout_s is not None and kind not in _ENDS_WORKERS:
+        raise MisuseError(f"executor={kind!r}: it cannot end a run; a time limit needs {' or '.join(_ENDS_WORKERS)}")
+    if timeout_s is not None and not timeout_s > 0:
+        raise MisuseError(f"timeout={timeout_s}: above 0 is wanted")
+    return partial(dask, jobs, address) if address else partial(EXECUTORS[kind], jobs)
+
+
+def pool_of(executor: str | Executor | Pool, jobs: int, timeout_s: float | None = None) -> Pool:
+    """Return what opens an executor given by name (see `find_executor`), by itself or by what opens it.
+
+    One that is given by itself is left open.
+    """
+    if isinstance(executor, str):
+        return find_executor(executor, jobs, timeout_s)
+    if isinstance(executor, Executor):
+        return lambda: nullcontext(executor)
+    return executor
