@@ -110,7 +110,7 @@ def command(args: argparse.Namespace) -> int:
     if bare and not all(what.empty for what in whats):
         raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
     _check_moment(args, recording)
-    stalls = stalls_of(trace_of(args.trace))
+    stalls = stalls_of(trace_of(args.trace)) if bare else None
     moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
     timeline, end = None, None
     odd: dict[str, int] = {}
@@ -128,9 +128,9 @@ def command(args: argparse.Namespace) -> int:
             interrupted = True
     if args.json:
         found = _as_dict(recording, matched, timeline, end, odd, results, args.order)
-        say(json.dumps(found | _stalls_as_dict(stalls)))
+        say(json.dumps(found | ({} if stalls is None else _stalls_as_dict(stalls))))
     else:
-        if stalls.runs:
+        if stalls is not None and stalls.runs:
             say(stalls.told(), end="")
         _print_head(recording, matched)
         if timeline is not None:
