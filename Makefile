@@ -3,7 +3,7 @@ PYTHON ?= python3
 SEED ?= 0
 FILES ?= 20000
 EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
-RULES = tests/test_layering.py tests/test_source_rules.py tests/test_stub.py
+RULES = tests/house/test_layering.py tests/house/test_source_rules.py tests/facade/test_stub.py
 CODE = setup.py src tests $(wildcard benchmarks examples docs/*.py)
 
 .PHONY: build test bench lint docs debug stress annotate clean
@@ -26,13 +26,13 @@ lint:
 	$(PYTHON) -m pytest -q $(RULES)
 
 docs:
-	$(PYTHON) -m pytest -q tests/test_docs.py
+	$(PYTHON) -m pytest -q tests/house/test_docs.py
 
 debug:
 	BUDDYCAP_DEBUG=1 $(EDITABLE)
 
 stress:
-	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/test_stateful.py --hypothesis-seed=$(SEED)
+	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py --hypothesis-seed=$(SEED)
 	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
 
 annotate:

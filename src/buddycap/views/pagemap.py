@@ -3,7 +3,7 @@
 The byte says what the page is and the order of its block, so that pictures, counts and the hover of the report all come
 from one array. Allocated pages of a simulated zone that are on no list go by the type of their pageblock, those of a
 replay by that of their request. `KINDS` is the legend: names, texts, colours. The colours keep apart for eyes without
-red or green cones (tests/unit/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one
+red or green cones (tests/views/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one
 of a pair inactive.
 """
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from buddycap import Machine, MigrateType, MisuseError, PageFlags, Zone
-from test_bulk import LARGE, everything, same
+from bulklab import LARGE, everything, same
 
 MOVABLE, UNMOVABLE = MigrateType.MOVABLE, MigrateType.UNMOVABLE
 

@@ -13,7 +13,7 @@ from buddycap.conformance.guests.play import play_guests
 from guestlab import MOVABLE, RECLAIMABLE, UNMOVABLE, Recorder
 from reference.linux_6_1.zone import Node, Zone
 
-FORK = Path(__file__).parent / "data" / "guests" / "fork"
+FORK = Path(__file__).parents[1] / "data" / "guests" / "fork"
 
 
 def make_node(state):

@@ -7,7 +7,7 @@ import pytest
 import buddycap
 from reference import model, replay
 
-VECTORS = Path(__file__).parent / "data" / "vectors"
+VECTORS = Path(__file__).parents[1] / "data" / "vectors"
 FORMULAS = VECTORS / "E_formulas.jsonl.gz"
 RECORDED = sorted(path for path in VECTORS.glob("[ABCDEFR]_*.jsonl.gz") if path != FORMULAS)
 QUIRKS = sorted(VECTORS.glob("Q_*.jsonl.gz"))

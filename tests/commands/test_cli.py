@@ -13,7 +13,7 @@ import pytest
 import buddycap
 from buddycap import cli
 
-VECTORS = Path(__file__).parent / "data" / "vectors"
+VECTORS = Path(__file__).parents[1] / "data" / "vectors"
 COMMAND = [sys.executable, "-m", "buddycap"]
 
 

@@ -18,7 +18,7 @@ from sourcelint import ROOT
 
 pytest.importorskip("Cython", reason="the C is generated anew")
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
-PROGRAM = Path(__file__).parent / "data" / "purity.c"
+PROGRAM = Path(__file__).parents[1] / "data" / "purity.c"
 INCLUDE = ROOT / "src" / "buddycap" / "include"
 STEPS, LISTS, BLOCKS = 20_000, 4, 4096
 

@@ -17,8 +17,8 @@ from buddycap.study.running import run_plan
 from buddycap.study.summary import summarize
 from worldlab import SMALL, finish, world_of
 
-SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
-LOAD = Path(__file__).parent / "data" / "load" / "compile-50000.npz"
+SNAPSHOT = Path(__file__).parents[1] / "data" / "kpageflags.mixed-1GiB.npz"
+LOAD = Path(__file__).parents[1] / "data" / "load" / "compile-50000.npz"
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Has any workload become more work?  Counted, so the answer does not depend on the machine or on how busy it is.
 
 The table is tests/data/counted_work.json.  No count may be larger than there.  When work has been saved, or has grown
-for a good reason, write it anew: ``python tests/test_counted_work.py``.
+for a good reason, write it anew: ``python tests/core/test_counted_work.py``.
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from buddycap import GFP, OP_DTYPE, Machine, MigrateType, Zone
 
-TABLE = Path(__file__).parent / "data" / "counted_work.json"
+TABLE = Path(__file__).parents[1] / "data" / "counted_work.json"
 PAGES = 16384
 EVENTS = ("buddy_split", "buddy_merge", "pgalloc", "pgfree")
 COST = (

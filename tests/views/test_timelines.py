@@ -26,7 +26,7 @@ from buddycap.views.replays import replay_timeline, watch_replay
 from buddycap.views.runs import watch_run
 from buddycap.views.timelines import PATHS, run_timeline, trace_of_requests
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 
 

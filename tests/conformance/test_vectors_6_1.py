@@ -6,7 +6,7 @@ import pytest
 
 from reference.linux_6_1 import replay, zone
 
-VECTORS = Path(__file__).parent / "data" / "vectors-6.1"
+VECTORS = Path(__file__).parents[1] / "data" / "vectors-6.1"
 FORMULAS = VECTORS / "E_formulas.jsonl.gz"
 RECORDED = sorted(path for path in VECTORS.glob("*.jsonl.gz") if path != FORMULAS)
 

@@ -13,7 +13,7 @@ from buddycap.recorded.load import Load, load_from_trace
 from buddycap.study.config import StudyConfig
 from buddycap.study.run import run_once, study_zone
 
-RECORDED = Path(__file__).parent / "data" / "load" / "compile-50000.npz"
+RECORDED = Path(__file__).parents[1] / "data" / "load" / "compile-50000.npz"
 SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=2, request_mib_per_s=64)
 
 

@@ -13,25 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buddycap import Machine, MigrateType, MisuseError, PageFlags, Zone
+from bulklab import everything, same
 from zone_struct import PG_MARKED, PG_STATE, PG_USED
 
-LARGE = 128  # batches from here on are done in bulk, if they are dense
 TYPES = (MigrateType.UNMOVABLE, MigrateType.RECLAIMABLE, MigrateType.MOVABLE)
 HARMLESS = (PageFlags.DIRTY, PageFlags.REFERENCED, PageFlags.DIRTY | PageFlags.MMAP)
-
-
-def everything(zone):
-    """All that can be seen of a zone."""
-    zone.check()
-    lists = [(capture.stats, capture.blocks().tolist()) for capture in zone.capture_lists()]
-    return zone.canonical_dump(), zone.vmstat(), lists, zone.digest()
-
-
-def same(one, two):
-    """Compare two zones; the dump first, because it says where they differ."""
-    for left, right in zip(everything(one), everything(two), strict=True):
-        assert left == right
-
 
 # --- states -------------------------------------------------------------------------------------------------------
 

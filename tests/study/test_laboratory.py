@@ -27,7 +27,7 @@ from buddycap.study.running import run_plan
 from buddycap.study.store import DATABASE, Store
 from buddycap.study.workers import Outcome, find_executor, perform, perform_all
 
-SNAPSHOT = Path(__file__).parent / "data" / "kpageflags.mixed-1GiB.npz"
+SNAPSHOT = Path(__file__).parents[1] / "data" / "kpageflags.mixed-1GiB.npz"
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 ENDLESS = TINY.replace(warmup_s=1_000_000)
 BOTH = (POLICIES["none"], POLICIES["v3"])

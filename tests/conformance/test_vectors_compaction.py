@@ -7,7 +7,7 @@ import pytest
 from reference.linux_6_1.buddy import Capture
 from reference.linux_6_1.compaction import replay, run, scanners
 
-VECTORS = Path(__file__).parent / "data" / "vectors-compaction"
+VECTORS = Path(__file__).parents[1] / "data" / "vectors-compaction"
 RECORDED = sorted(VECTORS.glob("*.jsonl.gz"))
 OPERATIONS = (
     "alloc compact defer defer_reset deferred drain flush free kc_suitable kcompactd node proactive reset_skip score "

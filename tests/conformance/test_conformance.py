@@ -11,7 +11,7 @@ import pytest
 from buddycap import cli
 from buddycap.conformance import vectors as conformance
 
-VECTORS = Path(__file__).parent / "data" / "vectors"
+VECTORS = Path(__file__).parents[1] / "data" / "vectors"
 FILES = sorted(VECTORS.glob("*.jsonl.gz"))
 QUIRKS = [path for path in FILES if path.name.startswith("Q_")]
 

@@ -8,8 +8,8 @@ import pytest
 
 from buddycap import MigrateType, MisuseError, Zone
 from buddycap.cli import main
-from buddycap.formats.contents import pageblock_contents
 from buddycap.images.aging import RECIPES, Recipe, Target, age, grown, make_room, measure, reach
+from buddycap.recorded.contents import pageblock_contents
 from buddycap.study.config import StudyConfig
 from sourcelint import ROOT
 
