@@ -41,11 +41,11 @@ INVENTED = "places of blocks, contents of pages in use, mixed blocks, holes"
 _TYPES = {"Unmovable": MigrateType.UNMOVABLE, "Reclaimable": MigrateType.RECLAIMABLE, "Movable": MigrateType.MOVABLE}
 _FIXED = ("Unmovable", "Reclaimable", "HighAtomic", "Reserve")  # blocks for what cannot be moved
 _LRU = {
+    "unevictable": KPF.LRU | KPF.UNEVICTABLE | KPF.UPTODATE | KPF.SWAPBACKED,
     "inactive_anon": KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.UPTODATE | KPF.MMAP,
     "active_anon": KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.UPTODATE | KPF.MMAP | KPF.ACTIVE,
     "inactive_file": KPF.LRU | KPF.UPTODATE,
     "active_file": KPF.LRU | KPF.UPTODATE | KPF.ACTIVE,
-    "unevictable": KPF.LRU | KPF.UNEVICTABLE | KPF.UPTODATE | KPF.SWAPBACKED,
 }
 
 
@@ -93,7 +93,8 @@ def draw_snapshot(
     node : int
         Which node.
     mixed : int, percent
-        Movable blocks that get pages which cannot be moved, besides those that must.
+        Movable blocks among which pages that stay where they are (the kernel's, unevictable ones) are spread. 0: they
+        fill as few as possible. Nothing decides more about what can be made of such a machine, and no text tells it.
 
     Returns
     -------
@@ -329,9 +330,9 @@ def _fill(plan: _Plan, words: NDArray[np.uint64], used: NDArray[np.int64], mixed
     lru = {name: counters.get(prefix + name, 0) for name in _LRU}
     movable, others = used[~fixed[block]], used[fixed[block]]
     kernel = max(len(movable) - sum(lru.values()), 0)
-    movable = _kernel_first(movable, (movable + plan.start) >> plan.order, kernel, mixed, generator)
-    rest = movable[kernel:][generator.permutation(len(movable) - kernel)]
-    rest = np.concatenate([rest, others[::-1]])  # more LRU pages than movable blocks hold: the others get them
+    staying = min(kernel + lru["unevictable"], len(movable))
+    movable = _fixed_first(movable, (movable + plan.start) >> plan.order, staying, mixed, generator)
+    rest = np.concatenate([movable[kernel:], others[::-1]])  # the others get what movable blocks have no room for
     at = 0
     for name, bits in _LRU.items():
         words[rest[at : at + lru[name]]] = int(bits)
@@ -343,16 +344,25 @@ def _fill(plan: _Plan, words: NDArray[np.uint64], used: NDArray[np.int64], mixed
     words[left[slab : slab + counters.get("nr_page_table_pages", 0)]] = int(KPF.PGTABLE)
 
 
-def _kernel_first(
-    pages: NDArray[np.int64], block: NDArray[np.int64], kernel: int, mixed: int, generator: np.random.Generator
+def _fixed_first(
+    pages: NDArray[np.int64], block: NDArray[np.int64], count: int, mixed: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Order the pages of movable blocks so that the kernel's come first: in few blocks, or one each in many."""
+    """Order the pages of movable blocks so that `count` pages that stay where they are come first.
+
+    Those fill as few blocks as possible, or lie evenly in so many percent of the blocks. The others follow by block.
+    """
     if not len(pages):
         return pages
     blocks, which = np.unique(block, return_inverse=True)
-    key = generator.permutation(len(blocks))[which] + 1
-    if mixed:
-        first = np.flatnonzero(np.r_[True, block[1:] != block[:-1]])
-        chosen = generator.permutation(first)[: min(len(first) * mixed // 100, kernel)]
-        key[chosen] = 0
-    return pages[np.argsort(key, kind="stable")]
+    turn = generator.permutation(len(blocks))[which]
+    if not mixed:
+        return pages[np.argsort(turn, kind="stable")]
+    drawn = np.lexsort((generator.random(len(pages)), which))
+    first = np.flatnonzero(np.r_[True, which[drawn][1:] != which[drawn][:-1]])
+    rank = np.empty(len(pages), np.int64)
+    rank[drawn] = np.arange(len(pages)) - first[which[drawn]]
+    chosen = turn < -(-len(blocks) * mixed // 100)
+    fixed = np.lexsort((turn, np.where(chosen, rank, turn), ~chosen))[:count]  # what has no room there fills others
+    others = np.setdiff1d(np.arange(len(pages)), fixed)
+    ordered: NDArray[np.int64] = np.concatenate([fixed, others[np.argsort(turn[others], kind="stable")]])
+    return pages[ordered]
