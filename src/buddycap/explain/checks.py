@@ -1,6 +1,7 @@
 """Does a report agree with itself? Sums that must hold, and what a difference says; each becomes a sentence."""
 
 from ..formats.meminfo_report import MemoryReport, ZoneText
+from .words import zone_name
 
 __all__ = ["contradictions"]
 
@@ -28,7 +29,8 @@ def contradictions(report: MemoryReport, page_kb: int, release: tuple[int, ...],
     >>> contradictions(MemoryReport(1, zones=[zone], cpu=3), 4, (6, 1), True)
     ['Normal: 640000 kB free in its line, 1600000 kB in its list: this is not one moment, pages moved meanwhile']
     """
-    found = [note for zone in report.zones for note in _of_zone(zone, report, page_kb)]
+    several = len({zone.node for zone in report.zones}) > 1
+    found = [note for zone in report.zones for note in _of_zone(zone, zone_name(zone, several), report, page_kb)]
     lag = _lag_kb(report, page_kb)
     total = report.totals.get("free")
     if total is not None and report.zones:
@@ -55,15 +57,9 @@ def _lag_kb(report: MemoryReport, page_kb: int) -> int:
     return LAG_PAGES * cpus * page_kb
 
 
-def _name(zone: ZoneText, report: MemoryReport) -> str:
-    """Return what a zone is called: with its node if there are several."""
-    several = len({other.node for other in report.zones}) > 1
-    return f"node {zone.node} {zone.zone}" if several else zone.zone
-
-
-def _of_zone(zone: ZoneText, report: MemoryReport, page_kb: int) -> list[str]:
+def _of_zone(zone: ZoneText, name: str, report: MemoryReport, page_kb: int) -> list[str]:
     """Return what does not fit inside one zone."""
-    name, fields, found = _name(zone, report), zone.fields, []
+    fields, found = zone.fields, []
     cells = zone.cells or []
     total = sum(count * size for count, size, _ in cells)
     if zone.list_kb is not None and cells and total != zone.list_kb:

@@ -90,6 +90,8 @@ def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
     kind = kind_of(head)
     reader = _READERS.get(kind.name)
     answer = reader(cast(IO[bytes], BegunFile(head, file)), name, options) if reader is not None else None
+    if answer is None and kind.name == "log":
+        raise FormatError("it names reports about memory, and none of them can be read", name)
     if answer is None:
         raise refusal(kind, name)
     return answer

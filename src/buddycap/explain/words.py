@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ..formats.meminfo_report import ZoneText
 
-__all__ = ["WIDTH", "bytes_of", "listed", "paragraph", "size", "wrapped"]
+__all__ = ["WIDTH", "bytes_of", "listed", "paragraph", "size", "wrapped", "zone_name"]
 
 WIDTH = 79
 _UNITS = ("kB", "MB", "GB", "TB")

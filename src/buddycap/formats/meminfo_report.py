@@ -134,10 +134,6 @@ class MemoryReport:
     mixed: bool = False
     unknown: dict[str, int] = field(default_factory=dict)
 
-    def zone(self, node: int, name: str) -> ZoneText | None:
-        """Return a zone, or None."""
-        return next((zone for zone in self.zones if (zone.node, zone.zone) == (node, name)), None)
-
 
 def node_list(text: str) -> tuple[int, ...] | None:
     """Return the nodes of a list such as `0-3,8`; None if it is empty, `(null)`, or no list.

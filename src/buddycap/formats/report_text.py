@@ -277,6 +277,7 @@ class _Words:
     def __init__(self, report: MemoryReport) -> None:
         self.reports = [report]
         self._zone: ZoneText | None = None
+        self._known: dict[tuple[int, str], ZoneText] = {}  # zones of the last report
         self._node: int | None = None
         self._place = "head"  # head, totals, node, zone, list
 
@@ -327,15 +328,17 @@ class _Words:
             self._place, self._zone = "per-cpu", None
             return at + 2
         report = self.reports[-1]
-        known = report.zone(node, name)
+        known = self._known.get((node, name))
         if known is not None and "free" in known.fields and not report.mixed:
             report = MemoryReport(report.line, report.when, release=report.release)
             self.reports.append(report)
+            self._known = {}
             known = None
         if known is None or "free" in known.fields:
             zone = ZoneText(node, name)
             if known is None:
                 report.zones.append(zone)
+                self._known[node, name] = zone
             else:
                 known.doubled = True
             self._zone = zone
@@ -382,9 +385,9 @@ class _Words:
         """Take a free list."""
         report = self.reports[-1]
         name = words[at][:-1]
-        zone = report.zone(node, name)
+        zone = self._known.get((node, name))
         if zone is None:
-            zone = ZoneText(node, name)
+            zone = self._known[node, name] = ZoneText(node, name)
             report.zones.append(zone)
         cells: list[tuple[int, int, str]] = []
         total: int | None = None
