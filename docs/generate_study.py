@@ -58,7 +58,7 @@ STUDIES = {
     "recording": f"study --from {RECORDING} --seeds 24",
     "load": f"study --memory 1GiB --load {LOAD} --seeds 12",
     "policies": "compare --policies all --seeds 12",
-    "sensitivity": f"{BOTH} --sensitivity 25 --seeds 8",
+    "sensitivity": f"{BOTH} --sensitivity 25 --vary load --seeds 8",
     "slope": f"{BOTH} --sweep hot_pages=26250,31500,35000,38500,43750 --seeds 8",
     "requesters": f"{BOTH} {HOLDING} {FOUR}",
     "marks": f"{BOTH} {HOLDING} {HIGH}",

@@ -9,7 +9,7 @@ from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
 from buddycap.study.config import StudyConfig, preset_config
 from buddycap.study.plan import Case, Plan, ablations, sweep
-from buddycap.study.sensitivity import AS_IT_IS, HELD, sensitivity, swings, varied
+from buddycap.study.sensitivity import AS_IT_IS, HELD, MACHINE, sensitivity, swings, varied
 from buddycap.study.store import Record
 
 BASES = [Case(name, preset_config(name, 1 << 20)) for name in ("x86_64", "ppc64")]
@@ -38,6 +38,16 @@ def test_every_parameter_is_varied_or_held_for_a_reason():
     assert set(varied(StudyConfig(), 25)) | set(HELD) == names
     assert not set(varied(StudyConfig(), 25)) & set(HELD)
     assert all(HELD.values())
+
+
+def test_a_parameter_is_of_the_load_or_of_the_machine():
+    load, machine, both = (set(varied(StudyConfig(), 25, group)) for group in ("load", "machine", "all"))
+    assert machine == MACHINE
+    assert load | machine == both
+    assert not load & machine
+    assert {"hot_pages", "warmup_permille", "request_mib_per_s"} <= load
+    with pytest.raises(MisuseError, match="allowed are all, load, machine"):
+        varied(StudyConfig(), 25, "disk")
 
 
 @pytest.mark.parametrize("base", BASES, ids=lambda case: case.label)
@@ -118,5 +128,8 @@ def test_the_command(capsys, monkeypatch):
     assert main([*words, "--sensitivity", "25"]) == 0
     cases = [case["label"] for case in json.loads(capsys.readouterr().out)["plan"]["cases"]]
     assert cases == [AS_IT_IS, "builds_4gib=11", "builds_4gib=19", "hot_pages=26250", "hot_pages=43750"]
-    assert main([*words, "--sensitivity", "100"]) == 2
-    assert "below 100 percent" in capsys.readouterr().err
+    assert main([*words, "--sensitivity", "25", "--vary", "machine"]) == 0
+    assert [case["label"] for case in json.loads(capsys.readouterr().out)["plan"]["cases"]] == [AS_IT_IS]
+    for wrong, told in ((["--sensitivity", "100"], "below 100 percent"), (["--vary", "load"], "--sensitivity P")):
+        assert main([*words, *wrong]) == 2
+        assert told in capsys.readouterr().err

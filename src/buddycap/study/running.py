@@ -34,7 +34,7 @@ from .config import StudyConfig, preset_config
 from .export import FILES, PARQUET, dumps, export, write_csv, write_jsonl
 from .plan import Case, Plan, ablations, sweep, with_periods
 from .run import frames_from_recording
-from .sensitivity import sensitivity
+from .sensitivity import GROUPS, sensitivity
 from .stats import mean_interval, seeds_needed
 from .store import DATABASE, Record, Store
 from .summary import GAIN, grouped, pairs, summarize, table
@@ -191,6 +191,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
     what.add_argument("--sensitivity", type=float, metavar="P", help="also with every parameter P percent down and up")
+    what.add_argument("--vary", choices=GROUPS, help="with --sensitivity: parameters of load or machine (default: all)")
     out = parser.add_argument_group("what comes out")
     add_store_arguments(out)
     out.add_argument("--format", choices=FORMATS, default="table", help="on standard output (default: table)")
@@ -325,7 +326,9 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.ablations:
         cases = ablations(cases)
     if args.sensitivity is not None:
-        cases = sensitivity(cases, args.sensitivity)
+        cases = sensitivity(cases, args.sensitivity, args.vary or "all")
+    elif args.vary is not None:
+        raise MisuseError("--vary: by how much? --sensitivity P names it")
     if args.precision is None and args.max_seeds is not None:
         raise MisuseError("--max-seeds: to what precision? --precision P names it")
     most = MOST_SEEDS if args.max_seeds is None else args.max_seeds

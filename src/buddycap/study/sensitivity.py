@@ -12,7 +12,7 @@ from .stats import mean_interval, paired_interval
 from .store import Record
 from .summary import GAIN, difference, grouped
 
-__all__ = ["AS_IT_IS", "HELD", "gaining", "sensitivity", "swings", "varied"]
+__all__ = ["AS_IT_IS", "GROUPS", "HELD", "MACHINE", "gaining", "sensitivity", "swings", "varied"]
 
 AS_IT_IS = "as it is"  # label of a case that has none
 
@@ -39,16 +39,29 @@ HELD: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# Of the machine: its size and marks, what its work costs, its disk.  All others that are varied are of the load.
+MACHINE = frozenset(
+    (
+        *("cpus", "boot_permille", "swap_permille", "swappiness", "congestion_ms", "retry_ms", "congestion_pages"),
+        *("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps"),
+        *("chunk_pages", "budget_pages", "yield_us"),
+        *("disk_mib_per_s", "cold_read_pages", "hot_read_pages", "read_cost_us", "swap_cost_us", "write_cost_us"),
+    )
+)
+GROUPS = ("all", "load", "machine")
+
 Row = dict[str, Any]
 
 
-def varied(config: StudyConfig, percent: float) -> dict[str, tuple[Any, Any]]:
+def varied(config: StudyConfig, percent: float, group: str = "all") -> dict[str, tuple[Any, Any]]:
     """Return every parameter that is varied, with its value some percent down and up.
 
     Parameters
     ----------
     config : StudyConfig
     percent : float, percent, above 0 and below 100
+    group : str
+        One of `GROUPS`: the parameters of the load, those of the machine, or both.
 
     Returns
     -------
@@ -58,7 +71,7 @@ def varied(config: StudyConfig, percent: float) -> dict[str, tuple[Any, Any]]:
     Raises
     ------
     MisuseError
-        If the share is out of range.
+        If the share is out of range, or there is no such group.
 
     Examples
     --------
@@ -68,9 +81,11 @@ def varied(config: StudyConfig, percent: float) -> dict[str, tuple[Any, Any]]:
     """
     if not 0 < percent < 100:
         raise MisuseError(f"sensitivity={percent:g}: above 0 and below 100 percent is wanted")
+    if group not in GROUPS:
+        raise MisuseError(f"group={group!r}: allowed are {', '.join(GROUPS)}")
     found = {}
     for field in fields(config):
-        if field.name not in HELD:
+        if field.name not in HELD and group in ("all", "machine" if field.name in MACHINE else "load"):
             value = getattr(config, field.name)
             change = value * percent / 100
             if field.type is int:
@@ -81,13 +96,13 @@ def varied(config: StudyConfig, percent: float) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def sensitivity(cases: Iterable[Case], percent: float) -> list[Case]:
+def sensitivity(cases: Iterable[Case], percent: float, group: str = "all") -> list[Case]:
     """Return each case as it is, and twice for every parameter of `varied`.
 
     Raises
     ------
     MisuseError
-        If the share is out of range.
+        If the share is out of range, or there is no such group.
 
     Examples
     --------
@@ -98,7 +113,7 @@ def sensitivity(cases: Iterable[Case], percent: float) -> list[Case]:
     for case in cases:
         base = Case(case.label or AS_IT_IS, case.config)
         found.append(base)
-        for name, values in varied(case.config, percent).items():
+        for name, values in varied(case.config, percent, group).items():
             found += [Case(_label(base, name, value), case.config.replace(**{name: value})) for value in values]
     return found
 
