@@ -47,13 +47,15 @@ CORE_PARTS = (
 )
 CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
 
-# A module may import modules of its own rank or below. The package itself re-exports everything, so it is on top.
+# A module may import modules of its own rank or below, in no circle. The package itself re-exports everything, so it
+# is on top.
 PYTHON_RANKS = {
     "errors": 0,
     "escape": 0,
     "interrupts": 0,
     "flags": 0,
     "header": 0,
+    "embed": 0,
     "jsontext": 0,
     "newfile": 0,
     "progress": 0,
@@ -63,20 +65,20 @@ PYTHON_RANKS = {
     "_world": 2,
     "formats": 3,
     "policies": 4,
-    "recorded": 4,  # beside machine, which reads recordings
+    "reader": 4,
     "machine": 4,
-    "embed": 4,
-    "explain": 5,
-    "study": 5,
-    "replay": 5,
-    "images": 5,
-    "conformance": 5,
-    "bench": 6,
-    "views": 6,
-    "commands": 7,
-    "cli": 7,
-    "__main__": 7,
-    "": 7,
+    "recorded": 5,
+    "explain": 6,
+    "study": 6,
+    "replay": 6,
+    "images": 6,
+    "conformance": 6,
+    "bench": 7,
+    "views": 7,
+    "commands": 8,
+    "cli": 8,
+    "__main__": 8,
+    "": 8,
 }
 
 _TOKEN = re.compile(
@@ -209,6 +211,21 @@ def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) 
         used = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(parts[name])))
         found += [(name, use) for use in sorted(used & above)]
     return found
+
+
+def circles(uses: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Return the names that use each other in a circle, directly or by way of others: one sorted list a circle."""
+    reach: dict[str, set[str]] = {}
+    for name in uses:
+        seen, ahead = set(), [name]
+        while ahead:
+            for used in uses.get(ahead.pop(), ()):
+                if used not in seen:
+                    seen.add(used)
+                    ahead.append(used)
+        reach[name] = seen
+    found = {tuple(sorted(other for other in reach[name] if name in reach.get(other, ()))) for name in uses}
+    return sorted(list(circle) for circle in found if circle)
 
 
 def unknown_calls(text: str, known: set[str]) -> list[str]:

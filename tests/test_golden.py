@@ -18,12 +18,12 @@ import pytest
 from buddycap import POLICIES
 from buddycap.images.aging import RECIPES, age, reach
 from buddycap.recorded.load import Load
-from buddycap.recorded.recording import open_recording
-from buddycap.replay.reconstruct import reconstruct
+from buddycap.recorded.recording import frames_from_recording, open_recording
+from buddycap.replay.course import reconstruct
 from buddycap.replay.timeline import sample_times
 from buddycap.replay.whatif import WhatIf, what_if
 from buddycap.study.config import StudyConfig, preset_config
-from buddycap.study.run import frames_from_recording, run_once
+from buddycap.study.run import run_once
 from worldlab import SMALL
 
 TESTS = Path(__file__).parent

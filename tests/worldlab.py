@@ -2,6 +2,7 @@
 
 from buddycap._world import World
 from buddycap.study.config import StudyConfig
+from buddycap.study.parameters import world_parameters
 from buddycap.study.run import study_zone
 from zone_struct import PG_USED
 
@@ -11,7 +12,7 @@ SMALL = StudyConfig(memory_pages=1 << 16, warmup_s=4)
 def world_of(policy, seed=1, config=SMALL, zone=None, **changes):
     """Return a zone and a world on it, some of whose parameters are changed."""
     zone = zone or study_zone(config, seed)
-    return zone, World(zone, policy, {**config.parameters(warm=False), **changes}, seed)
+    return zone, World(zone, policy, {**world_parameters(config, warm=False), **changes}, seed)
 
 
 def finish(world, events=None):

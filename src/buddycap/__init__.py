@@ -14,7 +14,7 @@ from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the re
 # isort: split
 from importlib.metadata import version
 
-from . import _core, views
+from . import _core, reader, recorded, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
@@ -26,6 +26,7 @@ from .policies.files import load_policies, policies_to_toml
 __version__ = version("buddycap")
 
 _core.set_html_view(views.html_view)
+reader.set_reader(recorded)
 
 __all__ = [
     "BLOCK_DTYPE",

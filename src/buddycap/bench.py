@@ -5,31 +5,26 @@ are the same on every machine for a seed; the times depend on the machine and on
 other allocators see benchmarks/peers.py and docs/performance.md in the source.
 """
 
-import argparse
 import gc
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core import OP_DTYPE, REQUEST_DTYPE, Zone, build_facts
+from ._core import OP_DTYPE, REQUEST_DTYPE, Zone
 from .errors import MisuseError
-from .escape import say
 from .flags import GFP, MigrateType, RequestOp
-from .machine import Machine, parse_pages
+from .machine import Machine
 from .policies.capture import POLICIES
 from .progress import Progress
 from .study.config import preset_config
 from .study.run import run_once
 
-__all__ = ["Result", "add_arguments", "command", "measure"]
+__all__ = ["Result", "measure", "measured"]
 
 CALLS = 50_000
 STREAM = 500_000
@@ -250,10 +245,10 @@ def measure(pages: int, *, rounds: int = 5, seed: int = 0, progress: Progress | 
     >>> [result.unit for result in measure(1 << 14, rounds=1)][:5]
     ['pages', 'pages', 'pages', 'pages', 'operations']
     """
-    return list(_measured(pages, rounds, seed, progress or Progress(0, "rounds")))
+    return list(measured(pages, rounds, seed, progress or Progress(0, "rounds")))
 
 
-def _measured(pages: int, rounds: int, seed: int, progress: Progress) -> Iterator[Result]:
+def measured(pages: int, rounds: int, seed: int, progress: Progress) -> Iterator[Result]:
     """Yield each result when it is there."""
     for name, value, least in (("pages", pages, 4096), ("rounds", rounds, 1), ("seed", seed, 0)):
         if value < least:
@@ -268,49 +263,3 @@ def _measured(pages: int, rounds: int, seed: int, progress: Progress) -> Iterato
             progress.step()
         yield Result(name, unit, count, statistics.median(seconds), min(seconds), max(seconds))
     yield from _study(seed, rounds, progress)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `buddycap bench`."""
-    parser.add_argument("--memory", default="1GiB", metavar="SIZE", help="size of the zones (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds of each line (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the random orders and streams (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def command(args: argparse.Namespace) -> int:
-    """Run `buddycap bench`."""
-    pages = parse_pages(args.memory, "--memory")
-    results: list[Result] = []
-    interrupted = False
-    try:
-        with Progress(0, "rounds") as progress:
-            for result in _measured(pages, args.rounds, args.seed, progress):
-                results.append(result)
-    except KeyboardInterrupt:
-        if not results:
-            raise
-        interrupted = True
-    _show(args, results)
-    if interrupted:
-        raise KeyboardInterrupt
-    return 0
-
-
-def _show(args: argparse.Namespace, results: list[Result]) -> None:
-    """Print results."""
-    facts = {
-        "buddycap": version("buddycap"),
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "machine": platform.machine(),
-        **build_facts(),
-    }
-    if args.json:
-        lines = [{**asdict(one), "ns": one.nanoseconds, "per_second": one.per_second} for one in results]
-        say(json.dumps({"memory": args.memory, "seed": args.seed, "build": facts, "results": lines}, indent=2))
-        return
-    say(f"zones of {args.memory}, median (least-greatest) of {args.rounds} rounds, CPU time")
-    for result in results:
-        say(result.line())
-    say(f"buddycap {facts['buddycap']}, Python {facts['python']}, numpy {facts['numpy']}, {facts['compiler']}")

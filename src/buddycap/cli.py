@@ -4,40 +4,36 @@ Exit status: 0, 1 if what was asked about does not hold, 2 for an error in the a
 """
 
 import argparse
-import json
 import os
-import platform
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
 
-from ._core import Zone, build_facts
 from .errors import BuddycapError, FormatError
-from .escape import for_terminal, say
+from .escape import say
 from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
 from .formats.packed import open_packed
 from .interrupts import INTERRUPTED, arm, disarm
-from .machine import PRESETS
-from .policies.capture import POLICIES
 
 __all__ = ["main"]
 
-# The commands that have a module of their own, with `add_arguments(parser)` and `command(args) -> exit status`; its
-# docstring is the description.  Only the module that is asked for is imported.
+# Each is a module of `commands` with `add_arguments(parser)` and `command(args) -> exit status`; its docstring is the
+# description.  Only the module that is asked for is imported.
 COMMANDS = {
-    "explain": ("buddycap.commands.explain", "why an allocation failed, from a dmesg or other texts of a kernel"),
-    "fragmentation": ("buddycap.commands.fragmentation", "free memory by order over time, and who fragments it"),
-    "image": ("buddycap.commands.image", "memory that has been in use, as a file for simulators"),
-    "replay": ("buddycap.commands.replay", "a recorded trace: reconstructed, and served anew under other rules"),
-    "snapshot": ("buddycap.commands.snapshot", "record the memory of this machine, or say what a recording holds"),
-    "map": ("buddycap.commands.map", "draw what every page is: terminal, PNG, HTML report, time lines"),
-    "study": ("buddycap.study.running", "compare capture policies under load (the main job)"),
-    "compare": ("buddycap.study.comparison", "the published table beside ours, and a verdict on every policy"),
-    "bench": ("buddycap.bench", "how fast this installation is, in a few seconds"),
-    "plot": ("buddycap.views.plots", "pictures of the results of study or compare"),
-    "embed": ("buddycap.embed", "flags and files for programs in C, C++ and whatever calls C"),
+    "explain": "why an allocation failed, from a dmesg or other texts of a kernel",
+    "fragmentation": "free memory by order over time, and who fragments it",
+    "image": "memory that has been in use, as a file for simulators",
+    "replay": "a recorded trace: reconstructed, and served anew under other rules",
+    "snapshot": "record the memory of this machine, or say what a recording holds",
+    "map": "draw what every page is: terminal, PNG, HTML report, time lines",
+    "study": "compare capture policies under load (the main job)",
+    "compare": "the published table beside ours, and a verdict on every policy",
+    "bench": "how fast this installation is, in a few seconds",
+    "plot": "pictures of the results of study or compare",
+    "embed": "flags and files for programs in C, C++ and whatever calls C",
+    "conformance": "play recordings of the kernel's code and compare every result",
+    "info": "versions, presets, policies, sizes",
 }
 
 
@@ -112,101 +108,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"buddycap {version('buddycap')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, (module, summary) in COMMANDS.items():
-        own = _add_command(commands, name, summary, "")
+    for name, summary in COMMANDS.items():
+        own = commands.add_parser(name, help=summary)
         if name in words:
-            part = import_module(module)
+            part = import_module(f"buddycap.commands.{name}")
             own.description = part.__doc__
             own.formatter_class = argparse.RawDescriptionHelpFormatter
             part.add_arguments(own)
             own.set_defaults(command=part.command)
-    _add_conformance(commands)
-    _add_info(commands)
     return parser
-
-
-def _add_command(commands: Any, name: str, summary: str, description: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=description)
-    return parser
-
-
-def _add_conformance(commands: Any) -> None:
-    parser = _add_command(
-        commands,
-        "conformance",
-        "play recordings of the kernel's code and compare every result",
-        "Play recorded vectors. Exit status 1 if anything differs, 2 if a file cannot be read.",
-    )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a .jsonl or .jsonl.gz file, or a folder of them")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(command=_conformance)
-
-
-def _add_info(commands: Any) -> None:
-    parser = _add_command(
-        commands, "info", "versions, presets, policies, sizes", "Print what this installation is and has."
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(command=_info)
-
-
-def _conformance(args: argparse.Namespace) -> int:
-    from .conformance import vectors as conformance
-
-    show = sys.stderr.isatty()
-    clear = "\r\x1b[K" if show else ""
-    try:
-        result = conformance.play_vectors(
-            args.paths,
-            lambda path: print(clear + for_terminal(path.name), end="", file=sys.stderr, flush=True) if show else None,
-        )
-    finally:
-        print(clear, end="", file=sys.stderr, flush=True)
-    for error in result.errors:
-        say(f"buddycap: error: {error}", file=sys.stderr)
-    if args.json:
-        say(json.dumps(result.as_dict(), indent=2))
-        return result.status
-    for difference in result.mismatches:
-        say(f"{difference}")
-    for difference in result.deviations:
-        say(f"{difference} (documented deviation: {conformance.DEVIATION})")
-    say(result.summary)
-    return result.status
-
-
-def _info(args: argparse.Namespace) -> int:
-    facts = _facts()
-    if args.json:
-        say(json.dumps(facts, indent=2))
-        return 0
-    for name, value in facts["versions"].items():
-        say(f"{name:<12}{value}")
-    say(f"{'platform':<12}{facts['platform']}")
-    build = facts["build"]
-    say(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
-    say(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
-    say("presets")
-    for name, preset in facts["presets"].items():
-        say(f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}")
-    say("policies")
-    for name, source in facts["policies"].items():
-        say(f"  {name:<14}{source}")
-    return 0
-
-
-def _facts() -> dict[str, Any]:
-    """Return what `info` prints."""
-    pages = 1 << 18
-    return {
-        "versions": {
-            "buddycap": version("buddycap"),
-            "python": platform.python_version(),
-            "numpy": version("numpy"),
-        },
-        "platform": platform.platform(),
-        "build": build_facts(),
-        "bytes_per_page": Zone(0, pages).image_bytes / pages,
-        "presets": {name: vars(preset) for name, preset in PRESETS.items()},
-        "policies": {name: policy.source for name, policy in POLICIES.items()},
-    }

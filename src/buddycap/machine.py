@@ -27,8 +27,7 @@ from .formats.procfs import (
 from .formats.snapshot import Snapshot, read_snapshot
 from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
 from .policies.capture import CapturePolicy, find_policy
-from .recorded.drawn import draw_snapshot
-from .recorded.zones import lru_pages, node_pages, zone_from_frames
+from .reader import known_reader
 
 __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 
@@ -284,20 +283,15 @@ class Machine(MachineBase):
         """
         parts = sorted(frames, key=lambda zone: zone.start_pfn)
         geometry = _preset(preset)
-        present = node_pages(parts)
-        zones = [
-            zone_from_frames(
-                zone,
-                seed=seed,
-                cpus=cpus,
-                pageblock_order=geometry.pageblock_order,
-                max_page_order=geometry.max_page_order,
-                zone_idx=k,
-                node_present_pages=present,
-            )
-            for k, zone in enumerate(parts)
-        ]
-        machine = cls(zones, names=known_names(parts), swap_pages=sum(present), policy=policy, events=events)
+        zones = known_reader().zones_from_frames(
+            parts,
+            seed=seed,
+            cpus=cpus,
+            pageblock_order=geometry.pageblock_order,
+            max_page_order=geometry.max_page_order,
+        )
+        pages = sum(zone.present_pages for zone in zones)
+        machine = cls(zones, names=known_names(parts), swap_pages=pages, policy=policy, events=events)
         for zone in parts:
             machine.fill_lru(zone, seed)
         return machine
@@ -357,12 +351,12 @@ class Machine(MachineBase):
         cls, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int = 0, mixed: int = 0, **options: Any
     ) -> Self:
         """Draw a machine from texts of /proc: see `recorded.drawn.draw_snapshot`; `options` as for `from_frames`."""
-        drawn = draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, seed=seed, mixed=mixed)
+        drawn = known_reader().draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, seed=seed, mixed=mixed)
         return cls.from_snapshot(drawn, seed=seed, **options)
 
     def fill_lru(self, frames: ZoneFrames, seed: int = 0) -> None:
         """Put the LRU pages of a recorded zone, which are allocated here, on their lists, in an order by the seed."""
-        for pfns, flags, others in lru_pages(frames, seed):
+        for pfns, flags, others in known_reader().lru_pages(frames, seed):
             for first in range(0, len(pfns), _PIECE):
                 piece = slice(first, first + _PIECE)
                 ops = np.zeros(len(pfns[piece]), REQUEST_DTYPE)

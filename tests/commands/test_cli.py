@@ -91,7 +91,7 @@ def test_what_ends_a_command(monkeypatch, capsys, error, status, said):
     def fail(args):
         raise error
 
-    monkeypatch.setattr(cli, "_info", fail)
+    monkeypatch.setattr("buddycap.commands.info.command", fail)
     assert cli.main(["info"]) == status
     assert capsys.readouterr().err == said
 

@@ -23,7 +23,7 @@ from buddycap.formats.kpageflags import KPF, PageKind, ZoneFrames, read_kpagefla
 from buddycap.formats.livesnapshot import record_snapshot
 from buddycap.formats.snapshot import parse_ram, read_snapshot
 from buddycap.recorded.pageblocks import inferred_pageblock_types
-from buddycap.study.run import frames_from_recording
+from buddycap.recorded.recording import frames_from_recording
 from buddycap.views.pagemap import read_maps
 from buddycap.views.record import Recorder
 from buddycap.views.report import html_report

@@ -1,7 +1,7 @@
 """Does every file use only what lies below it?
 
-core/common < core/linux_* < core/kernel < capi, facade < _world, _trace < formats
-< policies, machine, recorded < study, replay, images, explain, conformance < views < commands.
+core/common < core/linux_* < core/kernel < capi, facade < _world, _trace < formats < policies, machine < recorded
+< study, replay, images, explain, conformance < bench, views < commands. No circles, within a layer either.
 """
 
 import ast
@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from buddycap.cli import COMMANDS
 from sourcelint import (
     CAPI_PARTS,
     CORE_PARTS,
     PACKAGE,
     PYTHON_RANKS,
     ROOMS,
+    circles,
     defined_names,
     function_names,
     includes,
@@ -100,6 +102,30 @@ def module_parts(path: Path) -> tuple[str, ...]:
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
+def uses(modules: list[Path] = MODULES) -> dict[str, set[str]]:
+    """Return what each Python module of the package imports of it, by dotted names."""
+    found = {}
+    for path in modules:
+        parts = module_parts(path)
+        used = imported(path.read_text(), parts, path.name == "__init__.py")
+        found[".".join(parts)] = {".".join(target) for target in used} - {".".join(parts)}
+    return found
+
+
+def by_room(modules: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the same for the rooms: folders, and modules in none."""
+    rooms: dict[str, set[str]] = {}
+    for name, used in modules.items():
+        own = name.partition(".")[0]
+        rooms.setdefault(own, set()).update(other.partition(".")[0] for other in used)
+    return {name: used - {name} for name, used in rooms.items()}
+
+
+def named_like_a_room(source: str, rooms: set[str]) -> set[str]:
+    """Return the public functions of a module that bear the name of a folder of the package."""
+    return {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)} & rooms
+
+
 def kernels_named(part: str) -> set[str]:
     """Return the kernels that a part's code names: by the number in zone_t.kernel, or by a function that ends in it."""
     numbers = {name: name.removeprefix("linux_") for name in ROOMS}
@@ -166,6 +192,31 @@ def test_python_imports_go_down(path):
     assert imports_upward(path.read_text(), module_parts(path), path.name == "__init__.py") == []
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    assert circles(uses()) == []
+
+
+def test_no_rooms_import_each_other_in_a_circle():
+    assert circles(by_room(uses())) == []
+
+
+def test_no_function_is_called_like_a_folder():
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    found = {str(path.relative_to(PACKAGE)): named_like_a_room(path.read_text(), rooms) for path in MODULES}
+    assert {name: named for name, named in found.items() if named} == {}
+
+
+def test_every_command_is_a_module_of_its_own():
+    """That has both parts, and only what the commands share stands beside them."""
+    found = {path.stem for path in (PACKAGE / "commands").glob("*.py") if "\ndef command(" in path.read_text()}
+    assert found == set(COMMANDS)
+
+
+def test_arguments_are_described_in_commands_alone():
+    found = {str(path.relative_to(PACKAGE)) for path in MODULES if "add_argument(" in path.read_text()}
+    assert {name for name in found if not name.startswith("commands/")} == {"cli.py", "newfile.py"}
+
+
 @pytest.mark.parametrize("path", [*FACADE, *TRACE, *WORLD], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_compiled_modules_import_down(path):
     own = "_world" if path in WORLD else "_trace" if path in TRACE else "_core"
@@ -218,6 +269,25 @@ class TestTheRulesCanFail:
     def test_a_way_past_the_doors(self):
         assert room_uses("x = rmqueue_27(z)  # free_27\ny = z.free_27\n", {"rmqueue_27", "free_27"}) == {"rmqueue_27"}
 
+    def test_circles(self):
+        assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+        assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+        assert circles({"a": {"a"}}) == [["a"]]
+        assert circles({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c"}}) == [["a", "b"], ["c", "d"]]
+
+    def test_a_circle_of_rooms_that_no_module_closes(self):
+        modules = {"study.run": {"replay.course"}, "replay.course": set(), "replay.whatif": {"study.plan"}}
+        assert circles(modules) == []
+        assert circles(by_room(modules)) == [["replay", "study"]]
+
+    def test_an_import_for_types_counts(self):
+        code = "if TYPE_CHECKING:\n    from .config import StudyConfig\n"
+        assert imported(code, ("study", "parameters"), False) == [("study", "config")]
+
+    def test_a_function_called_like_a_folder(self):
+        code = "def study():\n    pass\n\n\nclass A:\n    def replay(self):\n        pass\n"
+        assert named_like_a_room(code, {"study", "replay"}) == {"study"}
+
     def test_kernels_named(self):
         assert kernels_named("x = layout_27(z)  # 2.6.27\n") == {"linux_2_6_27"}
         assert kernels_named("if z.kernel == KERNEL_2_6_27:\n") == {"linux_2_6_27"}
@@ -263,6 +333,11 @@ class TestTheRulesCanFail:
             ("def f():\n    from .machine import Machine", ("errors",), ["buddycap.machine"]),
             ("from .._core import Zone\nfrom .stats import mean\nimport numpy", ("study", "running"), []),
             ("from .errors import MisuseError", ("flags",), []),
+            ("from ..machine import Machine", ("formats", "procfs"), ["buddycap.machine"]),
+            ("from .recorded.zones import zone_from_frames", ("machine",), ["buddycap.recorded.zones"]),
+            ("from .recorded import zones", ("machine",), ["buddycap.recorded.zones"]),
+            ("from ..views.plots import draw", ("study", "run"), ["buddycap.views.plots"]),
+            ("from ..study.run import run_once", ("images", "aging"), []),
         ],
     )
     def test_import(self, source, module, wrong):

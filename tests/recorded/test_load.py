@@ -11,6 +11,7 @@ from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS
 from buddycap.recorded.load import Load, load_from_trace
 from buddycap.study.config import StudyConfig
+from buddycap.study.parameters import world_parameters
 from buddycap.study.run import run_once, study_zone
 
 RECORDED = Path(__file__).parents[1] / "data" / "load" / "compile-50000.npz"
@@ -129,7 +130,7 @@ def test_the_load_is_what_was_recorded():
     """One block of order 3 that lives 30 of every 40 ms, on a machine where nothing else happens."""
     load = Load(table((10**7, 3 * 10**7, 3, 0)), 4 * 10**7)
     quiet = {"stream_period_ns": 10**15, "warmup_pages": 0, "resident_pages": 0, "requests": 1}
-    parameters = {**SMALL.parameters(warm=False, load_ns=load.duration_ns), **quiet}
+    parameters = {**world_parameters(SMALL, warm=False, load_ns=load.duration_ns), **quiet}
     zone = study_zone(SMALL, 1)
     world = World(zone, POLICIES["none"], parameters, 1, load.allocations)
     used = []
@@ -151,15 +152,15 @@ def test_copies_and_speed_are_parameters(build):
 
 
 def test_the_world_refuses_a_load_it_cannot_make(build):
-    parameters = SMALL.parameters(warm=False)
+    parameters = world_parameters(SMALL, warm=False)
     with pytest.raises(MisuseError, match="loads=0"):
         World(study_zone(SMALL, 1), POLICIES["none"], parameters, 1, build.allocations)
     with pytest.raises(MisuseError, match="loads=1"):
-        World(study_zone(SMALL, 1), POLICIES["none"], SMALL.parameters(warm=False, load_ns=5), 1)
+        World(study_zone(SMALL, 1), POLICIES["none"], world_parameters(SMALL, warm=False, load_ns=5), 1)
     for name, value in (("order", 11), ("migratetype", 3), ("lifetime_ns", -1), ("time_ns", -1)):
         wrong = build.allocations[:10].copy()
         wrong[name][0] = value
         with pytest.raises(MisuseError, match="load"):
-            World(study_zone(SMALL, 1), POLICIES["none"], SMALL.parameters(warm=False, load_ns=5), 1, wrong)
+            World(study_zone(SMALL, 1), POLICIES["none"], world_parameters(SMALL, warm=False, load_ns=5), 1, wrong)
     with pytest.raises(MisuseError, match="LOAD_DTYPE"):
-        World(study_zone(SMALL, 1), POLICIES["none"], SMALL.parameters(warm=False, load_ns=5), 1, np.zeros(3))
+        World(study_zone(SMALL, 1), POLICIES["none"], world_parameters(SMALL, warm=False, load_ns=5), 1, np.zeros(3))

@@ -18,8 +18,9 @@ from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
 from buddycap.recorded.lifetimes import TracedFlags, match_trace, requests_of
 from buddycap.recorded.recording import Recording, bare_recording, open_recording
+from buddycap.replay.course import reconstruct
 from buddycap.replay.ending import compare_end
-from buddycap.replay.reconstruct import PageState, Reconstruction, reconstruct
+from buddycap.replay.reconstruct import PageState, Reconstruction
 from buddycap.replay.timeline import sample_times
 from sourcelint import ROOT
 

@@ -10,9 +10,11 @@ from buddycap import POLICIES, Machine, MisuseError
 from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
+from buddycap.recorded.recording import frames_from_recording
 from buddycap.study.config import preset_config
+from buddycap.study.parameters import world_parameters
 from buddycap.study.plan import Case, Plan
-from buddycap.study.run import frames_from_recording, run_once, study_zone
+from buddycap.study.run import run_once, study_zone
 from buddycap.study.running import run_plan
 from buddycap.study.summary import summarize
 from worldlab import SMALL, finish, world_of
@@ -137,7 +139,7 @@ def test_bad_arguments_end_in_one_clear_line(arguments, capsys):
 
 
 def test_the_world_refuses_what_it_cannot_run():
-    parameters = SMALL.parameters(warm=False)
+    parameters = world_parameters(SMALL, warm=False)
     with pytest.raises(MisuseError, match="requesters=0"):
         World(study_zone(SMALL, 1), POLICIES["none"], {**parameters, "requesters": 0}, 1)
     with pytest.raises(MisuseError, match="missing or unknown"):

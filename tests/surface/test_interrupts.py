@@ -31,7 +31,7 @@ def test_a_second_one_while_the_first_is_dealt_with(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_facts", interrupt)
+    monkeypatch.setattr("buddycap.commands.info._facts", interrupt)
     monkeypatch.setattr(cli, "say", interrupt)
     assert cli.main(["info"]) == 130
 

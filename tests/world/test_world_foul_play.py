@@ -13,6 +13,7 @@ import worldlab
 from buddycap import GFP, POLICIES, Machine, MisuseError, PageFlags, Zone
 from buddycap._world import LOAD_DTYPE, PARAMETERS, World
 from buddycap.study.config import StudyConfig
+from buddycap.study.parameters import world_parameters
 from buddycap.study.run import study_zone
 from zone_struct import PG_MARKED, PG_PCP, PG_STATE, PG_USED
 
@@ -359,7 +360,7 @@ def test_cookies_of_others_are_left_alone():
     kinds = [cookie & ~(0xFFF0 << 40) if draw.random() < 0.7 else cookie for cookie in kinds][: len(pages)]
     zone.set_owners(pages, kinds)
     Machine([zone]).lru_cache_add(pages, PageFlags.DIRTY)
-    world = World(zone, V3, SMALL.parameters(warm=False), 1)
+    world = World(zone, V3, world_parameters(SMALL, warm=False), 1)
     for _ in range(40):
         world.run(5000)
     zone.check()
@@ -383,14 +384,14 @@ class Shifty:
 )
 def test_what_is_no_zone(zone):
     with pytest.raises(TypeError, match="zone"):
-        World(zone, V3, SMALL.parameters(warm=False), 1)
+        World(zone, V3, world_parameters(SMALL, warm=False), 1)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_of_every_size(name):
     zone = study_zone(SMALL, 1)
     before = zone.digest()
-    good = SMALL.parameters(warm=False)
+    good = world_parameters(SMALL, warm=False)
     for value in (-1, 1 << 62, 1 << 63, 1 << 64, -(1 << 63), 1 << 200, (1 << 62) - 1):
         with pytest.raises(MisuseError, match=name):
             World(zone, V3, {**good, name: value}, 1)
@@ -406,7 +407,7 @@ def test_parameters_of_every_size(name):
 
 def test_other_arguments():
     zone = study_zone(SMALL, 1)
-    good = SMALL.parameters(warm=False)
+    good = world_parameters(SMALL, warm=False)
     for seed in (-1, 1 << 64, 1 << 200):
         with pytest.raises(MisuseError, match="seed="):
             World(zone, V3, good, seed)
@@ -422,4 +423,4 @@ def test_other_arguments():
     for times, lives in (([1, -(1 << 63), 0], 0), ([0, 1, 1 << 60], 0), ([0, 0, 0], -1), ([0, 0, 0], (1 << 63) - 1)):
         load["time_ns"], load["lifetime_ns"] = times, lives
         with pytest.raises(MisuseError, match="load: times"):
-            World(zone, V3, SMALL.parameters(warm=False, load_ns=5), 1, load)
+            World(zone, V3, world_parameters(SMALL, warm=False, load_ns=5), 1, load)

@@ -28,46 +28,18 @@ from ..errors import FormatError, MisuseError
 from ..escape import say
 from ..flags import MigrateType
 from ..images.aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
-from ..jsontext import parse_object
+from ..images.manifest import manifest_path, read_manifest
 from ..machine import PRESETS, parse_pages
 from ..newfile import add_force, check_outputs, write_file
 from ..recorded.load import Load
-from ..recorded.recording import recorded_files
+from ..recorded.recording import frames_from_recording, recorded_files
 from ..study.config import StudyConfig, preset_config
-from ..study.run import frames_from_recording
 
-__all__ = ["add_arguments", "command", "manifest_path", "read_manifest"]
+__all__ = ["add_arguments", "command"]
 
 PAGE_SIZE = 4096
 DEFAULT_MEMORY = "4GiB"
 PIECE = 1 << 16  # frames allocated and printed at once
-
-
-def manifest_path(image: str | Path) -> Path:
-    """Return where the manifest of an image stands.
-
-    Examples
-    --------
-    >>> str(manifest_path("old.img"))
-    'old.img.json'
-    """
-    return Path(f"{image}.json")
-
-
-def read_manifest(image: str | Path) -> dict[str, Any] | None:
-    """Read the manifest of an image; None if there is none.
-
-    Raises
-    ------
-    FormatError
-        If there is one that is not a JSON object.
-    """
-    path = manifest_path(image)
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    return parse_object(text, str(path))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

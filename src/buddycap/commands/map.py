@@ -26,9 +26,8 @@ from ..machine import PRESETS, parse_pages
 from ..newfile import add_force, check_outputs, write_file
 from ..policies.capture import find_policy
 from ..progress import Progress
-from ..recorded.recording import open_recording, recorded_files
+from ..recorded.recording import frames_from_recording, open_recording, recorded_files
 from ..study.config import preset_config
-from ..study.run import frames_from_recording
 from ..views.ftrace import ftrace_text
 from ..views.pagemap import PageMap, read_maps
 from ..views.perfetto import Timeline

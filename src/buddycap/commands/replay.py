@@ -30,8 +30,9 @@ from ..newfile import add_force, check_outputs
 from ..progress import Progress
 from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording, recorded_files, trace_of
+from ..replay.course import reconstruct
 from ..replay.ending import EndReport
-from ..replay.reconstruct import Reconstruction, reconstruct
+from ..replay.reconstruct import Reconstruction
 from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
 from ..replay.whatif import WhatIf, WhatIfResult, what_if
 from ..views.figures import figure_class

@@ -20,8 +20,7 @@ from ..machine import Machine
 from ..policies.capture import POLICIES, CapturePolicy
 from ..recorded.contents import pageblock_contents
 from ..recorded.load import Load
-from ..study.config import StudyConfig
-from ..study.parameters import PAGES_4GIB
+from ..study.config import PAGES_4GIB, StudyConfig
 from ..study.run import make_world
 
 __all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "grown", "make_room", "measure", "reach"]

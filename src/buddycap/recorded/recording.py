@@ -17,7 +17,15 @@ from ..jsontext import parse_object
 from .lifetimes import traced_span
 from .reported import reported_blocks
 
-__all__ = ["Recording", "bare_recording", "has_start", "open_recording", "recorded_files", "trace_of"]
+__all__ = [
+    "Recording",
+    "bare_recording",
+    "frames_from_recording",
+    "has_start",
+    "open_recording",
+    "recorded_files",
+    "trace_of",
+]
 
 _MAX_META_BYTES = 1 << 24
 _MARK = "buddycap: snapshot "
@@ -234,3 +242,19 @@ def _release(folder: Path, meta: Mapping[str, Any]) -> str | None:
     if found is None and file.is_file():
         found = parse_object(unpacked(file, _MAX_META_BYTES), str(file)).get("kernel")
     return found if isinstance(found, str) and found[:1].isdigit() else None
+
+
+def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
+    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged.
+    MisuseError
+        If there is no zone of that name.
+    """
+    frames = {part.name: part for part in read_snapshot(path).frames}
+    if zone is not None and zone not in frames:
+        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
+    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))

@@ -10,7 +10,7 @@ from ..flags import PageFlags
 from ..formats.kpageflags import PageKind, ZoneFrames
 from .pageblocks import inferred_pageblock_types
 
-__all__ = ["lru_pages", "node_pages", "zone_from_frames"]
+__all__ = ["lru_pages", "node_pages", "zone_from_frames", "zones_from_frames"]
 
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
@@ -112,3 +112,30 @@ def zone_from_frames(
     zone.free_many(frames.pfns(PageKind.FREE))
     zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it
     return zone
+
+
+def zones_from_frames(
+    frames: Sequence[ZoneFrames], *, seed: int = 0, cpus: int = 1, pageblock_order: int = 9, max_page_order: int = 10
+) -> list[Zone]:
+    """Build the zones of a node from its recorded ones, each as `zone_from_frames` does.
+
+    Examples
+    --------
+    >>> from buddycap.formats.kpageflags import KPF
+    >>> free = ZoneFrames.from_flags("Normal", 0, np.full(1024, KPF.BUDDY, np.uint64))
+    >>> [zone.nr_free_pages for zone in zones_from_frames([free])]
+    [1024]
+    """
+    present = node_pages(frames)
+    return [
+        zone_from_frames(
+            zone,
+            seed=seed,
+            cpus=cpus,
+            pageblock_order=pageblock_order,
+            max_page_order=max_page_order,
+            zone_idx=k,
+            node_present_pages=present,
+        )
+        for k, zone in enumerate(frames)
+    ]

@@ -7,7 +7,7 @@ it was when it was read; and those that no event touches meanwhile, of which the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,7 @@ from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..recorded.recording import Recording
 from ..recorded.reported import bare_blocks
-
-if TYPE_CHECKING:
-    from .reconstruct import Reconstruction
+from .reconstruct import Reconstruction
 
 __all__ = ["EndReport", "Wrong", "compare_end", "reading_moments"]
 
@@ -156,7 +154,7 @@ def _total(gaps: Mapping[str, tuple[int, ...]]) -> int:
     return sum(abs(n) for gap in gaps.values() for n in gap)
 
 
-def compare_end(memory: "Reconstruction", recording: Recording) -> EndReport:
+def compare_end(memory: Reconstruction, recording: Recording) -> EndReport:
     """Follow the trace to the end snapshot, and compare.
 
     Parameters
@@ -241,7 +239,7 @@ class _Watched:
         return np.asarray(found != self.is_free)
 
 
-def _watch(memory: "Reconstruction", recording: Recording, begin_ns: int, done_ns: int) -> list[_Watched]:
+def _watch(memory: Reconstruction, recording: Recording, begin_ns: int, done_ns: int) -> list[_Watched]:
     """Follow the trace over the reading of the end, and note the pages that move."""
     assert recording.end is not None
     pairs = list(zip(recording.start.frames, recording.end.frames, strict=True))

@@ -22,11 +22,9 @@ from ..formats.snapshot import Snapshot
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS, UNDECIDED
 from ..recorded.pageblocks import inferred_pageblock_types
-from ..recorded.recording import Recording
-from .ending import EndReport, compare_end
-from .timeline import Timeline, sample_times
+from .timeline import Timeline
 
-__all__ = ["PageState", "Reconstruction", "reconstruct"]
+__all__ = ["PageState", "Reconstruction"]
 
 _STATE = np.uint8(7)
 _ANON = KPF.LRU | KPF.SWAPBACKED | KPF.ANON | KPF.MMAP | KPF.UPTODATE
@@ -242,32 +240,3 @@ def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
     states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
     return states
-
-
-def reconstruct(
-    recording: Recording, samples: int = 101, *, infer: bool = True, step: Callable[[], None] | None = None
-) -> tuple[Timeline, EndReport | None, dict[str, int]]:
-    """Follow a recording from its start to its end.
-
-    Parameters
-    ----------
-    recording : Recording
-    samples : int
-        Moments of the time line, from the start to the moment at which the end snapshot began.
-    infer : bool
-        See `Reconstruction`.
-    step : callable, optional
-        Called after each moment.
-
-    Returns
-    -------
-    timeline : Timeline
-    end : EndReport or None
-        None if the recording has no end snapshot.
-    oddities : dict of str to int
-        What did not fit, see docs/replay.md.
-    """
-    memory = Reconstruction(recording.trace, recording.start, recording.first_ns, infer=infer)
-    timeline = memory.timeline(sample_times(recording.first_ns, recording.end_ns[0], samples), step)
-    end = compare_end(memory, recording) if recording.end is not None else None
-    return timeline, end, memory.oddities()

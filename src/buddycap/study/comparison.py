@@ -3,14 +3,8 @@
 In 2008 the share of huge pages obtained under load was published for two machines, without and with capture, as a mean
 over "various rates" of requests.  Here each machine is simulated at three rates, and every figure is the mean of the
 three, seed by seed.  docs/study.md discusses the results.
-
-  buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
-  buddycap compare --policies all --out DIR           and a verdict on every policy
-  buddycap compare --policies all --out DIR --resume  after an interruption
 """
 
-import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from math import isfinite
@@ -18,26 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import MisuseError
-from ..escape import say
-from ..machine import parse_pages
 from ..policies.files import find_policies
-from ..progress import Progress
 from .config import PRESET_CHANGES, preset_config
-from .export import dumps, export
 from .findings import finding, tried, verdict
 from .plan import Case, Plan, with_periods
-from .running import (
-    add_store_arguments,
-    add_worker_arguments,
-    factors_of,
-    keeping,
-    open_store,
-    runner,
-    tell_failed,
-    told_seeds,
-)
 from .store import Record
-from .summary import grouped, laid_out, resampled, shown, summarize
+from .summary import grouped, summarize
 
 __all__ = ["PUBLISHED", "averaged", "compare_plan", "comparison"]
 
@@ -178,86 +158,3 @@ def _verdicts(plan: Plan, records: Sequence[Record], rows: Sequence[Row]) -> lis
 
 def _figures(rows: Sequence[Row], case: str, policy: str) -> Row:
     return next(dict(row["figures"]) for row in rows if row["case"] == case and row["policy"] == policy)
-
-
-def _published_text(result: Row) -> str:
-    lines = [["machine", "published", "", "", "simulated", "", "", ""]]
-    lines.append(["", "mainline %", "capture %", "gain", "none %", f"{REFERENCE} %", "gain ± t", "bootstrap"])
-    for row in result["machines"]:
-        told = row["published"]
-        cells = [row["preset"], f"{told['without']:.1f}", f"{told['with']:.1f}", f"{told['gain']:+.2f}"]
-        ours = [shown(row["without"]), shown(row["with"]), shown(row["gain"], signed=True), resampled(row["gain"])]
-        lines.append([*cells, *ours])
-    if all(line[-1] == "-" for line in lines[2:]):  # too few seeds for the bootstrap
-        lines = [line[:-1] for line in lines]
-    return laid_out(lines, left=1)
-
-
-def _remarks(result: Row) -> list[str]:
-    """Return what has to be said with the table."""
-    told = []
-    for row in result["machines"]:
-        if "contains_published" in row:
-            inside = "contains" if row["contains_published"] else "does not contain"
-            sign = "above 0" if row["above_zero"] else "not above 0"
-            told.append(
-                f"{row['preset']}: baseline {row['baseline_off_by']:+.2f} from the published one; the interval of the "
-                f"gain is {sign} and {inside} the published {row['published']['gain']:+.2f}"
-            )
-    for name, values in result["calibrated"].items():
-        chosen = ", ".join(f"{key} = {value}" for key, value in values.items()) or "nothing"
-        told.append(f"calibrated, {name}: {chosen}; everything else is common to both machines, nothing is per policy")
-    return told
-
-
-def _policies_text(result: Row) -> str:
-    names = [row["preset"] for row in result["machines"]]
-    lines = [["policy", *(f"{name}: gain" for name in names), "verdict"]]
-    for row in result["policies"]:
-        gains = [shown(row["machines"][name]["gain"], signed=True) for name in names]
-        lines.append([row["policy"], *gains, row["verdict"]])
-    return laid_out(lines, left=1, last_left=True)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the arguments of `buddycap compare`."""
-    what = parser.add_argument_group("what is run")
-    what.add_argument("--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all' (default: none,v3)")
-    what.add_argument("--memory", default="4GiB", metavar="SIZE", help="of both machines (default: 4GiB)")
-    what.add_argument("--seeds", type=int, default=24, metavar="N", help="runs of each (default: 24)")
-    what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
-    what.add_argument("--periods", default="0.5,1,2", metavar="F,F", help="factors of the time between requests")
-    out = parser.add_argument_group("what comes out")
-    add_store_arguments(out)
-    out.add_argument("--json", action="store_true", help="print one JSON object")
-    add_worker_arguments(parser)
-
-
-def command(args: argparse.Namespace) -> int:
-    """Run `buddycap compare`."""
-    if args.seeds < 1:
-        raise MisuseError(f"--seeds={args.seeds}: at least 1 is wanted")
-    seeds = range(args.seed, args.seed + args.seeds)
-    periods = factors_of(args.periods)
-    plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
-    begin = time.perf_counter()
-    with open_store(args) as store:
-        with keeping(plan, store, "json" if args.json else "table"), Progress(0, "runs") as progress:
-            records = runner(args, store, progress)(plan)
-        if store.folder is not None:
-            export(store, plan)
-    result = comparison(plan, records)
-    status = tell_failed(records)
-    if args.json:
-        say(dumps(result))
-        return status
-    rates = ", ".join(f"x{factor:g}" for factor in periods)
-    counted = told_seeds(plan.seeds)
-    say(f"Success, mean of request periods {rates}; {args.memory}; {counted}, 95 % intervals. Simulated, not measured.")
-    say(_published_text(result))
-    say("\n".join(_remarks(result)))
-    if result["policies"]:
-        say(f"\nGain over {BASE}, points, tried with {result['tried']}; ", end="")
-        say(f"{len(records)} runs in {time.perf_counter() - begin:.0f} s")
-        say(_policies_text(result))
-    return status

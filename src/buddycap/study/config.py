@@ -10,9 +10,11 @@ from typing import Any, Self
 from ..errors import FormatError, MisuseError
 from ..machine import PAGE_SIZE, PRESETS
 from ..tomltext import line_of, read_toml
-from .parameters import PAGES_4GIB, SECOND_NS, world_parameters
 
-__all__ = ["PRESET_CHANGES", "StudyConfig", "preset_config"]
+__all__ = ["PAGES_4GIB", "PRESET_CHANGES", "SECOND_NS", "StudyConfig", "preset_config"]
+
+PAGES_4GIB = 1 << 20
+SECOND_NS = 1_000_000_000
 
 
 # Largest values by the unit that ends a name, so that no product of two of them leaves 63 bits; 0 is the least.
@@ -365,18 +367,6 @@ class StudyConfig:
         except MisuseError as error:
             name = re.split(r"[=:]", str(error))[0]
             raise FormatError(str(error), str(path), line_of(text, name)) from None
-
-    def parameters(self, *, warm: bool, load_ns: int = 0) -> dict[str, int]:
-        """Return the values for `buddycap._world.World`.
-
-        Parameters
-        ----------
-        warm : bool
-            The memory is in use already, so there is no warm-up.
-        load_ns : int, ns
-            Length of the recorded load that replaces the builds and the short kernel allocations; 0: there is none.
-        """
-        return world_parameters(self, warm=warm, load_ns=load_ns)
 
 
 # Calibrated at 4 GiB on the published baselines, with an eye on the gain of v3: seeds 100 to 151 served to choose,

@@ -25,6 +25,7 @@ import numpy as np
 from .._world import CAUSES, PARAMETERS
 from ..flags import RequestPath
 from ..newfile import replacing, replacing_text, write_file
+from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
@@ -220,7 +221,7 @@ def _parameters(plan: Plan, case: Case) -> dict[str, int]:
     """Return what the compiled model is given."""
     percent = case.config.load_time_percent
     load_ns = recorded_load(plan.load).stretched(percent).duration_ns if plan.load else 0
-    return case.config.parameters(warm=plan.source is not None, load_ns=load_ns)
+    return world_parameters(case.config, warm=plan.source is not None, load_ns=load_ns)
 
 
 def manifest(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -1,22 +1,30 @@
 """From a configuration to the integers that the simulated world takes."""
 
-from typing import TYPE_CHECKING
-
 from ..flags import GFP
 from ..machine import PAGE_SIZE
+from .config import PAGES_4GIB, SECOND_NS, StudyConfig
 
-if TYPE_CHECKING:
-    from .config import StudyConfig
+__all__ = ["world_parameters"]
 
-__all__ = ["PAGES_4GIB", "SECOND_NS", "world_parameters"]
-
-PAGES_4GIB = 1 << 20
-SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 
 
-def world_parameters(config: "StudyConfig", *, warm: bool, load_ns: int) -> dict[str, int]:
-    """Return a value for each of `buddycap._world.PARAMETERS`; see `StudyConfig.parameters`."""
+def world_parameters(config: StudyConfig, *, warm: bool, load_ns: int = 0) -> dict[str, int]:
+    """Return a value for each of `buddycap._world.PARAMETERS`, for `buddycap._world.World`.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    warm : bool
+        The memory is in use already, so there is no warm-up.
+    load_ns : int, ns
+        Length of the recorded load that replaces the builds and the short kernel allocations; 0: there is none.
+
+    Examples
+    --------
+    >>> world_parameters(StudyConfig(memory_pages=1 << 15), warm=True)["warmup_pages"]
+    0
+    """
     start_ns = (2 if warm else config.warmup_s) * SECOND_NS
     return {
         **_builds(config, load_ns),
@@ -27,7 +35,7 @@ def world_parameters(config: "StudyConfig", *, warm: bool, load_ns: int) -> dict
     }
 
 
-def _builds(config: "StudyConfig", load_ns: int) -> dict[str, int]:
+def _builds(config: StudyConfig, load_ns: int) -> dict[str, int]:
     pages = config.memory_pages
     hz = config.kernel_rate_hz * config.cpus if not load_ns else 0
     return {
@@ -54,7 +62,7 @@ def _builds(config: "StudyConfig", load_ns: int) -> dict[str, int]:
     }
 
 
-def _other_load(config: "StudyConfig") -> dict[str, int]:
+def _other_load(config: StudyConfig) -> dict[str, int]:
     pages = config.memory_pages
     return {
         "kernel_order1_permille": config.kernel_order1_permille,
@@ -73,7 +81,7 @@ def _other_load(config: "StudyConfig") -> dict[str, int]:
     }
 
 
-def _warmup(config: "StudyConfig", start_ns: int, *, warm: bool) -> dict[str, int]:
+def _warmup(config: StudyConfig, start_ns: int, *, warm: bool) -> dict[str, int]:
     return {
         "warmup_pages": 0 if warm else config.memory_pages * config.warmup_permille // 1000,
         "warmup_ns": start_ns,
@@ -87,7 +95,7 @@ def _warmup(config: "StudyConfig", start_ns: int, *, warm: bool) -> dict[str, in
     }
 
 
-def _requests(config: "StudyConfig", start_ns: int) -> dict[str, int]:
+def _requests(config: StudyConfig, start_ns: int) -> dict[str, int]:
     repeat = GFP.REPEAT if config.repeat else GFP(0)
     return {
         "request_start_ns": start_ns,
@@ -101,7 +109,7 @@ def _requests(config: "StudyConfig", start_ns: int) -> dict[str, int]:
     }
 
 
-def _machine(config: "StudyConfig") -> dict[str, int]:
+def _machine(config: StudyConfig) -> dict[str, int]:
     return {
         "congestion_pages": config.congestion_pages,
         "congestion_ns": config.congestion_ms * MS_NS,

@@ -15,6 +15,7 @@ from ..machine import parse_pages
 from ..policies.capture import CapturePolicy
 from .ablations import ABLATIONS
 from .config import StudyConfig
+from .parameters import world_parameters
 
 __all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
 
@@ -36,6 +37,8 @@ _MODULES = (
     "formats/tracetext.py",
     "recorded/load.py",
     "recorded/lifetimes.py",
+    "recorded/recording.py",
+    "recorded/zones.py",
     "study/run.py",
 )
 
@@ -84,7 +87,7 @@ class Task:
         """Digest of the configuration, digest of the policy, seed, and version of the code."""
         memory = [file_digest(self.source), self.zone] if self.source else None
         load = file_digest(self.load) if self.load else None
-        given = self.config.parameters(warm=self.source is not None)
+        given = world_parameters(self.config, warm=self.source is not None)
         config = digest([asdict(self.config), given, memory, load])
         return config, policy_digest(self.policy), self.seed, code_version()
 

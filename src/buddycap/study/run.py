@@ -2,24 +2,21 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Zone
 from .._world import CAUSES, World
-from ..errors import MisuseError
 from ..flags import RequestPath
 from ..formats.kpageflags import ZoneFrames
-from ..formats.snapshot import read_snapshot
 from ..machine import PRESETS, Machine
 from ..policies.capture import CapturePolicy
 from ..recorded.load import Load
-from .config import StudyConfig
-from .parameters import SECOND_NS
+from .config import SECOND_NS, StudyConfig
+from .parameters import world_parameters
 
-__all__ = ["Run", "frames_from_recording", "make_world", "run_once", "study_zone"]
+__all__ = ["Run", "make_world", "run_once", "study_zone"]
 
 NEVER_NS = 1 << 61
 
@@ -148,7 +145,7 @@ def make_world(
     else:
         zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
     recorded = load.stretched(config.load_time_percent) if load else None
-    parameters = config.parameters(warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
+    parameters = world_parameters(config, warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
     if not requests:
         parameters["request_start_ns"] = NEVER_NS
     return zone, World(zone, policy, parameters, seed, recorded.allocations if recorded else None)
@@ -199,19 +196,3 @@ def run_once(
         zone.digest(),
         time.process_time() - begin,
     )
-
-
-def frames_from_recording(path: str | Path, zone: str | None = None) -> ZoneFrames:
-    """Read one zone of a snapshot or of a recording: the one named, or that with the most pages.
-
-    Raises
-    ------
-    FormatError
-        If the file is damaged.
-    MisuseError
-        If there is no zone of that name.
-    """
-    frames = {part.name: part for part in read_snapshot(path).frames}
-    if zone is not None and zone not in frames:
-        raise MisuseError(f"zone={zone!r}: {path} has {', '.join(frames)}")
-    return frames[zone] if zone is not None else max(frames.values(), key=lambda part: np.count_nonzero(part.kinds))

@@ -27,8 +27,9 @@ from typing import Any
 from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
 from ..recorded.load import Load
+from ..recorded.recording import frames_from_recording
 from .plan import Task
-from .run import Run, frames_from_recording, run_once
+from .run import Run, run_once
 
 __all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
 

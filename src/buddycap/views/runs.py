@@ -11,6 +11,7 @@ from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
 from ..policies.capture import CapturePolicy
 from ..study.config import StudyConfig
+from ..study.parameters import world_parameters
 from ..study.run import make_world
 from .pagemap import PageMap
 from .record import MAX_CELLS, Recorder
@@ -113,7 +114,7 @@ def watch_run(
         raise MisuseError(f"steps={steps}: at least 2 are wanted")
     zone, world = make_world(config, policy, seed, frames)
     world.keep_turns()
-    values = config.parameters(warm=frames is not None)
+    values = world_parameters(config, warm=frames is not None)
     expected = values["request_start_ns"] + values["requests"] * values["request_period_ns"]
     recorder = Recorder(max_cells=max_cells, owner_shift=_TASK_SHIFT, owner_name=owner_name)
     name = frames.name if frames else "Normal"

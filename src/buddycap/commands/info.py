@@ -1,0 +1,57 @@
+"""Print what this installation is and has."""
+
+import argparse
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from .._core import Zone, build_facts
+from ..escape import say
+from ..machine import PRESETS
+from ..policies.capture import POLICIES
+
+__all__ = ["add_arguments", "command"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments of `buddycap info`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run `buddycap info`."""
+    facts = _facts()
+    if args.json:
+        say(json.dumps(facts, indent=2))
+        return 0
+    for name, value in facts["versions"].items():
+        say(f"{name:<12}{value}")
+    say(f"{'platform':<12}{facts['platform']}")
+    build = facts["build"]
+    say(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
+    say(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
+    say("presets")
+    for name, preset in facts["presets"].items():
+        say(f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}")
+    say("policies")
+    for name, source in facts["policies"].items():
+        say(f"  {name:<14}{source}")
+    return 0
+
+
+def _facts() -> dict[str, Any]:
+    """Return what `info` prints."""
+    pages = 1 << 18
+    return {
+        "versions": {
+            "buddycap": version("buddycap"),
+            "python": platform.python_version(),
+            "numpy": version("numpy"),
+        },
+        "platform": platform.platform(),
+        "build": build_facts(),
+        "bytes_per_page": Zone(0, pages).image_bytes / pages,
+        "presets": {name: vars(preset) for name, preset in PRESETS.items()},
+        "policies": {name: policy.source for name, policy in POLICIES.items()},
+    }

@@ -1,0 +1,168 @@
+"""The experiment: requests for huge pages on a loaded machine, under one capture policy after another.
+
+Policies are compared seed by seed: every actor has a random stream of its own, so that two runs of one seed meet the
+same load until the policy makes a difference.  docs/study.md has results, docs/model.md says what is modelled.
+
+  buddycap study                                              none and v3 at 1 GiB
+  buddycap study --policies all --memory 4GiB --out DIR       every policy; results in DIR
+  buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
+  buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
+  buddycap study --sensitivity 25 --out DIR                   every parameter 25 percent down and up
+  buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
+  mpiexec -n 9 python -m mpi4py.futures -m buddycap study --executor mpi
+"""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+
+from ..errors import MisuseError
+from ..escape import say
+from ..machine import PAGE_SIZE, PRESETS, parse_pages
+from ..policies.files import find_policies
+from ..progress import Progress
+from ..recorded.recording import frames_from_recording, recorded_files
+from ..study.config import StudyConfig, preset_config
+from ..study.export import export
+from ..study.plan import Case, Plan, ablations, sweep, with_periods
+from ..study.running import precision_told, run_to_precision
+from ..study.sensitivity import GROUPS, sensitivity
+from ..study.workers import recorded_load
+from .experiment import (
+    FORMATS,
+    add_store_arguments,
+    add_worker_arguments,
+    factors_of,
+    keeping,
+    open_store,
+    runner,
+    show,
+    tell_failed,
+    told_seeds,
+)
+
+__all__ = ["add_arguments", "command"]
+
+DEFAULT_MEMORY = "1GiB"
+MOST_SEEDS = 96
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments of `buddycap study`."""
+    what = parser.add_argument_group("what is run")
+    what.add_argument("--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)")
+    what.add_argument("--memory", metavar="SIZE", help=f"of the synthetic machine (default: {DEFAULT_MEMORY})")
+    what.add_argument("--config", metavar="FILE.toml", help="every parameter of the model; replaces --preset, --memory")
+    what.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
+    what.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
+    what.add_argument("--load", metavar="PATH", help="trace, or folder of a recording, in place of the builds")
+    what.add_argument("--load-time", type=int, metavar="P", help="its times in percent: 200 is half as fast (100)")
+    what.add_argument(
+        "--policies",
+        default="none,v3",
+        metavar="NAMES",
+        help="names and TOML files by commas, or 'all'; gains are against the first",
+    )
+    what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
+    what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
+    what.add_argument("--precision", type=float, metavar="P", help="run seeds until every gain is known to ± P points")
+    what.add_argument("--max-seeds", type=int, metavar="N", help=f"with --precision (default: {MOST_SEEDS})")
+    what.add_argument("--periods", default="1", metavar="F,F", help="factors of the time between requests (default: 1)")
+    what.add_argument(
+        "--sweep", action="append", default=[], metavar="KEY=A,B", help="values of a parameter; repeatable"
+    )
+    what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
+    what.add_argument("--sensitivity", type=float, metavar="P", help="also with every parameter P percent down and up")
+    what.add_argument("--vary", choices=GROUPS, help="with --sensitivity: parameters of load or machine (default: all)")
+    out = parser.add_argument_group("what comes out")
+    add_store_arguments(out)
+    out.add_argument("--format", choices=FORMATS, default="table", help="on standard output (default: table)")
+    out.add_argument("--json", action="store_const", dest="format", const="json", help="same as --format json")
+    add_worker_arguments(parser)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Run `buddycap study`."""
+    plan = _plan(args)
+    begin = time.perf_counter()
+    with open_store(args, [args.config, *recorded_files(args.source), *recorded_files(args.load)]) as store:
+        with keeping(plan, store, args.format), Progress(0, "runs") as progress:
+            run = runner(args, store, progress)
+            if args.precision is None:
+                records = run(plan)
+            else:
+                records = run_to_precision(plan, args.precision, run)
+                plan = replace(plan, seeds=tuple(dict.fromkeys(record.seed for record in records)))
+        if store.folder is not None:
+            export(store, plan)
+    if args.format == "table":
+        say(_heading(plan))
+    show(plan, records, args.format)
+    if args.format == "table":
+        where = f"; every run: {args.out}" if args.out else ""
+        say(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
+    if args.precision is not None:
+        told = precision_told(plan, records, args.precision)
+        say(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
+    return tell_failed(records)
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Return the study that the arguments describe."""
+    cases = _base_cases(args)
+    if args.load is not None:
+        recorded_load(args.load)  # what is wrong with it is said once, before anything runs
+    elif args.load_time is not None:
+        raise MisuseError("--load-time: of which load? --load names it")
+    if args.load_time is not None:
+        cases = [Case(case.label, case.config.replace(load_time_percent=args.load_time)) for case in cases]
+    cases = with_periods(cases, factors_of(args.periods))
+    cases = sweep(cases, args.sweep)
+    if args.ablations:
+        cases = ablations(cases)
+    if args.sensitivity is not None:
+        cases = sensitivity(cases, args.sensitivity, args.vary or "all")
+    elif args.vary is not None:
+        raise MisuseError("--vary: by how much? --sensitivity P names it")
+    if args.precision is None and args.max_seeds is not None:
+        raise MisuseError("--max-seeds: to what precision? --precision P names it")
+    most = MOST_SEEDS if args.max_seeds is None else args.max_seeds
+    option, count = ("--seeds", args.seeds) if args.precision is None else ("--max-seeds", most)
+    if count < 1:
+        raise MisuseError(f"{option}={count}: at least 1 is wanted")
+    seeds = tuple(range(args.seed, args.seed + count))
+    return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone, args.load)
+
+
+def _base_cases(args: argparse.Namespace) -> list[Case]:
+    """Return a case for each preset, or the one of a file."""
+    if args.zone is not None and args.source is None:
+        raise MisuseError("--zone: of which recording? --from names it")
+    if args.config is not None:
+        if args.preset or args.memory or args.source:
+            raise MisuseError("--config says what the machine is: --preset, --memory and --from do not go with it")
+        return [Case("", StudyConfig.from_toml(args.config))]
+    if args.source is not None:
+        if args.memory:
+            raise MisuseError("--from says how much memory there is: --memory does not go with it")
+        pages = len(frames_from_recording(args.source, args.zone).kinds)
+    else:
+        pages = parse_pages(args.memory or DEFAULT_MEMORY, "memory")
+    presets = (args.preset or "x86_64").split(",")
+    for name in presets:
+        if name not in PRESETS:
+            raise MisuseError(f"--preset {name}: allowed are {', '.join(PRESETS)}")
+    return [Case(name if len(presets) > 1 else "", preset_config(name, pages)) for name in presets]
+
+
+def _heading(plan: Plan) -> str:
+    """Return the line above the table."""
+    config = plan.cases[0].config
+    seeds = f"{told_seeds(plan.seeds)}, 95 % intervals"
+    if len(plan.cases) > 1:
+        return f"{len(plan.cases)} cases, {seeds}"
+    memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
+    memory += f", load of {plan.load}" if plan.load else ""
+    requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
+    return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"
