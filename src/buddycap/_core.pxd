@@ -427,14 +427,14 @@ cdef enum:                      # what a step ended with; only WAIT_DONE is fina
 
 cdef enum:                      # how a request ended
     PATH_NONE = 0
-    PATH_FAST                   # S1: low watermark
+    PATH_FAST                   # S1 (steps: slowpath.pxi): low watermark
     PATH_SECOND                 # S5: min watermark, kswapd woken
     PATH_MEMALLOC               # S6a: no watermarks
     PATH_CAPTURED               # S6c: from a capture list
     PATH_RECLAIM                # S6e: from the free lists after direct reclaim
     PATH_LAST_TRY               # S6f: high watermark, before the OOM killer would come
     PATH_FAILED
-    PATH_ISOLATED               # S6d: from the pageblock that was isolated for it
+    PATH_ISOLATED               # S6d: from the pageblock that was fenced off for it
 
 cdef enum:                      # records of the event ring
     EV_RECLAIMED = 1            # the page was taken from its owner (freed or captured)
@@ -507,10 +507,10 @@ ctypedef struct scan_t:         # scan_control, and where shrink_zone and the fu
     int32_t hold_left           # rounds it may still be held
     int64_t hold_from           # nr_reclaimed when the round began
     int64_t hold_nr[4]          # nr of the pass that was interrupted
-    # the pageblock isolated for the request
-    int32_t isolated            # a page of it, or -1
-    int32_t isolated_zone
-    int32_t isolated_type       # its type before
+    # the pageblock fenced off for the request
+    int32_t fenced              # a page of it, or -1
+    int32_t fenced_zone
+    int32_t fenced_type         # its type before
     int32_t reserved2
     # shrink_inactive_list
     int32_t list_state

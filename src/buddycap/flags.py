@@ -61,7 +61,7 @@ class RequestPath(IntEnum):
 
     FAST: above the low mark. SECOND: above the min mark, kswapd woken. MEMALLOC: whatever the marks. CAPTURED: from a
     capture list. RECLAIM: from the free lists after direct reclaim. LAST_TRY: above the high mark, where the OOM killer
-    would come. ISOLATED: from the pageblock that was isolated for it.
+    would come. ISOLATED: from the pageblock that was fenced off for it.
     """
 
     NONE = 0

@@ -208,7 +208,7 @@ class TestHold:
         machine, _ = self.scene("v3")
         request = reclaim(machine, COSTLY)
         assert (request.stats["givebacks"], request.stats["holds"]) == (1, 0)
-        assert request.stats["path"] == "reclaim", "the retry finds it (D3)"
+        assert request.stats["path"] == "reclaim", "the retry finds what the list has given back"
 
     def test_a_round_rescues_it(self):
         machine, zone = self.scene("hold")

@@ -84,7 +84,7 @@ class Machine:
         for pfn in list(self.writeback):
             self.end_writeback(pfn)
 
-    # The slow path (S0 to S9)
+    # The slow path
 
     def get_page_from_freelist(self, order, gfp, mark, alloc_flags, cpu):
         """A block, if the watermark permits."""

@@ -1,4 +1,5 @@
-# The actors of the experiment: each decides what it wants next and when it goes on.
+# The actors of the experiment: each decides what it wants next and when it goes on.  docs/model.md has them all, A1 to
+# A8, with their numbers.
 #
 # An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
 # for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on (-1: never).

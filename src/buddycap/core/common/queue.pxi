@@ -74,14 +74,14 @@ cdef int queue_credit(machine_t *m, request_t *r, step_t *out) noexcept nogil:
 
 
 cdef int queue_before_start(machine_t *m, request_t *r, step_t *out) noexcept nogil:
-    """Before S1.  0: wait."""
+    """Before the fast path (S1 of the slow path, slowpath.pxi).  0: wait."""
     if queue_exempt(r) or r.policy.queue != QUEUE_STRICT or not queue_blocks(m, r):
         return 1
     return queue_wait(m, r, out)
 
 
 cdef int queue_before_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
-    """Before S6c.  0: wait."""
+    """Before direct reclaim (S6c).  0: wait."""
     if queue_exempt(r):
         return 1
     if r.policy.queue == QUEUE_CREDIT:

@@ -11,7 +11,7 @@
 # has no tail rule.
 #
 # Deviation from the capture series: move_freepages steps over captured blocks.  As posted (v3) it took them for free
-# ones and put them on a free list without counting them (decision 004).
+# ones and put them on a free list without counting them (docs/decisions/004).
 
 
 cdef void buddy_free(zone_t *z, int32_t i, int order) noexcept nogil:

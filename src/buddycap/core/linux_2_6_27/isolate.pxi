@@ -1,7 +1,7 @@
 # A pageblock out of bounds for the allocator: MIGRATE_ISOLATE, which no request and no fallback takes from (Kamezawa).
 #
 #   isolate_pageblock: type := ISOLATE, its free blocks move along -> what is freed in it from now on gathers there
-#   rmqueue_isolated: the block it was done for          unisolate_pageblock: old type, what is free moves back
+#   rmqueue_fenced: the block it was done for          unisolate_pageblock: old type, what is free moves back
 #
 # Kernel: mm/page_isolation.c and mm/page_alloc.c of 2.6.27: set_migratetype_isolate, unset_migratetype_isolate.
 #
@@ -22,7 +22,7 @@ cdef int isolate_pageblock(zone_t *z, int32_t i) noexcept nogil:
 
 
 cdef void unisolate_stragglers(zone_t *z) noexcept nogil:
-    """Blocks on an ISOLATE list whose own pageblock is not isolated go where that one's blocks go."""
+    """Blocks on an ISOLATE list whose own pageblock is not fenced off go where that one's blocks go."""
     cdef link_t *link = link_array(z)
     cdef int order, mt
     cdef int32_t i, next
@@ -45,8 +45,8 @@ cdef void unisolate_pageblock(zone_t *z, int32_t i, int mt) noexcept nogil:
     unisolate_stragglers(z)
 
 
-cdef int32_t find_isolated(zone_t *z, int32_t start, int from_order) noexcept nogil:
-    """A free block of `from_order` that lies in the isolated pageblock at `start`, or covers it."""
+cdef int32_t find_fenced(zone_t *z, int32_t start, int from_order) noexcept nogil:
+    """A free block of `from_order` that lies in the fenced pageblock at `start`, or covers it."""
     cdef link_t *link = link_array(z)
     cdef int32_t head = free_list(from_order, MT_ISOLATE)
     cdef int32_t i = link[head].next
@@ -57,13 +57,13 @@ cdef int32_t find_isolated(zone_t *z, int32_t start, int from_order) noexcept no
     return NO_PAGE
 
 
-cdef int32_t rmqueue_isolated(zone_t *z, int32_t page, int order) noexcept nogil:
-    """Allocate from the isolated pageblock of `page`, the smallest block that is large enough; or NO_PAGE."""
+cdef int32_t rmqueue_fenced(zone_t *z, int32_t page, int order) noexcept nogil:
+    """Allocate from the fenced pageblock of `page`, the smallest block that is large enough; or NO_PAGE."""
     cdef int32_t start = page & ~((1 << z.pageblock_order) - 1)
     cdef int from_order
     cdef int32_t i
     for from_order in range(order, z.max_page_order + 1):
-        i = find_isolated(z, start, from_order)
+        i = find_fenced(z, start, from_order)
         if i != NO_PAGE:
             take_free_block(z, i, order, from_order, free_list(0, MT_ISOLATE), MIGRATE_TYPES)
             z.vm[VM_PGALLOC] += 1 << order

@@ -11,6 +11,14 @@
 # out.wait then says why.  Pages between isolation and put-back stand on one private list (page_slot); decided ones at
 # its head, the others at its tail, so the survivors are handled again in the order in which they were isolated.
 #
+# shrink_page_list decides on a page in 14 steps, by which the docstrings go; the first that says so ends it:
+#
+#   1 locked: keep                     6 may the file system be entered?      11 dirty: keep, or write
+#   2 counted as scanned               7 under writeback: wait, or keep       12 buffers: always released here
+#   3 not evictable: cull              8 referenced and in use: activate      13 somebody else's reference: keep
+#   4 mapped, and may not be: keep     9 anonymous: a swap slot               14 free it, or capture it
+#   5 mapped or swapped: counts twice  10 mapped: unmap
+#
 # Kernel: mm/vmscan.c of 2.6.28 with patch 4/4 of the capture series.
 #
 # Deviations: time does not pass inside, so no page changes while it is decided on, unless that page is waited for.
@@ -70,7 +78,7 @@ cdef inline int page_wait(scan_t *sc, int state) noexcept nogil:
 
 
 cdef int page_lookup(scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decisions 1 to 7 on a page that is looked at for the first time; VERDICT_FREE: go on."""
+    """Steps 1 to 7 on a page that is looked at for the first time; VERDICT_FREE: go on."""
     cdef uint32_t flags = flags_array(z)[i]
     out.cost.scanned += 1
     if flags & PF_LOCKED:
@@ -86,7 +94,7 @@ cdef int page_lookup(scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nog
 
 
 cdef int add_to_swap(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decision 9: give an anonymous page a swap slot; VERDICT_FREE: go on."""
+    """Step 9: give an anonymous page a swap slot; VERDICT_FREE: go on."""
     if not sc.gfp & GFP_IO:
         return VERDICT_KEEP
     if not is_evictable(flags_array(z)[i]):
@@ -101,7 +109,7 @@ cdef int add_to_swap(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out
 
 
 cdef int try_to_unmap(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decision 10.  It cannot find a young pte: page_referenced has just cleared them.  VERDICT_FREE: go on."""
+    """Step 10.  It cannot find a young pte: page_referenced has just cleared them.  VERDICT_FREE: go on."""
     if not is_evictable(flags_array(z)[i]):
         return VERDICT_CULL
     flags_array(z)[i] &= ~<uint32_t> (PF_MMAP | PF_YOUNG)
@@ -111,7 +119,7 @@ cdef int try_to_unmap(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *ou
 
 
 cdef int pageout(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """The second half of decision 11: start writing the page, unless something forbids it."""
+    """The second half of step 11: start writing the page, unless something forbids it."""
     if flags_array(z)[i] & PF_PINNED:
         return VERDICT_KEEP
     if m.write_congested and not sc.kswapd:
@@ -125,7 +133,7 @@ cdef int pageout(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) no
 
 
 cdef int page_verdict(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decisions 8 to 13, on a page that is not under writeback."""
+    """Steps 8 to 13, on a page that is not under writeback."""
     cdef uint32_t flags = flags_array(z)[i]
     cdef int costly = sc.scan_order > PAGE_ALLOC_COSTLY_ORDER
     cdef int entered_swap = 0
@@ -197,7 +205,7 @@ cdef void pvec_flush(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
 
 
 cdef inline void free_reclaimed(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *out) noexcept nogil:
-    """Decision 14: the page leaves its owner.  In the pagevec it is an orphan, which nobody else can free."""
+    """Step 14: the page leaves its owner.  In the pagevec it is an orphan, which nobody else can free."""
     event_put(m, EV_RECLAIMED, sc.zone, i, page_owner(z, i))
     if m.event_mask & NOTE_CAPTURED and sc.capture_slot != NO_PAGE:
         event_put(m, EV_CAPTURED, sc.zone, i, page_owner(z, i))
@@ -291,14 +299,14 @@ cdef inline int isolate_order(const scan_t *sc) noexcept nogil:
 
 
 cdef void isolate_target(scan_t *sc, zone_t *z, int lru) noexcept nogil:
-    """Policy isolate: the pageblock of the first page that will be isolated is out of bounds until reclaim ends."""
+    """Policy isolate: the pageblock of the first page that will be isolated is fenced off until reclaim ends."""
     cdef int32_t tag = link_array(z)[page_list(lru)].prev
-    if sc.isolated != NO_PAGE or sc.order < sc.policy.capture_min_order or sc.order > z.pageblock_order or tag < 0:
+    if sc.fenced != NO_PAGE or sc.order < sc.policy.capture_min_order or sc.order > z.pageblock_order or tag < 0:
         return
-    sc.isolated_type = isolate_pageblock(z, tag)
-    if sc.isolated_type >= 0:
-        sc.isolated = tag
-        sc.isolated_zone = sc.zone
+    sc.fenced_type = isolate_pageblock(z, tag)
+    if sc.fenced_type >= 0:
+        sc.fenced = tag
+        sc.fenced_zone = sc.zone
 
 
 cdef void isolate_inactive(scan_t *sc, zone_t *z, step_t *out) noexcept nogil:

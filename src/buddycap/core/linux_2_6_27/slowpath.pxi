@@ -5,6 +5,15 @@
 #                 |          ^------------------- retry, after 20 ms --------'
 #               S1 succeeds in most cases: then nothing else was touched
 #
+# The steps of __alloc_pages_internal, by which the docstrings here and in queue.pxi go:
+#
+#   S0  restart                        S6  rebalance, where retries begin
+#   S1  first try, at the low mark     S6a who reclaims for others: no marks   S6d nothing yet: drain per-CPU lists
+#   S2  may not reclaim (NUMA)         S6b who may not wait fails              S6e some progress: another try
+#   S3  wake kswapd                    S6c direct reclaim                      S6f none: out of memory
+#   S4  how far below the mark         S7  try again?
+#   S5  second try, at the min mark    S8  wait 20 ms, and on from S6          S9  fail
+#
 # With a queue (queue.pxi) a request may stand QUEUED before START or before RECLAIM.
 #
 # Direct reclaim is S6c: priorities 12 to 0, in each the zones of the list, then the slab.
@@ -121,7 +130,7 @@ cdef void begin_reclaim(machine_t *m, request_t *r) noexcept nogil:
     sc.policy = r.policy
     sc.may_writepage = not m.laptop_mode
     sc.got = NO_PAGE
-    sc.isolated = NO_PAGE
+    sc.fenced = NO_PAGE
     sc.priority = DEF_PRIORITY
     r.reclaims += 1
     r.lru_pages = r.total_scanned = r.nr_reclaimed = r.progress = 0
@@ -144,9 +153,9 @@ cdef void leave_reclaim(machine_t *m, request_t *r) noexcept nogil:
 
 cdef void leave_isolated(machine_t *m, request_t *r) noexcept nogil:
     """The pageblock that was isolated for the request, if there is one, is in bounds again."""
-    if r.scan.isolated != NO_PAGE:
-        unisolate_pageblock(m.zone[r.scan.isolated_zone], r.scan.isolated, r.scan.isolated_type)
-        r.scan.isolated = NO_PAGE
+    if r.scan.fenced != NO_PAGE:
+        unisolate_pageblock(m.zone[r.scan.fenced_zone], r.scan.fenced, r.scan.fenced_type)
+        r.scan.fenced = NO_PAGE
 
 
 cdef int next_zone(machine_t *m, request_t *r) noexcept nogil:
@@ -248,7 +257,7 @@ cdef void request_init_27(machine_t *m, request_t *r, int order, uint32_t gfp, i
     r.policy = m.policy if policy == NULL else policy[0]
     r.magic = request_magic(m, r)
     r.page = NO_PAGE
-    r.scan.isolated = NO_PAGE
+    r.scan.fenced = NO_PAGE
     r.scan.capture_largest = -1
     r.high_zoneidx = gfp_zoneidx(m, gfp)
     first = preferred_zone(m, r.high_zoneidx)
@@ -337,14 +346,14 @@ cdef int out_of_memory(machine_t *m, request_t *r, step_t *out) noexcept nogil:
 
 cdef int attempt_isolated(machine_t *m, request_t *r) noexcept nogil:
     """Policy isolate, once the per-CPU lists are empty: is the block there, and permitted?  Its type comes back."""
-    cdef int zone = r.scan.isolated_zone
+    cdef int zone = r.scan.fenced_zone
     cdef int32_t i = NO_PAGE
     cdef zone_t *z
-    if r.scan.isolated == NO_PAGE:
+    if r.scan.fenced == NO_PAGE:
         return 0
     z = m.zone[zone]
     if zone_cpuset_permits(z, r.alloc_flags) and zone_watermark_permits(z, r.order, r.classzone_idx, r.alloc_flags):
-        i = rmqueue_isolated(z, r.scan.isolated, r.order)
+        i = rmqueue_fenced(z, r.scan.fenced, r.order)
     leave_isolated(m, r)
     if i == NO_PAGE:
         return 0
