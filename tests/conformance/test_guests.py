@@ -311,6 +311,10 @@ class TestDamagedFolders:
         (folder / "trace.txt.gz").write_bytes(gzip.compress(b"hello\n"))
         assert play(folder).status == 2
 
+    def test_trace_of_a_larger_machine(self, folder):
+        change_trace(folder, r"\[000\]", "[003]")
+        assert "an event of CPU 3: the states have 1" in str(play(folder).errors[0])
+
     def test_states_of_different_machines(self, folder):
         change_state(folder, "end", lambda zone: zone["pcp"].append({**zone["pcp"][0], "lists": [[]] * 14}))
         assert "different machines" in str(play(folder).errors[0])

@@ -4,12 +4,12 @@ A folder holds `state.start.json.gz`, `state.end.json.gz` and `trace.txt.gz`; `m
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import FormatError
+from ...errors import FormatError, MisuseError
 from ...formats.tracefile import read_trace
 from .allocator import NodeMaker
 from .player import Player, Tally
@@ -153,9 +153,17 @@ def play_guest(folder: str | Path, make_node: NodeMaker) -> GuestResult:
     ]:
         raise FormatError("the two states are of different machines", str(folder))
     events = Events(read_trace(folder / "trace.txt.gz", KERNEL))
+    if max(events.cpu) >= start.cpus:
+        raise FormatError(
+            f"an event of CPU {max(events.cpu)}: the states have {start.cpus}", str(folder / "trace.txt.gz")
+        )
     first, stop = played_part(events, start, end)
     compaction = next((k for k in range(first, stop) if events.event[k] == COMPACTION_BEGIN), None)
-    player = Player(make_node(start), events, start, end)
+    try:
+        node = make_node(start)
+    except MisuseError as error:
+        raise FormatError(f"a state that cannot be: {error}", str(folder / "state.start.json.gz")) from None
+    player = Player(node, events, start, end)
     result = GuestResult(folder.name, player.tally, Tally(), compaction)
     for request in requests(events, first, stop):
         if compaction is not None and request.at > compaction:
@@ -167,7 +175,11 @@ def play_guest(folder: str | Path, make_node: NodeMaker) -> GuestResult:
     return result
 
 
-def play_guests(folders: Iterable[str | Path], make_node: NodeMaker) -> GuestsResult:
+def play_guests(
+    folders: Iterable[str | Path],
+    make_node: NodeMaker,
+    progress: Callable[[Path], None] | None = None,
+) -> GuestsResult:
     """Play guests; a folder that cannot be read is an error, and the others are played all the same.
 
     Parameters
@@ -175,6 +187,9 @@ def play_guests(folders: Iterable[str | Path], make_node: NodeMaker) -> GuestsRe
     folders : iterable of path
         Folders of guests, or folders that hold such folders.
     make_node : callable (GuestState) -> AllocatorNode
+        See `play_guest`.
+    progress : callable (Path), optional
+        Called with each folder before it is played.
 
     Returns
     -------
@@ -187,6 +202,8 @@ def play_guests(folders: Iterable[str | Path], make_node: NodeMaker) -> GuestsRe
     """
     result = GuestsResult()
     for folder in guest_folders(folders):
+        if progress is not None:
+            progress(folder)
         try:
             result.guests.append(play_guest(folder, make_node))
         except FormatError as error:

@@ -185,9 +185,10 @@ class Player:
         pfn = zone.rmqueue_zone(order, request.migratetype, KSWAPD)
         new = self._told()
         told += new
-        used = sum(_leaves_owner_open(event) for event in new)
-        self.tally.hints[OWNER] += min(used, len(owners))
-        del owners[:used]
+        used = owners[: sum(_leaves_owner_open(event) for event in new)]
+        if used:
+            self.tally.hints[OWNER] += len(used)
+            del owners[: len(used)]
         if pfn is not None and pfn != request.pfn and order == 0 and self._goes_silently(pfn, request.at):
             zone.set_pcp(request.cpu, free_factor=factor)
         return pfn

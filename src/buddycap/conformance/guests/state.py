@@ -7,7 +7,6 @@ from the pageblock of the first page on.
 """
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FormatError
+from ...jsontext import parse_object
 
 __all__ = ["PCP_LISTS", "GuestState", "PcpState", "ZoneState", "differences", "pcp_order", "read_state"]
 
@@ -146,10 +146,11 @@ def read_state(path: str | Path) -> GuestState:
         If it cannot be read.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            value = json.load(file)
-    except (EOFError, gzip.BadGzipFile, zlib.error, ValueError, RecursionError) as error:
-        raise FormatError(f"no JSON, or the file is cut ({error})", str(path)) from None
+        with gzip.open(path) as file:
+            text = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise FormatError(f"the gzip data are cut or damaged ({error})", str(path)) from None
+    value = parse_object(text, str(path))
     try:
         state = GuestState(tuple(_zone(zone) for zone in value["zones"]))
     except (TypeError, KeyError, ValueError, IndexError) as error:
