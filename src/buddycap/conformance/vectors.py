@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from .._core import CaptureList, Zone, node_formulas
 from ..errors import CorruptionError, FormatError, MisuseError
+from . import vectors_6_1 as modern
 
 __all__ = ["Difference", "Result", "play_vector", "play_vectors", "vector_files"]
 
@@ -172,6 +173,9 @@ class _Player:
             "w": self.watermark,
             "m": self.resize,
         }
+
+    def check(self) -> None:
+        self.zone.check()
 
     def marks(self) -> list[int]:
         return [self.zone.pages_min, self.zone.pages_low, self.zone.pages_high]
@@ -357,8 +361,9 @@ def play_vector(path: str | Path, result: Result) -> None:
     lines = _Lines(Path(path))
     values = iter(lines)
     header = next(values, None)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise lines.error(f"no vector: the first line is no header of format {FORMAT!r}", int(lines.number == 0))
+    if not isinstance(header, dict) or header.get("format") not in (FORMAT, modern.FORMAT):
+        known = f"{FORMAT!r} or {modern.FORMAT!r}"
+        raise lines.error(f"no vector: the first line is no header of format {known}", int(lines.number == 0))
     result.vectors += 1
     if header.get("kind") == "formulas":
         _play_formulas(header, values, lines, result)
@@ -373,7 +378,7 @@ def _play_operations(header: dict[str, Any], values: Iterator[Any], lines: _Line
         player.check_header(header)
         for line in values:
             player.step(line)
-        player.zone.check()
+        player.check()
     except (_Mismatch, MisuseError, CorruptionError) as error:
         difference = _difference(lines, line, error)
         deviates = header.get("family") == DEVIATING_FAMILY
@@ -387,12 +392,12 @@ def _play_operations(header: dict[str, Any], values: Iterator[Any], lines: _Line
         raise lines.error(f"cut: {player.operations} operations of {header['ops']}, and a dump after the last")
 
 
-def _player(header: dict[str, Any], lines: _Lines) -> _Player:
-    for key in _COUNTS:
+def _player(header: dict[str, Any], lines: _Lines) -> _Player | modern.Player:
+    for key in _COUNTS if header["format"] == FORMAT else ("ops",):
         if not isinstance(header.get(key), int):
             raise lines.error(f"header: {key} is missing or no number")
     try:
-        return _Player(header)
+        return _Player(header) if header["format"] == FORMAT else modern.Player(header, agree)
     except KeyError as error:
         raise lines.error(f"header: {error.args[0]} is missing") from None
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
@@ -414,18 +419,23 @@ def _shown(line: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def _formulas(row: dict[str, Any]) -> list[tuple[str, object, object]]:
+    present, highmem, ratio, kb = (row[key] for key in _ROW_INPUTS)
+    found = node_formulas(present, highmem, ratio, None if kb < 0 else kb)
+    expected = {key: row[key] for key in found}
+    zones = list(zip(expected.pop("zones"), found.pop("zones"), strict=True))
+    pairs = [(key, expected[key], found[key]) for key in expected]
+    return pairs + [(f"zone {k} {key}", zone[key], ours[key]) for k, (zone, ours) in enumerate(zones) for key in ours]
+
+
 def _play_formulas(header: dict[str, Any], values: Iterator[Any], lines: _Lines, result: Result) -> None:
     """Compare whole nodes: each row stands for itself."""
     count = 0
+    compare = _formulas if header["format"] == FORMAT else modern.formulas
     for row in values:
         count += 1
         try:
-            present, highmem, ratio, kb = (row[key] for key in _ROW_INPUTS)
-            found = node_formulas(present, highmem, ratio, None if kb < 0 else kb)
-            expected = {key: row[key] for key in found}
-            zones = list(zip(expected.pop("zones"), found.pop("zones"), strict=True))
-            pairs = [(key, expected[key], found[key]) for key in expected]
-            pairs += [(f"zone {k} {key}", zone[key], ours[key]) for k, (zone, ours) in enumerate(zones) for key in ours]
+            pairs = compare(row)
         except (TypeError, ValueError, LookupError, OverflowError):
             raise lines.error(f"{_shown(row)} is no row of formulas") from None
         finally:

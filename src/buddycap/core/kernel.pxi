@@ -5,11 +5,15 @@
 # and common/ calls none.  A switch, no function pointers: an image holds none.
 
 
+cdef inline int is_61(const zone_t *z) noexcept nogil:
+    return z.kernel == KERNEL_6_1
+
+
 # --- layout, invariants, images ---------------------------------------------------------------------------------
 
 cdef layout_t kernel_layout(int32_t kernel, int32_t cpus) noexcept nogil:
     """What the kernel adds to the layout of a zone."""
-    return layout_27(cpus)
+    return layout_61(cpus) if kernel == KERNEL_6_1 else layout_27(cpus)
 
 
 cdef uint64_t zone_bytes(const zone_config_t *config) noexcept nogil:
@@ -18,7 +22,7 @@ cdef uint64_t zone_bytes(const zone_config_t *config) noexcept nogil:
     cdef layout_t layout
     memset(&z, 0, sizeof(z))
     configure(&z, config)
-    if not geometry_ok(&z):
+    if not geometry_ok(&z) or (is_61(&z) and not geometry_ok_61(&z)):
         return 0
     layout = kernel_layout(config.kernel, config.cpus)
     zone_layout(&z, config.owners, &layout)
@@ -27,18 +31,20 @@ cdef uint64_t zone_bytes(const zone_config_t *config) noexcept nogil:
 
 cdef int header_values_ok(const zone_t *z, violation_t *v) noexcept nogil:
     """What a header with good geometry can be asked without a look at any page."""
-    return header_values_ok_27(z, v)
+    return check_settings_61(z, v) if is_61(z) else header_values_ok_27(z, v)
 
 
 cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
     """1 if every invariant holds; else 0 and the first that does not.  The layout must be good: see zone_layout_ok."""
-    return zone_check_27(z, v)
+    return zone_check_61(z, v) if is_61(z) else zone_check_27(z, v)
 
 
 cdef int zone_layout_ok(const zone_t *z, violation_t *v) noexcept nogil:
     """I1: the layout is one that zone_init could have written, so that every array is where it should be."""
     cdef layout_t layout
-    if not agree(v, 1, KERNEL_2_6_27, z.kernel):
+    if not within(v, 1, KERNEL_2_6_27, KERNEL_6_1, z.kernel):
+        return 0
+    if is_61(z) and not agree(v, 1, 1, geometry_ok_61(z)):
         return 0
     layout = kernel_layout(z.kernel, z.cpus)
     return layout_ok(z, &layout, v)
@@ -51,8 +57,19 @@ cdef int zone_header_ok(const zone_t *z, violation_t *v) noexcept nogil:
 
 cdef void zone_digest(zone_t *z, uint64_t *digest) noexcept nogil:
     """128 bits over the whole state: equal states have equal digests, whatever led to them."""
-    cdef layout_t layout = kernel_layout(z.kernel, z.cpus)
-    state_digest(z, &layout, digest)
+    cdef layout_t layout
+    if is_61(z):
+        digest_61(z, digest)
+    else:
+        layout = layout_27(z.cpus)
+        state_digest(z, &layout, digest)
+
+
+cdef void zone_copy(const zone_t *z, zone_t *copy) noexcept nogil:
+    """The state of a zone.  Who works with the original at the moment does not work with the copy."""
+    copy_state(z, copy)
+    if is_61(z):
+        copy_close_61(copy)
 
 
 cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t *v) noexcept nogil:
@@ -60,7 +77,9 @@ cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t
     cdef int fault = image_identity(image, n, header)
     if fault != IMAGE_OK:
         return fault
-    if header.header_bytes != sizeof(zone_t):
+    if not KERNEL_2_6_27 <= header.kernel <= KERNEL_6_1:
+        return IMAGE_VERSION
+    if header.header_bytes != kernel_layout(header.kernel, header.cpus).header_bytes:
         return IMAGE_VERSION
     if not zone_layout_ok(header, v):
         return IMAGE_BROKEN
@@ -73,7 +92,10 @@ cdef int image_check(const void *image, violation_t *v) noexcept nogil:
     """Check all of an image whose header is good.  IMAGE_*; `v` says more about IMAGE_BROKEN."""
     if not image_intact(<const zone_t *> image):
         return IMAGE_HASH
+    if is_61(<const zone_t *> image) and not untaped_61(<zone_t *> image, v):
+        return IMAGE_BROKEN
     return IMAGE_OK if zone_check(<zone_t *> image, v) else IMAGE_BROKEN
+
 
 # --- start ------------------------------------------------------------------------------------------------------
 
@@ -94,24 +116,72 @@ cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
 
 cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes) noexcept nogil:
     """Set the marks for a new min_free_kbytes."""
-    setup_per_zone_pages_min_27(z, min_free_kbytes)
+    if is_61(z):
+        node_set_marks_61(&z, 1, min_free_kbytes, only_61(z).scale)
+    else:
+        setup_per_zone_pages_min_27(z, min_free_kbytes)
 
 
 # --- blocks, of a zone that the caller knows to be there ---------------------------------------------------------
 
 cdef inline int is_requestable(const zone_t *z, int mt) noexcept nogil:
     """Whether pages of this migratetype can be asked for."""
-    return is_requestable_27(mt)
+    return is_requestable_61(mt) if is_61(z) else is_requestable_27(mt)
+
+
+cdef int zone_types(const zone_t *z) noexcept nogil:
+    """How many migratetypes there are."""
+    return types_61(z) if is_61(z) else MIGRATE_TYPES
+
+
+cdef int32_t zone_free_list(const zone_t *z, int order, int mt) noexcept nogil:
+    """Head of a free list."""
+    return free_list_61(order, mt) if is_61(z) else free_list(order, mt)
+
+
+cdef void zone_set_block_type(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """The pageblock of page i gets a type; free pages stay on their lists."""
+    if is_61(z):
+        count_isolated_61(z, i, mt)
+        set_block_type_61(z, i, mt)
+    else:
+        set_pageblock_migratetype(z, i, mt)
+
+
+cdef inline int zone_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if (pfn, order) is an allocated block that may be freed."""
+    return used_block_status_61(z, pfn, order) if is_61(z) else used_block_status(z, pfn, order)
+
+
+cdef int zone_page_status(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if an allocated block starts there."""
+    return page_status_61(z, pfn) if is_61(z) else page_status(z, pfn)
+
+
+cdef int zone_split_status(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if (pfn, order) is an allocated block that may be split."""
+    return split_status_61(z, pfn, order) if is_61(z) else used_block_status(z, pfn, order)
+
+
+cdef void zone_split(zone_t *z, int32_t i, int order) noexcept nogil:
+    """An allocated block becomes single pages."""
+    if is_61(z):
+        split_page_61(z, i, order)
+    else:
+        split_page(z, i, order)
 
 
 cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
     """Allocate straight from the zone's lists; NO_PAGE if there is no block."""
-    return rmqueue_zone_27(z, order, mt)
+    return rmqueue_buddy_61(z, order, request_type_61(z, mt), 0) if is_61(z) else rmqueue_zone_27(z, order, mt)
 
 
 cdef inline void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil:
     """Free a block to the zone's lists."""
-    free_pages_ok_27(z, i, order)
+    if is_61(z):
+        free_pages_ok_61(z, i, order)
+    else:
+        free_pages_ok_27(z, i, order)
 
 
 cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
@@ -135,12 +205,17 @@ cdef void free_hot_cold_page(zone_t *z, int cpu, int32_t i, int cold) noexcept n
 
 
 cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
-    """Empty the CPU's list."""
-    drain_pages_27(z, cpu)
+    """Empty the CPU's lists."""
+    if is_61(z):
+        drain_cpu_61(z, cpu)
+    else:
+        drain_pages_27(z, cpu)
 
 
 cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil:
     """Whether a request of `order` leaves the zone above `mark`."""
+    if is_61(z):
+        return watermark_ok_61(z, order, mark, classzone_idx, alloc_flags)
     return zone_watermark_ok_27(z, order, mark, classzone_idx, alloc_flags)
 
 
@@ -148,18 +223,22 @@ cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx
 
 cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
     """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE."""
-    return alloc_many_27(z, pfns, n, order, mt)
+    return alloc_many_61(z, pfns, n, order, mt, 0) if is_61(z) else alloc_many_27(z, pfns, n, order, mt)
 
 
 cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
                    int64_t *offender) noexcept nogil:
     """Free n blocks in order, all or none; ST_OK or why not."""
+    if is_61(z):
+        return free_many_61(z, pfns, n, orders, order, offender)
     return free_many_27(z, pfns, n, orders, order, offender)
 
 
 cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
                  int64_t *done) noexcept nogil:
     """Perform ops[start:stop] of a stream.  Stops at the first bad one."""
+    if is_61(z):
+        return run_ops_61(z, ops, start, stop, results, done)
     return run_ops_27(z, ops, start, stop, results, done)
 
 

@@ -73,6 +73,8 @@ cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_r
     present = sum(stop - first for first, stop in ranges)
     if node_present_pages is None:
         node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
+    if lowmem_reserve_ratio is None:
+        lowmem_reserve_ratio = (256, 256, 32, 32)
     fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem, "node_present_pages",
               "lowmem_reserve_ratio", "node_highmem")
     if config.node_present[config.zone_idx] != present:

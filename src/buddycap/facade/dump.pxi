@@ -72,9 +72,9 @@ cdef object list_free_blocks(Zone zone, object order, object migratetype):
     cdef int top = zone.z.max_page_order
     cdef int first = 0 if order is None else <int> as_ranged(order, "order", 0, top)
     cdef int last = top if order is None else first
-    cdef int low = 0 if migratetype is None else <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)
-    cdef int high = MIGRATE_TYPES - 1 if migratetype is None else low
-    cdef int64_t length[MAX_ORDERS][MIGRATE_TYPES]
+    cdef int low = 0 if migratetype is None else <int> as_ranged(migratetype, "migratetype", 0, zone_types(zone.z) - 1)
+    cdef int high = zone_types(zone.z) - 1 if migratetype is None else low
+    cdef int64_t length[MAX_ORDERS][TYPES_61]       # more than 2.6.27 has
     cdef int64_t n = -1
     cdef int64_t k = 0
     cdef int64_t *pfns = NULL
@@ -87,8 +87,8 @@ cdef object list_free_blocks(Zone zone, object order, object migratetype):
         pfns = <int64_t *> buffer.view.buf
     for o in range(first, last + 1):
         for mt in range(low, high + 1):
-            length[o][mt] = list_length(link_array(zone.z), free_list(o, mt))
-            walk_list(zone.z, free_list(o, mt), pfns + k, NULL, length[o][mt])
+            length[o][mt] = list_length(link_array(zone.z), zone_free_list(zone.z, o, mt))
+            walk_list(zone.z, zone_free_list(zone.z, o, mt), pfns + k, NULL, length[o][mt])
             k += length[o][mt]
     result = new_array(k, BLOCK_DTYPE)
     result["pfn"] = column[:k]

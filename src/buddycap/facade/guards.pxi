@@ -159,6 +159,13 @@ cdef str status_message(int status):
         ST_NOT_SINGLE: "a block of higher order; only single pages are on the LRU",
         ST_PAGE_LISTED: "already on a list or under writeback",
         ST_PAGE_RELEASED: "released already",
+        ST_PAGE_RESERVED: "reserved: the allocator was never given it",
+        ST_PAGE_TAKEN: "taken off the free lists: put it back first",
+        ST_PAGE_COMPOUND: "a compound block, which cannot be split",
+        ST_PAGE_NOT_FREE: "no free block starts there",
+        ST_PAGE_NOT_TAKEN: "not taken off the free lists with this order",
+        ST_PAGE_NOT_RESERVED: "not a whole reserved pageblock",
+        ST_TOO_MANY_REFS: "65536 references are the most",
     }.get(status, f"refused with status {status}")
 
 

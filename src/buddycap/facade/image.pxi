@@ -26,6 +26,8 @@ cdef int refuse_image(int fault, str name, const zone_t *header, uint64_t size, 
         raise FormatError(f"{size} bytes are too few for a zone image", name)
     if fault == IMAGE_ALIEN:
         raise FormatError("not a zone image", name)
+    if fault == IMAGE_VERSION and header.version == ZONE_VERSION:
+        raise FormatError(f"zone image of kernel number {header.kernel}, which this program does not know", name)
     if fault == IMAGE_VERSION:
         raise FormatError(f"zone image of version {header.version}: this program reads version {ZONE_VERSION}", name)
     if fault == IMAGE_SIZE:

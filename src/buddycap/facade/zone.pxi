@@ -22,8 +22,8 @@ def set_html_view(view):
 
 
 @cython.no_gc_clear
-cdef class Zone(ZoneHandle):
-    """One zone of a node: pages that are allocated, freed and captured exactly as Linux 2.6.27 does it.
+cdef class Zone(ModernZone):
+    """One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ cdef class Zone(ZoneHandle):
         Index of the zone in its node.
     node_present_pages : sequence of 4 int, 0..2^31, optional, pages
         Present pages of the node's zones, for the watermarks.  Default: this zone alone.
-    lowmem_reserve_ratio : sequence of 4 int
+    lowmem_reserve_ratio : sequence of 4 int, of 5 in 6.1, optional
+        Default: the kernel's.
     min_free_kbytes : int, 0..2^31 - 1, optional, KiB
         Default: sqrt(16 * KiB of lowmem) within 128..65536.
     cpus : int, 1..4096
@@ -62,6 +63,21 @@ cdef class Zone(ZoneHandle):
         False: every present page starts as an allocated page instead of being freed to the zone at boot.
     seed : int, 0..2^64 - 1
         Seed of the zone's random numbers.
+    kernel : "2.6.27" or "6.1"
+        Whose rules the zone follows.  A zone of 6.1 has orders 0..10 and pageblocks of order 9; its sizes of per-CPU
+        lists follow from its marks.  What follows is for 6.1 alone.
+    free_ranges : sequence of (first, end), optional
+        PFN ranges, ascending, of the present pages that are given to the allocator; the others stay reserved.
+        Default: all.
+    watermark_scale_factor : int, 0..3000
+        Least gap between marks, in ten thousandths of the zone.
+    watermark_boost_factor : int, 0..2^20
+    cma : bool
+        A kernel with CMA.
+    linked_outside : sequence of int
+        PFNs just before the zone that are linked to it all the same, such as 0 to a zone that starts at 1.
+    events : int, 0..2^28
+        Room for so many records of events; see `take_events`.
 
     Raises
     ------
@@ -89,11 +105,15 @@ cdef class Zone(ZoneHandle):
     cdef object __weakref__
 
     def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
-                  zone_idx=0, node_present_pages=None, lowmem_reserve_ratio=(256, 256, 32, 32), min_free_kbytes=None,
+                  zone_idx=None, node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None,
                   cpus=1, pcp_batch=None, pcp_high=None, pageblock_index="absolute", owners=False, pcp_bulk_cold=False,
-                  group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0):
+                  group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0, kernel="2.6.27",
+                  free_ranges=None, watermark_scale_factor=10, watermark_boost_factor=15000, cma=False,
+                  linked_outside=(), events=0):
         cdef zone_config_t config
+        cdef zone_config_6_1_t own
         cdef violation_t fault
+        cdef int number
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.memory = start_pfn
             self.z = <zone_t *> self.memory.data
@@ -104,18 +124,38 @@ cdef class Zone(ZoneHandle):
                     zone_header_ok(self.z, &fault) and self.z.bytes == self.memory.size):
                 raise MisuseError("start_pfn: a block of memory that is no zone")
             return
+        number = kernel_number(kernel)
+        if number == KERNEL_6_1:
+            refuse_for_6_1(max_page_order, pageblock_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
+                           pcp_bulk_cold, node_highmem)
+            present, free, linked = read_config_61(&config, &own, start_pfn, spanned_pages, present_ranges, free_ranges,
+                                                   2 if zone_idx is None else zone_idx, lowmem_reserve_ratio,
+                                                   min_free_kbytes, cpus, owners, group_by_mobility, seed,
+                                                   watermark_boost_factor, cma, linked_outside)
+            self.build_61(&config, &own, present, free, linked, bool(populate),
+                          as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61))
+            if as_ranged(events, "events", 0, 1 << 28):
+                self.lend(Tape(events))
+            return
+        refuse_for_2_6_27(free_ranges, watermark_scale_factor, watermark_boost_factor, cma, linked_outside, events)
         ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
-                             zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch,
-                             pcp_high, pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed)
+                             0 if zone_idx is None else zone_idx, node_present_pages, lowmem_reserve_ratio,
+                             min_free_kbytes, cpus, pcp_batch, pcp_high, pageblock_index, owners, pcp_bulk_cold,
+                             group_by_mobility, node_highmem, seed)
         self.build(&config, ranges, bool(populate))
 
-    cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
+    cdef int reserve(self, const zone_config_t *config) except -1:
+        """Memory for the zone."""
         cdef uint64_t size = zone_bytes(config)
         if size == 0:
             raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
         self.memory = Memory(size)
         self.memory.taken = True
         self.z = <zone_t *> self.memory.data
+        return 0
+
+    cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
+        self.reserve(config)
         zone_init(self.z, config)
         buddycap_populate(self.memory.data, used_bytes(self.z))
         for first, stop in ranges:
@@ -123,16 +163,36 @@ cdef class Zone(ZoneHandle):
         zone_finish(self.z, config)
         return 0
 
+    cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, list present, list free,
+                      list linked, bint populate, int64_t scale) except -1:
+        cdef int64_t base
+        self.reserve(config)
+        zone_init_61(self.z, config, own)
+        base = self.z.base_pfn
+        buddycap_populate(self.memory.data, used_bytes(self.z))
+        for pfn in linked:
+            zone_link_61(self.z, pfn - base)
+        for first, stop in present:
+            zone_add_present_61(self.z, first - base, stop - base)
+        for first, stop in free:
+            zone_add_free_61(self.z, first - base, stop - base, populate)
+        zone_booted_61(self.z)
+        node_set_marks_61(&self.z, 1, config.min_free_kbytes, scale)
+        node_set_reserves_61(&self.z, 1)
+        return 0
+
     # --- allocation and free ---
 
-    def rmqueue(self, order, migratetype):
+    def rmqueue(self, order, migratetype, alloc_flags=0):
         """Allocate a block of 2^order pages straight from the free lists.
 
         Parameters
         ----------
         order : int, 0..max_page_order
         migratetype : int, 0..2
-            UNMOVABLE, RECLAIMABLE or MOVABLE.
+            UNMOVABLE, RECLAIMABLE or MOVABLE, in the numbers of the zone's kernel.
+        alloc_flags : int
+            `AllocFlags` of 6.1; 0 in 2.6.27.
 
         Returns
         -------
@@ -142,12 +202,13 @@ cdef class Zone(ZoneHandle):
         Notes
         -----
         O(max_page_order), plus one pageblock when free pages change their type.  No watermark is asked: see
-        `Machine.alloc_pages`.  Linux: buffered_rmqueue for order > 0, __rmqueue (2.6.27).
+        `Machine.alloc_pages`.  Linux: buffered_rmqueue for order > 0, __rmqueue (2.6.27), rmqueue_buddy (6.1).
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
-        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        cdef int mt = as_request_type(migratetype, self.z)
+        cdef int flags = as_alloc_flags(alloc_flags, self.z)
         cdef zone_t *z = self.ready()
-        cdef int32_t i = rmqueue_zone(z, o, mt)
+        cdef int32_t i = self.rmqueue_flagged(z, o, mt, flags) if flags else rmqueue_zone(z, o, mt)
         return None if i == NO_PAGE else z.base_pfn + i
 
     def free_one_page(self, pfn, order):
@@ -174,7 +235,7 @@ cdef class Zone(ZoneHandle):
         cdef zone_t *z = self.ready()
         cdef int status = ST_ORDER_RANGE
         if <uint64_t> o <= <uint64_t> z.max_page_order:
-            status = used_block_status(z, block, <int> o)
+            status = zone_block_status(z, block, <int> o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
         free_pages_ok(z, <int32_t> (block - z.base_pfn), <int> o)
@@ -189,10 +250,10 @@ cdef class Zone(ZoneHandle):
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef zone_t *z = self.ready()
-        cdef int status = used_block_status(z, block, o)
+        cdef int status = zone_split_status(z, block, o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
-        split_page(z, <int32_t> (block - z.base_pfn), o)
+        zone_split(z, <int32_t> (block - z.base_pfn), o)
 
     def alloc_pages_exact(self, pages, migratetype=2):
         """Allocate contiguous pages, of any number: a block of the next power of two, whose tail is freed again.
@@ -220,7 +281,7 @@ cdef class Zone(ZoneHandle):
         """
         cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << self.z.max_page_order)
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int32_t i = alloc_pages_exact(z, wanted, mt)
         return None if i == NO_PAGE else z.base_pfn + i
 
@@ -246,7 +307,7 @@ cdef class Zone(ZoneHandle):
         """
         cdef int64_t first = as_int64(pfn, "pfn")
         cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << 31)
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int status = free_range_status(z, first, wanted)
         if status != ST_OK:
             raise MisuseError(f"pfn={first}, pages={wanted}: {status_message(status)} (the zone is {z.start_pfn}.."
@@ -256,7 +317,7 @@ cdef class Zone(ZoneHandle):
     def free_at(self, pfn):
         """Free the allocated block that holds a page, whatever its order; returns that."""
         cdef int64_t page = as_int64(pfn, "pfn")
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int order = 0
         cdef int status = ST_PFN_RANGE
         cdef int32_t head
@@ -291,7 +352,7 @@ cdef class Zone(ZoneHandle):
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
         cdef bint from_tail = cold
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int32_t i = rmqueue_pcplist(z, on, mt, from_tail)
         return None if i == NO_PAGE else z.base_pfn + i
 
@@ -305,20 +366,28 @@ cdef class Zone(ZoneHandle):
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
         cdef bint to_tail = cold
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int status = used_block_status(z, page, 0)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
         free_hot_cold_page(z, on, <int32_t> (page - z.base_pfn), to_tail)
 
-    def drain_pages(self, cpu=0):
-        """Give every page of a CPU's list back to the zone.  Linux: drain_pages."""
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
-        drain_pages(self.ready(), on)
+    def drain_pages(self, cpu=None):
+        """Give every page of a CPU's lists back to the zone.  Default: CPU 0 in 2.6.27, all of them in 6.1.
+
+        Notes
+        -----
+        Linux: drain_pages, drain_all_pages.
+        """
+        cdef int on = 0 if cpu is None else <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int end = self.z.cpus if cpu is None and is_61(self.z) else on + 1
+        cdef zone_t *z = self.ready()
+        for on in range(on, end):
+            drain_pages(z, on)
 
     # --- arrays and streams ---
 
-    def alloc_many(self, n, order=0, migratetype=2, *, out=None):
+    def alloc_many(self, n, order=0, migratetype=None, *, out=None):
         """Allocate n blocks: the same as n times `rmqueue`, stopping at the first failure.
 
         Parameters
@@ -326,6 +395,7 @@ cdef class Zone(ZoneHandle):
         n : int
         order : int, 0..max_page_order
         migratetype : int, 0..2
+            Default: MOVABLE.
         out : ndarray[int64], shape (n,), optional
             Where to put the result.
 
@@ -341,7 +411,7 @@ cdef class Zone(ZoneHandle):
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 40)
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
-        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
+        cdef int mt = as_request_type(migratetype, self.z)
         cdef int64_t *pfns
         cdef int64_t room = 0
         cdef zone_t *z
@@ -445,7 +515,7 @@ cdef class Zone(ZoneHandle):
         MisuseError
             If 65535 lists are open, or an argument is out of range.
         """
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z = self.classic()
         cdef int rules = LIST_PRIVATE if private else 0
         cdef int wanted = 0
         cdef int32_t slot
@@ -473,10 +543,10 @@ cdef class Zone(ZoneHandle):
         ----------
         order : int, 0..max_page_order
         mark : int, pages
-        classzone_idx : int, 0..3
+        classzone_idx : int, 0..3, in 6.1 0..4
             Index of the request's preferred zone, for lowmem_reserve.
         alloc_flags : int
-            HIGH (0x20) halves the mark, HARDER (0x10) takes a quarter of the rest.
+            In 2.6.27 HIGH (0x20) halves the mark, HARDER (0x10) takes a quarter of the rest.
 
         Returns
         -------
@@ -484,23 +554,39 @@ cdef class Zone(ZoneHandle):
 
         Notes
         -----
-        O(order).  Linux: zone_watermark_ok (2.6.27).
+        O(max_page_order).  In 6.1 a block of the order must be there, too.  Linux: zone_watermark_ok (2.6.27),
+        __zone_watermark_ok (6.1).
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
-        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
-        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC_KNOWN)
+        cdef bint modern = is_61(self.z)
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0,
+                                             (ZONES_61 if modern else MAX_NR_ZONES) - 1)
+        other_kernels_enum(alloc_flags, self.z.kernel, "alloc_flags")
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC61_KNOWN if modern else ALLOC_KNOWN)
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
-    def set_min_free_kbytes(self, kb):
-        """Set new watermarks and resize the MIGRATE_RESERVE to them; kb is 0..2^31 - 1, an int as in the kernel.
+    def set_min_free_kbytes(self, kb, watermark_scale_factor=None):
+        """Set new watermarks; kb is 0..2^31 - 1, an int as in the kernel.
+
+        Parameters
+        ----------
+        kb : int, KiB
+        watermark_scale_factor : int, 0..3000, optional
+            Of 6.1.  Default: as it is.
 
         Notes
         -----
-        Linux: setup_per_zone_pages_min.
+        In 2.6.27 the MIGRATE_RESERVE is resized to them; in 6.1 the boost ends and the per-CPU lists get new sizes.
+        Linux: setup_per_zone_pages_min, setup_per_zone_wmarks.
         """
         cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
-        setup_per_zone_pages_min(self.ready(), wanted)
+        if is_61(self.z):
+            node_min_free(&self.z, 1, self.modern(), wanted, watermark_scale_factor)
+        elif watermark_scale_factor is not None:
+            self.modern()
+        else:
+            setup_per_zone_pages_min(self.ready(), wanted)
 
     @property
     def cpuset_allowed(self):
@@ -564,9 +650,9 @@ cdef class Zone(ZoneHandle):
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
         cdef int64_t page = as_ranged(pfn, "pfn", self.z.start_pfn, self.z.start_pfn + self.z.spanned_pages - 1)
-        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MIGRATE_TYPES - 1)
+        cdef int mt = as_type_slowly(migratetype, self.z, zone_types(self.z) - 1)
         cdef zone_t *z = self.ready()
-        set_pageblock_migratetype(z, <int32_t> (page - z.base_pfn), mt)
+        zone_set_block_type(z, <int32_t> (page - z.base_pfn), mt)
 
     # --- what is where ---
 
@@ -581,6 +667,7 @@ cdef class Zone(ZoneHandle):
 
     def pcp_pages(self, cpu=0):
         """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
+        self.classic()
         return list_tagged(self.z, self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)), "tag")
 
     def canonical_dump(self):
@@ -589,10 +676,11 @@ cdef class Zone(ZoneHandle):
         Returns
         -------
         str
-            Lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.
+            In 2.6.27 lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.  In 6.1 lines
+            Z, N, O, L, B, P, Q, W, R, A and E.
         """
         self.ready()
-        return canonical_dump(self)
+        return dump_61([self]) if is_61(self.z) else canonical_dump(self)
 
     def vmstat(self):
         """Counters by their names in /proc/vmstat; event counters without the suffix of the zone.
@@ -676,7 +764,10 @@ cdef class Zone(ZoneHandle):
 
     @property
     def lowmem_reserve(self):
-        """Pages kept from requests by class zone: read-only view, int64, shape (4,)."""
+        """Pages kept from requests by class zone: read-only view, int64, shape (4,), in 6.1 (5,)."""
+        if is_61(self.z):
+            return memory_view(self.memory, "<i8", ZONES_61,
+                               <uint8_t *> only_61(self.z).lowmem_reserve - <uint8_t *> self.z)
         return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
 
     @property

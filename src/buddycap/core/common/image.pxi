@@ -40,20 +40,22 @@ cdef void hash_slots(hash_t *h, zone_t *z) noexcept nogil:
             hash_bytes(h, zone_slot(z, slot), sizeof(slot_t))
 
 
-cdef void state_digest(zone_t *z, const layout_t *kernel, uint64_t *digest) noexcept nogil:
-    """128 bits over the whole state: equal states have equal digests, whatever led to them.
+cdef void hash_arrays(hash_t *h, zone_t *z, const layout_t *kernel) noexcept nogil:
+    """Take in everything but the links, which are leftovers without meaning where a page is on no list."""
+    hash_bytes(h, z, kernel.header_bytes)
+    hash_bytes(h, <uint8_t *> z + z.off_pcp, kernel.cpu_bytes)
+    hash_bytes(h, pageblock_array(z), z.nr_pageblocks)
+    hash_bytes(h, order_array(z), z.nr_index)
+    hash_bytes(h, flags_array(z), z.nr_index * (sizeof(uint32_t) + kernel.page_bytes))
+    if z.off_owner:
+        hash_bytes(h, owner_array(z), z.nr_index * sizeof(uint64_t))
 
-    Links of pages that are on no list are left out, since they are leftovers without meaning.
-    """
+
+cdef void state_digest(zone_t *z, const layout_t *kernel, uint64_t *digest) noexcept nogil:
+    """128 bits over the whole state: equal states have equal digests, whatever led to them."""
     cdef hash_t h
     hash_init(&h)
-    hash_bytes(&h, z, kernel.header_bytes)
-    hash_bytes(&h, <uint8_t *> z + z.off_pcp, kernel.cpu_bytes)
-    hash_bytes(&h, pageblock_array(z), z.nr_pageblocks)
-    hash_bytes(&h, order_array(z), z.nr_index)
-    hash_bytes(&h, flags_array(z), z.nr_index * sizeof(uint32_t))
-    if z.off_owner:
-        hash_bytes(&h, owner_array(z), z.nr_index * sizeof(uint64_t))
+    hash_arrays(&h, z, kernel)
     hash_links(&h, z)
     hash_slots(&h, z)
     digest[0] = hash_fold(&h, 0)
@@ -75,7 +77,7 @@ cdef void image_hash(const zone_t *z, const void *rest, uint64_t rest_bytes, uin
     digest[1] = hash_fold(&h, 1)
 
 
-cdef void zone_copy(const zone_t *z, zone_t *copy) noexcept nogil:
+cdef void copy_state(const zone_t *z, zone_t *copy) noexcept nogil:
     """The used bytes of a zone.  The requests under way are the original's, so nobody bypasses the copy's lists."""
     memcpy(copy, z, used_bytes(<zone_t *> z))
     copy.pcp_bypass = 0

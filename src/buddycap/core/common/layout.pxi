@@ -10,6 +10,8 @@ cdef enum:
 ctypedef struct layout_t:       # what depends on the kernel
     uint64_t header_bytes       # zone_t and the kernel's own state behind it
     uint64_t cpu_bytes          # the per-CPU structs of all CPUs
+    uint64_t page_bytes         # of each page, behind the page flags: an even number
+    uint64_t loose_bytes        # behind those: no part of the state
     int32_t heads               # of lists
 
 
@@ -30,6 +32,7 @@ cdef void zone_layout(zone_t *z, int owners, const layout_t *kernel) noexcept no
     """Everything that follows from start, span, orders, CPUs, the number of private lists, and the kernel."""
     cdef int64_t block = <int64_t> 1 << max(z.max_page_order, z.pageblock_order)
     cdef uint64_t heads = kernel.heads * sizeof(link_t)
+    cdef uint64_t page_bytes = sizeof(uint32_t) + kernel.page_bytes
     cdef uint64_t end = kernel.header_bytes
     cdef uint64_t stagger = 0
     z.magic = zone_magic()
@@ -45,7 +48,7 @@ cdef void zone_layout(zone_t *z, int owners, const layout_t *kernel) noexcept no
     z.off_pageblock = place(&end, z.nr_pageblocks, 0)
     z.off_order = place(&end, z.nr_index, stagger)
     z.off_bits = place(&end, nr_words(z) * sizeof(uint64_t) + sizeof(work_t), 0)
-    z.off_flags = place(&end, <uint64_t> z.nr_index * sizeof(uint32_t), 2 * stagger)
+    z.off_flags = place(&end, z.nr_index * page_bytes + kernel.loose_bytes, 2 * stagger)
     z.off_owner = place(&end, <uint64_t> z.nr_index * sizeof(uint64_t), 4 * stagger) if owners else 0
     z.off_heads = place(&end, heads, 3 * stagger)
     z.off_link = z.off_heads + heads

@@ -3,7 +3,11 @@
 # Kernel: mm/page_alloc.c: setup_per_zone_lowmem_reserve, build_zonelists.
 
 cdef enum:
+    PAGE_KB = 4
     NODE_PAGES_BITS = 31        # present pages of one zone of a node: at most 2^31
+    MIN_FREE_KBYTES_LOW = 128
+    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel; with NODE_PAGES_BITS no mark leaves 60 bits,
+                                        # so that eight times a mark is a number, too
 
 
 cdef int64_t int_sqrt(int64_t x) noexcept nogil:

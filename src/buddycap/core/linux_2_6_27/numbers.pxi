@@ -3,14 +3,9 @@
 # Kernel: include/linux/mmzone.h and gfp.h of 2.6.27.
 
 cdef enum:
-    PAGE_KB = 4
-    MIN_FREE_KBYTES_LOW = 128
     MIN_FREE_KBYTES_HIGH = 65536
     HIGHMEM_MIN_LOW = 32        # SWAP_CLUSTER_MAX
     HIGHMEM_MIN_HIGH = 128
-
-cdef enum:                      # with NODE_PAGES_BITS no mark leaves 60 bits, so eight times a mark is a number, too
-    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
 
 cdef enum:
     ALLOC_KNOWN = (ALLOC_NO_WATERMARKS | ALLOC_WMARK_MIN | ALLOC_WMARK_LOW | ALLOC_WMARK_HIGH | ALLOC_HARDER

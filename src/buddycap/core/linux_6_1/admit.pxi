@@ -1,0 +1,128 @@
+# Whether a page or a block of a zone of 6.1 may be named in a call: what the boundary asks before it believes its
+# caller.  ST_OK, or why not; nothing changes.
+
+
+cdef int page_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """Why `pfn` cannot name an allocated block of this zone, or ST_OK."""
+    cdef uint8_t state
+    if pfn < z.start_pfn or pfn >= z.start_pfn + z.spanned_pages:
+        return ST_PFN_RANGE
+    state = order_array(z)[pfn - z.base_pfn]
+    if state == PG_HOLE:
+        return ST_PFN_HOLE
+    if state == PG_TAIL:
+        return ST_PAGE_INSIDE
+    if is_pcp_state_61(state):
+        return ST_PAGE_ON_PCP
+    state &= PG_STATE
+    if state == PG_FREE:
+        return ST_PAGE_FREE
+    if state == PG_CAPTURED:
+        return ST_PAGE_CAPTURED
+    if state == PG_RESERVED_61:
+        return ST_PAGE_RESERVED
+    return ST_PAGE_TAKEN if state == PG_TAKEN_61 else ST_OK
+
+
+cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """Why the block (pfn, order) is no allocated one: the slow half of `used_block_status_61`."""
+    cdef int status
+    if order < 0 or order > ORDER_MAX_61:
+        return ST_ORDER_RANGE
+    status = page_status_61(z, pfn)
+    if status != ST_OK:
+        return status
+    if pfn & ((1 << order) - 1):
+        return ST_UNALIGNED
+    return ST_OK if (order_array(z)[pfn - z.base_pfn] & 0x0F) == order else ST_WRONG_ORDER
+
+
+cdef inline int used_block_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if (pfn, order) is an allocated block.  One look at the order byte, usually."""
+    cdef uint64_t i = <uint64_t> pfn - <uint64_t> z.base_pfn
+    if buddycap_rarely(not (i < <uint64_t> z.nr_index and order_array(z)[i] == (PG_USED | order)
+                            and <unsigned int> order <= ORDER_MAX_61)):
+        return used_block_refusal_61(z, pfn, order)
+    return ST_OK
+
+
+cdef int split_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if the block is allocated and not compound."""
+    cdef int status = used_block_status_61(z, pfn, order)
+    if status == ST_OK and flags_array(z)[pfn - z.base_pfn] & PF_COMPOUND_61:
+        status = ST_PAGE_COMPOUND
+    return status
+
+
+cdef int join_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if 2^order single allocated pages start there, aligned."""
+    cdef int64_t k
+    cdef int status = ST_OK
+    if pfn & ((1 << order) - 1):
+        return ST_UNALIGNED
+    for k in range(pfn, pfn + (1 << order)):
+        if status == ST_OK:
+            status = used_block_status_61(z, k, 0)
+    return status
+
+
+cdef int used_pages_status_61(zone_t *z, int64_t pfn, int64_t n) noexcept nogil:
+    """ST_OK if all of n pages belong to allocated blocks."""
+    cdef int64_t k
+    cdef int status
+    if pfn < z.start_pfn or n > z.spanned_pages or pfn > z.start_pfn + z.spanned_pages - n:
+        return ST_PFN_RANGE
+    for k in range(pfn, pfn + n):
+        status = page_status_61(z, z.base_pfn + block_head(z, <int32_t> (k - z.base_pfn)))
+        if status != ST_OK:
+            return status
+    return ST_OK
+
+
+cdef int used_list_status_61(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
+                             int64_t *offender) noexcept nogil:
+    """ST_OK if n blocks are allocated and none is named twice; else why not and the first offender."""
+    cdef uint64_t *bits = bits_array(z)
+    cdef int status = ST_OK
+    cdef int64_t k = 0
+    cdef int64_t i, m
+    while k < n and status == ST_OK:
+        status = used_block_status_61(z, pfns[k], order if orders == NULL else orders[k])
+        if status == ST_OK:
+            i = pfns[k] - z.base_pfn
+            if bits[i >> 6] >> (i & 63) & 1:
+                status = ST_DUPLICATE
+            else:
+                bits[i >> 6] |= <uint64_t> 1 << (i & 63)
+                k += 1
+    for m in range(k):
+        bits[(pfns[m] - z.base_pfn) >> 6] = 0
+    offender[0] = k
+    return status
+
+
+cdef int free_head_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if a free block starts there."""
+    if pfn < z.start_pfn or pfn >= z.start_pfn + z.spanned_pages:
+        return ST_PFN_RANGE
+    return ST_OK if (order_array(z)[pfn - z.base_pfn] & PG_STATE) == PG_FREE else ST_PAGE_NOT_FREE
+
+
+cdef int taken_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if take_free_block_61 has taken this block."""
+    if pfn < z.start_pfn or pfn >= z.start_pfn + z.spanned_pages:
+        return ST_PFN_RANGE
+    return ST_OK if order_array(z)[pfn - z.base_pfn] == (PG_TAKEN_61 | order) else ST_PAGE_NOT_TAKEN
+
+
+cdef int reserved_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if a whole pageblock of reserved pages starts there."""
+    cdef int64_t k
+    if pfn & (BLOCK_PAGES_61 - 1):
+        return ST_UNALIGNED
+    if pfn < z.start_pfn or pfn + BLOCK_PAGES_61 > z.start_pfn + z.spanned_pages:
+        return ST_PFN_RANGE
+    for k in range(pfn - z.base_pfn, pfn - z.base_pfn + BLOCK_PAGES_61):
+        if order_array(z)[k] != PG_RESERVED_61:
+            return ST_PAGE_NOT_RESERVED
+    return ST_OK

@@ -1,0 +1,101 @@
+# The start of a zone of Linux 6.1: what it adds to a zone's memory, types of its pageblocks, reserved and free pages.
+#
+# Kernel: mm/mm_init.c and mm/page_alloc.c of 6.1: memmap_init_range, __free_pages_memory, __free_pages_core.
+
+
+cdef layout_t layout_61(int32_t cpus) noexcept nogil:
+    """A zone_6_1_t behind the zone_t, a pcp_6_1_t and 14 lists for each CPU, two bytes of references a page, a tape."""
+    cdef layout_t layout
+    layout.header_bytes = sizeof(zone_t) + sizeof(zone_6_1_t)
+    layout.cpu_bytes = cpus * sizeof(pcp_6_1_t)
+    layout.heads = NR_LIST_HEADS_61 + PCP_LISTS_61 * cpus
+    layout.page_bytes = sizeof(uint16_t)
+    layout.loose_bytes = sizeof(tape_6_1_t *)
+    return layout
+
+
+cdef int geometry_ok_61(const zone_t *z) noexcept nogil:
+    """Orders 0..10, pageblocks of order 9, counted from PFN 0: those of x86-64 with huge pages."""
+    return (z.max_page_order == ORDER_MAX_61 and z.pageblock_order == BLOCK_ORDER_61 and z.pageblock_origin == 0)
+
+
+cdef void zone_init_61(zone_t *z, const zone_config_t *config, const zone_config_6_1_t *own) noexcept nogil:
+    """Start a zone in zeroed memory: all holes.  Ranges are added next, then its node sets the marks."""
+    cdef layout_t layout = layout_61(config.cpus)
+    cdef zone_6_1_t *e
+    cdef int k
+    zone_empty(z, config, &layout)
+    e = only_61(z)
+    e.cma = own.cma
+    e.isolate_type = MT61_CMA + 1 if own.cma else MT61_CMA
+    e.boost_factor = own.boost_factor
+    e.capture_order = e.capture_page = NO_PAGE
+    e.counts_exact = 1
+    e.map_start = z.start_pfn & -SECTION_PAGES_61
+    e.map_end = (z.start_pfn + z.spanned_pages + SECTION_PAGES_61 - 1) & -SECTION_PAGES_61
+    for k in range(ZONES_61):
+        e.lowmem_ratio[k] = own.lowmem_ratio[k]
+
+
+cdef void zone_link_61(zone_t *z, int32_t i) noexcept nogil:
+    """A page outside the zone's span is linked to it all the same, and reserved."""
+    order_array(z)[i] = PG_RESERVED_61
+
+
+cdef void zone_add_present_61(zone_t *z, int32_t i, int32_t end) noexcept nogil:
+    """Pages [i, end) exist, and are reserved until they are freed.
+
+    A pageblock is MOVABLE if its first page exists.  The partial first one of a zone that starts inside it, and one
+    whose first page is in a hole, stay UNMOVABLE.
+    """
+    cdef int32_t block = (i + BLOCK_PAGES_61 - 1) & -BLOCK_PAGES_61
+    z.present_pages += end - i
+    memset(order_array(z) + i, PG_RESERVED_61, end - i)
+    while block < end:
+        pageblock_array(z)[block >> BLOCK_ORDER_61] = MT61_MOVABLE
+        block += BLOCK_PAGES_61
+
+
+cdef void zone_add_free_61(zone_t *z, int32_t i, int32_t end, int populate) noexcept nogil:
+    """Pages [i, end), which exist, are the allocator's: free, in the largest blocks that fit; else allocated pages."""
+    cdef int order
+    only_61(z).managed += end - i
+    memset(order_array(z) + i, PG_TAIL if populate else PG_USED, end - i)
+    while populate and i < end:
+        order = 0
+        while order < ORDER_MAX_61 and not i & (1 << order) and i + (2 << order) <= end:
+            order += 1
+        free_one_page_61(z, i, order, block_type_61(z, i), 1)
+        i += 1 << order
+
+
+cdef void zone_booted_61(zone_t *z) noexcept nogil:
+    """Counters start at zero."""
+    memset(z.vm, 0, sizeof(z.vm))
+    memset(only_61(z).events, 0, sizeof(only_61(z).events))
+
+
+cdef void copy_close_61(zone_t *copy) noexcept nogil:
+    """A copy of a zone records its events nowhere."""
+    tape_61(copy)[0] = NULL
+
+
+# --- digests ----------------------------------------------------------------------------------------------------
+
+cdef void digest_61(zone_t *z, uint64_t *digest) noexcept nogil:
+    """128 bits over the whole state; of the links only those of heads and of pages that are on lists."""
+    cdef layout_t layout = layout_61(z.cpus)
+    cdef link_t *link = link_array(z)
+    cdef hash_t h
+    cdef int32_t i
+    cdef uint8_t state
+    hash_init(&h)
+    hash_arrays(&h, z, &layout)
+    for i in range(-nr_list_heads(z), 0):
+        hash_word(&h, link[i].next)
+    for i in range(z.nr_index):
+        state = order_array(z)[i]
+        if (state & PG_STATE) == PG_FREE or is_pcp_state_61(state):
+            hash_word(&h, (<uint64_t> i << 32) | <uint32_t> link[i].next)
+    digest[0] = hash_fold(&h, 0)
+    digest[1] = hash_fold(&h, 1)

@@ -1,0 +1,233 @@
+# Pageblocks out of bounds for the allocator, and whole ranges of them (Linux 6.1).
+#
+# An isolated pageblock has the type ISOLATE: its free blocks stand on lists that nobody takes from, and are not counted.
+# A range is isolated from both ends inward, because a block or an allocation may reach over its ends: a free block is
+# cut there, a compound one makes it fail.
+#
+# Free pages may be miscounted afterwards, as in the kernel: a block of order 10 that is allocated as no compound page
+# and freed while one half is isolated counts as its first half does.
+#
+# Kernel: mm/page_isolation.c of 6.1: set_migratetype_isolate, has_unmovable_pages, unset_migratetype_isolate,
+# isolate_single_pageblock, split_free_page, start_isolate_page_range, undo_isolate_page_range, test_pages_isolated;
+# mm/page_alloc.c: __isolate_free_page, __putback_isolated_page, init_cma_reserved_pageblock.
+
+cdef enum:
+    EDGE_BEFORE = 0             # the pageblock that ends at an edge of a range
+    EDGE_AFTER = 1              # the one that starts there
+
+
+cdef inline int page_exists_61(zone_t *z, int64_t i) noexcept nogil:
+    """Whether the page map has the page, which may lie beside the zone."""
+    return only_61(z).map_start <= z.base_pfn + i < only_61(z).map_end
+
+
+cdef int has_unmovable_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
+    """Whether a page of [start, end) can neither be free nor move away.  Linux: has_unmovable_pages."""
+    cdef uint32_t *flags = flags_array(z)
+    cdef int32_t at = start
+    cdef int32_t head
+    cdef uint8_t state
+    while at < end:
+        head = block_head(z, at)
+        state = order_array(z)[head]
+        if state == PG_HOLE or (state & PG_STATE) == PG_RESERVED_61:
+            return 1
+        if z.zone_idx == ZONE_MOVABLE_61:
+            at += 1
+        elif (state & PG_STATE) == PG_MARKED and flags[head] & PF_COMPOUND_61:
+            if not flags[head] & PF_LRU:
+                return 1
+            at = head + (1 << (state & 0x0F))
+        elif (state & PG_STATE) == PG_FREE and at == head:
+            at += 1 << state
+        elif at == head and ((state & PG_STATE) == PG_USED or (state & PG_STATE) == PG_MARKED):
+            if not flags[at] & PF_LRU:
+                return 1
+            at += 1
+        else:                   # no reference: inside a block, on a per-CPU list, or taken
+            at += 1
+    return 0
+
+
+cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32_t end) noexcept nogil:
+    """Isolate a pageblock whose pages in [start, end) can all move; 0 if that cannot be.
+
+    A CMA pageblock is only asked about its pages if it is not CMA (mt) that wants it.  Linux: set_migratetype_isolate.
+    """
+    cdef zone_6_1_t *e = only_61(z)
+    cdef int old_mt = block_type_61(z, block)
+    cdef int32_t moved, movable
+    if old_mt == iso_61(z):
+        return 0
+    if e.cma and old_mt == MT61_CMA:
+        if mt != MT61_CMA:
+            return 0
+    elif has_unmovable_61(z, max(block, start), min(block + BLOCK_PAGES_61, end)):
+        return 0
+    set_block_type_61(z, block, iso_61(z))
+    e.nr_isolated += 1
+    e.counts_exact = 0
+    moved = move_freepages_block_61(z, block, iso_61(z), &movable)
+    account_61(z, -<int64_t> moved, old_mt)
+    return 1
+
+
+cdef void unisolate_block_61(zone_t *z, int32_t block, int mt) noexcept nogil:
+    """Give an isolated pageblock a type back.  Linux: unset_migratetype_isolate.
+
+    If it is one free block that could have merged, it is freed anew.
+    """
+    cdef int32_t buddy = block ^ BLOCK_PAGES_61
+    cdef int32_t moved, movable
+    if block_type_61(z, block) != iso_61(z):
+        return
+    if (order_array(z)[block] == (PG_FREE | BLOCK_ORDER_61) and order_array(z)[buddy] == (PG_FREE | BLOCK_ORDER_61)
+            and block_type_61(z, buddy) != iso_61(z)):
+        unlist_block_61(z, block, BLOCK_ORDER_61)
+        set_block_type_61(z, block, mt)
+        free_one_page_61(z, block, BLOCK_ORDER_61, mt, 1)
+    else:
+        moved = move_freepages_block_61(z, block, mt, &movable)
+        account_61(z, moved, mt)
+        set_block_type_61(z, block, mt)
+    only_61(z).nr_isolated -= 1
+
+
+cdef void cross_split_61(zone_t *z, int32_t i, int order, int32_t offset) noexcept nogil:
+    """Cut free block (i, order) at i + offset and free the pieces anew.  Linux: split_free_page."""
+    cdef int32_t end = i + (1 << order)
+    cdef int32_t at = i
+    cdef int piece
+    account_free_61(z, -(<int64_t> 1 << order), block_type_61(z, i))
+    unlist_block_61(z, i, order)
+    while at < end:
+        piece = 0
+        while not at & (1 << piece) and 2 << piece <= offset:
+            piece += 1
+        free_one_page_61(z, at, piece, block_type_61(z, at), 0)
+        at += 1 << piece
+        offset -= 1 << piece
+        if offset == 0:
+            offset = end - at
+
+
+cdef int clear_edge_61(zone_t *z, int32_t edge) noexcept nogil:
+    """No free block reaches over an edge of a range any more; 0 if a compound one does."""
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t at = max(edge & -(2 * BLOCK_PAGES_61), z.first)
+    cdef int32_t head, after
+    while at < edge:
+        head = block_head(z, at)
+        after = head + (1 << state_order_61(state[head]))
+        if (state[head] & PG_STATE) == PG_FREE and head == at:
+            if after > edge:
+                cross_split_61(z, at, state[at], edge - at)
+        elif after > edge and (state[head] & PG_STATE) == PG_MARKED and flags_array(z)[head] & PF_COMPOUND_61:
+            return 0
+        at = after
+    return 1
+
+
+cdef int isolate_edge_61(zone_t *z, int32_t edge, int side, int skip, int mt) noexcept nogil:
+    """Isolate the pageblock on one side of an edge (unless that is done: skip) and clear the edge; 0 if it fails.
+
+    Linux: isolate_single_pageblock.
+    """
+    cdef int32_t block = edge if side == EDGE_AFTER else edge - BLOCK_PAGES_61
+    if not skip and not isolate_block_61(z, block, mt, block, block + BLOCK_PAGES_61):
+        return 0
+    if not page_exists_61(z, <int64_t> edge - (side == EDGE_AFTER)):
+        return 1
+    if clear_edge_61(z, edge):
+        return 1
+    if not skip:
+        unisolate_block_61(z, block, mt)
+    return 0
+
+
+cdef void undo_isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcept nogil:
+    """Give the isolated pageblocks of [start, end) a type back, from low to high."""
+    cdef int32_t block = start & -BLOCK_PAGES_61
+    while block < end:
+        unisolate_block_61(z, block, mt)
+        block += BLOCK_PAGES_61
+
+
+cdef int isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcept nogil:
+    """Isolate the pageblocks of [start, end), which lie in the zone; all, or none and 0."""
+    cdef int32_t first = start & -BLOCK_PAGES_61
+    cdef int32_t last = ((end + BLOCK_PAGES_61 - 1) & -BLOCK_PAGES_61) - BLOCK_PAGES_61
+    cdef int32_t block = first + BLOCK_PAGES_61
+    if not isolate_edge_61(z, first, EDGE_AFTER, 0, mt):
+        return 0
+    if not isolate_edge_61(z, last + BLOCK_PAGES_61, EDGE_BEFORE, first == last, mt):
+        unisolate_block_61(z, first, mt)
+        return 0
+    while block < last:
+        if not isolate_block_61(z, block, mt, start, end):
+            undo_isolate_range_61(z, first, block, mt)
+            unisolate_block_61(z, last, mt)
+            return 0
+        block += BLOCK_PAGES_61
+    return 1
+
+
+cdef int is_isolated_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
+    """Whether [start, end) is isolated and all free.  Linux: test_pages_isolated."""
+    cdef int32_t at = start
+    while at < end:
+        if at >= z.nr_index or block_type_61(z, at) != iso_61(z):
+            return 0
+        at += BLOCK_PAGES_61
+    at = start
+    while at < end:
+        if at >= z.nr_index or (order_array(z)[at] & PG_STATE) != PG_FREE:
+            return 0
+        at += 1 << order_array(z)[at]
+    return 1
+
+
+# --- single blocks ----------------------------------------------------------------------------------------------
+
+cdef int32_t take_free_block_61(zone_t *z, int32_t i) noexcept nogil:
+    """Take a free block off the lists whole; its pages, or 0 if the watermark does not allow it.
+
+    The pageblocks of a large one become MOVABLE.  Linux: __isolate_free_page.
+    """
+    cdef int order = order_array(z)[i]
+    cdef int mt = block_type_61(z, i)
+    cdef int32_t k
+    if mt != iso_61(z):
+        if not watermark_ok_61(z, 0, z.pages_min + (<int64_t> 1 << order), 0, ALLOC61_CMA):
+            return 0
+        account_61(z, -(<int64_t> 1 << order), mt)
+    unlist_block_61(z, i, order)
+    order_array(z)[i] = PG_TAKEN_61 | order
+    if order >= BLOCK_ORDER_61 - 1:
+        k = i
+        while k < i + (1 << order) - 1:
+            if block_type_61(z, k) < ORDINARY_61:
+                set_block_type_61(z, k, MT61_MOVABLE)
+            k += BLOCK_PAGES_61
+    return 1 << order
+
+
+cdef inline void put_free_block_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
+    """Put such a block back.  Linux: __putback_isolated_page."""
+    free_one_page_61(z, i, order, mt, 1)
+
+
+cdef void count_isolated_61(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """The pageblock of page i will get a type by hand: nr_isolated follows."""
+    only_61(z).nr_isolated += (mt == iso_61(z)) - (block_type_61(z, i) == iso_61(z))
+    if mt == iso_61(z):
+        only_61(z).counts_exact = 0
+
+
+cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
+    """A whole reserved pageblock becomes CMA and is freed.  Linux: init_cma_reserved_pageblock."""
+    set_block_type_61(z, i, MT61_CMA)
+    memset(order_array(z) + i, PG_TAIL, BLOCK_PAGES_61)
+    order_array(z)[i] = PG_USED | BLOCK_ORDER_61
+    free_unref_61(z, i, BLOCK_ORDER_61)
+    only_61(z).managed += BLOCK_PAGES_61

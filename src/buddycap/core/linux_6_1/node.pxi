@@ -1,0 +1,90 @@
+# Several zones of Linux 6.1 together: marks and reserves that follow from all of them, and requests that may go to any.
+#
+# A node is the zones in ascending order of their index.  No two of them share a pageblock.
+#
+# Kernel: mm/page_alloc.c of 6.1: get_page_from_freelist, unreserve_highatomic_pageblock, setup_per_zone_wmarks,
+# setup_per_zone_lowmem_reserve.
+
+
+cdef void node_read_61(zone_t **zones, int n, node_marks_61_t *node) noexcept nogil:
+    """What the marks of a node follow from; marks that are not yet set are 0."""
+    cdef int k
+    memset(node, 0, sizeof(node_marks_61_t))
+    for k in range(n):
+        node.managed[zones[k].zone_idx] = only_61(zones[k]).managed
+
+
+cdef void node_set_marks_61(zone_t **zones, int n, int64_t min_free_kbytes, int64_t scale) noexcept nogil:
+    """New marks, and per-CPU lists of new sizes; -1: min_free_kbytes from the size of the node."""
+    cdef node_marks_61_t node
+    cdef int k
+    node_read_61(zones, n, &node)
+    node.min_free_kbytes = default_min_free_kbytes_61(&node) if min_free_kbytes < 0 else min_free_kbytes
+    node.scale = scale
+    node_marks_61(&node)
+    for k in range(n):
+        set_marks_61(zones[k], &node)
+
+
+cdef void node_set_reserves_61(zone_t **zones, int n) noexcept nogil:
+    """New lowmem reserves, from the ratios of the zones."""
+    cdef node_marks_61_t node
+    cdef int k
+    node_read_61(zones, n, &node)
+    for k in range(n):
+        set_lowmem_reserve_61(zones[k], node.managed)
+
+
+cdef void node_set_map_61(zone_t **zones, int n) noexcept nogil:
+    """Which pages around each zone the page map has: whole sections, those of neighbours too."""
+    cdef zone_6_1_t *e
+    cdef int64_t section = SECTION_PAGES_61
+    cdef int64_t start, end
+    cdef int k, j
+    for k in range(n):
+        e = only_61(zones[k])
+        e.map_start = zones[k].start_pfn & -section
+        e.map_end = (zones[k].start_pfn + zones[k].spanned_pages + section - 1) & -section
+        for j in range(k + 1, n):
+            start = zones[j].start_pfn & -section
+            end = (zones[j].start_pfn + zones[j].spanned_pages + section - 1) & -section
+            if start <= e.map_end:
+                e.map_end = max(e.map_end, end)
+        for j in range(k - 1, -1, -1):
+            start = zones[j].start_pfn & -section
+            end = (zones[j].start_pfn + zones[j].spanned_pages + section - 1) & -section
+            if end >= e.map_start:
+                e.map_start = min(e.map_start, start)
+
+
+cdef int32_t node_walk_61(zone_t **zones, int n, int order, int mt, int flags, int classzone_idx, int atomic,
+                          int *found) noexcept nogil:
+    """Allocate from the highest zone that the request may use and whose marks allow it; `found` is its position.
+
+    If no zone can without mixing types in a pageblock, all are asked once more.  Linux: get_page_from_freelist.
+    """
+    cdef int32_t i
+    cdef int k
+    while 1:
+        for k in range(n - 1, -1, -1):
+            if zones[k].zone_idx > classzone_idx:
+                continue
+            if not flags & ALLOC61_NO_WATERMARKS and not watermark_fast_61(zones[k], order, classzone_idx, flags,
+                                                                           atomic):
+                continue
+            i = rmqueue_zone_61(zones[k], order, mt, flags)
+            if i != NO_PAGE:
+                found[0] = k
+                return i
+        if not flags & ALLOC61_NOFRAGMENT:
+            return NO_PAGE
+        flags &= ~ALLOC61_NOFRAGMENT
+
+
+cdef int node_unreserve_61(zone_t **zones, int n, int mt, int classzone_idx, int force) noexcept nogil:
+    """Give a pageblock kept for high-order atomic requests back to type mt: 1 if one was found."""
+    cdef int k
+    for k in range(n - 1, -1, -1):
+        if zones[k].zone_idx <= classzone_idx and unreserve_highatomic_61(zones[k], mt, force):
+            return 1
+    return 0

@@ -1,0 +1,169 @@
+# The numbers of Linux 6.1 on x86-64, and where the things are that only a zone of 6.1 has.
+#
+#   zone_t | zone_6_1_t | pcp | pageblock | order | bits | flags | refs | tape | owner | heads, link
+#
+# The order byte of 6.1: the states it shares with 2.6.27 mean the same.  A block on a per-CPU list names both its order
+# and the type it is remembered with, which may differ from the type of its pageblock by the time it is drained.
+#
+#   0x0o free | 0x1o captured, not yet handed over | 0x2o allocated, one reference, no page flags | 0x4o allocated
+#   0x6o reserved | 0x7o taken off the lists by isolation | 0x8t 0x9t 0xAt 0xBt 0xCt on a per-CPU list, order 0 1 2 3 9
+#
+# Kernel: include/linux/mmzone.h, mm/internal.h of 6.1 (the ALLOC_* flags).
+
+cdef enum:
+    ORDER_MAX_61 = 10               # largest order of a block
+    BLOCK_ORDER_61 = 9              # of a pageblock
+    BLOCK_PAGES_61 = 512
+    TYPES_61 = 6                    # one more without CMA than is ever used
+    ORDINARY_61 = 3                 # types below this: requests have them, and pageblocks change between them
+    PCP_LISTS_61 = 14               # three types of orders 0..3, and two lists of huge pages
+    NR_LIST_HEADS_61 = (ORDER_MAX_61 + 1) * TYPES_61 + NR_PAGE_LISTS
+    PCP_MAX_61 = 1 << 28            # pages that a CPU may hold
+    REFS_MAX_61 = 0xFFFF            # references to a block beyond the first
+    SECTION_PAGES_61 = 32768        # the page map consists of such pieces
+    ZONE_MOVABLE_61 = 3
+
+cdef enum:                          # migratetypes; ISOLATE is 4 in a kernel without CMA
+    MT61_UNMOVABLE = 0
+    MT61_MOVABLE = 1
+    MT61_RECLAIMABLE = 2
+    MT61_HIGHATOMIC = 3
+    MT61_CMA = 4
+    MT61_NONE = 255
+
+cdef enum:                          # allocation flags; the low two bits choose a watermark
+    ALLOC61_WMARK = 0x03
+    ALLOC61_NO_WATERMARKS = 0x04
+    ALLOC61_OOM = 0x08
+    ALLOC61_NON_BLOCK = 0x10
+    ALLOC61_MIN_RESERVE = 0x20
+    ALLOC61_CPUSET = 0x40
+    ALLOC61_CMA = 0x80
+    ALLOC61_NOFRAGMENT = 0x100
+    ALLOC61_HIGHATOMIC = 0x200
+    ALLOC61_KSWAPD = 0x800
+    ALLOC61_KNOWN = 0xBFF
+
+cdef enum:                          # order bytes that 2.6.27 does not have
+    PG_RESERVED_61 = 0x60           # set aside at boot, or linked to the zone from outside its span
+    PG_TAKEN_61 = 0x70              # off the lists, in the hands of whoever isolated it; no reference
+    PG_PCP_61 = 0x80                # first of the five states of blocks on per-CPU lists
+    PG_PCP_END_61 = 0xD0
+
+cdef enum:                          # page flags; the numbers of /proc/kpageflags
+    PF_COMPOUND_61 = 1 << 15        # head of a compound block
+
+cdef enum:                          # records of events, as the tracepoints tell them
+    EV61_ZONE_LOCKED = 0            # a block left the free lists for a request or a refill
+    EV61_FALLBACK                   # a block of another type changed lists
+    EV61_DRAIN                      # a block left a per-CPU list for the free lists
+    EV61_FREE
+    EV61_FREE_BATCHED
+
+
+cdef inline zone_6_1_t *only_61(zone_t *z) noexcept nogil:
+    """What only a zone of 6.1 has: it follows the common part."""
+    return <zone_6_1_t *> (z + 1)
+
+
+cdef inline uint16_t *refs_array_61(zone_t *z) noexcept nogil:
+    """References beyond the first, of each page."""
+    return <uint16_t *> (flags_array(z) + z.nr_index)
+
+
+cdef inline tape_6_1_t **tape_61(zone_t *z) noexcept nogil:
+    """The tape that somebody has lent the zone to record events on, or NULL: no part of the state."""
+    return <tape_6_1_t **> (refs_array_61(z) + z.nr_index)
+
+
+cdef inline pcp_6_1_t *zone_pcp_61(zone_t *z, int cpu) noexcept nogil:
+    return <pcp_6_1_t *> (<uint8_t *> z + z.off_pcp) + cpu
+
+
+cdef inline int32_t free_list_61(int order, int mt) noexcept nogil:
+    return -1 - (order * TYPES_61 + mt)
+
+
+cdef inline int32_t pcp_list_61(int cpu, int index) noexcept nogil:
+    return -1 - (NR_LIST_HEADS_61 + cpu * PCP_LISTS_61 + index)
+
+
+cdef inline int is_pcp_order_61(int order) noexcept nogil:
+    """Whether blocks of the order go through the per-CPU lists."""
+    return order <= 3 or order == BLOCK_ORDER_61
+
+
+cdef inline int pcp_index_61(int order, int mt) noexcept nogil:
+    """Number of the per-CPU list of an order and an ordinary type."""
+    if order == BLOCK_ORDER_61:
+        return 13 if mt == MT61_MOVABLE else 12
+    return 3 * order + mt
+
+
+cdef inline uint8_t pcp_state_61(int order, int tag) noexcept nogil:
+    return PG_PCP_61 + (min(order, 4) << 4) + tag
+
+
+cdef inline int is_pcp_state_61(uint8_t state) noexcept nogil:
+    return PG_PCP_61 <= state < PG_PCP_END_61
+
+
+cdef inline int state_order_61(uint8_t state) noexcept nogil:
+    """Order of the block that starts at a page with this order byte; 0 for a hole."""
+    if state >= PG_PCP_END_61:
+        return 0
+    if state >= PG_PCP_61:
+        return (state - PG_PCP_61) >> 4 if state < PG_PCP_61 + 0x40 else BLOCK_ORDER_61
+    return state & 0x0F
+
+
+cdef inline int iso_61(zone_t *z) noexcept nogil:
+    """The number of MIGRATE_ISOLATE."""
+    return only_61(z).isolate_type
+
+
+cdef inline int block_type_61(zone_t *z, int32_t i) noexcept nogil:
+    """Type of the pageblock of page i."""
+    return pageblock_array(z)[i >> BLOCK_ORDER_61]
+
+
+cdef inline void set_block_type_61(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """Linux: set_pageblock_migratetype.  Without grouping by mobility every ordinary type is UNMOVABLE."""
+    pageblock_array(z)[i >> BLOCK_ORDER_61] = mt if z.grouping or mt >= ORDINARY_61 else MT61_UNMOVABLE
+
+
+cdef inline int is_requestable_61(int mt) noexcept nogil:
+    """Whether pages of this type can be asked for: UNMOVABLE, MOVABLE, RECLAIMABLE."""
+    return <unsigned int> mt < ORDINARY_61
+
+
+cdef inline int types_61(const zone_t *z) noexcept nogil:
+    """How many migratetypes the zone has."""
+    return only_61(<zone_t *> z).isolate_type + 1
+
+
+cdef inline int request_type_61(zone_t *z, int mt) noexcept nogil:
+    """Linux: gfp_migratetype."""
+    return mt if z.grouping else MT61_UNMOVABLE
+
+
+cdef inline int is_linked_61(zone_t *z, int32_t i) noexcept nogil:
+    """Whether page i, which lies before the zone's end, is linked to the zone."""
+    return i >= z.first or order_array(z)[i] == PG_RESERVED_61
+
+
+cdef inline void tell_61(zone_t *z, int kind, int32_t i, int order, int mt, int extra) noexcept nogil:
+    """Count an event and, if there is a tape, record it."""
+    cdef tape_6_1_t *tape = tape_61(z)[0]
+    cdef event_6_1_t *record
+    only_61(z).events[kind] += 1
+    if buddycap_rarely(tape != NULL):
+        if tape.count < tape.room:
+            record = tape.record + tape.count
+            memset(record, 0, sizeof(event_6_1_t))
+            record.pfn = z.base_pfn + i
+            record.kind = kind
+            record.order = order
+            record.migratetype = mt
+            record.extra = extra
+        tape.count += 1
