@@ -38,6 +38,10 @@ ROOMS = {
         *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
         *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
     ],
+    "linux_6_1": [
+        *["numbers", "buddy", "fallback", "pcp", "marks", "isolation", "node", "admit", "bulk", "stream", "boot"],
+        "check",
+    ],
 }
 CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "table"]
 CORE_PARTS = (
@@ -57,6 +61,7 @@ PYTHON_RANKS = {
     "header": 0,
     "embed": 0,
     "jsontext": 0,
+    "kernels": 0,
     "newfile": 0,
     "progress": 0,
     "tomltext": 0,

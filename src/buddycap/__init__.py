@@ -15,10 +15,11 @@ from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the re
 from importlib.metadata import version
 
 from . import _core, reader, recorded, views
-from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Zone
+from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Node, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
 from .header import get_include
+from .kernels import KERNELS
 from .machine import Machine
 from .policies.capture import POLICIES, CapturePolicy
 from .policies.files import load_policies, policies_to_toml
@@ -32,6 +33,7 @@ __all__ = [
     "BLOCK_DTYPE",
     "COST_DTYPE",
     "GFP",
+    "KERNELS",
     "OP_DTYPE",
     "POLICIES",
     "REQUEST_DTYPE",
@@ -45,6 +47,7 @@ __all__ = [
     "Machine",
     "MigrateType",
     "MisuseError",
+    "Node",
     "PageFlags",
     "PolicyError",
     "RequestOp",

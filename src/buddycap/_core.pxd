@@ -316,65 +316,6 @@ ctypedef struct work_t:         # what bulk operations have done so far; no part
     uint64_t cut                # blocks of free lists that were cut up to be handed out
     uint64_t fallbacks          # allocations of arrays that fell back to another type
 
-cdef enum:
-    ZONES_61 = 5                # zone types of Linux 6.1: DMA, DMA32, Normal, Movable, Device
-    EVENTS_61 = 5               # kinds of events
-
-ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its zone_t
-    int64_t managed             # pages that the allocator was given
-    int64_t nr_free_cma         # free pages of CMA pageblocks
-    int64_t pages_promo         # the fourth watermark; the first three stand in zone_t
-    int64_t boost               # of the watermarks, after fallbacks
-    int64_t reserved_highatomic
-    int64_t lowmem_reserve[ZONES_61]
-    int64_t scale               # watermark_scale_factor
-    int64_t boost_factor        # watermark_boost_factor
-    int64_t pcp_fraction        # percpu_pagelist_high_fraction, 0: none
-    int64_t map_start           # PFNs around the zone that the page map has
-    int64_t map_end
-    int64_t wakeups             # of kswapd, by boosted allocations
-    int64_t events[EVENTS_61]   # counted
-    int32_t lowmem_ratio[ZONES_61]
-    int32_t cma                 # 1: a kernel with CMA
-    int32_t isolate_type        # number of MIGRATE_ISOLATE
-    int32_t boosted             # ZONE_BOOSTED_WATERMARK
-    int32_t reclaim             # ZONE_RECLAIM_ACTIVE
-    int32_t nr_isolated         # isolated pageblocks
-    int32_t counts_exact        # 0: pageblocks have been isolated, so free pages may be miscounted
-    int32_t cpu                 # the current one
-    int32_t pcp_high            # sizes of the per-CPU lists while they are not disabled
-    int32_t pcp_batch
-    int32_t capture_order       # a capture is armed for a block of this order, or -1
-    int32_t capture_page        # block captured, or -1
-    int32_t reserved
-
-ctypedef struct pcp_6_1_t:      # per_cpu_pages of one CPU
-    int32_t count               # pages on its fourteen lists
-    int32_t high
-    int32_t batch
-    int16_t free_factor
-    int16_t locked
-
-ctypedef struct event_6_1_t:    # a record of an event
-    int64_t pfn
-    uint8_t kind                # EV61_*
-    uint8_t order
-    uint8_t migratetype
-    uint8_t extra               # zone_locked: a refill; fallback: the pageblock has changed its type
-    uint8_t from_order          # fallback: of the block that changed lists
-    uint8_t from_type
-    uint16_t reserved
-
-ctypedef struct tape_6_1_t:     # where zones record events; no part of their state
-    event_6_1_t *record
-    int64_t room
-    int64_t count               # records that were due; those beyond `room` are lost
-
-ctypedef struct zone_config_6_1_t:
-    int32_t cma
-    int32_t lowmem_ratio[ZONES_61]
-    int64_t boost_factor
-
 ctypedef struct zone_config_t:
     int32_t kernel              # KERNEL_*
     int64_t start_pfn

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from enum import IntEnum, IntFlag
+from typing import ClassVar
 
 from .errors import MisuseError
 
@@ -18,7 +19,13 @@ __all__ = [
 ]
 
 
-class MigrateType(IntEnum):
+class Of2627:
+    """Marks names of Linux 2.6.27, so that zones of other kernels refuse them."""
+
+    kernel: ClassVar[str] = "2.6.27"
+
+
+class MigrateType(Of2627, IntEnum):
     """What a pageblock is for. Linux: include/linux/mmzone.h MIGRATE_*."""
 
     UNMOVABLE = 0
@@ -28,7 +35,7 @@ class MigrateType(IntEnum):
     ISOLATE = 4
 
 
-class ZoneType(IntEnum):
+class ZoneType(Of2627, IntEnum):
     """Kinds of zone in index order. Linux: include/linux/mmzone.h ZONE_*; kinds left out close up in the index."""
 
     DMA = 0
@@ -75,7 +82,7 @@ class RequestPath(IntEnum):
     ISOLATED = 8
 
 
-class GFP(IntFlag):
+class GFP(Of2627, IntFlag):
     """How to allocate, without the leading `__GFP_` or `GFP_`. Linux: include/linux/gfp.h.
 
     Examples
@@ -116,7 +123,7 @@ class GFP(IntFlag):
     HIGHUSER_MOVABLE = HIGHUSER | MOVABLE
 
 
-class AllocFlags(IntFlag):
+class AllocFlags(Of2627, IntFlag):
     """Which watermark an allocation respects, and how far it may go below. Linux: mm/page_alloc.c ALLOC_*."""
 
     NO_WATERMARKS = 0x01

@@ -44,7 +44,6 @@ INSIDE = {
         *("capture_one_page", "capture_release", "capture_sated"),
     },
     "facade/consult": {"capture_prefer", "capture_sated"},
-    "facade/dump": {"free_list"},
     "facade/formulas": {"default_min_free_kbytes", "zone_batchsize", "zone_marks"},
     "facade/handle": {"zone_pcp"},
     "facade/machine": {"machine_init", "zone_pcp"},
@@ -126,6 +125,10 @@ def named_like_a_room(source: str, rooms: set[str]) -> set[str]:
     return {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)} & rooms
 
 
+# What the names of a room end in.
+ENDINGS = {"linux_2_6_27": "_27", "linux_6_1": "_61"}
+
+
 def kernels_named(part: str) -> set[str]:
     """Return the kernels that a part's code names: by the number in zone_t.kernel, or by a function that ends in it."""
     numbers = {name: name.removeprefix("linux_") for name in ROOMS}
@@ -134,7 +137,7 @@ def kernels_named(part: str) -> set[str]:
         kernel
         for kernel, number in numbers.items()
         for name in names
-        if name == f"KERNEL_{number}" or name.endswith(f"_{number.removeprefix('2_6_')}")
+        if name == f"KERNEL_{number}" or name.endswith(ENDINGS[kernel])
     }
 
 
@@ -175,7 +178,8 @@ def test_who_stands_outside_goes_through_the_doors():
     rooms = set().union(*(function_names(path.read_text()) for name, path in PARTS.items() if room(name)))
     outside = [*(PARTS[name] for name in CAPI_PARTS), *FACADE]
     names = {str(path.relative_to(PACKAGE).with_suffix("")): path for path in outside}
-    found = {name: room_uses(path.read_text(), rooms) for name, path in names.items()}
+    own = {name for name in names if name.endswith("_6_1")}  # what only 6.1 has, at the boundary
+    found = {name: room_uses(path.read_text(), rooms) for name, path in names.items() if name not in own}
     assert {name: used for name, used in found.items() if used} == INSIDE
 
 

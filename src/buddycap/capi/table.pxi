@@ -24,6 +24,23 @@ cdef public const bc_api *bc_get_api() noexcept nogil:
     return &buddycap_table
 
 
+cdef const char *modern_status_text(int status) noexcept nogil:
+    """Of the statuses that only zones of 6.1 have."""
+    if status == BC_EMISUSE_PAGE_RESERVED:
+        return "reserved: the allocator was never given it"
+    if status == BC_EMISUSE_PAGE_TAKEN:
+        return "taken off the free lists: put it back first"
+    if status == BC_EMISUSE_PAGE_COMPOUND:
+        return "a compound block, which cannot be split"
+    if status == BC_EMISUSE_PAGE_NOT_FREE:
+        return "no free block starts there"
+    if status == BC_EMISUSE_PAGE_NOT_TAKEN:
+        return "not taken off the free lists with this order"
+    if status == BC_EMISUSE_PAGE_NOT_RESERVED:
+        return "not a whole reserved pageblock"
+    return "65536 references are the most" if status == BC_EMISUSE_TOO_MANY_REFS else "unknown status"
+
+
 cdef const char *page_status_text(int status) noexcept nogil:
     """Of the statuses that come from the core."""
     if status == BC_EMISUSE_PFN_RANGE:
@@ -78,7 +95,7 @@ cdef const char *page_status_text(int status) noexcept nogil:
         return "ACTIVE and UNEVICTABLE at once"
     if status == BC_EMISUSE_NO_SWAP:
         return "SWAPCACHE, but no swap slot is free"
-    return "unknown status"
+    return modern_status_text(status)
 
 
 cdef const char *call_status_text(int status) noexcept nogil:
@@ -109,6 +126,8 @@ cdef const char *call_status_text(int status) noexcept nogil:
         return "the zone does not fit the machine's other zones"
     if status == BC_EMISUSE_EVENTS:
         return "the event log is full: drain it first"
+    if status == BC_EMISUSE_KERNEL:
+        return "the zone is one of another kernel"
     if status == BC_EIMAGE:
         return "no zone image, or a damaged one"
     if status == BC_EVERSION:

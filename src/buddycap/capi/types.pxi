@@ -35,6 +35,13 @@ cdef extern from "buddycap.h" nogil:
         BC_EMISUSE_FLAGS_ANON
         BC_EMISUSE_FLAGS_LISTS
         BC_EMISUSE_NO_SWAP
+        BC_EMISUSE_PAGE_RESERVED
+        BC_EMISUSE_PAGE_TAKEN
+        BC_EMISUSE_PAGE_COMPOUND
+        BC_EMISUSE_PAGE_NOT_FREE
+        BC_EMISUSE_PAGE_NOT_TAKEN
+        BC_EMISUSE_PAGE_NOT_RESERVED
+        BC_EMISUSE_TOO_MANY_REFS
         BC_EMISUSE_POINTER
         BC_EMISUSE_SIZE
         BC_EMISUSE_ZONE
@@ -47,6 +54,7 @@ cdef extern from "buddycap.h" nogil:
         BC_EMISUSE_PAGE_NOT_LISTED
         BC_EMISUSE_NODE
         BC_EMISUSE_EVENTS
+        BC_EMISUSE_KERNEL
         BC_EIMAGE
         BC_EVERSION
         BC_ECORRUPT
@@ -171,6 +179,8 @@ cdef inline int zone_status(const bc_zone *zone, const void *out) noexcept nogil
         return BC_EMISUSE_POINTER
     if ((<zone_t *> zone).magic ^ zone_magic()) | (<zone_t *> zone).image_bytes:
         return BC_EMISUSE_ZONE
+    if (<zone_t *> zone).kernel:
+        return BC_EMISUSE_KERNEL
     return BC_OK
 
 

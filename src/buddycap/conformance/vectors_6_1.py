@@ -122,7 +122,7 @@ class Player:
         operation = self.operation.get(kind)
         if operation is not None:
             self.operations += 1
-            operation(*(line[1:-1] if line[-1] is None else line[1:]))      # null: no result
+            operation(*(line[1:-1] if line[-1] is None else line[1:]))  # null: no result
             self.events.extend(list(event) for event in self.node.take_events() if event[0] in self.kinds)
         elif kind == "h":
             _, prefix = line

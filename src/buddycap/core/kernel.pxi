@@ -158,6 +158,12 @@ cdef int zone_page_status(zone_t *z, int64_t pfn) noexcept nogil:
     return page_status_61(z, pfn) if is_61(z) else page_status(z, pfn)
 
 
+cdef int zone_set_owners(zone_t *z, const int64_t *pfns, const uint64_t *cookies, int64_t n,
+                         int64_t *offender) noexcept nogil:
+    """Attach cookies to n allocated blocks of a zone with owners: all, or none and why."""
+    return set_owners_61(z, pfns, cookies, n, offender) if is_61(z) else set_owners(z, pfns, cookies, n, offender)
+
+
 cdef int zone_split_status(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """ST_OK if (pfn, order) is an allocated block that may be split."""
     return split_status_61(z, pfn, order) if is_61(z) else used_block_status(z, pfn, order)

@@ -166,6 +166,58 @@ cdef class ZoneHandle:
         """Bytes of the zone's state, which is what `save` writes."""
         return used_bytes(self.z)
 
+    # --- views ---
+
+    @property
+    def nr_free(self):
+        """Free blocks per order: read-only view, int64, shape (max_page_order + 1,)."""
+        return memory_view(self.memory, "<i8", self.z.max_page_order + 1,
+                           <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
+
+    @property
+    def page_order(self):
+        """Order byte of every page from start_pfn on: read-only view, uint8, shape (spanned_pages,).
+
+        High nibble: 0 free head, 1 captured head, 2 and 4 allocated head, 3 on a per-CPU list; low nibble: the order
+        (on a per-CPU list the type).  0xFF: inside a block.  0xFE: hole.
+        """
+        return memory_view(self.memory, "u1", self.z.spanned_pages, self.z.off_order + self.z.first)
+
+    @property
+    def page_flags(self):
+        """Flags of every page from start_pfn on: read-only view, uint32, shape (spanned_pages,); see PageFlags.
+
+        A captured head holds the number of its list here.
+        """
+        return memory_view(self.memory, "<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
+
+    @property
+    def owner(self):
+        """Owner cookies from start_pfn on: read-only view, uint64, shape (spanned_pages,); None without owners."""
+        if not self.z.off_owner:
+            return None
+        return memory_view(self.memory, "<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
+
+    @property
+    def pageblock_migratetype(self):
+        """Type of each pageblock from that of the first page to that of the last: read-only view, uint8."""
+        cdef zone_t *z = self.z
+        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
+        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
+        return memory_view(self.memory, "u1", last - first + 1, z.off_pageblock + first)
+
+    @property
+    def pageblock_index(self):
+        """From where pageblocks are counted: "absolute" or "zone_relative"; the same if the zone begins with one."""
+        return "zone_relative" if self.ready().pageblock_origin else "absolute"
+
+    @property
+    def lowmem_reserve(self):
+        """Pages kept from requests by class zone: read-only view, int64, shape (4,), in 6.1 (5,)."""
+        if is_61(self.z):
+            return (<ModernZone> self).reserve_view()
+        return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
+
     # --- for C code ---
 
     @property
@@ -262,6 +314,7 @@ cdef class ZoneLock:
 cdef zone_t *zone_ready(object zone) except NULL:
     if not isinstance(zone, Zone):
         raise TypeError(f"zone: a Zone is wanted, not {type(zone).__name__}")
+    (<ModernZone> zone).classic()
     return (<ZoneHandle> zone).ready()
 
 

@@ -101,6 +101,7 @@ cdef tuple node_zones(object zones):
     for one in zones:
         if not isinstance(one, Zone):
             raise TypeError(f"zones: a Zone is wanted, not {type(one).__name__}")
+        (<ModernZone> one).classic()
     if not 1 <= len(zones) <= MAX_NR_ZONES:
         raise MisuseError(f"zones: {len(zones)} zones: allowed are 1..{MAX_NR_ZONES}")
     zones = tuple(sorted(zones, key=lambda zone: zone.zone_idx))

@@ -48,7 +48,7 @@ cdef int node_boost_factor(zone_t **zones, int n, zone_t *z, object factor) exce
 
 
 cdef object node_unreserve(zone_t **zones, int n, zone_t *z, object migratetype, object classzone_idx, bint force):
-    cdef int mt = as_request_type(migratetype, z)
+    cdef int mt = as_request_or_movable(migratetype, z)
     cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
     return bool(node_unreserve_61(zones, n, request_type_61(z, mt), class_idx, force))
 
@@ -56,7 +56,7 @@ cdef object node_unreserve(zone_t **zones, int n, zone_t *z, object migratetype,
 cdef object node_walk(zone_t **zones, int n, zone_t *z, object order, object migratetype, object alloc_flags,
                       object classzone_idx, bint atomic):
     cdef int o = <int> as_ranged(order, "order", 0, ORDER_MAX_61)
-    cdef int mt = as_request_type(migratetype, z)
+    cdef int mt = as_request_or_movable(migratetype, z)
     cdef int flags = as_alloc_flags(alloc_flags, z)
     cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
     cdef int found = 0
@@ -102,7 +102,7 @@ cdef class Node:
     cdef readonly tuple zones
     cdef zone_t *z[ZONES_61]
     cdef int n
-    cdef Tape events_tape
+    cdef _Tape events_tape
     cdef object __weakref__
 
     def __cinit__(self, zones, *, min_free_kbytes=None, watermark_scale_factor=10, lowmem_reserve_ratio=None,
@@ -119,7 +119,7 @@ cdef class Node:
         for zone in self.zones:
             self.add(zone)
         if room:
-            self.events_tape = Tape(room)
+            self.events_tape = _Tape(room)
             for zone in self.zones:
                 zone.lend(self.events_tape)
         if ratios is not None:

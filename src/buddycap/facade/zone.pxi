@@ -105,7 +105,7 @@ cdef class Zone(ModernZone):
     cdef object __weakref__
 
     def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
-                  zone_idx=None, node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None,
+                  zone_idx=0, node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None,
                   cpus=1, pcp_batch=None, pcp_high=None, pageblock_index="absolute", owners=False, pcp_bulk_cold=False,
                   group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0, kernel="2.6.27",
                   free_ranges=None, watermark_scale_factor=10, watermark_boost_factor=15000, cma=False,
@@ -128,31 +128,19 @@ cdef class Zone(ModernZone):
         if number == KERNEL_6_1:
             refuse_for_6_1(max_page_order, pageblock_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
                            pcp_bulk_cold, node_highmem)
-            present, free, linked = read_config_61(&config, &own, start_pfn, spanned_pages, present_ranges, free_ranges,
-                                                   2 if zone_idx is None else zone_idx, lowmem_reserve_ratio,
-                                                   min_free_kbytes, cpus, owners, group_by_mobility, seed,
-                                                   watermark_boost_factor, cma, linked_outside)
-            self.build_61(&config, &own, present, free, linked, bool(populate),
-                          as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61))
-            if as_ranged(events, "events", 0, 1 << 28):
-                self.lend(Tape(events))
+            ranges = read_config_61(&config, &own, start_pfn, spanned_pages, present_ranges, free_ranges, zone_idx,
+                                    lowmem_reserve_ratio, min_free_kbytes, cpus, owners, group_by_mobility, seed,
+                                    watermark_boost_factor, cma, linked_outside)
+            self.build_61(&config, &own, ranges, bool(populate),
+                          as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61),
+                          as_ranged(events, "events", 0, 1 << 28))
             return
         refuse_for_2_6_27(free_ranges, watermark_scale_factor, watermark_boost_factor, cma, linked_outside, events)
         ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
-                             0 if zone_idx is None else zone_idx, node_present_pages, lowmem_reserve_ratio,
+                             zone_idx, node_present_pages, lowmem_reserve_ratio,
                              min_free_kbytes, cpus, pcp_batch, pcp_high, pageblock_index, owners, pcp_bulk_cold,
                              group_by_mobility, node_highmem, seed)
         self.build(&config, ranges, bool(populate))
-
-    cdef int reserve(self, const zone_config_t *config) except -1:
-        """Memory for the zone."""
-        cdef uint64_t size = zone_bytes(config)
-        if size == 0:
-            raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
-        self.memory = Memory(size)
-        self.memory.taken = True
-        self.z = <zone_t *> self.memory.data
-        return 0
 
     cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
         self.reserve(config)
@@ -161,24 +149,6 @@ cdef class Zone(ModernZone):
         for first, stop in ranges:
             zone_add_range(self.z, first, stop, populate)
         zone_finish(self.z, config)
-        return 0
-
-    cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, list present, list free,
-                      list linked, bint populate, int64_t scale) except -1:
-        cdef int64_t base
-        self.reserve(config)
-        zone_init_61(self.z, config, own)
-        base = self.z.base_pfn
-        buddycap_populate(self.memory.data, used_bytes(self.z))
-        for pfn in linked:
-            zone_link_61(self.z, pfn - base)
-        for first, stop in present:
-            zone_add_present_61(self.z, first - base, stop - base)
-        for first, stop in free:
-            zone_add_free_61(self.z, first - base, stop - base, populate)
-        zone_booted_61(self.z)
-        node_set_marks_61(&self.z, 1, config.min_free_kbytes, scale)
-        node_set_reserves_61(&self.z, 1)
         return 0
 
     # --- allocation and free ---
@@ -411,7 +381,7 @@ cdef class Zone(ModernZone):
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 40)
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
-        cdef int mt = as_request_type(migratetype, self.z)
+        cdef int mt = as_request_or_movable(migratetype, self.z)
         cdef int64_t *pfns
         cdef int64_t room = 0
         cdef zone_t *z
@@ -605,7 +575,7 @@ cdef class Zone(ModernZone):
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef uint64_t number = as_uint64(cookie, "cookie")
         cdef zone_t *z = self.ready()
-        cdef int status = page_status(z, page)
+        cdef int status = zone_page_status(z, page)
         if not z.off_owner:
             raise MisuseError("set_owner: the zone was made without owners=True")
         if status != ST_OK:
@@ -643,7 +613,7 @@ cdef class Zone(ModernZone):
         cdef int status
         if not z.off_owner:
             raise MisuseError("set_owners: the zone was made without owners=True")
-        status = set_owners(z, p, c, n, &k)
+        status = zone_set_owners(z, p, c, n, &k)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
 
@@ -720,57 +690,6 @@ cdef class Zone(ModernZone):
                 "listed": work.listed, "unlisted": work.unlisted, "cut": work.cut, "fallbacks": work.fallbacks}
 
     @property
-    def nr_free(self):
-        """Free blocks per order: read-only view, int64, shape (max_page_order + 1,)."""
-        return memory_view(self.memory, "<i8", self.z.max_page_order + 1,
-                           <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
-
-    @property
-    def page_order(self):
-        """Order byte of every page from start_pfn on: read-only view, uint8, shape (spanned_pages,).
-
-        High nibble: 0 free head, 1 captured head, 2 and 4 allocated head, 3 on a per-CPU list; low nibble: the order
-        (on a per-CPU list the type).  0xFF: inside a block.  0xFE: hole.
-        """
-        return memory_view(self.memory, "u1", self.z.spanned_pages, self.z.off_order + self.z.first)
-
-    @property
-    def page_flags(self):
-        """Flags of every page from start_pfn on: read-only view, uint32, shape (spanned_pages,); see PageFlags.
-
-        A captured head holds the number of its list here.
-        """
-        return memory_view(self.memory, "<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
-
-    @property
-    def owner(self):
-        """Owner cookies from start_pfn on: read-only view, uint64, shape (spanned_pages,); None without owners."""
-        if not self.z.off_owner:
-            return None
-        return memory_view(self.memory, "<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
-
-    @property
-    def pageblock_migratetype(self):
-        """Type of each pageblock from that of the first page to that of the last: read-only view, uint8."""
-        cdef zone_t *z = self.z
-        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
-        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
-        return memory_view(self.memory, "u1", last - first + 1, z.off_pageblock + first)
-
-    @property
-    def pageblock_index(self):
-        """From where pageblocks are counted: "absolute" or "zone_relative"; the same if the zone begins with one."""
-        return "zone_relative" if self.ready().pageblock_origin else "absolute"
-
-    @property
-    def lowmem_reserve(self):
-        """Pages kept from requests by class zone: read-only view, int64, shape (4,), in 6.1 (5,)."""
-        if is_61(self.z):
-            return memory_view(self.memory, "<i8", ZONES_61,
-                               <uint8_t *> only_61(self.z).lowmem_reserve - <uint8_t *> self.z)
-        return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
-
-    @property
     def nr_free_pages(self):
         """Free pages (NR_FREE_PAGES): captured pages and per-CPU lists do not count."""
         return self.ready().nr_free_pages
@@ -833,7 +752,7 @@ cdef class Zone(ModernZone):
         with nogil:
             zone_copy(z, <zone_t *> memory.data)
         self.end()
-        return Zone.__new__(Zone, memory, None)
+        return self.lend_alike(Zone.__new__(Zone, memory, None))
 
     def save(self, path):
         """Write the zone to a file, which is there when it is complete: until then an older one of that name stays.

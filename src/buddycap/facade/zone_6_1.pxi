@@ -26,18 +26,29 @@ cdef int other_kernels_enum(object value, int kernel, str name) except -1:
 
 
 cdef int as_type_slowly(object value, zone_t *z, int most) except -1:
-    if value is None:
-        return MT61_MOVABLE if is_61(z) else MT_MOVABLE
+    """A migratetype up to `most`, in the numbers of the zone's kernel."""
     other_kernels_enum(value, z.kernel, "migratetype")
     return <int> as_ranged(value, "migratetype", 0, most)
 
 
 cdef inline int as_request_type(object value, zone_t *z) except -1:
-    """A type that can be asked for, 0..2 in every kernel; None is MOVABLE, whatever its number."""
+    """A type that can be asked for: 0..2 in every kernel."""
     cdef int64_t mt = 0
     if buddycap_short_int(value, &mt) and 0 <= mt <= 2:
         return <int> mt
     return as_type_slowly(value, z, 2)
+
+
+cdef inline int as_request_or_movable(object value, zone_t *z) except -1:
+    """The same; None is MOVABLE, whatever its number."""
+    if value is None:
+        return MT61_MOVABLE if is_61(z) else MT_MOVABLE
+    return as_request_type(value, z)
+
+
+cdef int as_type_or_movable(object value, zone_t *z) except -1:
+    """Any type of a zone of 6.1; None is MOVABLE."""
+    return MT61_MOVABLE if value is None else as_type_slowly(value, z, iso_61(z))
 
 
 cdef inline int as_alloc_flags(object value, zone_t *z) except -1:
@@ -71,7 +82,7 @@ cdef int check_list_61(zone_t *z, const int64_t *pfns, int64_t n, str name) exce
 
 
 @cython.no_gc_clear
-cdef class Tape:
+cdef class _Tape:
     """Room for records of events, which the zones of a node share."""
 
     cdef Memory memory
@@ -113,7 +124,7 @@ cdef class Tape:
 cdef class ModernZone(ZoneHandle):
     """What a `Zone` of Linux 6.1 can do besides; a zone of 2.6.27 refuses it.  Made as `Zone(..., kernel="6.1")`."""
 
-    cdef Tape events_tape
+    cdef _Tape events_tape
 
     cdef zone_t *modern(self) except NULL:
         """The zone, if it is one of 6.1."""
@@ -134,6 +145,43 @@ cdef class ModernZone(ZoneHandle):
         """The version of Linux that the zone follows: "2.6.27" or "6.1"."""
         return release_of(self.z.kernel)
 
+    cdef int reserve(self, const zone_config_t *config) except -1:
+        """Memory for a zone."""
+        cdef uint64_t size = zone_bytes(config)
+        if size == 0:
+            raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
+        self.memory = Memory(size)
+        self.memory.taken = True
+        self.z = <zone_t *> self.memory.data
+        return 0
+
+    cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, tuple ranges, bint populate,
+                      int64_t scale, int64_t room) except -1:
+        """A zone of 6.1 from present ranges, free ranges and linked pages."""
+        cdef int64_t base
+        present, free, linked = ranges
+        self.reserve(config)
+        zone_init_61(self.z, config, own)
+        base = self.z.base_pfn
+        buddycap_populate(self.memory.data, used_bytes(self.z))
+        for pfn in linked:
+            zone_link_61(self.z, pfn - base)
+        for first, stop in present:
+            zone_add_present_61(self.z, first - base, stop - base)
+        for first, stop in free:
+            zone_add_free_61(self.z, first - base, stop - base, populate)
+        zone_booted_61(self.z)
+        node_set_marks_61(&self.z, 1, config.min_free_kbytes, scale)
+        node_set_reserves_61(&self.z, 1)
+        if room:
+            self.lend(_Tape(room))
+        return 0
+
+    cdef object reserve_view(self):
+        """`Zone.lowmem_reserve` of 6.1."""
+        return memory_view(self.memory, "<i8", ZONES_61,
+                           <uint8_t *> only_61(self.z).lowmem_reserve - <uint8_t *> self.z)
+
     # --- allocation and free ---
 
     cdef int32_t rmqueue_flagged(self, zone_t *z, int order, int mt, int flags) noexcept:
@@ -151,7 +199,7 @@ cdef class ModernZone(ZoneHandle):
         alloc_flags : int
             `AllocFlags` of 6.1; no watermark is asked.
         compound : bool
-            The block becomes compound: its pages share references and marks.
+            The block becomes compound, unless it is a single page: its pages share references and marks.
 
         Returns
         -------
@@ -170,14 +218,14 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_request_type(migratetype, z)
+        cdef int mt = as_request_or_movable(migratetype, z)
         cdef int flags = as_alloc_flags(alloc_flags, z)
         cdef int32_t i
         z = self.modern()
         i = rmqueue_zone_61(z, o, request_type_61(z, mt), flags)
         if i == NO_PAGE:
             return None
-        if compound:
+        if compound and o > 0:
             make_compound_61(z, i, o)
         return z.base_pfn + i
 
@@ -195,7 +243,7 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 31)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_request_type(migratetype, z)
+        cdef int mt = as_request_or_movable(migratetype, z)
         cdef int flags = as_alloc_flags(alloc_flags, z)
         out = np.empty(count, np.int64)
         cdef Buffer buffer = Buffer(out, True)
@@ -535,17 +583,17 @@ cdef class ModernZone(ZoneHandle):
         O(pages).  Linux: start_isolate_page_range (6.1).
         """
         cdef zone_t *z = self.modern()
-        cdef int mt = as_type_slowly(migratetype, z, iso_61(z))
+        cdef int mt = as_type_or_movable(migratetype, z)
         cdef int64_t first, last
-        (first, last) = pfn_range(z, start, end)
+        first, last = pfn_range(z, start, end)
         return bool(isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt))
 
     def undo_isolate_range(self, start, end, migratetype=None):
         """Give the isolated pageblocks of PFNs [start, end) a type back.  Linux: undo_isolate_page_range (6.1)."""
         cdef zone_t *z = self.modern()
-        cdef int mt = as_type_slowly(migratetype, z, iso_61(z))
+        cdef int mt = as_type_or_movable(migratetype, z)
         cdef int64_t first, last
-        (first, last) = pfn_range(z, start, end)
+        first, last = pfn_range(z, start, end)
         undo_isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt)
 
     def is_isolated(self, start, end):
@@ -574,7 +622,7 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
         cdef zone_t *z = self.modern()
-        as_request_type(migratetype, z)
+        as_request_or_movable(migratetype, z)
         if only_61(z).capture_order >= 0:
             raise MisuseError("arm_capture: a capture is armed already: end it first")
         only_61(z).capture_order = o
@@ -705,12 +753,18 @@ cdef class ModernZone(ZoneHandle):
 
     # --- events ---
 
-    cdef int lend(self, Tape tape) except -1:
+    cdef int lend(self, _Tape tape) except -1:
         """Let the zone record its events on a tape, or on none."""
         cdef zone_t *z = self.modern()
         self.events_tape = tape
         tape_61(z)[0] = NULL if tape is None else tape.tape
         return 0
+
+    cdef object lend_alike(self, ModernZone copy):
+        """The copy of the zone, with as much room for events."""
+        if self.events_tape is not None:
+            copy.lend(_Tape(self.events_tape.tape.room))
+        return copy
 
     def take_events(self):
         """The events recorded since they were last taken, oldest first.

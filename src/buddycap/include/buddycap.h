@@ -73,6 +73,13 @@ enum bc_status {
     BC_EMISUSE_FLAGS_ANON = -25,        /* SWAPCACHE needs ANON, and ANON needs SWAPBACKED */
     BC_EMISUSE_FLAGS_LISTS = -26,       /* ACTIVE and UNEVICTABLE at once */
     BC_EMISUSE_NO_SWAP = -27,           /* SWAPCACHE, but no swap slot is free */
+    BC_EMISUSE_PAGE_RESERVED = -28,     /* reserved: the allocator was never given it */
+    BC_EMISUSE_PAGE_TAKEN = -29,        /* taken off the free lists: put it back first */
+    BC_EMISUSE_PAGE_COMPOUND = -30,     /* a compound block, which cannot be split */
+    BC_EMISUSE_PAGE_NOT_FREE = -31,     /* no free block starts there */
+    BC_EMISUSE_PAGE_NOT_TAKEN = -32,    /* not taken off the free lists with this order */
+    BC_EMISUSE_PAGE_NOT_RESERVED = -33, /* not a whole reserved pageblock */
+    BC_EMISUSE_TOO_MANY_REFS = -34,     /* 65536 references are the most */
     BC_EMISUSE_POINTER = -101,          /* NULL or unaligned */
     BC_EMISUSE_SIZE = -102,             /* the memory is too small, or the length negative or too large */
     BC_EMISUSE_ZONE = -103,             /* the memory holds no zone */
@@ -85,6 +92,7 @@ enum bc_status {
     BC_EMISUSE_PAGE_NOT_LISTED = -110,  /* the page is on no list, or not under writeback */
     BC_EMISUSE_NODE = -111,             /* the zone does not fit the machine's other zones */
     BC_EMISUSE_EVENTS = -112,           /* the event log is full: drain it first */
+    BC_EMISUSE_KERNEL = -113,           /* the zone is one of another kernel */
     /* Images and corruption. */
     BC_EIMAGE = -201,                   /* no zone image, or a damaged one */
     BC_EVERSION = -202,                 /* a zone image of another version */

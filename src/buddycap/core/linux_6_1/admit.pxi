@@ -126,3 +126,18 @@ cdef int reserved_status_61(zone_t *z, int64_t pfn) noexcept nogil:
         if order_array(z)[k] != PG_RESERVED_61:
             return ST_PAGE_NOT_RESERVED
     return ST_OK
+
+
+cdef int set_owners_61(zone_t *z, const int64_t *pfns, const uint64_t *cookies, int64_t n,
+                       int64_t *offender) noexcept nogil:
+    """Attach cookies to n allocated blocks of a zone with owners: all, or none and why."""
+    cdef int64_t k
+    cdef int status
+    for k in range(n):
+        status = page_status_61(z, pfns[k])
+        if status != ST_OK:
+            offender[0] = k
+            return status
+    for k in range(n):
+        owner_array(z)[pfns[k] - z.base_pfn] = cookies[k]
+    return ST_OK

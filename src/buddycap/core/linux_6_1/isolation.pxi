@@ -30,9 +30,9 @@ cdef int has_unmovable_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
     while at < end:
         head = block_head(z, at)
         state = order_array(z)[head]
-        if state == PG_HOLE or (state & PG_STATE) == PG_RESERVED_61:
+        if (state & PG_STATE) == PG_RESERVED_61 or (state == PG_HOLE and z.first <= at < z.end):
             return 1
-        if z.zone_idx == ZONE_MOVABLE_61:
+        if z.zone_idx == ZONE_MOVABLE_61 or state == PG_HOLE:
             at += 1
         elif (state & PG_STATE) == PG_MARKED and flags[head] & PF_COMPOUND_61:
             if not flags[head] & PF_LRU:
@@ -44,7 +44,7 @@ cdef int has_unmovable_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
             if not flags[at] & PF_LRU:
                 return 1
             at += 1
-        else:                   # no reference: inside a block, on a per-CPU list, or taken
+        else:                   # no reference: inside a block, on a per-CPU list, taken
             at += 1
     return 0
 

@@ -1,0 +1,112 @@
+"""Linux 6.1 of 2022, for x86-64."""
+
+from enum import IntEnum, IntFlag
+from typing import ClassVar
+
+from .kernel import Kernel
+
+__all__ = ["GFP", "LINUX_6_1", "AllocFlags", "MigrateType", "MigrateTypeCMA", "ZoneType"]
+
+
+class Of61:
+    """Marks names of this kernel, so that zones of others refuse them."""
+
+    kernel: ClassVar[str] = "6.1"
+
+
+class MigrateType(Of61, IntEnum):
+    """What a pageblock is for, in a kernel without CMA. Linux: include/linux/mmzone.h MIGRATE_*."""
+
+    UNMOVABLE = 0
+    MOVABLE = 1
+    RECLAIMABLE = 2
+    HIGHATOMIC = 3
+    ISOLATE = 4
+
+
+class MigrateTypeCMA(Of61, IntEnum):
+    """What a pageblock is for, in a kernel with CMA."""
+
+    UNMOVABLE = 0
+    MOVABLE = 1
+    RECLAIMABLE = 2
+    HIGHATOMIC = 3
+    CMA = 4
+    ISOLATE = 5
+
+
+class ZoneType(Of61, IntEnum):
+    """Kinds of zone in the order of their index. Linux: include/linux/mmzone.h ZONE_*."""
+
+    DMA = 0
+    DMA32 = 1
+    NORMAL = 2
+    MOVABLE = 3
+    DEVICE = 4
+
+
+class AllocFlags(Of61, IntFlag):
+    """Which watermark an allocation respects, and what it may do. Linux: mm/internal.h ALLOC_*.
+
+    The low two bits are a number: 0 is the min mark.
+    """
+
+    WMARK_LOW = 0x01
+    WMARK_HIGH = 0x02
+    WMARK_PROMO = 0x03
+    NO_WATERMARKS = 0x04
+    OOM = 0x08
+    NON_BLOCK = 0x10
+    MIN_RESERVE = 0x20
+    CPUSET = 0x40
+    CMA = 0x80
+    NOFRAGMENT = 0x100
+    HIGHATOMIC = 0x200
+    KSWAPD = 0x800
+
+
+class GFP(Of61, IntFlag):
+    """How to allocate, without the leading `__GFP_` or `GFP_`. Linux: include/linux/gfp_types.h.
+
+    Examples
+    --------
+    >>> hex(GFP.HIGHUSER_MOVABLE), hex(GFP.KERNEL), hex(GFP.TRANSHUGE)
+    ('0x100cca', '0xcc0', '0x1c24ca')
+    """
+
+    DMA = 0x01
+    HIGHMEM = 0x02
+    DMA32 = 0x04
+    MOVABLE = 0x08
+    RECLAIMABLE = 0x10
+    HIGH = 0x20
+    IO = 0x40
+    FS = 0x80
+    ZERO = 0x100
+    ATOMIC = 0x200
+    DIRECT_RECLAIM = 0x400
+    KSWAPD_RECLAIM = 0x800
+    WRITE = 0x1000
+    NOWARN = 0x2000
+    RETRY_MAYFAIL = 0x4000
+    NOFAIL = 0x8000
+    NORETRY = 0x10000
+    MEMALLOC = 0x20000
+    COMP = 0x40000
+    NOMEMALLOC = 0x80000
+    HARDWALL = 0x100000
+    THISNODE = 0x200000
+    ACCOUNT = 0x400000
+
+    RECLAIM = DIRECT_RECLAIM | KSWAPD_RECLAIM
+    NOIO = RECLAIM
+    NOFS = RECLAIM | IO
+    KERNEL = RECLAIM | IO | FS
+    USER = KERNEL | HARDWALL
+    HIGHUSER = USER | HIGHMEM
+    HIGHUSER_MOVABLE = HIGHUSER | MOVABLE
+    TRANSHUGE_LIGHT = IO | FS | HARDWALL | HIGHMEM | MOVABLE | COMP | NOMEMALLOC | NOWARN
+    TRANSHUGE = TRANSHUGE_LIGHT | DIRECT_RECLAIM
+
+
+LINUX_6_1 = Kernel("6.1", MigrateType, GFP, AllocFlags, ZoneType, (256, 256, 32, 0, 0))
