@@ -1,7 +1,7 @@
 # From arguments to a zone_config_t.
 
 
-cdef list checked_ranges(object ranges, int64_t start, int64_t end):
+cdef list checked_ranges(object ranges, int64_t start, int64_t end, str name="present_ranges"):
     """[first, end) pairs in the zone, ascending, that do not overlap."""
     if ranges is None:
         return [(start, end)]
@@ -11,11 +11,11 @@ cdef list checked_ranges(object ranges, int64_t start, int64_t end):
         try:
             first, stop = pair
         except (TypeError, ValueError):
-            raise MisuseError(f"present_ranges[{k}]={pair!r}: a pair (first, end) is wanted") from None
-        low = as_int64(first, f"present_ranges[{k}][0]")
-        high = as_int64(stop, f"present_ranges[{k}][1]")
+            raise MisuseError(f"{name}[{k}]={pair!r}: a pair (first, end) is wanted") from None
+        low = as_int64(first, f"{name}[{k}][0]")
+        high = as_int64(stop, f"{name}[{k}][1]")
         if not at <= low < high <= end:
-            raise MisuseError(f"present_ranges[{k}]=({low}, {high}): ranges must ascend, not overlap, not be empty, "
+            raise MisuseError(f"{name}[{k}]=({low}, {high}): ranges must ascend, not overlap, not be empty, "
                               f"and lie in {start}..{end}")
         result.append((low, high))
         at = high

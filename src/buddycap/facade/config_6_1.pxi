@@ -67,7 +67,7 @@ cdef tuple read_config_61(zone_config_t *config, zone_config_6_1_t *own, start_p
     present = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
     free = present
     if free_ranges is not None:
-        free = checked_ranges(free_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
+        free = checked_ranges(free_ranges, config.start_pfn, config.start_pfn + config.spanned_pages, "free_ranges")
     for first, stop in free:
         if not any(low <= first and stop <= high for low, high in present):
             raise MisuseError(f"free_ranges: ({first}, {stop}) is not all present")

@@ -1,0 +1,64 @@
+"""The memory of a zone of Linux 6.1 as ctypes sees it: what stands behind the common header, where its lists are."""
+
+import ctypes
+from ctypes import c_int16, c_int32, c_int64, c_uint16
+
+from zone_struct import NR_PAGE_LISTS, Header, Memory
+
+PG_RESERVED, PG_TAKEN, PG_PCP = 0x60, 0x70, 0x80
+TYPES = 6
+PCP_LISTS = 14
+
+
+class Own(ctypes.Structure):
+    """zone_6_1_t"""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("managed", "nr_free_cma", "pages_promo", "boost", "reserved_highatomic")),
+        ("lowmem_reserve", c_int64 * 5),
+        *((name, c_int64) for name in ("scale", "boost_factor", "pcp_fraction", "map_start", "map_end", "wakeups")),
+        ("events", c_int64 * 5),
+        ("lowmem_ratio", c_int32 * 5),
+        *((name, c_int32) for name in ("cma", "isolate_type", "boosted", "reclaim", "nr_isolated", "counts_exact")),
+        *((name, c_int32) for name in ("cpu", "pcp_high", "pcp_batch", "capture_order", "capture_page", "reserved")),
+    )
+
+
+class Pcp61(ctypes.Structure):
+    """pcp_6_1_t"""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("count", "high", "batch")),
+        ("free_factor", c_int16),
+        ("locked", c_int16),
+    )
+
+
+class Memory61(Memory):
+    """The cells of a zone of 6.1, to be read and written in place."""
+
+    def __init__(self, zone):
+        self.zone = zone
+        self.header = Header.from_address(zone.address)
+        self.own = Own.from_address(zone.address + ctypes.sizeof(Header))
+        if self.header.header_bytes != ctypes.sizeof(Header) + ctypes.sizeof(Own):
+            raise AssertionError(f"{self.header.header_bytes} bytes, and the mirror is of another size")
+
+    def refs(self, pfn):
+        """References to a block beyond the first."""
+        start = self.header.off_flags + 4 * self.header.nr_index
+        return self._array(c_uint16, start, pfn - self.header.base_pfn)
+
+    def pcp(self, cpu):
+        """The sizes of a CPU's lists."""
+        return self._array(Pcp61, self.header.off_pcp, cpu)
+
+
+def free_list_61(order, migratetype):
+    """Index of the head of a free list."""
+    return -1 - (order * TYPES + migratetype)
+
+
+def pcp_list_61(cpu, index):
+    """Index of the head of a per-CPU list."""
+    return -1 - (11 * TYPES + NR_PAGE_LISTS + cpu * PCP_LISTS + index)
