@@ -1,4 +1,5 @@
-# What only zones of Linux 6.1 can do: per-CPU lists of several orders, references, marks with a boost, isolation, events.
+# What only zones of Linux 6.1 can do: per-CPU lists of several orders, references, a boost of the marks, isolation,
+# events.
 
 cdef object int32_max = (1 << 31) - 1
 cdef tuple EVENT_NAMES = ("zl", "xf", "dr", "fr", "fb")

@@ -6,8 +6,9 @@ cdef enum:
     PAGE_KB = 4
     NODE_PAGES_BITS = 31        # present pages of one zone of a node: at most 2^31
     MIN_FREE_KBYTES_LOW = 128
-    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel; with NODE_PAGES_BITS no mark leaves 60 bits,
-                                        # so that eight times a mark is a number, too
+
+cdef enum:                      # with NODE_PAGES_BITS no mark leaves 60 bits, so eight times a mark is a number, too
+    MIN_FREE_KBYTES_MAX = 0x7FFFFFFF    # an int in the kernel
 
 
 cdef int64_t int_sqrt(int64_t x) noexcept nogil:

@@ -70,8 +70,8 @@ cdef int free_many_61(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *
     cdef int64_t k
     cdef int status
     b.slot = NO_PAGE
-    if tape_61(z)[0] == NULL and e.capture_order < 0 and only_ordinary_61(z) and bulk_admit(z, &b, pfns, n, orders,
-                                                                                          order):
+    if (tape_61(z)[0] == NULL and e.capture_order < 0 and only_ordinary_61(z)
+            and bulk_admit(z, &b, pfns, n, orders, order)):
         if not b.marked:
             bulk_coalesce(z, &b, pfns, n)
             z.nr_free_pages += b.pages

@@ -12,7 +12,7 @@
 #  I9  capture     at most one captured head, which the armed capture names
 #  I10 pcp         count, states and links of the per-CPU lists; each block is on the list of its order and type
 #  I11 flags       page flags and references are noted on allocated blocks that are marked so, and nowhere else
-#  I14 pageblocks  types are known; nr_isolated counts the isolated ones, and may count some that have been claimed since
+#  I14 pageblocks  types are known; nr_isolated counts the isolated ones, and those that have been claimed since
 #  I15 marks       min <= low <= high <= promo; reserves and boost are not negative
 #  I16 slots       there are none
 #  I17 owners      a page that is not allocated has no owner
@@ -179,8 +179,8 @@ cdef int check_pcp_61(zone_t *z, violation_t *v) noexcept nogil:
         for index in range(PCP_LISTS_61):
             if not check_pcp_list_61(z, cpu, index, &pages, v):
                 return 0
-        if not (agree(v, 10, pages, zone_pcp_61(z, cpu).count) and within(v, 10, 1, PCP_MAX_61,
-                                                                         zone_pcp_61(z, cpu).batch)
+        if not (agree(v, 10, pages, zone_pcp_61(z, cpu).count)
+                and within(v, 10, 1, PCP_MAX_61, zone_pcp_61(z, cpu).batch)
                 and within(v, 10, 0, PCP_MAX_61, zone_pcp_61(z, cpu).high)
                 and within(v, 10, 0, FREE_FACTOR_MAX_61, zone_pcp_61(z, cpu).free_factor)
                 and within(v, 10, 0, 1, zone_pcp_61(z, cpu).locked)):

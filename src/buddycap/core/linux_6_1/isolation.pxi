@@ -1,6 +1,6 @@
 # Pageblocks out of bounds for the allocator, and whole ranges of them (Linux 6.1).
 #
-# An isolated pageblock has the type ISOLATE: its free blocks stand on lists that nobody takes from, and are not counted.
+# An isolated pageblock has the type ISOLATE: its free blocks stand on lists that nobody takes from, and do not count.
 # A range is isolated from both ends inward, because a block or an allocation may reach over its ends: a free block is
 # cut there, a compound one makes it fail.
 #
