@@ -191,6 +191,7 @@ _OPENS = re.compile(
 _NEITHER = {
     'open(os.devnull, "w',  # a worker's watchdog has nothing to say
     'archive.open(f"{name}.npy", "w',  # a member of an archive that `replacing` has opened
+    'archive.open(member, "w',  # the same
 }
 
 

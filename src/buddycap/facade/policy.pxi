@@ -43,19 +43,20 @@ def policy_ranges():
             for name, limits in POLICY_FIELDS.items() if name != "hook"}
 
 
-cdef object last_policy = None      # of a class that is frozen: the row below is what was read from it
+cdef object last_policy = None      # frozen and without a hook: the row below is what was read from it
 cdef policy_t last_row
 
 
 cdef int as_policy(object policy, policy_t *out) except -1:
     """Read the fields of a CapturePolicy, or of anything that has them, by name.
 
-    One that cannot change is not read twice in a row: a program that passes it with each request pays once.
+    One that cannot change is not read twice in a row: a program that passes it with each request pays once.  One with
+    a hook is not kept: the hook may hold the very zones that would then never go.
     """
     global last_policy, last_row
     if policy is not last_policy:
         read_policy(policy, out)
-        if not getattr(getattr(policy, "__dataclass_params__", None), "frozen", False):
+        if out.hook or not getattr(getattr(policy, "__dataclass_params__", None), "frozen", False):
             return 0
         last_row = out[0]
         last_policy = policy
