@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from buddycap import FormatError
-from buddycap.conformance.guests.allocator import boot
+from buddycap import FormatError, cli
+from buddycap.conformance.guests.allocator import boot, compiled_node
 from buddycap.conformance.guests.play import play_guests
 from guestlab import MOVABLE, RECLAIMABLE, UNMOVABLE, Recorder
 from reference.linux_6_1.zone import Node, Zone
@@ -16,13 +16,13 @@ from reference.linux_6_1.zone import Node, Zone
 FORK = Path(__file__).parents[1] / "data" / "guests" / "fork"
 
 
-def make_node(state):
+def twin(state):
     """The twin in a recorded state."""
     return boot(Zone, Node, state)
 
 
 def play(*folders):
-    return play_guests(folders, make_node)
+    return play_guests(folders)
 
 
 def exact(folder):
@@ -63,8 +63,9 @@ def differing(folder):
 class TestRecordedMachine:
     """A small machine of Linux 6.1 whose tasks forked."""
 
-    def test_it_comes_out_exactly(self):
-        result = play(FORK)
+    @pytest.mark.parametrize("make_node", [compiled_node, twin])
+    def test_it_comes_out_exactly(self, make_node):
+        result = play_guests([FORK], make_node)
         assert result.summary == "guests: 1 machines, 23536 events, 236 hints, 0 differences"
         assert result.lines()[:2] == [
             "fork: 23536 events, 236 hints, 0 differences",
@@ -74,6 +75,27 @@ class TestRecordedMachine:
 
     def test_folders_are_searched(self):
         assert len(play(FORK.parent).guests) == 1
+
+    def test_command(self, capsys):
+        assert cli.main(["conformance", "--guest", str(FORK)]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "fork: 23536 events, 236 hints, 0 differences",
+            "hints: 236 pages taken in bulk",
+            "guests: 1 machines, 23536 events, 236 hints, 0 differences",
+        ]
+
+    def test_command_in_json(self, capsys):
+        assert cli.main(["conformance", "--json", "--guest", str(FORK)]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["guests"][0]["tally"] == {
+            "events": 23536,
+            "hints": {"pages taken in bulk": 236},
+            "differences": [],
+        }
+
+    @pytest.mark.parametrize("arguments", [["nowhere"], ["--guest", "nowhere"], [str(FORK), "--guest", str(FORK)]])
+    def test_command_refuses(self, arguments):
+        assert cli.main(["conformance", *arguments]) == 2
 
 
 class TestHints:
@@ -291,6 +313,7 @@ class TestDamagedFolders:
             (lambda zone: zone["pcp"][0]["lists"].pop(), "of another kernel"),
             (lambda zone: zone["free"][3][1].append(4097), "block of order 3 at 4097 cannot be there"),
             (lambda zone: zone["free"][0][1].append(-1), "no number of pages"),
+            (lambda zone: zone["watermark"].reverse(), "a state that cannot be"),
             (lambda zone: zone.pop("watermark"), "no state of an allocator"),
             (lambda zone: zone["free"][10][1].append(zone["free"][10][1][0]), "cannot be there"),
         ],

@@ -6,9 +6,10 @@ Types of pages are numbers of that kernel: 0 unmovable, 1 movable, 2 reclaimable
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from ..._core import Node, Zone
 from .state import PCP_LISTS, GuestState, PcpState, ZoneState, pcp_order
 
-__all__ = ["AllocatorNode", "AllocatorZone", "NodeMaker", "boot", "state_of"]
+__all__ = ["AllocatorNode", "AllocatorZone", "NodeMaker", "boot", "compiled_node", "state_of"]
 
 EVENT_ROOM = 1 << 16  # far more than one request can cause
 HUGE_MOVABLE_LIST = 13
@@ -111,6 +112,11 @@ def boot(make_zone: Callable[..., Any], make_node: Callable[..., Any], state: Gu
     for zone, recorded in zip(node.zones, state.zones, strict=True):
         _load(zone, recorded)
     return node
+
+
+def compiled_node(state: GuestState) -> AllocatorNode:
+    """Build the compiled allocator in a recorded state: see `boot`."""
+    return boot(Zone, Node, state)
 
 
 def _load(zone: AllocatorZone, state: ZoneState) -> None:

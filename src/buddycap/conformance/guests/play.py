@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import FormatError, MisuseError
 from ...formats.tracefile import read_trace
-from .allocator import NodeMaker
+from .allocator import NodeMaker, compiled_node
 from .player import Player, Tally
 from .requests import COMPACTION_BEGIN, Events, played_part, requests
 from .state import read_state
@@ -122,14 +122,14 @@ def _tally_dict(tally: Tally) -> dict[str, Any]:
     return {"events": tally.events, "hints": dict(tally.hints), "differences": differences}
 
 
-def play_guest(folder: str | Path, make_node: NodeMaker) -> GuestResult:
+def play_guest(folder: str | Path, make_node: NodeMaker = compiled_node) -> GuestResult:
     """Play a guest from its requests alone.
 
     Parameters
     ----------
     folder : str or Path
     make_node : callable (GuestState) -> AllocatorNode
-        Makes an allocator in the first state.
+        Makes an allocator in the first state: the compiled one, if not given.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def play_guest(folder: str | Path, make_node: NodeMaker) -> GuestResult:
 
 def play_guests(
     folders: Iterable[str | Path],
-    make_node: NodeMaker,
+    make_node: NodeMaker = compiled_node,
     progress: Callable[[Path], None] | None = None,
 ) -> GuestsResult:
     """Play guests; a folder that cannot be read is an error, and the others are played all the same.
