@@ -32,6 +32,7 @@ debug:
 	BUDDYCAP_DEBUG=1 $(EDITABLE)
 
 stress:
+	$(PYTHON) -m pytest -m stress
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py --hypothesis-seed=$(SEED)
 	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
 

@@ -20,7 +20,7 @@ COPIED = ("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", "LICENSE")
 FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", ".ci")
 LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.so", "*.a", "*.egg-info", ".hypothesis")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]  # one process builds, for all of these tests
 
 
 def run(*command, cwd):

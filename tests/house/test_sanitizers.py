@@ -12,6 +12,7 @@ from sourcelint import ROOT
 
 QUESTIONS = (
     "tests/conformance/test_vectors.py",
+    "tests/conformance/test_conformance.py::test_every_recording_agrees",
     "tests/core/test_stateful.py",
     "tests/core/test_bulk.py",
     "tests/core/test_bulk_cases.py",
@@ -46,6 +47,7 @@ def runtimes():
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_nothing_reaches_outside_its_memory(tmp_path):
     libraries = runtimes()
     if len(libraries) < 2:

@@ -19,6 +19,7 @@ from buddycap.views.record import Recorder
 from buddycap.views.report import html_report
 from buddycap.views.runs import owner_name, watch_run
 
+STRESS = (pytest.mark.slow, pytest.mark.stress)
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SMALL = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 
@@ -235,7 +236,7 @@ def browse(path, anchor="", size="1280,800"):
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt-get install chromium")
 class TestBrowser:
-    @pytest.mark.parametrize("size", ["1280,800", "500,900"])
+    @pytest.mark.parametrize("size", ["1280,800", pytest.param("500,900", marks=STRESS)])
     def test_the_page_draws_the_slider_moves_and_hover_tells(self, report, tmp_path, size):
         path, recorder = report
         page = tmp_path / "driven.html"
@@ -273,6 +274,8 @@ class TestBrowser:
         page_map = PageMap("", 0, codes, recorder.zones[0].pageblock_order, ())
         return KINDS[page_map.kinds[pfn // recorder.factor]].text
 
+    @pytest.mark.slow
+    @pytest.mark.stress
     def test_a_machine_with_zones_and_one_moment(self, tmp_path):
         zones = [Zone(1, 4095, zone_idx=0, node_present_pages=(4095, 8192, 0, 0)),
                  Zone(4096, 8192, zone_idx=1, node_present_pages=(4095, 8192, 0, 0))]  # fmt: skip
