@@ -4,6 +4,7 @@ import cbuild
 import pytest
 import races
 from contenders import BuddycapSingles
+from workloads import MOVABLE
 
 
 def _empty(pages):
@@ -16,14 +17,14 @@ def _split(pages):
 
 def _nested(pages):
     zone = BuddycapSingles().zone(pages)
-    zone.rmqueue(0, 2)
+    zone.rmqueue(0, MOVABLE)
     return zone
 
 
 @pytest.mark.parametrize("zone", [_empty, _nested, _split], ids=["empty-calls", "nothing-split", "split-and-merged"])
 def test_pair_of_calls(measure, pages, zone):
     zone = zone(pages)
-    measure(lambda: lambda: races.call_pairs(zone, races.PAIRS), races.PAIRS, "pairs")
+    measure(lambda: races.call_pairs(zone.rmqueue, zone.free_one_page, MOVABLE), races.PAIRS, "pairs")
 
 
 @pytest.mark.parametrize("pages_per_call", [1, 8, 64, 512, 4096])

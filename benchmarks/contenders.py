@@ -13,7 +13,7 @@ import cbuild
 import kernel_style
 import numpy as np
 from reference_dict import DictBuddy
-from workloads import ALLOC, MAX_PAGE_ORDER, MOVABLE, START_PFN, alloc_ops, free_ops
+from workloads import ALLOC, MAX_PAGE_ORDER, MOVABLE_OF, START_PFN, alloc_ops, free_ops, ops_of
 
 Job = Callable[[], Any]
 
@@ -35,8 +35,14 @@ class Contender:
     """The jobs; a subclass offers those it can do."""
 
     name = ""
+    kernel = "2.6.27"  # whose rules
     exact = True  # same PFNs as the kernel's rules
     slow = False  # left out of large zones
+
+    @property
+    def movable(self) -> int:
+        """The number of MOVABLE."""
+        return MOVABLE_OF[self.kernel]
 
     def zone(self, pages: int) -> Any:
         """A fresh zone, all free and merged."""
@@ -64,22 +70,23 @@ class KernelStyle(Contender):
 
     name = "kernel-style C"
 
-    def __init__(self, library=None):
-        self.library = library or kernel_style.kernel_style()
+    def __init__(self, library=None, kernel="2.6.27"):
+        self.library = library or kernel_style.kernel_style(kernel)
+        self.kernel = kernel
 
     def zone(self, pages):
         return kernel_style.CZone(self.library, START_PFN, pages)
 
     def alloc_job(self, zone, n):
         out = _touched(n)
-        return lambda: zone.alloc_many(out, 0, MOVABLE)
+        return lambda: zone.alloc_many(out, 0, self.movable)
 
     def free_job(self, zone, pfns):
         pfns = np.ascontiguousarray(pfns)
         return lambda: zone.free_many(pfns)
 
     def run_job(self, zone, ops):
-        out = _touched(len(ops))
+        ops, out = ops_of(ops, self.kernel), _touched(len(ops))
         return lambda: zone.run(ops, out)
 
     def capture_job(self, zone, pfns):
@@ -94,7 +101,7 @@ class KernelStyle(Contender):
         return job
 
     def free_blocks(self, zone):
-        return np.concatenate([zone.free_blocks(order, MOVABLE) for order in range(MAX_PAGE_ORDER + 1)])
+        return np.concatenate([zone.free_blocks(order, self.movable) for order in range(MAX_PAGE_ORDER + 1)])
 
 
 class CPeer(KernelStyle):
@@ -122,14 +129,17 @@ class BuddycapSingles(Contender):
 
     name = "buddycap singles"
 
+    def __init__(self, kernel="2.6.27"):
+        self.kernel = kernel
+
     def zone(self, pages):
         from buddycap import Zone
 
-        return Zone(START_PFN, pages, min_free_kbytes=0)
+        return Zone(START_PFN, pages, min_free_kbytes=0, kernel=self.kernel)
 
     def alloc_job(self, zone, n):
-        rmqueue = zone.rmqueue
-        return lambda: [rmqueue(0, MOVABLE) for _ in range(n)]
+        rmqueue, movable = zone.rmqueue, self.movable
+        return lambda: [rmqueue(0, movable) for _ in range(n)]
 
     def free_job(self, zone, pfns):
         free_one_page, pages = zone.free_one_page, pfns.tolist()
@@ -142,13 +152,13 @@ class BuddycapSingles(Contender):
 
     def run_job(self, zone, ops):
         steps = list(zip(*(ops[field].tolist() for field in ("op", "order", "arg", "pfn")), strict=True))
-        rmqueue, free_one_page = zone.rmqueue, zone.free_one_page
+        rmqueue, free_one_page, movable = zone.rmqueue, zone.free_one_page, self.movable
 
         def job():
             result = []
             for op, order, arg, pfn in steps:
                 if op == ALLOC:
-                    result.append(rmqueue(order, MOVABLE))
+                    result.append(rmqueue(order, movable))
                     continue
                 if arg >= 0:
                     pfn = result[arg]
@@ -174,7 +184,7 @@ class BuddycapSingles(Contender):
         return job
 
     def free_blocks(self, zone):
-        return np.concatenate([zone.free_blocks(order, MOVABLE)["pfn"] for order in range(MAX_PAGE_ORDER + 1)])
+        return np.concatenate([zone.free_blocks(order, self.movable)["pfn"] for order in range(MAX_PAGE_ORDER + 1)])
 
 
 class BuddycapRun(BuddycapSingles):
@@ -194,6 +204,7 @@ class BuddycapRun(BuddycapSingles):
         return job
 
     def run_job(self, zone, ops):
+        ops = ops_of(ops, self.kernel)
         return lambda: zone.run(ops)
 
     def capture_job(self, zone, pfns):
@@ -207,7 +218,7 @@ class BuddycapBulk(BuddycapSingles):
 
     def alloc_job(self, zone, n):
         out = _touched(n)
-        return lambda: zone.alloc_many(n, 0, MOVABLE, out=out)
+        return lambda: zone.alloc_many(n, 0, self.movable, out=out)
 
     def free_job(self, zone, pfns):
         return lambda: zone.free_many(pfns)

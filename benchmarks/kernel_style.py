@@ -32,12 +32,15 @@ def _declare(lib: ctypes.CDLL) -> ctypes.CDLL:
     return lib
 
 
+SOURCES = {"2.6.27": "kernel_style", "6.1": "kernel_style_6_1"}
+
+
 @cache
-def kernel_style() -> ctypes.CDLL:
-    """The compiled baseline."""
-    source = cbuild.C_DIR / "kernel_style.c"
-    headers = (source.with_suffix(".h"), cbuild.C_DIR / "op.h")
-    return _declare(ctypes.CDLL(str(cbuild.shared_library("kernel_style", (source,), headers=headers))))
+def kernel_style(kernel: str = "2.6.27") -> ctypes.CDLL:
+    """The compiled baseline by the rules of a kernel."""
+    name = SOURCES[kernel]
+    headers = tuple(cbuild.C_DIR / header for header in ("kernel_style.h", "kernel_pages.h", "kernel_zone.h", "op.h"))
+    return _declare(ctypes.CDLL(str(cbuild.shared_library(name, (cbuild.C_DIR / f"{name}.c",), headers=headers))))
 
 
 @cache

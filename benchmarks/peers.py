@@ -14,6 +14,7 @@ from typing import Any
 
 import contenders
 import harness
+import kernel_style
 import races
 from workloads import parse_size
 
@@ -26,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="Results: a table, and JSON lines.")
     p.add_argument("--sizes", default="1GiB,16GiB", help="zone sizes, comma separated (default: %(default)s)")
     p.add_argument("--ops", type=int, default=5_000_000, help="operations of the mixed stream (default: %(default)s)")
+    p.add_argument(
+        "--kernel", default="2.6.27", choices=kernel_style.SOURCES, help="whose rules (default: %(default)s)"
+    )
     p.add_argument("--repetitions", type=int, default=harness.MIN_REPETITIONS, help="at least 5 (the default)")
     p.add_argument("--workloads", help="only these, comma separated: " + ", ".join(KEYS))
     p.add_argument("--contenders", help="only these beside the baseline, comma separated, by their names in the table")
@@ -55,10 +59,12 @@ def peer_of(text: str) -> contenders.CPeer:
 
 def field(args: argparse.Namespace) -> list[contenders.Contender]:
     """All contenders that can run here; the baseline comes first."""
-    everybody: list[contenders.Contender] = [contenders.KernelStyle()]
-    everybody += [contenders.BuddycapSingles(), contenders.BuddycapRun(), contenders.BuddycapBulk()]
-    everybody.append(contenders.Dict())
-    if importlib.util.find_spec("numba"):
+    everybody: list[contenders.Contender] = [contenders.KernelStyle(kernel=args.kernel)]
+    ours = (contenders.BuddycapSingles, contenders.BuddycapRun, contenders.BuddycapBulk)
+    everybody += [contender(args.kernel) for contender in ours]
+    if args.kernel == contenders.Dict.kernel:
+        everybody.append(contenders.Dict())
+    if args.kernel == contenders.Numba.kernel and importlib.util.find_spec("numba"):
         everybody.append(contenders.Numba())
     if args.buddy_alloc:
         everybody.append(contenders.BuddyAlloc(args.buddy_alloc))
@@ -130,14 +136,14 @@ def main(argv: list[str] | None = None) -> int:
                     for record in races.race(workload, pages, runners, repetitions, ops):
                         log.add(record)
         if wanted is None or "calls" in wanted:
-            for record in races.call_costs(sizes[0], repetitions):
+            for record in races.call_costs(sizes[0], repetitions, args.kernel):
                 log.add(record)
         for pages in sizes:
             if wanted is None or "iota" in wanted:
-                for record in races.iota(pages, repetitions):
+                for record in races.iota(pages, repetitions, args.kernel):
                     log.add(record)
             if wanted is None or "memory" in wanted:
-                for record in races.memory(pages):
+                for record in races.memory(pages, args.kernel):
                     log.add(record)
     except harness.Mismatch as mismatch:
         print(f"not the same pages: {mismatch}", file=sys.stderr)

@@ -77,6 +77,8 @@ def _free_two_batches(contender, zone, pages):
 
 
 def _capture(contender, zone, pages):
+    if contender.kernel != "2.6.27":
+        return None
     _filled(contender, zone, pages)
     return contender.capture_job(zone, workloads.random_pfns(pages)[:CAPTURE_LIMIT])
 
@@ -146,6 +148,18 @@ GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
     ("memory_resident", SINGLES, BYTES_BASELINE): {None: 16},
 }
 
+#: The same for zones of Linux 6.1.
+GOALS_61: dict[tuple[str, str, str], dict[str | None, float]] = {
+    ("free_random", BULK, BASELINE): {"1GiB": 40},
+    ("free_half", BULK, BASELINE): {"1GiB": 2},
+    ("alloc_merged", BULK, BASELINE): {"1GiB": 8},
+    ("mixed", RUN, BASELINE): {"1GiB": 0.8},
+    ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.5},
+    ("call_pair_pcp", SINGLES, PAIR_BASELINE): {None: 1.5},
+    ("memory", SINGLES, BYTES_BASELINE): {None: 16},
+    ("memory_resident", SINGLES, BYTES_BASELINE): {None: 16},
+}
+
 #: What a throw-away C prototype with the same kind of lists reached: an idea of what is possible.
 PROTOTYPE: dict[str, dict[str, float]] = {
     "free_random": {"1GiB": 73, "16GiB": 67},
@@ -159,9 +173,9 @@ PROTOTYPE: dict[str, dict[str, float]] = {
 }
 
 
-def goal_of(workload: str, contender: str, baseline: str, size: str) -> float | None:
+def goal_of(workload: str, contender: str, baseline: str, size: str, kernel: str) -> float | None:
     """The ratio wanted, if any."""
-    goals = GOALS.get((workload, contender, baseline), {})
+    goals = (GOALS_61 if kernel == "6.1" else GOALS).get((workload, contender, baseline), {})
     return goals.get(size, goals.get(None))
 
 
@@ -175,15 +189,17 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
-def record(key: str, title: str, pages: int, duel: tuple[str, str], ratio: Spread, **more: Any) -> dict[str, Any]:
+def record(
+    key: str, title: str, pages: int, duel: tuple[str, str], ratio: Spread, kernel: str = "2.6.27", **more: Any
+) -> dict[str, Any]:
     """One line of the result; `duel` is the contender and the baseline."""
     contender, baseline = duel
     more = {key: _rounded(value) for key, value in more.items()}
     size, lower = workloads.format_size(pages), baseline in LOWER_IS_BETTER
-    goal = goal_of(key, contender, baseline, size)
+    goal = goal_of(key, contender, baseline, size, kernel)
     reached = None if goal is None else ratio.median <= goal if lower else ratio.median >= goal
     return {
-        "workload": key, "title": title, "size": size, "pages": pages,
+        "kernel": kernel, "workload": key, "title": title, "size": size, "pages": pages,
         "contender": contender, "baseline": baseline, "ratio": _rounded(vars(ratio)), "lower_is_better": lower,
         "goal": goal, "reached": reached, "ns": None, **more, "load": load(),
     }  # fmt: skip
@@ -202,6 +218,7 @@ def race(workload: Workload, pages: int, field: list, repetitions: int, ops: int
     heat.run(repetitions)
     operations = workload.operations(pages, ops)
     common = {"operations": operations, "repetitions": repetitions, "pfn_stream": heat.stream}
+    common["kernel"] = field[0].kernel
     duels = [(name, BASELINE) for name in heat.seconds]
     duels += [(RUN, DICT)] if (workload.key, RUN, DICT) in GOALS and {RUN, DICT} <= heat.seconds.keys() else []
     for name, baseline in duels:
@@ -214,11 +231,14 @@ def race(workload: Workload, pages: int, field: list, repetitions: int, ops: int
 # --- calls from Python --------------------------------------------------------------------------------------------
 
 
-def call_pairs(zone: Any, n: int) -> None:
-    """Allocate and free a page, `n` times."""
-    rmqueue, free_one_page = zone.rmqueue, zone.free_one_page
-    for _ in range(n):
-        free_one_page(rmqueue(0, 2), 0)
+def call_pairs(allocate: Callable[[int, int], int], free: Callable[[int, int], None], movable: int) -> Callable:
+    """Allocate and free a page, PAIRS times."""
+
+    def job():
+        for _ in range(PAIRS):
+            free(allocate(0, movable), 0)
+
+    return job
 
 
 def bulk_call_pairs(zone: Any, n: int, pages_per_call: int = 1) -> None:
@@ -228,9 +248,9 @@ def bulk_call_pairs(zone: Any, n: int, pages_per_call: int = 1) -> None:
         free_many(alloc_many(pages_per_call, out=out))
 
 
-def iota(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
+def iota(pages: int, repetitions: int, kernel: str) -> Iterator[dict[str, Any]]:
     """A merged zone allocated whole, to numpy's writing as many consecutive numbers and to a copy of them."""
-    contender = contenders.BuddycapBulk()
+    contender = contenders.BuddycapBulk(kernel)
     zone, out, other = _warm(contender, pages), np.empty(pages, np.int64), workloads.all_pfns(pages)
     seconds: dict[str, list[float]] = {"np.arange": [], "copy of the numbers": [], BULK: []}
     for _ in range(repetitions):
@@ -242,17 +262,17 @@ def iota(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
         ratio = Spread.of(floor / mine for mine, floor in zip(own, seconds["np.arange"], strict=True))
         cost = vars(Spread.of(time / pages * 1e9 for time in own))
         title = "write as many numbers as there are pages" if name != BULK else "allocate a whole merged zone"
-        yield record("alloc_iota", title, pages, (name, IOTA_BASELINE), ratio, ns=cost, repetitions=repetitions)
+        yield record("alloc_iota", title, pages, (name, IOTA_BASELINE), ratio, kernel, ns=cost, repetitions=repetitions)
 
 
-def memory(pages: int) -> Iterator[dict[str, Any]]:
+def memory(pages: int, kernel: str) -> Iterator[dict[str, Any]]:
     """Bytes a page: the state, and what of the zone's block is really there after bulk operations, scratch included."""
-    zone = _warm(contenders.BuddycapBulk(), pages)
+    zone = _warm(contenders.BuddycapBulk(kernel), pages)
     resident = resident_bytes(zone.address) / pages
     state = zone.image_bytes / pages
     for key, title, value in (("memory", "state", state), ("memory_resident", "resident", resident)):
         spread = Spread(value, value, value)
-        yield record(key, f"bytes a page, {title}", pages, (SINGLES, BYTES_BASELINE), spread)
+        yield record(key, f"bytes a page, {title}", pages, (SINGLES, BYTES_BASELINE), spread, kernel)
 
 
 def resident_bytes(address: int) -> int:
@@ -268,17 +288,26 @@ def resident_bytes(address: int) -> int:
     raise LookupError(f"{address:#x} is in no mapping")
 
 
-def call_costs(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
+def call_costs(pages: int, repetitions: int, kernel: str) -> Iterator[dict[str, Any]]:
     """What a checked pair of calls costs from Python, in pairs of empty Cython calls with the same arguments."""
     empty = cbuild.cython_module("empty_calls").EmptyZone()
-    nested, split = (contenders.BuddycapSingles().zone(pages) for _ in range(2))
-    nested.rmqueue(0, 2)
-    calls = (
-        ("empty", "two empty calls", PAIR_BASELINE, lambda: call_pairs(empty, PAIRS)),
-        ("call_pair", "alloc + free from Python, nothing split", SINGLES, lambda: call_pairs(nested, PAIRS)),
-        ("call_pair_split", "alloc + free from Python, split and merged", SINGLES, lambda: call_pairs(split, PAIRS)),
+    nested, split = (contenders.BuddycapSingles(kernel).zone(pages) for _ in range(2))
+    movable = workloads.MOVABLE_OF[kernel]
+    nested.rmqueue(0, movable)
+
+    def pairs_of(zone):
+        return call_pairs(zone.rmqueue, zone.free_one_page, movable)
+
+    calls = [
+        ("empty", "two empty calls", PAIR_BASELINE, pairs_of(empty)),
+        ("call_pair", "alloc + free from Python, nothing split", SINGLES, pairs_of(nested)),
+        ("call_pair_split", "alloc + free from Python, split and merged", SINGLES, pairs_of(split)),
         ("call_bulk_of_one", "alloc_many + free_many of one page", BULK, lambda: bulk_call_pairs(nested, PAIRS)),
-    )
+    ]
+    if kernel != "2.6.27":
+        zone = contenders.BuddycapSingles(kernel).zone(pages)
+        pairs = call_pairs(zone.rmqueue_zone, zone.free_pages, movable)
+        calls.append(("call_pair_pcp", "alloc + free from Python, through the per-CPU lists", SINGLES, pairs))
     seconds: dict[str, list[float]] = {key: [] for key, *_ in calls}
     for _ in range(repetitions):
         for key, _, _, job in calls:
@@ -286,4 +315,4 @@ def call_costs(pages: int, repetitions: int) -> Iterator[dict[str, Any]]:
     for key, title, contender, _ in calls:
         ratio = Spread.of(mine / floor for mine, floor in zip(seconds[key], seconds["empty"], strict=True))
         cost = vars(Spread.of(time / PAIRS * 1e9 for time in seconds[key]))
-        yield record(key, title, pages, (contender, PAIR_BASELINE), ratio, ns=cost, repetitions=repetitions)
+        yield record(key, title, pages, (contender, PAIR_BASELINE), ratio, kernel, ns=cost, repetitions=repetitions)

@@ -22,6 +22,7 @@ PAGE = HERE.parent / "docs" / "performance.md"
 PICTURES = PAGE.parent / "pictures"
 REMARKS = HERE / "remarks.toml"
 BUDDYCAP = (races.SINGLES, races.RUN, races.BULK)
+OLDEST = "2.6.27"  # the kernel of records that name none
 TABLE_SIZES = ("1GiB", "16GiB")
 SCALING = ("free_random", "free_half", "alloc_merged", "alloc_fragmented", "mixed")
 TEMPLATE = HERE / "performance.template.md"
@@ -40,7 +41,8 @@ def read(paths: Iterable[Path]) -> list[Record]:
             if "machine" in record and "title" not in record:
                 machine = record["machine"]
                 continue
-            key = tuple(record.get(part) for part in ("workload", "size", "contender", "baseline", "unit"))
+            record.setdefault("kernel", OLDEST)
+            key = tuple(record.get(part) for part in ("kernel", "workload", "size", "contender", "baseline", "unit"))
             latest[key] = {**record, "machine": machine}
     return list(latest.values())
 
@@ -91,7 +93,7 @@ def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
     for record in sorted(aims, key=lambda record: parse_size(record["size"])):
         bound = "at most" if record["lower_is_better"] else "at least"
         prototype = races.PROTOTYPE.get(record["workload"], {}).get(record["size"])
-        if record["baseline"] not in (races.BASELINE, races.PAIR_BASELINE):
+        if record["kernel"] != OLDEST or record["baseline"] not in (races.BASELINE, races.PAIR_BASELINE):
             prototype = None
         plain = record["baseline"] in (races.BASELINE, races.BYTES_BASELINE)
         against = "" if plain else f", to {record['baseline']}"
@@ -113,7 +115,8 @@ def goals(records: list[Record], remarks: dict[str, str]) -> list[str]:
 def matrix(records: list[Record], cell: str) -> list[str]:
     """Per size, workloads down and contenders across."""
     lines = []
-    for size in TABLE_SIZES:
+    measured = unique(records, "size")
+    for size in [size for size in TABLE_SIZES if size in measured]:
         here = [record for record in records if record["size"] == size]
         names = unique(here, "contender")
         cells = {(record["title"], record["contender"]): spread(record[cell]) for record in here}
@@ -189,13 +192,19 @@ def machines(records: list[Record]) -> list[str]:
 def page(records: list[Record]) -> str:
     """The whole document."""
     remarks = tomllib.loads(REMARKS.read_text(encoding="utf-8"))
-    raced = [record for record in records if record.get("baseline")]
+    raced = [record for record in records if record.get("baseline") and record["kernel"] == OLDEST]
+    modern = [record for record in records if record.get("baseline") and record["kernel"] == "6.1"]
     versus_c = [record for record in raced if record["baseline"] == races.BASELINE]
+    modern_versus_c = [record for record in modern if record["baseline"] == races.BASELINE]
     others = [record for record in records if not record.get("baseline")]
     parts = {
         "goals": goals([record for record in raced if record["size"] in TABLE_SIZES], remarks),
         "ratios": matrix(versus_c, "ratio"),
         "calls": calls(raced),
+        "goals-6.1": goals([record for record in modern if record["size"] in TABLE_SIZES], remarks),
+        "ratios-6.1": matrix(modern_versus_c, "ratio"),
+        "calls-6.1": calls(modern),
+        "losses-6.1": losses(modern_versus_c),
         "losses": losses(versus_c),
         "scaling": scaling(versus_c),
         "units": units(others),
@@ -217,7 +226,7 @@ def pictures(records: list[Record], folder: Path) -> None:
     from matplotlib.figure import Figure
 
     matplotlib.rcParams.update({"svg.hashsalt": "buddycap", "svg.fonttype": "none"})
-    versus_c = [record for record in records if record.get("baseline") == races.BASELINE]
+    versus_c = [r for r in records if r.get("baseline") == races.BASELINE and r["kernel"] == OLDEST]
     chosen = [r for r in versus_c if r["workload"] in SCALING and r["contender"] in (races.BASELINE, *BUDDYCAP[1:])]
     for name, cell, label in (
         ("scaling-ns", "ns", "ns per operation (less is better)"),

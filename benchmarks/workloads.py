@@ -12,7 +12,9 @@ import numpy as np
 #: One operation of ``Zone.run``: op 1 allocates, 2 frees what operation `arg` got (or `pfn`, if `arg` is -1).
 OP = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"), ("pfn", "<i8")])
 ALLOC, FREE = 1, 2
-MOVABLE = 2
+#: The number of MOVABLE, by kernel.
+MOVABLE_OF = {"2.6.27": 2, "6.1": 1}
+MOVABLE = MOVABLE_OF["2.6.27"]
 MAX_PAGE_ORDER = 10
 START_PFN = 0x100000
 SEED = 20080905
@@ -77,6 +79,15 @@ def alloc_ops(n: int, order: int = 0) -> np.ndarray:
     """`n` allocations as a stream."""
     ops = np.zeros(n, OP)
     ops["op"], ops["order"], ops["migratetype"], ops["arg"] = ALLOC, order, MOVABLE, -1
+    return ops
+
+
+def ops_of(ops: np.ndarray, kernel: str) -> np.ndarray:
+    """A stream with the number that MOVABLE has in a kernel."""
+    if kernel == "2.6.27":
+        return ops
+    ops = ops.copy()
+    ops["migratetype"] = MOVABLE_OF[kernel]
     return ops
 
 

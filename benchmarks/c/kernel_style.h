@@ -1,8 +1,9 @@
 /* kernel_style.h - the page allocator as a kernel keeps it, as a baseline to compare buddycap with.
  *
- * Own code after the rules of Linux 2.6.27 (mm/page_alloc.c): a 64-byte struct page with an embedded pointer list,
- * PageBuddy + private(order) + zone id as the buddy test, free_area[order][migratetype], insertion at the list head
- * always, the pageblock's type looked up at every free.
+ * Own code after the rules of Linux 2.6.27 and, in a library of its own (kernel_style_6_1.c), of 6.1
+ * (mm/page_alloc.c): a 64-byte struct page with an embedded pointer list, PageBuddy + private(order) + zone id as the
+ * buddy test, free_area[order][migratetype], the pageblock's type looked up at every free. 2.6.27 inserts at the list
+ * head always.
  *
  * What a kernel also does and this does not: locks, per-CPU lists, watermarks, statistics, fallback between
  * migratetypes, page preparation, any check of its arguments. So it is a fast kernel, and ratios to it are modest.
@@ -18,7 +19,6 @@
 #define MAX_ORDER 11 /* orders 0..10 */
 #define PAGEBLOCK_ORDER 9
 #define MIGRATE_TYPES 5
-#define MIGRATE_MOVABLE 2
 
 struct list_head {
     struct list_head *next, *prev;
@@ -46,6 +46,8 @@ struct zone {
     uint8_t *pageblock_type;  /* one byte per pageblock */
     int64_t start_pfn, spanned;
     size_t mem_map_bytes;
+    int64_t nr_free_pages;    /* counted by 6.1 alone, */
+    uint64_t pgalloc, pgfree; /* at every operation */
 };
 
 /* A zone of `spanned` pages from `start_pfn` (a multiple of 2^10), all free and merged. NULL: no memory. */
@@ -63,7 +65,7 @@ void zone_free_many(struct zone *zone, const int64_t *pfns, size_t n, unsigned o
 /* A stream of operations; result[i] = block of allocation i, -1 for a failed one and for frees. */
 void zone_run(struct zone *zone, const struct op *ops, size_t n, int64_t *result);
 
-/* Capture: collect pages with merging; walk the list (head first); take one block, give the rest back.
+/* Capture (2.6.27): collect pages with merging; walk the list (head first); take one block, give the rest back.
  * No block may be freed by others while the capture list holds any. */
 void zone_capture_many(struct zone *zone, const int64_t *pfns, size_t n, unsigned order);
 size_t zone_capture_walk(const struct zone *zone, int64_t *pfns, int64_t *orders);

@@ -40,16 +40,23 @@ def test_every_result_says_where_it_comes_from(path):
             assert 0 < ratio["min"] <= ratio["median"] <= ratio["max"]
 
 
-def test_every_goal_has_its_figure():
-    measured = {
+def figures_of_goals(kernel):
+    return {
         (record["workload"], record["size"], record["baseline"])
         for path in RESULTS
         for record in map(json.loads, path.read_text().splitlines())
-        if record.get("goal") is not None
+        if record.get("goal") is not None and record.get("kernel", "2.6.27") == kernel
     }
+
+
+def test_every_goal_has_its_figure():
+    measured = figures_of_goals("2.6.27")
     for workload in ("free_random", "alloc_merged", "free_half", "alloc_fragmented", "mixed"):
         for size in ("1GiB", "16GiB"):
             assert (workload, size, "kernel-style C") in measured
     assert ("capture", "1GiB", "kernel-style C") in measured
     assert ("mixed", "1GiB", "dict buddy") in measured
     assert {("call_pair", "1GiB", "two empty calls"), ("call_bulk_of_one", "1GiB", "two empty calls")} <= measured
+    modern = figures_of_goals("6.1")
+    assert {(key, "1GiB", "kernel-style C") for key in ("free_random", "free_half", "alloc_merged", "mixed")} <= modern
+    assert {("call_pair", "1GiB", "two empty calls"), ("memory", "1GiB", "one byte")} <= modern
