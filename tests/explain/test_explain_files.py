@@ -311,3 +311,22 @@ def test_stacks_with_counts_name_callers_without_blocks():
         " __alloc_pages+0x1/0x2\n xfs_buf_alloc+0x1/0x2\nnr_base_pages: 8192\n\n shmem+0x1/0x2\nnr_base_pages: 4\n"
     )
     assert [(row["caller"], row["pages"]) for row in found["all_callers"]] == [("xfs_buf_alloc", 8192), ("shmem", 4)]
+
+
+LATENCY = (
+    "# nop latency trace v1.1.5 on 6.1.0\n"
+    "    bash-1234    0.....    7us : mm_compaction_begin: zone_start=0x1000, mode=sync\n"
+    "    bash-1234    0.....  507us+: mm_compaction_end: zone_start=0x1000, mode=sync status=success\n"
+)
+
+
+def test_waits_are_read_in_latency_format_and_from_a_dump_of_the_buffer_in_a_log():
+    dump = "\n".join(f"[  100.000000] {line}" for line in ("Dumping ftrace buffer:", *LATENCY.split("\n")[1:]))
+    for text in (LATENCY, dump):
+        assert explained_text(text)["by_task"] == {"bash-1234": 500}
+
+
+@pytest.mark.parametrize("head", ["# nop latency trace v1.1.5 on 6.1.0", "[ 1.0] Dumping ftrace buffer:"])
+def test_a_trace_of_which_no_wait_is_read_is_named_with_what_to_record(head):
+    with pytest.raises(FormatError, match=r"trace in latency format|dump of the trace buffer"):
+        explained_text(f"{head}\n    bash-1234    0.....    7us : mm_page_alloc: page=0x1 pfn=0x40 order=2\n")

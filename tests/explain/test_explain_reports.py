@@ -353,3 +353,67 @@ def test_a_release_that_is_not_printed_and_decides_is_said():
     [answer] = answers(text)
     assert answer.release.printed is None
     assert (answer.verdict, any("by the rules of 4.9" in note for note in answer.notes)) == ("high-order-mark", True)
+
+
+OLD_ZONE = (
+    "Mem-Info:\nNormal free:1600kB min:{low}kB low:6000kB high:7000kB active:3kB inactive:4kB present:900000kB\n"
+    "protections[]: 10 20 30\nNormal: 400*4kB 0*8kB 0*16kB = 1600kB\n"
+)
+
+
+def test_the_smaller_half_of_an_odd_mark_is_what_2_6_10_keeps():
+    text = "sh: page allocation failure. order:0, mode:0x20\nPid: 5, comm: sh Not tainted 2.6.10 #1\n"
+    [answer] = answers(text + OLD_ZONE.format(low=4004))
+    assert answer.zones[0].mark == 375  # 1001 // 2 = 500, less a quarter
+
+
+@pytest.mark.parametrize(
+    ("taint", "release"),
+    [
+        ("Tainted: G           ---------------  T 2.6.32-431.el6.x86_64", "2.6.32-431.el6.x86_64"),
+        ("Tainted: P           OE  ------------   3.10.0-957.el7.x86_64", "3.10.0-957.el7.x86_64"),
+        ("Tainted: G        W          6.12.4", "6.12.4"),
+    ],
+)
+def test_a_release_behind_tainted_letters_is_read(taint, release):
+    text = case(1)[0].read_text().replace("Not tainted 6.6.30", taint)
+    assert text != case(1)[0].read_text()
+    assert answers(text)[0].release.printed == release
+
+
+def test_a_number_of_a_mask_tells_a_kernel_since_4_4():
+    text = case(1)[0].read_text().replace(FIRST_LINE, "x: page allocation failure: order:4, mode:0x24000c0")
+    lines = [line for line in text.splitlines() if "Not tainted" not in line]
+    text = "\n".join(lines).replace("writepending", "bounce").replace("boost", "bounce")
+    text = text.replace("reserved_highatomic:", "local_pcp:").replace("(UMEH", "(UME")
+    [answer] = answers(text)
+    assert answer.release.numbers == (4, 4)
+    assert answer.as_dict()["failure"]["gfp"] == ["GFP_KERNEL"]
+
+
+def test_a_cgroup_that_an_old_kernel_names_is_read():
+    text = (
+        "java invoked oom-killer: gfp_mask=0xd0, order=0, oom_adj=0\n"
+        "Task in /lxc/a killed as a result of limit of /lxc\nmemory: usage 204800kB, limit 204800kB, failcnt 7\n"
+    )
+    [answer] = answers(text)
+    assert answer.outside == {"reason": "memcg", "cgroup": "/lxc", "usage_kb": 204800, "limit_kb": 204800}
+
+
+@pytest.mark.parametrize(("length", "order"), [(4096, 0), (262144, 6), (262145, 7)])
+def test_a_length_asked_for_without_an_mmu_is_an_order(length, order):
+    header = f"nommu: Allocation of length {length} from process 55 (busybox) failed"
+    [answer] = answers(case(1)[0].read_text().replace(FIRST_LINE, header))
+    failure = answer.as_dict()["failure"]
+    assert (failure["comm"], failure["order"], failure["gfp"]) == ("busybox", order, None)
+    assert answer.verdict == ("contradiction" if order == 0 else "fragmented")
+    assert "without an MMU" in answer.inferred["gfp"]
+
+
+@pytest.mark.parametrize(("release", "noted"), [("6.6.30", True), ("6.4.0", False), ("6.12.1", False)])
+def test_memory_that_a_confidential_guest_has_not_accepted_is_noted(release, noted):
+    boot = "[ 0.0] Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n"
+    [answer] = answers(boot + case(1)[0].read_text().replace("6.6.30", release))
+    assert any("has not accepted" in note for note in answer.notes) is noted
+    [plain] = answers(case(1)[0].read_text())
+    assert not any("has not accepted" in note for note in plain.notes)

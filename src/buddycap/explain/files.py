@@ -134,6 +134,13 @@ def _trace(file: IO[bytes], name: str, options: Options) -> Explained:
     return TraceAnswer(stalls, requests)
 
 
+def _waits(file: IO[bytes], name: str, options: Options) -> Explained | None:
+    """Answer from a trace of which only the events of waiting are read."""
+    text = StallText()
+    stalls = measure_stalls(read_stalls(file, text), text)
+    return TraceAnswer(stalls) if stalls.runs else None
+
+
 def _zoneinfo(file: IO[bytes], name: str, options: Options) -> Explained:
     return ZoneStates(parse_zoneinfo(_whole(file, name), name), options.page_kb or 4)
 
@@ -179,6 +186,8 @@ _READERS: dict[str, Callable[[IO[bytes], str, Options], Explained | None]] = {
     "page_owner": _page_owner,
     "trace": _trace,
     "compactsnoop": _trace,
+    "ftrace_dump": _waits,
+    "latency": _waits,
 }
 
 

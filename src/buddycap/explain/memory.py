@@ -211,14 +211,26 @@ def _page_size(report: MemoryReport, options: Options, inferred: dict[str, str])
     return 4
 
 
+def _order_of(answer: Answer) -> int | None:
+    """Return the order that was asked for; without an MMU the kernel prints a length, which one piece has to hold."""
+    header = answer.report.header
+    if header is None or header.length is None:
+        return None if header is None else header.order
+    pages = -(-header.length // ((answer.page_kb or 4) << 10))
+    return (max(pages, 1) - 1).bit_length()
+
+
 def _judge(answer: Answer, options: Options) -> None:
     """Fill in request, zones and verdict."""
     report, release, rules = answer.report, answer.release, answer.rules
-    names, order = names_of(report, release), report.header.order if report.header else None
+    names, order = names_of(report, release), _order_of(answer)
     if report.header is None and options.order is not None:
         names, order = ("GFP_KERNEL",), options.order
         answer.inferred["request"] = f"order {order}, GFP_KERNEL: asked by the caller, not by the text"
-    if report.header is not None and report.header.gfp is None and names is not None:
+    if report.header is not None and report.header.kind == "nommu":
+        names = ("GFP_KERNEL",)
+        answer.inferred["gfp"] = "GFP_KERNEL, by which a kernel without an MMU gets the memory of programs"
+    elif report.header is not None and report.header.gfp is None and names is not None:
         answer.inferred["gfp"] = "names from the number of the mask"
     if order is not None and not -1 <= order < MOST_ORDERS:
         answer.notes.append(f"order {order} is no order of an allocation")
@@ -271,6 +283,11 @@ def _notes_on_zones(answer: Answer) -> list[str]:
                 f"only zones up to {request.highest_zone} are allowed; the dump shows no other zone "
                 "(since 6.1 the kernel leaves out zones above the highest allowed)"
             )
+    if report.confidential and answer.rules.unaccepted:
+        notes.append(
+            "a confidential guest: memory that it has not accepted yet is free, is not printed, and does not count "
+            "for a request, so less may have been left than is told here"
+        )
     if "THISNODE" in request.flags and _bound_to(report) is None and len({zone.node for zone in report.zones}) > 1:
         notes.append(
             "the request was bound to one node (__GFP_THISNODE), the text does not say to which: all are judged"
@@ -306,7 +323,7 @@ def _failure(answer: Answer) -> dict[str, Any] | None:
     names = names_of(report, answer.release)
     found: dict[str, Any] = {
         "comm": header.comm,
-        "order": header.order,
+        "order": _order_of(answer),
         "gfp_value": header.gfp_value,
         "gfp": None if names is None else list(names),
     }

@@ -37,6 +37,8 @@ class Rules:
         Whether order-0 requests of interrupts are measured without the boost.
     device : bool
         Whether a zone type Device can be configured.
+    unaccepted : bool
+        Whether memory that a confidential guest has not accepted yet is deducted, and not printed.
     """
 
     blocks: str = PAGES
@@ -46,11 +48,13 @@ class Rules:
     highatomic: bool = False
     boost: bool = False
     device: bool = False
+    unaccepted: bool = False
 
 
 _WALK = Rules(blocks=WALK)
 _TYPES = Rules(blocks=TYPES, harder="atomic", cma="first", highatomic=True)
 _BY_MASK = replace(_TYPES, class_of="highest zone", boost=True, device=True)
+_NON_BLOCK = replace(_BY_MASK, harder="non block")
 RULES: dict[tuple[int, ...], Rules] = {
     (2, 6): Rules(),
     (2, 6, 11): _WALK,
@@ -59,7 +63,9 @@ RULES: dict[tuple[int, ...], Rules] = {
     (4, 4): _TYPES,
     (4, 5): replace(_TYPES, device=True),
     (5, 8): _BY_MASK,
-    (6, 3): replace(_BY_MASK, harder="non block"),
+    (6, 3): _NON_BLOCK,
+    (6, 5): replace(_NON_BLOCK, unaccepted=True),
+    (6, 12): _NON_BLOCK,
 }
 
 
@@ -116,6 +122,7 @@ def _by_fields(report: MemoryReport) -> tuple[tuple[int, ...], str]:
     fields = {name for zone in report.zones for name in zone.fields}
     letters = {letter for zone in report.zones for _, _, marks in zone.cells or () for letter in marks}
     names = report.header is not None and report.header.gfp is not None
+    modern = not names and report.header is not None and (report.header.gfp_value or 0) >= 1 << 25
     signs: tuple[tuple[bool, tuple[int, ...], str], ...] = (
         (bool(fields & {"free_highatomic", "zspages"}), (6, 12), "free_highatomic or zspages in the zone lines"),
         ("boost" in fields and not _has_atomic_bit(report), (6, 3), "boost: in the zone lines"),
@@ -123,6 +130,7 @@ def _by_fields(report: MemoryReport) -> tuple[tuple[int, ...], str]:
         ("reserved_highatomic" in fields, (5, 8), "reserved_highatomic: in the zone lines"),
         ("writepending" in fields, (4, 8), "writepending: in the zone lines"),
         (names, (4, 6), "the names in the mask"),
+        (modern, (4, 4), "the number of the mask, which has a bit that older kernels lack"),
         ("H" in letters, (4, 4), "high-atomic blocks (H) in the lists"),
         ("free_pcp" in fields, (4, 3), "free_pcp: in the zone lines"),
         ("managed" in fields, (3, 12), "managed: in the zone lines"),
@@ -134,8 +142,7 @@ def _by_fields(report: MemoryReport) -> tuple[tuple[int, ...], str]:
     for holds, numbers, because in signs:
         if holds:
             return numbers, because
-    modern = (report.header.gfp_value or 0) >= 1 << 25 if report.header else False
-    return ((4, 4), "the number of the mask") if modern else ((2, 6, 32), "nothing: an old kernel is assumed")
+    return (2, 6, 32), "nothing: an old kernel is assumed"
 
 
 def _has_atomic_bit(report: MemoryReport) -> bool:

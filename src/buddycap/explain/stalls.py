@@ -138,7 +138,8 @@ class Stalls:
         tasks = found["by_task"]
         traced = (self.text.last_ns or 0) - (self.text.first_ns or 0)
         span = f", of {_ms(traced // 1000)} traced" if traced > 0 else ""
-        text = f"stalls: {_ms(total)} in {len(stalls)} waits of {len(tasks)} task{'s' * (len(tasks) != 1)}{span}\n"
+        waits, own = (f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(stalls), "wait"), (len(tasks), "task")))
+        text = f"stalls: {_ms(total)} in {waits} of {own}{span}\n"
         for kind, row in found["stalls"].items():
             start = (
                 f"  {_WORDS.get(kind, kind):<20}{_ms(row['us']):>10}{row['runs']:>6} run{'s' * (row['runs'] != 1):<3}"

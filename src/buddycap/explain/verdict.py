@@ -116,7 +116,7 @@ def _mark(request: Request, rules: Rules, low: int, boost: int, order: int) -> i
     if order == 0 and rules.boost and (request.high if rules.harder == "non block" else "ATOMIC" in request.flags):
         mark -= boost
     if request.high:
-        mark -= mark // 2
+        mark = mark // 2 if rules.blocks == PAGES else mark - mark // 2  # of an odd mark 2.6.10 keeps the smaller half
     if request.harder:
         mark -= mark // 4
     return mark

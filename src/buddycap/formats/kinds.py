@@ -45,7 +45,10 @@ KINDS = {
         Kind("compactsnoop", "the output of compactsnoop", _EXPLAIN),
         Kind("function_graph", "the output of the function_graph tracer", "record with the nop tracer instead"),
         Kind("perf_trace", "the output of perf trace", "record with perf record and print with perf script"),
-        Kind("ftrace_dump", "a dump of the trace buffer in a log", "cut out the trace"),
+        Kind("latency", "a trace in latency format",
+             "it has no event of waiting: turn the option latency-format off, and print the trace again"),
+        Kind("ftrace_dump", "a dump of the trace buffer in a log",
+             "it has no event of waiting: record with the nop tracer, and give /sys/kernel/tracing/trace"),
         Kind("mmtests", "a table of mmtests", "buddycap compare prints such tables of its own"),
         Kind("sar", "a table of sar or munin", "record /proc/buddyinfo itself"),
         Kind("iomem", "/proc/iomem", f"{_EXPLAIN} FOLDER, with buddyinfo and zoneinfo beside it"),
@@ -60,19 +63,21 @@ KINDS = {
 
 READ_BY_EXPLAIN = {
     *("log", "buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "index", "page_owner", "compactsnoop"),
-    *("mmtests", "sar", "iomem", "slabinfo", "ftrace_dump", "function_graph", "perf_trace"),
+    *("mmtests", "sar", "iomem", "slabinfo", "ftrace_dump", "function_graph", "perf_trace", "latency"),
 }
 """Kinds whose name helps where another command was given such a file."""
 
 _NODE = r"Node\s+\d+,?\s+(?:zone\s+)?\w+,?"
 _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (  # the most telling first
     ("log", re.compile(r"page\s+allocation\s+(?:failure|stalls)|invoked oom-killer|^.{0,120}Mem-[Ii]nfo:|Show Memory|"
-                       r"(?:DMA|DMA32|Normal|HighMem|Movable) free:\d+kB|cma:.{0,80}alloc failed", re.M)),
+                       r"(?:DMA|DMA32|Normal|HighMem|Movable) free:\d+kB|cma:.{0,80}alloc failed|"
+                       r"Allocation of length \d+ from process", re.M)),
     ("page_owner", re.compile(r"^\s*(?:Page allocated via order \d+, mask|(?:nr_base_pages|stack_count): ?\d)", re.M)),
     ("pagetypeinfo", re.compile(r"^\s*(?:Page block order:|Free pages count per migrate type)", re.M)),
     ("zoneinfo", re.compile(rf"^\s*{_NODE}\s*\n(?:\s+per-node stats\s*\n|\s+pages free\s+\d+)", re.M)),
     ("index", re.compile(rf"^\s*{_NODE}(?:\s+-?\d\.-?\d{{3}}){{3,}}", re.M)),
     ("ftrace_dump", re.compile(r"Dumping ftrace buffer", re.M)),
+    ("latency", re.compile(r"^#.{0,60} latency trace v\d", re.M)),
     ("function_graph", re.compile(r"^\s*(?:#\s*tracer: function_graph|\d+\)\s+[^|\n]*\|\s+.*(?:\{|/\*))", re.M)),
     ("perf_trace", re.compile(r"^\s*\d+\.\d{3}\s+(?:\(\s*(?:\d+\.\d{3} ms|)\s*\):\s+)?\S+/\d+ \w+:\w+\(", re.M)),
     ("trace", re.compile(r"^#\s*tracer:|\s\d+\.\d{3,9}:\s+(?:\w+:)?(?:mm|kmem|compaction|vmscan)_?\w+:", re.M)),

@@ -20,11 +20,11 @@ class ReportHeader:
     Parameters
     ----------
     kind : str
-        `failure`, `stall` (it still waits), `vmalloc`, `oom`, `cma`.
+        `failure`, `stall` (it still waits), `vmalloc`, `oom`, `cma`, `nommu` (memory of a program, without an MMU).
     comm : str or None
         Name of the task; None if it is not printed.
     order : int or None
-        Order of the request; -1: a person asked for the OOM killer.
+        Order of the request; -1: a person asked for the OOM killer; None for `cma` and `nommu`.
     gfp_value : int or None
         The mask as a number of that kernel.
     gfp : tuple of str or None
@@ -35,6 +35,8 @@ class ReportHeader:
         How long it has waited.
     period : bool
         Whether a full stop stands behind the word failure, as it did to 2.6.38.
+    length : int or None
+        Bytes that were asked for, of a `nommu` header only.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class ReportHeader:
     mems_allowed: tuple[int, ...] | None = None
     stall_ms: int | None = None
     period: bool = False
+    length: int | None = None
 
 
 @dataclass
@@ -116,6 +119,8 @@ class MemoryReport:
         `cma_error`, `hugepages`.
     mixed : bool
         Whether another report was printed at the same time, and the lines cannot be told apart.
+    confidential : bool
+        Whether the log says that the machine is a guest whose memory is encrypted.
     unknown : dict of str to int
         Words that no rule took: kinds of word to their number. `lines` counts foreign lines.
     """
@@ -132,6 +137,7 @@ class MemoryReport:
     stack: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     mixed: bool = False
+    confidential: bool = False
     unknown: dict[str, int] = field(default_factory=dict)
 
 

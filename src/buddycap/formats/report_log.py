@@ -27,17 +27,18 @@ _BEHIND_HEADER = re.compile(r"CPU|Pid|PID|Hardware|Call|Mem-|Node|Workqueue|acti
 _MARKS = (
     *(b"allocation failure", b"allocation stalls", b"oom-killer", b"Mem-Info", b"Mem-info", b"how Memory"),
     *(b"alloc failed", b"kB min:", b"kB low:", b"*4kB", b"*16kB", b"*64kB", b"callbacks suppressed"),
-    *(b"vmalloc error", b"Linux version "),
+    *(b"vmalloc error", b"Linux version ", b"Allocation of length", b"Memory Encryption", b"tdx: "),
 )
 _BEGIN = re.compile(
     r"page\s+allocation\s+(?:failure|stalls\s+for)|invoked\s+oom-killer|^oom-killer:|cma:.*alloc failed, req-size:"
-    r"|vmalloc(?:: | error: ).{0,200}mode:"
+    r"|vmalloc(?:: | error: ).{0,200}mode:|Allocation of length \d+ from process"
 )
 _MEM_INFO = re.compile(r"^(?:Mem-[Ii]nfo:|(?:SysRq ?: ?|sysrq: )?Show Memory)")
 _ZONE = re.compile(
     r"(?:DMA|DMA32|Normal|HighMem|Movable|Device) free:\d+kB|(?:DMA|DMA32|Normal|HighMem|Movable|Device): \d+\*\d+kB"
 )
 _SUPPRESSED = re.compile(r"warn_alloc\w*: (\d{1,12}) callbacks suppressed")
+_CONFIDENTIAL = re.compile(r"Memory Encryption Features active: .{0,80}(?:SEV|TDX)|tdx: Guest detected")
 _VERSION = re.compile(r"Linux version (\d{1,2}\.\d{1,3}\S{0,80})")
 
 
@@ -85,6 +86,7 @@ class _LogReader:
         self._open: dict[str | None, _Open] = {}
         self._tail: deque[tuple[int, Unwrapped]] = deque(maxlen=_TAIL)
         self._release: str | None = None
+        self._confidential = False
         self._interrupted: dict[str | None, bool] = {}
         self._order: list[tuple[int, MemoryReport]] = []
 
@@ -119,6 +121,7 @@ class _LogReader:
             self.log.suppressed += int(suppressed[1])
         if version:
             self._release = version[1]
+        self._confidential = self._confidential or bool(_CONFIDENTIAL.search(text))
 
     def _begins(self, line: Unwrapped, caller: str | None) -> bool:
         """Begin a report if the line does."""
@@ -187,6 +190,7 @@ class _LogReader:
         header = self._header(opened) if opened.header else None
         report = MemoryReport(opened.line, opened.when, header, release=self._release)
         report.mixed = self._interrupted.pop(caller, False)
+        report.confidential = self._confidential
         for found in read_report(report, opened.lines):
             if found.header is None and not found.zones and not found.facts and not found.nodes:
                 continue

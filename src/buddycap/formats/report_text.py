@@ -32,7 +32,7 @@ _STRONG = re.compile(
 )
 _KEPT = re.compile(
     r"Comm:|comm:|\+0x[0-9a-f]+/0x|Call [Tt]race|pages (?:of )?(?:RAM|HIGHMEM|reserved|HighMem)|reserved pages"
-    r"|swap|oom|constraint=|memory: usage|Memory cgroup|[Oo]ut of memory|Killed process|Tainted|CPU:|cma: "
+    r"|swap|oom|constraint=|memory: usage|Memory cgroup|Task in /|[Oo]ut of memory|Killed process|Tainted|CPU:|cma: "
 )
 _TASK_ROW = re.compile(r"\[ *\d+\] +\d+ +\d+ |\[ *pid *\]")
 
@@ -50,9 +50,13 @@ _VMALLOC = re.compile(
     r"(?:^|(.*?): )vmalloc(?:: | error: )(?:[^\n]{0,120}?page order (\d{1,2}))?"
     r"[^\n]{0,200}?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
+_NOMMU = re.compile(rf"Allocation of length ({_NUMBER}) from process (\d{{1,10}})(?: \(([^()]{{0,64}})\))? failed")
 _CMA_RANGES = re.compile(r"number of available pages: ([\d@+]{1,4000})=> ?(\d{1,12}) free of (\d{1,12}) total")
 _CMA = re.compile(r"cma:.*alloc failed, req-size: (\d{1,12}) pages?, ret: (-?\d{1,4})")
-_RELEASE = re.compile(r"(?:Not tainted|Tainted: [A-Z](?: *[A-Z])*?(?: \S+=\[[^\]]*\],?)*)\s+(\d{1,2}\.\d{1,3}\S{0,80})")
+_RELEASE = re.compile(  # Red Hat prints dashes behind the letters, and a letter of its own behind the dashes
+    r"(?:Not tainted|Tainted: [A-Z](?: *[A-Z])*?(?: \S+=\[[^\]]*\],?)*)(?: -+(?: [A-Z]+)*)?"
+    r"\s+(\d{1,2}\.\d{1,3}\S{0,80})"
+)
 _PID = re.compile(r"\bP(?:ID|id): (\d{1,10})")
 _CPU = re.compile(r"\bCPU: (\d{1,6})\b")
 _FRAME = re.compile(r"(\? )?\b([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
@@ -165,6 +169,9 @@ def read_header(text: str, before: str = "") -> ReportHeader | None:
     if vmalloc:  # asks for its pages one by one, or in such pieces
         header = ReportHeader("vmalloc", (vmalloc[1] or "")[-64:] or None, int(vmalloc[2] or 0), int(vmalloc[3], 16))
         return _with_nodes(header, text[vmalloc.end() :])
+    nommu = _NOMMU.search(text)
+    if nommu:
+        return ReportHeader("nommu", nommu[3] or None, length=int(nommu[1]))
     cma = _CMA.search(text)
     return ReportHeader("cma") if cma else None
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from .envelope import unwrap
 from .pieces import whole_lines
 
 __all__ = ["StallEvent", "StallText", "read_stalls"]
@@ -25,7 +26,7 @@ _TASK = re.compile(
     r"\[(?P<cpu>\d{1,6})\]\s+(?:[^\s\d]\S*\s+|\S{4,6}\s+)?(?P<time>\d{1,12}\.\d{3,9}):\s+(?:\w+:)?"
 )
 _LATENCY = re.compile(
-    r"\s*(?P<comm>.{0,64}?)-(?P<pid>\d{1,10})\s+(?P<cpu>\d{1,6})\S*\s+(?P<us>\d{1,15})us[ !+#*@$]*:\s+"
+    r"\s*(?P<comm>.{0,64}?)-(?P<pid>\d{1,10})\s+(?P<cpu>\d{1,6})\S*\s+(?P<us>\d{1,15})us[ !+#*@$]*:\s*"
 )
 _FIELD = re.compile(r"(\w+)=(-?\w+)")
 _SNOOP = re.compile(
@@ -140,7 +141,7 @@ def _event(line: bytes, found: StallText) -> StallEvent | None:
     if name.startswith("LOST"):
         return StallEvent("lost", 0, "", 0, {})
     text = line[: match.start()].decode("utf-8", "replace")
-    head = _TASK.fullmatch(text) or _LATENCY.fullmatch(text)
+    head = _TASK.fullmatch(text) or _LATENCY.fullmatch(unwrap(text).text)
     if head is None:
         found.unreadable += 1
         return None
