@@ -2,6 +2,7 @@
 PYTHON ?= python3
 SEED ?= 0
 FILES ?= 20000
+SECONDS ?= 3600
 EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
 RULES = tests/house/test_layering.py tests/house/test_source_rules.py tests/facade/test_stub.py
 CODE = setup.py src tests $(wildcard benchmarks examples docs/*.py)
@@ -35,6 +36,7 @@ stress:
 	$(PYTHON) -m pytest -m stress
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py --hypothesis-seed=$(SEED)
 	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
+	BUDDYCAP_STRESS_SECONDS=$(SECONDS) BUDDYCAP_STRESS_SEED=$(SEED) $(PYTHON) -X faulthandler -m pytest -s tests/facade/test_threads.py
 
 annotate:
 	BUDDYCAP_ANNOTATE=1 $(PYTHON) setup.py -q build_ext

@@ -55,7 +55,10 @@ def extensions():
             f"buddycap.{name}",
             [f"src/buddycap/{name}.pyx"],
             depends=["setup.py", *parts],
-            define_macros=[("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"')],
+            define_macros=[
+                ("BUDDYCAP_FLAGS", '"' + " ".join(filter(None, said)).replace('"', "'") + '"'),
+                *([("BUDDYCAP_CHECKED", "1")] if CHECKED else []),  # a zone lies between pages that trap
+            ],
             include_dirs=[str(HEADER.parent)],
             extra_compile_args=flags,
             extra_link_args=SANITIZERS,

@@ -395,6 +395,7 @@ cdef enum:
     PF_ORPHAN = 1 << 10         # number of BUDDY, which no allocated page has: the owner let go, the last user frees
     DEF_PRIORITY = 12
     SWAP_CLUSTER_MAX = 32
+    SAVED_SCAN_PAGES = 1024     # may be saved up for a scan even of a smaller zone
     PAGE_ALLOC_COSTLY_ORDER = 3
     PAGEVEC_SIZE = 14
     SHRINK_BATCH = 128
@@ -740,9 +741,42 @@ cdef uint64_t random_next(uint64_t *s) noexcept nogil
 cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil
 cdef int as_policy(object policy, policy_t *out) except -1
 
-# A Zone's memory (TypeError if it is none).  zone_ready waits for long calls of other threads and is good as long as
-# the GIL is kept; zone_begin takes the zone for work without the GIL, zone_end must follow.
+# What never changes of a zone, and may be read at any time.
+ctypedef struct shape_t:
+    uint64_t bytes
+    int64_t base_pfn
+    int64_t start_pfn
+    int64_t spanned_pages
+    int64_t present_pages
+    int64_t node_present[MAX_NR_ZONES]
+    int32_t kernel              # KERNEL_*
+    int32_t types               # migratetypes
+    int32_t cma                 # 6.1
+    int32_t grouping            # 6.1
+    int32_t reserves            # zones that lowmem_reserve counts
+    int32_t first
+    int32_t end
+    int32_t pageblock_origin
+    int32_t max_page_order
+    int32_t pageblock_order
+    int32_t zone_idx
+    int32_t cpus
+    int32_t slot_limit
+    uint64_t off_pageblock
+    uint64_t off_order
+    uint64_t off_flags
+    uint64_t off_owner          # 0 without owners
+    uint64_t off_nr_free
+    uint64_t off_lowmem_reserve
+
+# A Zone's memory, by the rule of facade/turns.pxi: zone_ready and, for readers of a number, zone_look wait for long
+# calls of other threads, and are good until the next foreign code; zone_begin takes the zone for work without the
+# GIL, zone_end must follow; zone_settled cannot fail, but gives NULL for a zone that a fork has left half done.
+# zone_shape asks whether it is a Zone (TypeError) of 2.6.27.
+cdef const shape_t *zone_shape(object zone) except NULL
 cdef zone_t *zone_ready(object zone) except NULL
+cdef zone_t *zone_look(object zone) except NULL
+cdef zone_t *zone_settled(object zone) noexcept
 cdef zone_t *zone_begin(object zone) except NULL
 cdef void zone_end(object zone) noexcept
 

@@ -12,7 +12,11 @@ SKIP_NAMES: tuple[str, ...]
 CAUSES: tuple[str, ...]
 ODDITIES: tuple[str, ...]
 
-class Scanner:
+class Guard: ...
+class ScannerMemory(Guard): ...
+class FollowerMemory(Guard): ...
+
+class Scanner(ScannerMemory):
     def __new__(cls) -> Scanner: ...
     def scan(
         self,
@@ -28,7 +32,7 @@ class Scanner:
     def texts(self, first: int) -> list[bytes]: ...
     def counted(self) -> dict[str, int]: ...
 
-class Follower:
+class Follower(FollowerMemory):
     def __new__(
         cls,
         zones: Sequence[tuple[int, int]],

@@ -5,6 +5,8 @@ Python's side of it: `buddycap.formats.tracetext`, `buddycap.formats.tracefile`,
 
 from libc.string cimport memset
 
+import operator
+
 import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -23,6 +25,7 @@ TRACED_DTYPE = np.dtype([
 TURN_DTYPE = np.dtype([("time_ns", "<i8"), ("request", "<i4"), ("kind", "<i4")])
 SKIP_NAMES = ("", "no_head", "bad_fields", "binary", "too_long", "cut")
 
+include "facade/turns.pxi"
 include "trace/words.pxi"
 include "trace/lines.pxi"
 include "trace/fields.pxi"
@@ -32,5 +35,7 @@ include "trace/follow.pxi"
 include "trace/compaction.pxi"
 include "trace/events.pxi"
 include "trace/hints.pxi"
+include "trace/guards.pxi"
+include "trace/scanner.pxi"
 include "trace/follower.pxi"
 include "trace/match.pxi"

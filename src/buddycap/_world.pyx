@@ -4,7 +4,7 @@ Every actor has a random stream of its own, so that two runs with different poli
 """
 
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 import operator
 
@@ -15,7 +15,8 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from buddycap.errors import MisuseError
 
-from ._core cimport MAX_ORDERS, ST_OK, request_status, zone_begin, zone_end, zone_ready
+from ._core cimport (MAX_ORDERS, ST_OK, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_end, zone_look,
+                     zone_ready, zone_settled, zone_shape)
 
 include "world/chance.pxi"
 include "world/queues.pxi"
@@ -115,7 +116,7 @@ cdef class World:
     The same arguments give the same results on every machine.
     """
 
-    cdef world_t w
+    cdef world_t guarded        # the zone's guard is the world's, too
     cdef object zone
     cdef object hook
     cdef object error           # what the hook has raised
@@ -123,62 +124,56 @@ cdef class World:
     cdef bint holding           # `run` holds the zone: all the time but for that in which the hook is asked
 
     def __cinit__(self, zone, policy, dict parameters, seed, load=None):
-        cdef const uint8_t[::1] events
+        cdef const shape_t *shape = zone_shape(zone)
         cdef uint64_t number = ranged(seed, "seed", (1 << 64) - 1)
-        memset(&self.w, 0, sizeof(self.w))
+        cdef const uint8_t[::1] events
+        cdef int64_t n
+        cdef params_t p
+        cdef policy_t row
+        cdef bint fits, room = False
+        cdef world_t *w
         check_tables()
-        self.w.z = zone_ready(zone)
-        self.zone = zone
-        if not self.w.z.off_owner:
+        if not shape.off_owner:
             raise MisuseError("zone: must be made with owners=True")
-        self.read_parameters(parameters)
-        events = checked_load(load, self.w.p.loads, self.w.z.max_page_order).view(np.uint8)
-        self.attach(policy)
-        if not (load_start(&self.w, &events[0], events.shape[0] // sizeof(load_t)) and world_start(&self.w, number)):
+        read_parameters(&p, parameters, shape)
+        as_policy(policy, &row)
+        self.hook = policy.hook
+        events = checked_load(load, p.loads, shape.max_page_order).view(np.uint8)
+        n = events.shape[0] // sizeof(load_t)
+        self.zone = zone
+        w = self.begin()
+        fits = attach(w, &p, &row)
+        if fits:
+            with nogil:
+                room = load_start(w, &events[0], n) and world_start(w, number)
+        zone_end(zone)
+        if not fits:
+            raise MisuseError(f"request_gfp={p.request_gfp:#x}: unknown bits, or MOVABLE and RECLAIMABLE")
+        if not room:
             raise MemoryError("no memory for the tables of the world")
 
-    cdef int attach(self, policy) except -1:
-        """The machine of the one zone."""
-        cdef int k
-        machine_init(&self.w.m)
-        for k in range(NR_GFP_ZONES):
-            self.w.m.gfp_zone[k] = self.w.z.zone_idx
-        machine_attach_zone(&self.w.m, self.w.z)
-        self.w.m.swap_total = self.w.m.swap_free = self.w.p.swap_pages
-        self.w.m.swappiness = <int32_t> self.w.p.swappiness
-        self.w.m.no_lumpy = not self.w.p.lumpy
-        self.w.m.no_sync_pass = not self.w.p.sync_pass
-        self.w.m.kswapd_order0 = not self.w.p.kswapd_orders
-        if request_status(&self.w.m, self.w.p.request_order, self.w.p.request_gfp, 0) != ST_OK:
-            raise MisuseError(f"request_gfp={self.w.p.request_gfp:#x}: unknown bits, or MOVABLE and RECLAIMABLE")
-        as_policy(policy, &self.w.m.policy)
-        self.hook = policy.hook
-        self.w.owner = <void *> self
-        return 0
-
-    cdef int read_parameters(self, dict parameters) except -1:
-        cdef params_t *p = &self.w.p
-        if set(parameters) != set(PARAMETERS):
-            names = sorted(set(parameters) ^ set(PARAMETERS), key=str)
-            raise MisuseError(f"parameters: {names} are missing or unknown")
-        values = {name: ranged(parameters[name], name, _LARGEST.get(name) or _LARGEST[name.rpartition("_")[2]])
-                  for name in PARAMETERS}
-        p[0] = values
-        for name in _POSITIVE:
-            if values[name] < 1:
-                raise MisuseError(f"{name}=0: must be at least 1")
-        if p.request_order > self.w.z.max_page_order:
-            raise MisuseError(f"request_order={p.request_order}: allowed range is 0..{self.w.z.max_page_order}")
-        if p.cpus != self.w.z.cpus:
-            raise MisuseError(f"cpus={p.cpus}: the zone has {self.w.z.cpus}")
-        if p.builds + p.loads + p.requesters > 1000 or p.anon_min_pages > p.anon_max_pages:
-            raise MisuseError("builds, loads, requesters or anon_min_pages: too many")
-        if p.request_period_ns > (<int64_t> 1 << 62) // p.requesters:
-            raise MisuseError(f"request_period_ns={p.request_period_ns}: too long for {p.requesters} requesters")
-        return 0
-
     def __dealloc__(self):
-        world_free(&self.w)
+        if self.zone is not None and zone_settled(self.zone) != NULL:
+            world_abort(&self.guarded)
+        world_free(&self.guarded)
+
+    # --- the only ways to the world: see facade/turns.pxi ---
+
+    cdef world_t *ready(self) except NULL:
+        """The world, once no other thread is in a long call on its zone; good until the next foreign code."""
+        zone_ready(self.zone)
+        return &self.guarded
+
+    cdef world_t *look(self) except NULL:
+        """`ready` for readers of a number: they may, in the thread that holds the zone by `lock`."""
+        zone_look(self.zone)
+        return &self.guarded
+
+    cdef world_t *begin(self) except NULL:
+        """The world for work without the GIL; `zone_end` must follow."""
+        self.guarded.z = zone_begin(self.zone)
+        self.guarded.owner = <void *> self
+        return &self.guarded
 
     def run(self, int64_t events=EVENTS_A_TURN):
         """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.
@@ -198,31 +193,37 @@ cdef class World:
         """
         cdef int more = 1
         cdef int64_t left = events
+        cdef int64_t robbed
+        cdef bint failed
+        cdef world_t *w
         if self.running:
             raise MisuseError("run: called while the world is running, by the hook of its policy or another thread")
         while more and left > 0:
             self.running = True
             try:
-                zone_begin(self.zone)
+                w = self.begin()
             except BaseException:
                 self.running = False
                 raise
             self.holding = True
             with nogil:
-                more = world_run(&self.w, min(left, <int64_t> EVENTS_A_TURN))
+                more = world_run(w, min(left, <int64_t> EVENTS_A_TURN))
+            failed, robbed = w.failed, w.robbed
+            w.stopped = 0
             if self.holding:
                 self.holding = False
                 zone_end(self.zone)
             self.running = False
             left -= EVENTS_A_TURN
             if self.error is not None:
-                self.raise_error()
+                error, self.error = self.error, None
+                raise error
             PyErr_CheckSignals()
-            if self.w.failed:
+            if failed:
                 raise MemoryError("no memory for the tables of the world")
-            if self.w.robbed:
-                raise MisuseError(f"zone: pfn={self.w.z.base_pfn + self.w.robbed - 1}: a page of the world's, which "
-                                  "somebody else has freed or changed; it cannot go on")
+            if robbed:
+                raise MisuseError(f"zone: pfn={zone_shape(self.zone).base_pfn + robbed - 1}: a page of the world's, "
+                                  "which somebody else has freed or changed; it cannot go on")
         return not more
 
     cdef int ask(self, request_t *r) except -1:
@@ -230,62 +231,155 @@ cdef class World:
         self.holding = False
         zone_end(self.zone)
         try:
-            return ask_hook(self.hook, &self.w.m, r, self.zone)
+            return ask_hook(self.hook, self.machine(), r, self.zone)
         finally:
             zone_begin(self.zone)           # refused only if the hook has left its thread with the zone's lock
             self.holding = True
 
-    cdef int raise_error(self) except -1:
-        """Out with what the hook has raised."""
-        error, self.error = self.error, None
-        self.w.stopped = 0
-        raise error
+    cdef machine_t *machine(self) noexcept:
+        """Where the machine is, for those who ask the guard themselves before they look at it."""
+        return &self.guarded.m
 
     @property
     def answered(self):
         """Requests answered so far."""
-        return self.w.nr_results
+        return self.look().nr_results
 
     @property
     def now_ns(self):
         """Simulated time since the start."""
-        return self.w.now
+        return self.look().now
 
     def results(self):
         """The requests answered so far, in order of their ends: structured array, `RESULT_DTYPE`."""
-        zone_ready(self.zone)
-        return np.frombuffer((<char *> self.w.result)[:self.w.nr_results * sizeof(result_t)], dtype=RESULT_DTYPE)
+        return self.records(RESULT_DTYPE, of_results)
 
     def keep_turns(self):
         """Keep a diary of the requests from now on; it changes nothing else."""
-        zone_ready(self.zone)
-        self.w.keep_turns = 1
+        cdef world_t *w = self.ready()
+        w.keep_turns = 1
 
     def turns(self):
         """The diary of the requests in order of time: structured array, `TURN_DTYPE`."""
-        zone_ready(self.zone)
-        if self.w.nr_turns == 0:
-            return np.zeros(0, dtype=TURN_DTYPE)
-        return np.frombuffer((<char *> self.w.turn)[:self.w.nr_turns * sizeof(turn_t)], dtype=TURN_DTYPE)
+        return self.records(TURN_DTYPE, of_turns)
 
     def passes(self):
         """The passes that have ended: structured array, `PASS_DTYPE`."""
-        cdef int64_t n = 0
-        zone_ready(self.zone)
-        while n < LAST_PASS and self.w.passes[n].end_ns:
-            n += 1
-        return np.frombuffer((<char *> self.w.passes)[:n * sizeof(pass_t)], dtype=PASS_DTYPE)
+        return self.records(PASS_DTYPE, of_passes)
+
+    cdef object records(self, dtype, table_t (*table)(world_t *w) noexcept nogil):
+        """A copy of a table of the world's."""
+        cdef int64_t size = dtype.itemsize
+        cdef int64_t n = -1
+        cdef uint8_t[::1] out
+        cdef table_t found
+        while True:
+            found = table(self.ready())
+            if found.n == n:                            # to make the array may have let the world go on
+                break
+            n = found.n
+            copied = np.zeros(n * size + 1, np.uint8)
+            out = copied
+        if n:
+            memcpy(&out[0], found.first, n * size)
+        return copied[:n * size].view(dtype)
 
     def totals(self):
         """Counters of the whole run."""
-        zone_ready(self.zone)
-        return {"events": self.w.events, "background_pages": self.w.background_pages,
-                "background_failed": self.w.background_failed, "no_progress": self.w.no_progress,
-                "memallocs": self.w.memallocs, "rereads": self.w.rereads, "swapins": self.w.swapins,
-                "kswapd_scanned": self.w.m.kswapd.total.scanned, "simulated_ns": self.w.now,
-                "blocked_ns": self.w.blocked_ns, "held_ns": self.w.held_ns,
-                "dirty_pages": self.w.dirty_last - self.w.dirty_first,
-                "present_pages": self.w.z.present_pages, **self.zone.vmstat()}
+        cdef world_t *w = self.ready()
+        cdef totals_t t
+        read_totals(w, &t)
+        return {"events": t.events, "background_pages": t.background_pages,
+                "background_failed": t.background_failed, "no_progress": t.no_progress,
+                "memallocs": t.memallocs, "rereads": t.rereads, "swapins": t.swapins,
+                "kswapd_scanned": t.kswapd_scanned, "simulated_ns": t.simulated_ns,
+                "blocked_ns": t.blocked_ns, "held_ns": t.held_ns, "dirty_pages": t.dirty_pages,
+                "present_pages": zone_shape(self.zone).present_pages, **self.zone.vmstat()}
+
+
+ctypedef struct table_t:        # records that the world has written
+    void *first
+    int64_t n
+
+
+cdef table_t of_results(world_t *w) noexcept nogil:
+    cdef table_t found
+    found.first, found.n = w.result, w.nr_results
+    return found
+
+
+cdef table_t of_turns(world_t *w) noexcept nogil:
+    cdef table_t found
+    found.first, found.n = w.turn, w.nr_turns
+    return found
+
+
+cdef table_t of_passes(world_t *w) noexcept nogil:
+    cdef table_t found
+    found.first, found.n = &w.passes[0], 0
+    while found.n < LAST_PASS and w.passes[found.n].end_ns:
+        found.n += 1
+    return found
+
+
+ctypedef struct totals_t:       # numbers of a world at one moment
+    int64_t events
+    int64_t background_pages
+    int64_t background_failed
+    int64_t no_progress
+    int64_t memallocs
+    int64_t rereads
+    int64_t swapins
+    int64_t kswapd_scanned
+    int64_t simulated_ns
+    int64_t blocked_ns
+    int64_t held_ns
+    int64_t dirty_pages
+
+
+cdef void read_totals(const world_t *w, totals_t *t) noexcept nogil:
+    t.events, t.background_pages, t.background_failed = w.events, w.background_pages, w.background_failed
+    t.no_progress, t.memallocs, t.rereads, t.swapins = w.no_progress, w.memallocs, w.rereads, w.swapins
+    t.kswapd_scanned, t.simulated_ns = w.m.kswapd.total.scanned, w.now
+    t.blocked_ns, t.held_ns, t.dirty_pages = w.blocked_ns, w.held_ns, w.dirty_last - w.dirty_first
+
+
+cdef bint attach(world_t *w, const params_t *p, const policy_t *policy) noexcept nogil:
+    """The parameters, and the machine of the one zone; False if it cannot serve the world's requests."""
+    cdef int k
+    w.p = p[0]
+    machine_init(&w.m)
+    for k in range(NR_GFP_ZONES):
+        w.m.gfp_zone[k] = w.z.zone_idx
+    machine_attach_zone(&w.m, w.z)
+    w.m.swap_total = w.m.swap_free = p.swap_pages
+    w.m.swappiness = <int32_t> p.swappiness
+    w.m.no_lumpy = not p.lumpy
+    w.m.no_sync_pass = not p.sync_pass
+    w.m.kswapd_order0 = not p.kswapd_orders
+    w.m.policy = policy[0]
+    return request_status(&w.m, p.request_order, p.request_gfp, 0) == ST_OK
+
+
+cdef int read_parameters(params_t *p, dict parameters, const shape_t *shape) except -1:
+    if set(parameters) != set(PARAMETERS):
+        names = sorted(set(parameters) ^ set(PARAMETERS), key=str)
+        raise MisuseError(f"parameters: {names} are missing or unknown")
+    values = {name: ranged(parameters[name], name, _LARGEST.get(name) or _LARGEST[name.rpartition("_")[2]])
+              for name in PARAMETERS}
+    p[0] = values
+    for name in _POSITIVE:
+        if values[name] < 1:
+            raise MisuseError(f"{name}=0: must be at least 1")
+    if p.request_order > shape.max_page_order:
+        raise MisuseError(f"request_order={p.request_order}: allowed range is 0..{shape.max_page_order}")
+    if p.cpus != shape.cpus:
+        raise MisuseError(f"cpus={p.cpus}: the zone has {shape.cpus}")
+    if p.builds + p.loads + p.requesters > 1000 or p.anon_min_pages > p.anon_max_pages:
+        raise MisuseError("builds, loads, requesters or anon_min_pages: too many")
+    if p.request_period_ns > (<int64_t> 1 << 62) // p.requesters:
+        raise MisuseError(f"request_period_ns={p.request_period_ns}: too long for {p.requesters} requesters")
+    return 0
 
 
 cdef int check_tables() except -1:

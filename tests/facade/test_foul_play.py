@@ -291,3 +291,18 @@ def test_an_image_with_negative_counts_is_refused(tmp_path, name):
     zone.save(tmp_path / "image")
     with pytest.raises(FormatError, match="invariant 12"):
         Zone.load(tmp_path / "image")
+
+
+def test_a_scan_is_no_longer_than_the_zone(tmp_path):
+    """Else one call of reclaim scanned for minutes."""
+    zone, machine = full_machine("none")
+    machine.set_nr_scan(0, [1024] * 4)
+    zone.check()
+    with pytest.raises(MisuseError, match=r"counts=1025: allowed range is 0\.\.1024"):
+        machine.set_nr_scan(0, [0, 0, 1025, 0])
+    Header.from_address(zone.address).nr_scan[2] = 1025
+    with pytest.raises(CorruptionError, match="invariant 12"):
+        zone.check()
+    zone.save(tmp_path / "image")
+    with pytest.raises(FormatError, match="invariant 12"):
+        Zone.load(tmp_path / "image")

@@ -24,7 +24,7 @@ LEGAL = {
     **dict.fromkeys(("grouping", "pcp_bulk_cold", "cpuset_allowed", "all_unreclaimable"), SWITCH),
     **dict.fromkeys((f"vm[{k}]" for k in range(23)), range(1 << 62)),
     **dict.fromkeys((f"random[{k}]" for k in range(4)), range(1 << 64)),
-    **dict.fromkeys((f"nr_scan[{k}]" for k in range(5)), range((1 << 32) + 1)),
+    **dict.fromkeys((f"nr_scan[{k}]" for k in range(5)), range(1024 + 1)),
     **dict.fromkeys(("pages_scanned", *(f"recent_{k}[{n}]" for k in ("scanned", "rotated") for n in (0, 1))), COUNT),
     **dict.fromkeys((f"lowmem_reserve_ratio[{k}]" for k in range(4)), range(-(1 << 31), 1 << 31)),
     **dict.fromkeys((f"node_present[{k}]" for k in (1, 2, 3)), range(256)),  # too few for a reserve, one zone at a time

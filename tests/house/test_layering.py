@@ -45,7 +45,7 @@ INSIDE = {
     },
     "facade/consult": {"capture_prefer", "capture_sated"},
     "facade/formulas": {"default_min_free_kbytes", "zone_batchsize", "zone_marks"},
-    "facade/handle": {"zone_pcp"},
+    "facade/handle": {"machine_init", "zone_pcp"},
     "facade/machine": {"machine_init", "zone_pcp"},
     "facade/policy": {"policy_limits"},
     "facade/stream": {"request_end"},

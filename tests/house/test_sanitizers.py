@@ -31,6 +31,9 @@ QUESTIONS = (
     "tests/trace/test_trace_fuzz.py",
     "tests/replay/test_replay.py",
     "tests/formats/test_trace_text.py",
+    "tests/trace/test_trace_threads.py",
+    "tests/facade/test_zone_bounds.py",
+    "tests/facade/test_threads.py",
 )
 
 
@@ -64,6 +67,7 @@ def test_nothing_reaches_outside_its_memory(tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "halt_on_error=1",
         "HYPOTHESIS_PROFILE": "dev",
+        "BUDDYCAP_STRESS_SECONDS": "20",
         "PYTHONPATH": str(tree / "src"),
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *QUESTIONS]

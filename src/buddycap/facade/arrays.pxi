@@ -178,34 +178,42 @@ cdef object alloc_to_array(Zone zone, int64_t n, int order, int mt, object out):
 cdef int free_array(Zone zone, object pfns, object order) except -1:
     """`Zone.free_many` for any array and orders, without the GIL."""
     cdef zone_t *z
-    cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
-    cdef Buffer order_buffer
-    cdef const int64_t *p = <const int64_t *> buffer.view.buf
+    cdef Buffer buffer, order_buffer
+    cdef const int64_t *p
     cdef const uint8_t *orders = NULL
-    cdef int64_t n = buffer.view.len // 8
+    cdef int64_t n
     cdef int64_t k = 0
     cdef int one_order = 0
     cdef int status
+    pfns = int64_array(pfns, "pfns")
+    n = len(pfns)
     if not PyLong_Check(order) and as_array(order, "order").ndim:
         order = int64_array(order, "order")
         if len(order) != n:
             raise MisuseError(f"order: {len(order)} values for {n} PFNs")
-        for bad in np.flatnonzero((order < 0) | (order > zone.z.max_page_order)):
-            as_ranged(order[bad], f"order[{bad}]", 0, zone.z.max_page_order)
+        for bad in np.flatnonzero((order < 0) | (order > zone.shape.max_page_order)):
+            as_ranged(order[bad], f"order[{bad}]", 0, zone.shape.max_page_order)
         order_buffer = Buffer(order.astype(np.uint8))
         orders = <const uint8_t *> order_buffer.view.buf
     else:
-        one_order = <int> as_ranged(order, "order", 0, zone.z.max_page_order)
+        one_order = <int> as_ranged(order, "order", 0, zone.shape.max_page_order)
+    buffer = Buffer(steady(pfns))                   # last: there may be more threads than there were
+    p = <const int64_t *> buffer.view.buf
     z = zone.begin()
     with nogil:
         status = free_many(z, p, n, orders, one_order, &k)
     zone.end()
     if status != ST_OK:
-        refuse(z, status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
+        refuse(zone.ready(), status, f"pfns[{k}]", p[k], one_order if orders == NULL else orders[k])
     return 0
 
 
-cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k) except -1:
+cdef int refuse_page(Zone zone, int status, str where, int64_t pfn, int64_t order) except -1:
+    """`refuse`, after other things have been looked at."""
+    return refuse(zone.ready(), status, where, pfn, order)
+
+
+cdef int refuse_op(Zone zone, int status, object ops, object results, int64_t k) except -1:
     """Raise the exception for operation k of a stream."""
     one = ops[k]
     arg = int(one["arg"])
@@ -216,8 +224,10 @@ cdef int refuse_op(zone_t *z, int status, object ops, object results, int64_t k)
     if status == ST_TYPE_RANGE:
         raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
     if one["op"] == OP_FREE and arg >= 0:
-        refuse(z, status, f"ops[{k}]: pfn", results[arg], ops[arg]["order"])
-    refuse(z, status, f"ops[{k}]: pfn", one["pfn"], one["order"])
+        pfn, order = results[arg], ops[arg]["order"]
+    else:
+        pfn, order = one["pfn"], one["order"]
+    refuse_page(zone, status, f"ops[{k}]: pfn", pfn, order)
 
 
 cdef object run_array(Zone zone, object ops):
@@ -230,11 +240,13 @@ cdef object run_array(Zone zone, object ops):
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
     if len(ops) >= 1 << 31:
         raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
-    cdef Buffer stream = Buffer(ops)
     results = np.empty(len(ops), dtype=np.int64)
     cdef Buffer out = Buffer(results, True)
+    cdef Buffer stream
     n = len(ops)
     while done < n and status == ST_OK:
+        ops = steady(ops)                           # again: signal handlers may have started threads
+        stream = Buffer(ops)
         z = zone.begin()
         with nogil:
             status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
@@ -244,7 +256,7 @@ cdef object run_array(Zone zone, object ops):
     with nogil:
         finish_results(<int64_t *> out.view.buf, done)
     if status != ST_OK:
-        refuse_op(zone.z, status, ops, results, done)
+        refuse_op(zone, status, ops, results, done)
     return results
 
 

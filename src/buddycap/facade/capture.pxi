@@ -27,25 +27,25 @@ cdef class CaptureList:
     cdef int32_t slot
     cdef uint32_t seq
 
-    def __cinit__(self, Zone zone=None, int32_t slot=-1):
-        if zone is None or not 0 <= slot < zone.z.slots_used:
+    def __cinit__(self, Zone zone=None):
+        if zone is None:
             raise TypeError("a CaptureList comes from Zone.capture_list()")
-        self.zone = zone
-        self.slot = slot
-        self.seq = zone_slot(zone.z, slot).seq
+        self.zone = zone                # closed, until somebody gives it slot and seq: no list is number 0
 
     def __init__(self):
         raise TypeError("a CaptureList comes from Zone.capture_list()")
 
-    cdef inline int open_slot(self) except -1:
-        if not slot_is(self.zone.z, self.slot, self.seq, SLOT_CAPTURE):
+    cdef inline zone_t *ready(self) except NULL:
+        """The zone, as `Zone.ready`, while the list is open."""
+        cdef zone_t *z = self.zone.ready()
+        if not slot_is(z, self.slot, self.seq, SLOT_CAPTURE):
             raise MisuseError("capture list: used after it was closed")
-        return 0
+        return z
 
     @property
     def closed(self):
         """Whether the list has been closed."""
-        return not slot_is(self.zone.z, self.slot, self.seq, SLOT_CAPTURE)
+        return not slot_is(self.zone.look(), self.slot, self.seq, SLOT_CAPTURE)
 
     def capture_one_page(self, pfn, order=0):
         """Put an allocated block on the list instead of freeing it; it merges with free and captured buddies.
@@ -69,11 +69,9 @@ cdef class CaptureList:
         takes nothing more: the block is freed.
         """
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int block_order = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
-        cdef zone_t *z = self.zone.ready()
-        cdef int status
-        self.open_slot()
-        status = used_block_status(z, block, block_order)
+        cdef int block_order = <int> as_ranged(order, "order", 0, self.zone.shape.max_page_order)
+        cdef zone_t *z = self.ready()
+        cdef int status = used_block_status(z, block, block_order)
         if status != ST_OK:
             refuse(z, status, "pfn", block, block_order)
         capture_one_page(z, self.slot, <int32_t> (block - z.base_pfn), block_order)
@@ -95,16 +93,18 @@ cdef class CaptureList:
         cdef const int64_t *p = <const int64_t *> buffer.view.buf
         cdef int64_t n = buffer.view.len // 8
         cdef int64_t k = 0
-        cdef int status
+        cdef int status = ST_OK
+        cdef bint is_open
         z = self.zone.begin()
-        if not slot_is(z, self.slot, self.seq, SLOT_CAPTURE):
-            self.zone.end()
-            self.open_slot()
-        with nogil:
-            status = capture_many(z, self.slot, p, n, NULL, 0, &k)
+        is_open = slot_is(z, self.slot, self.seq, SLOT_CAPTURE)
+        if is_open:
+            with nogil:
+                status = capture_many(z, self.slot, p, n, NULL, 0, &k)
         self.zone.end()
+        if not is_open:
+            raise MisuseError("capture list: used after it was closed")
         if status != ST_OK:
-            refuse(z, status, f"pfns[{k}]", p[k], 0)
+            refuse(self.zone.ready(), status, f"pfns[{k}]", p[k], 0)
 
     def capture_alloc_or_return(self, order, *, alloc_flags=0, classzone_idx=0, bint hold=False):
         """Take a block of `order` from the list and give everything else back.
@@ -138,46 +138,37 @@ cdef class CaptureList:
         >>> capture.capture_alloc_or_return(4, alloc_flags=2), zone.nr_free_pages
         (0, 48)
         """
-        cdef int wanted = <int> as_ranged(order, "order", 0, self.zone.z.max_page_order)
+        cdef int wanted = <int> as_ranged(order, "order", 0, self.zone.shape.max_page_order)
         cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC_KNOWN)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, MAX_NR_ZONES - 1)
-        cdef zone_t *z = self.zone.ready()
-        cdef int32_t i
-        self.open_slot()
-        i = capture_consult(z, self.slot, wanted, 0, class_idx, flags, hold)
+        cdef zone_t *z = self.ready()
+        cdef int32_t i = capture_consult(z, self.slot, wanted, 0, class_idx, flags, hold)
         return None if i == NO_PAGE else z.base_pfn + i
 
     @property
     def sated(self):
         """Whether the block that the list waited for, or one that is held, is on it."""
-        cdef zone_t *z = self.zone.ready()
-        self.open_slot()
-        return bool(capture_sated(z, self.slot))
+        return bool(capture_sated(self.ready(), self.slot))
 
     def blocks(self):
         """The captured blocks as a structured array (pfn, order), head first."""
-        self.zone.ready()
-        self.open_slot()
-        return list_tagged(self.zone.z, self.zone, slot_list(self.zone.z, self.slot), "order")
+        return list_tagged(self.zone, slot_list(self.ready(), self.slot), "order", self)
 
     @property
     def stats(self):
         """Pages by origin since the list was opened: own, merged (were free), foreign (freed by others); and the
         largest order that stood on it."""
-        cdef zone_t *z = self.zone.ready()
-        cdef slot_t *s
-        self.open_slot()
-        s = zone_slot(z, self.slot)
+        cdef slot_t s = zone_slot(self.ready(), self.slot)[0]
         return {"own": s.own, "merged": s.merged, "foreign": s.foreign, "largest": s.largest}
 
     def close(self):
         """Give everything back and close the list.  Closing twice is harmless."""
         cdef zone_t *z = self.zone.ready()
-        if not self.closed:
+        if slot_is(z, self.slot, self.seq, SLOT_CAPTURE):
             capture_release(z, self.slot)
 
     def __enter__(self):
-        self.open_slot()
+        self.ready()
         return self
 
     def __exit__(self, *exc):
@@ -187,14 +178,41 @@ cdef class CaptureList:
         raise TypeError("a CaptureList belongs to its zone: copy or pickle the Zone and ask it for capture_lists()")
 
 
-cdef CaptureList make_capture_list(Zone zone, int32_t slot):
-    return CaptureList.__new__(CaptureList, zone, slot)
+cdef int count_capture_lists(zone_t *z) noexcept nogil:
+    cdef int count = 0
+    cdef int32_t slot
+    for slot in range(z.slots_used):
+        count += zone_slot(z, slot).kind == SLOT_CAPTURE
+    return count
+
+
+cdef void name_capture_lists(zone_t *z, uint64_t *names) noexcept nogil:
+    """Write (seq, slot) of every open capture list as one number each."""
+    cdef int32_t slot
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind == SLOT_CAPTURE:
+            names[0] = <uint64_t> zone_slot(z, slot).seq << 32 | slot
+            names += 1
 
 
 cdef list open_capture_lists(Zone zone):
     """The open capture lists in order of creation."""
-    cdef zone_t *z = zone.z
-    cdef int32_t slot
-    slots = [slot for slot in range(z.slots_used) if zone_slot(z, slot).kind == SLOT_CAPTURE]
-    slots.sort(key=lambda slot: zone_slot(z, slot).seq)
-    return [make_capture_list(zone, slot) for slot in slots]
+    cdef CaptureList capture
+    cdef zone_t *z
+    cdef Buffer buffer
+    cdef uint64_t name
+    cdef int n
+    while True:
+        n = count_capture_lists(zone.ready())
+        names = new_array(n, np.uint64)
+        buffer = Buffer(names, True)
+        z = zone.ready()
+        if count_capture_lists(z) == n:             # to make an array may run finalizers, which may open and close
+            name_capture_lists(z, <uint64_t *> buffer.view.buf)
+            break
+    result = []
+    for name in np.sort(names).tolist():
+        capture = CaptureList.__new__(CaptureList, zone)
+        capture.slot, capture.seq = <int32_t> (name & 0xFFFFFFFF), <uint32_t> (name >> 32)
+        result.append(capture)
+    return result

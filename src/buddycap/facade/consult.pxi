@@ -47,9 +47,10 @@ cdef class Consultation:
 
 cdef Consultation make_consultation(machine_t *m, request_t *r, Zone zone):
     cdef Consultation result = Consultation.__new__(Consultation)
-    cdef scan_t *sc = &r.scan
     cdef zone_t *z = zone.ready()
-    cdef slot_t *slot = zone_slot(z, sc.capture_slot)
+    cdef scan_t *sc = &r.scan
+    cdef int32_t head = slot_list(z, sc.capture_slot)
+    cdef slot_t slot = zone_slot(z, sc.capture_slot)[0]
     result.order = sc.order
     result.place = m.nr_zones - 1 - sc.zone
     result.priority = sc.priority
@@ -61,14 +62,15 @@ cdef Consultation make_consultation(machine_t *m, request_t *r, Zone zone):
     result.own = slot.own
     result.merged = slot.merged
     result.foreign = slot.foreign
-    result.blocks = list_tagged(z, zone, slot_list(z, sc.capture_slot), "order")
+    result.blocks = list_tagged(zone, head, "order", None)
     return result
 
 
 cdef int ask_hook(object hook, machine_t *m, request_t *r, object zone) except -1:
-    """What the hook says: a word, or the PFN of the block to be taken."""
-    cdef zone_t *z
+    """What the hook says: a word, or the PFN of the block to be taken.  `m` and `r` are under the zone's guard."""
+    cdef const shape_t *shape = &(<Zone> zone).shape
     cdef int64_t pfn
+    cdef int found = 0
     answer = hook(make_consultation(m, r, zone))
     if answer is None or isinstance(answer, str):
         if answer not in ANSWERS:
@@ -78,8 +80,9 @@ cdef int ask_hook(object hook, machine_t *m, request_t *r, object zone) except -
         pfn = as_int64(answer, "hook: pfn")
     except (TypeError, MisuseError):
         raise PolicyError(f"hook: {answer!r}: 'consult', 'return', 'keep', None or a PFN is wanted") from None
-    z = (<Zone> zone).ready()
-    if not (z.start_pfn <= pfn < z.start_pfn + z.spanned_pages
-            and capture_prefer(m, r, <int32_t> (pfn - z.base_pfn))):
+    if shape.start_pfn <= pfn < shape.start_pfn + shape.spanned_pages:
+        (<Zone> zone).ready()
+        found = capture_prefer(m, r, <int32_t> (pfn - shape.base_pfn))
+    if not found:
         raise PolicyError(f"hook: pfn={pfn}: not a block of order {r.order} or more on the capture list")
     return ANSWER_CONSULT

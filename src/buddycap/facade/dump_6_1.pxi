@@ -2,27 +2,27 @@
 
 
 cdef list dump_zone_61(Zone zone):
-    """The lines of one zone of 6.1."""
-    cdef zone_t *z = zone.ready()
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int32_t first = z.first >> BLOCK_ORDER_61
-    cdef int32_t last = (z.end - 1) >> BLOCK_ORDER_61
+    """The lines of a zone of 6.1 that nobody else knows."""
+    cdef zone_t seen = zone.ready()[0]
+    cdef zone_6_1_t own = only_61(zone.ready())[0]
+    cdef zone_t *z = &seen
+    cdef zone_6_1_t *e = &own
     cdef int cpu, index
     lines = [f"Z {z.zone_idx}", f"N {z.nr_free_pages} {e.nr_free_cma}" if e.cma else f"N {z.nr_free_pages}"]
     for order in range(ORDER_MAX_61 + 1):
         lines.append(f"O {order} {z.nr_free[order]}")
-        for mt in range(zone_types(z)):
+        for mt in range(zone.shape.types):
             blocks = zone.free_blocks(order, mt)["pfn"].tolist()
             if blocks:
                 lines.append(f"L {order} {mt} " + " ".join(map(str, blocks)))
-    lines.append("B " + "".join(str(pageblock_array(z)[k]) for k in range(first, last + 1)))
+    lines.append("B " + "".join(map(str, zone.pageblock_migratetype.tolist())))
     for cpu in range(z.cpus):
-        lines.append(f"P {cpu} {zone_pcp_61(z, cpu).count} {zone_pcp_61(z, cpu).high} {zone_pcp_61(z, cpu).batch} "
-                     f"{zone_pcp_61(z, cpu).free_factor}")
+        pcp = zone.pcp(cpu)
+        lines.append(f"P {cpu} {pcp['count']} {pcp['high']} {pcp['batch']} {pcp['free_factor']}")
         for index in range(PCP_LISTS_61):
-            if not list_empty(link_array(z), pcp_list_61(cpu, index)):
-                lines.append(f"Q {cpu} {index} " + " ".join(
-                    f"{pfn}:{tag}" for pfn, _, tag in zone.pcp_blocks(cpu, index).tolist()))
+            blocks = zone.pcp_blocks(cpu, index).tolist()
+            if blocks:
+                lines.append(f"Q {cpu} {index} " + " ".join(f"{pfn}:{tag}" for pfn, _, tag in blocks))
     lines.append(f"W {z.pages_min} {z.pages_low} {z.pages_high} {e.pages_promo} {e.boost} {e.boosted} {e.reclaim}")
     lines.append(f"R {e.reserved_highatomic} {e.nr_isolated}")
     lines.append(f"A {z.vm[VM_PGALLOC]}")
@@ -30,16 +30,16 @@ cdef list dump_zone_61(Zone zone):
 
 
 cdef str dump_61(object zones):
-    """The text of all zones of a node, and what is counted for all of them."""
+    """The text of all zones of a node, which nobody else knows, and what is counted for all of them."""
     cdef Zone zone
     cdef int k
     cdef list lines = []
     cdef list total = [0] * (2 + EVENTS_61)
     for zone in zones:
         lines += dump_zone_61(zone)
-        total[0] += zone.z.vm[VM_PGFREE]
-        total[1] += only_61(zone.z).wakeups
+        total[0] += zone.ready().vm[VM_PGFREE]
+        total[1] += only_61(zone.ready()).wakeups
         for k in range(EVENTS_61):
-            total[2 + k] += only_61(zone.z).events[k]
+            total[2 + k] += only_61(zone.ready()).events[k]
     lines.append("E " + " ".join(map(str, total)))
     return "\n".join(lines) + "\n"

@@ -4,8 +4,6 @@
 from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release,
                              PyObject_GetBuffer)
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport (PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
-                               PyThread_get_thread_ident, PyThread_release_lock, PyThread_type_lock, WAIT_LOCK)
 
 import operator
 
@@ -24,6 +22,37 @@ cdef extern from *:
     #include <stdlib.h>
     static void *buddycap_reserve(size_t n) { return calloc(1, n); }
     static void buddycap_release(void *p, size_t n) { (void) n; free(p); }
+    #elif defined(BUDDYCAP_CHECKED)
+    #include <sys/mman.h>
+    #include <unistd.h>
+    #if defined(__SANITIZE_ADDRESS__)
+    #include <sanitizer/asan_interface.h>
+    #else
+    #define ASAN_POISON_MEMORY_REGION(p, n) ((void) (p), (void) (n))
+    #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void) (p), (void) (n))
+    #endif
+    /* The block ends at a page that nobody may touch, but for less than 64 bytes, and begins less than a page behind
+       another such page; what lies between is poisoned. */
+    static size_t buddycap_page(void) { return (size_t) sysconf(_SC_PAGESIZE); }
+    static size_t buddycap_span(size_t n) { return (n + buddycap_page() - 1) / buddycap_page() * buddycap_page(); }
+    static void *buddycap_reserve(size_t n) {
+        size_t page = buddycap_page(), span = buddycap_span(n), before = (span - n) & ~(size_t) 63;
+        char *map = (char *) mmap(NULL, span + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (map == MAP_FAILED) return NULL;
+        if (mprotect(map + page, span, PROT_READ | PROT_WRITE)) {
+            (void) munmap(map, span + 2 * page);
+            return NULL;
+        }
+        ASAN_POISON_MEMORY_REGION(map + page, before);
+        ASAN_POISON_MEMORY_REGION(map + page + before + n, span - before - n);
+        return map + page + before;
+    }
+    static void buddycap_release(void *p, size_t n) {
+        size_t page = buddycap_page(), span = buddycap_span(n), before = (span - n) & ~(size_t) 63;
+        char *map = (char *) p - before - page;
+        ASAN_UNPOISON_MEMORY_REGION(map + page, span);
+        (void) munmap(map, span + 2 * page);
+    }
     #else
     #include <sys/mman.h>
     /* Fresh zero pages, given by the kernel as they are touched; refused at once if there can never be enough. */

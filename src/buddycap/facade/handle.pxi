@@ -1,7 +1,6 @@
 # A zone as threads and C code have it: one block of memory, one caller at a time; its address in all the forms that
 # ctypes, numba, cffi and C extensions want.
 
-cimport cython
 from cpython.pycapsule cimport PyCapsule_Destructor, PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
@@ -33,146 +32,146 @@ def c_api_address():
 
 
 @cython.no_gc_clear                     # requests in a cycle with their zone let go of it when they are deallocated
-cdef class ZoneHandle:
+cdef class ZoneHandle(Guard):
     """The block of memory of a `Zone`, whose base this is; it makes none by itself."""
 
-    cdef zone_t *z
+    cdef zone_t *guarded
+    cdef shape_t shape                  # what never changes: it may be read at any time
     cdef Memory memory
-    cdef PyThread_type_lock turn
-    cdef bint busy
-    cdef bint running                   # in a call; busy without it: handed to one who has not woken up yet
-    cdef int waiting
-    cdef unsigned long holder           # thread that holds `lock`, or 0
 
     def __cinit__(self):
         if not isinstance(self, Zone):
             raise TypeError("a ZoneHandle is part of a Zone")
-        self.turn = PyThread_allocate_lock()
-        if self.turn == NULL:
-            raise MemoryError("no lock for a zone")
-        PyThread_acquire_lock(self.turn, WAIT_LOCK)
 
-    def __dealloc__(self):
-        if self.turn != NULL:
-            PyThread_free_lock(self.turn)
-
-    # --- one caller at a time ---
-    # All of this is done with the GIL.  `turn` is always held but for the moment in which `end` hands the zone to one
-    # of those who wait: so a caller in a loop cannot keep the others away.
-    #
-    # A method first converts its arguments, which may run Python code (__index__) and so let other threads in, and only
-    # then asks for the zone; from there on it runs no Python code until it is done.
+    # --- the only ways to the zone: see turns.pxi ---
 
     cdef inline zone_t *ready(self) except NULL:
-        """The zone, once no other thread is in a long call on it.  Whoever gets it next must have the GIL first."""
+        """The zone, once no other thread is in a long call on it; good until the next foreign code."""
         if self.busy:
-            self.begin()
-            self.end()
-        return self.z
+            self.wait()
+        return self.guarded
+
+    cdef zone_t *look(self) except NULL:
+        """`ready` for readers of a number: they may, in the thread that holds the zone by `lock`."""
+        if self.busy and not self.is_held():
+            self.wait()
+        return self.guarded
 
     cdef zone_t *begin(self) except NULL:
-        """Take the zone for a long call without the GIL; `end` must follow."""
-        if self.busy:
-            if self.is_held():
-                raise MisuseError("the zone is held by this thread: leave `with zone.lock` first")
-            self.waiting += 1
-            with nogil:
-                PyThread_acquire_lock(self.turn, WAIT_LOCK)
-        self.busy = True
-        self.running = True
-        return self.z
+        """The zone for a long call without the GIL; `end` must follow."""
+        self.take()
+        return self.guarded
 
-    cdef inline bint is_held(self) noexcept:
-        """Whether this thread holds the zone by `lock`: then nobody else works on it."""
-        return self.holder != 0 and self.holder == PyThread_get_thread_ident()
+    cdef zone_t *settled(self) noexcept:
+        """`look` for those who cannot be refused; NULL in a child process whose parent left the zone half done."""
+        try:
+            return self.look()
+        except BaseException:
+            return NULL
 
-    cdef void end(self) noexcept:
-        self.running = False
-        if self.waiting:
-            self.waiting -= 1
-            PyThread_release_lock(self.turn)
+    cdef int adopt(self, Memory memory) except -1:
+        """The zone in a block of memory, which is complete, becomes this one's."""
+        cdef zone_t *z = <zone_t *> memory.data
+        cdef int k
+        self.shape.bytes = z.bytes
+        self.shape.base_pfn, self.shape.start_pfn = z.base_pfn, z.start_pfn
+        self.shape.spanned_pages, self.shape.present_pages = z.spanned_pages, z.present_pages
+        self.shape.first, self.shape.end, self.shape.pageblock_origin = z.first, z.end, z.pageblock_origin
+        self.shape.max_page_order, self.shape.pageblock_order = z.max_page_order, z.pageblock_order
+        self.shape.zone_idx, self.shape.cpus, self.shape.slot_limit = z.zone_idx, z.cpus, z.slot_limit
+        self.shape.off_pageblock, self.shape.off_order = z.off_pageblock, z.off_order
+        self.shape.off_flags, self.shape.off_owner = z.off_flags, z.off_owner
+        self.shape.off_nr_free = <uint8_t *> z.nr_free - <uint8_t *> z
+        self.shape.kernel, self.shape.types = z.kernel, zone_types(z)
+        if is_61(z):
+            shape_of_61(&self.shape, z)
         else:
-            self.busy = False
+            self.shape.reserves = MAX_NR_ZONES
+            self.shape.off_lowmem_reserve = <uint8_t *> z.lowmem_reserve - <uint8_t *> z
+        for k in range(MAX_NR_ZONES):
+            self.shape.node_present[k] = z.node_present[k]
+        self.memory = memory
+        self.guarded = z
+        return 0
 
     # --- what never changes, and the marks ---
 
     @property
     def present_pages(self):
         """Pages that exist: spanned less holes."""
-        return self.z.present_pages
+        return self.shape.present_pages
 
     @property
     def spanned_pages(self):
         """Pages from the first to the last, holes included."""
-        return self.z.spanned_pages
+        return self.shape.spanned_pages
 
     @property
     def start_pfn(self):
         """First page frame number."""
-        return self.z.start_pfn
+        return self.shape.start_pfn
 
     @property
     def max_page_order(self):
         """Largest order of a block."""
-        return self.z.max_page_order
+        return self.shape.max_page_order
 
     @property
     def pageblock_order(self):
         """Order of a pageblock."""
-        return self.z.pageblock_order
+        return self.shape.pageblock_order
 
     @property
     def zone_idx(self):
         """Index of the zone in its node."""
-        return self.z.zone_idx
+        return self.shape.zone_idx
 
     @property
     def cpus(self):
         """Number of per-CPU lists."""
-        return self.z.cpus
+        return self.shape.cpus
 
     @property
     def pages_min(self):
         """The min watermark, in pages."""
-        return self.z.pages_min
+        return self.look().pages_min
 
     @property
     def pages_low(self):
         """The low watermark, in pages."""
-        return self.z.pages_low
+        return self.look().pages_low
 
     @property
     def pages_high(self):
         """The high watermark, in pages."""
-        return self.z.pages_high
+        return self.look().pages_high
 
     @property
     def min_free_kbytes(self):
         """What the watermarks follow from, in KiB."""
-        return self.z.min_free_kbytes
+        return self.look().min_free_kbytes
 
     @property
     def pcp_batch(self):
         """Pages moved at once between a per-CPU list and the zone."""
-        return zone_pcp(self.z, 0).batch
+        return zone_pcp(self.look(), 0).batch
 
     @property
     def pcp_high(self):
         """Length at which a per-CPU list spills a batch."""
-        return zone_pcp(self.z, 0).high
+        return zone_pcp(self.look(), 0).high
 
     @property
     def image_bytes(self):
         """Bytes of the zone's state, which is what `save` writes."""
-        return used_bytes(self.z)
+        return used_bytes(self.look())
 
     # --- views ---
 
     @property
     def nr_free(self):
         """Free blocks per order: read-only view, int64, shape (max_page_order + 1,)."""
-        return memory_view(self.memory, "<i8", self.z.max_page_order + 1,
-                           <uint8_t *> self.z.nr_free - <uint8_t *> self.z)
+        return memory_view(self.memory, "<i8", self.shape.max_page_order + 1, self.shape.off_nr_free)
 
     @property
     def page_order(self):
@@ -181,7 +180,7 @@ cdef class ZoneHandle:
         High nibble: 0 free head, 1 captured head, 2 and 4 allocated head, 3 on a per-CPU list; low nibble: the order
         (on a per-CPU list the type).  0xFF: inside a block.  0xFE: hole.
         """
-        return memory_view(self.memory, "u1", self.z.spanned_pages, self.z.off_order + self.z.first)
+        return memory_view(self.memory, "u1", self.shape.spanned_pages, self.shape.off_order + self.shape.first)
 
     @property
     def page_flags(self):
@@ -189,34 +188,71 @@ cdef class ZoneHandle:
 
         A captured head holds the number of its list here.
         """
-        return memory_view(self.memory, "<u4", self.z.spanned_pages, self.z.off_flags + <uint64_t> self.z.first * 4)
+        return memory_view(self.memory, "<u4", self.shape.spanned_pages,
+                           self.shape.off_flags + <uint64_t> self.shape.first * 4)
 
     @property
     def owner(self):
         """Owner cookies from start_pfn on: read-only view, uint64, shape (spanned_pages,); None without owners."""
-        if not self.z.off_owner:
+        if not self.shape.off_owner:
             return None
-        return memory_view(self.memory, "<u8", self.z.spanned_pages, self.z.off_owner + <uint64_t> self.z.first * 8)
+        return memory_view(self.memory, "<u8", self.shape.spanned_pages,
+                           self.shape.off_owner + <uint64_t> self.shape.first * 8)
 
     @property
     def pageblock_migratetype(self):
         """Type of each pageblock from that of the first page to that of the last: read-only view, uint8."""
-        cdef zone_t *z = self.z
-        cdef int32_t first = (z.first - z.pageblock_origin) >> z.pageblock_order
-        cdef int32_t last = (z.end - 1 - z.pageblock_origin) >> z.pageblock_order
-        return memory_view(self.memory, "u1", last - first + 1, z.off_pageblock + first)
+        cdef const shape_t *shape = &self.shape
+        cdef int32_t first = (shape.first - shape.pageblock_origin) >> shape.pageblock_order
+        cdef int32_t last = (shape.end - 1 - shape.pageblock_origin) >> shape.pageblock_order
+        return memory_view(self.memory, "u1", last - first + 1, shape.off_pageblock + first)
 
     @property
     def pageblock_index(self):
         """From where pageblocks are counted: "absolute" or "zone_relative"; the same if the zone begins with one."""
-        return "zone_relative" if self.ready().pageblock_origin else "absolute"
+        return "zone_relative" if self.shape.pageblock_origin else "absolute"
 
     @property
     def lowmem_reserve(self):
         """Pages kept from requests by class zone: read-only view, int64, shape (4,), in 6.1 (5,)."""
-        if is_61(self.z):
-            return (<ModernZone> self).reserve_view()
-        return memory_view(self.memory, "<i8", MAX_NR_ZONES, <uint8_t *> self.z.lowmem_reserve - <uint8_t *> self.z)
+        return memory_view(self.memory, "<i8", self.shape.reserves, self.shape.off_lowmem_reserve)
+
+    # --- whole state ---
+
+    def check(self):
+        """Recompute every invariant from the page array upward.
+
+        Raises
+        ------
+        CorruptionError
+            Naming the first invariant that does not hold (core/common/check.pxi numbers them), PFN, expected, found.
+
+        Notes
+        -----
+        O(spanned_pages).
+        """
+        cdef violation_t v
+        cdef zone_t *z = self.begin()
+        cdef int ok
+        with nogil:
+            ok = zone_layout_ok(z, &v) and zone_check(z, &v)
+        self.end()
+        if not ok:
+            corrupted(&v)
+
+    def digest(self):
+        """128 bits over the whole state, as 32 hexadecimal digits: equal states have equal digests everywhere.
+
+        Notes
+        -----
+        O(spanned_pages).  Counters, capture lists, per-CPU lists, LRU and random numbers are included.
+        """
+        cdef uint64_t words[2]
+        cdef zone_t *z = self.begin()
+        with nogil:
+            zone_digest(z, words)
+        self.end()
+        return f"{words[0]:016x}{words[1]:016x}"
 
     # --- for C code ---
 
@@ -262,7 +298,7 @@ cdef class ZoneHandle:
     @property
     def address(self):
         """Address of the zone's block of memory, valid as long as the zone lives."""
-        return <size_t> self.z
+        return <size_t> self.memory.data
 
     @property
     def lock(self):
@@ -292,7 +328,7 @@ cdef class ZoneLock:
     def __enter__(self):
         if self.held:
             raise MisuseError("a ZoneLock is entered once")
-        self.zone.begin()
+        self.zone.take()
         self.zone.holder = PyThread_get_thread_ident()
         self.held = True
         return self
@@ -309,13 +345,138 @@ cdef class ZoneLock:
             self.zone.end()
 
 
+# --- several zones ---
+
+cdef class ZonesHandle:
+    """The zones of a machine or a node, all of which are free when one works on it."""
+
+    # To wait for one zone lets other threads at the others.  So one looks again until none is busy, and holds none
+    # meanwhile, so that two who wait for each other's zones cannot stop for ever.
+
+    cdef readonly tuple zones           # lowest first
+
+    cdef int wait_for_one(self, bint own) except -1:
+        """Wait for the first zone that is busy, those that this thread holds apart if `own`; 0 if none is."""
+        cdef ZoneHandle zone
+        for one in self.zones:
+            zone = <ZoneHandle> one
+            if zone.running and not (own and zone.is_held()):
+                zone.wait()
+                return 1
+        return 0
+
+
+@cython.no_gc_clear
+cdef class MachineHandle(ZonesHandle):
+    """The machine of a `MachineBase`, whose base this is."""
+
+    cdef machine_t guarded
+
+    def __cinit__(self, *args, **kwargs):
+        machine_init(&self.guarded)
+        self.zones = ()
+
+    cdef machine_t *ready(self) except NULL:
+        """The machine, once no other thread is in a long call on a zone; good until the next foreign code."""
+        while self.wait_for_one(False):
+            pass
+        return &self.guarded
+
+    cdef machine_t *look(self) except NULL:
+        """`ready` for readers of a number: they may, in the thread that holds a zone by `lock`."""
+        while self.wait_for_one(True):
+            pass
+        return &self.guarded
+
+    cdef machine_t *settled(self) noexcept:
+        """`look` for those who cannot be refused; NULL in a child process whose parent left a zone half done."""
+        try:
+            return self.look()
+        except BaseException:
+            return NULL
+
+    cdef machine_t *whereabouts(self) noexcept:
+        """Where the machine is, for those who ask the guard themselves before they look at it."""
+        return &self.guarded
+
+    cdef machine_t *begin(self) except NULL:
+        """The machine for a long call without the GIL; `end` must follow."""
+        cdef Py_ssize_t taken = 0
+        self.ready()
+        try:
+            for zone in self.zones:
+                (<ZoneHandle> zone).take()
+                taken += 1
+        except BaseException:
+            for zone in self.zones[:taken]:
+                (<ZoneHandle> zone).end()
+            raise
+        return &self.guarded
+
+    cdef void end(self) noexcept:
+        for zone in self.zones:
+            (<ZoneHandle> zone).end()
+
+    cdef int adopt(self, const machine_t *m, tuple zones) except -1:
+        """A machine that is complete, and its zones, become this one's."""
+        if self.zones:
+            raise MisuseError("a Machine is set up only once")
+        self.guarded = m[0]
+        self.zones = zones
+        return 0
+
+
+ctypedef struct node_t:
+    zone_t *zone[ZONES_61]
+    int n
+
+
+@cython.no_gc_clear
+cdef class NodeHandle(ZonesHandle):
+    """The zones of a `Node`, whose base this is."""
+
+    cdef node_t guarded
+
+    def __cinit__(self, *args, **kwargs):
+        self.zones = ()
+
+    cdef node_t *ready(self) except NULL:
+        """The zones, once no other thread is in a long call on one; good until the next foreign code."""
+        while self.wait_for_one(False):
+            pass
+        return &self.guarded
+
+    cdef int adopt(self, tuple zones) except -1:
+        """Zones that fit together, at most ZONES_61, become the node's."""
+        cdef int k
+        cdef ZoneHandle zone
+        for k in range(len(zones)):
+            zone = zones[k]
+            self.guarded.zone[k] = zone.guarded
+        self.guarded.n = len(zones)
+        self.zones = zones
+        return 0
+
+
 # --- for other modules ---
 
-cdef zone_t *zone_ready(object zone) except NULL:
+cdef const shape_t *zone_shape(object zone) except NULL:
     if not isinstance(zone, Zone):
         raise TypeError(f"zone: a Zone is wanted, not {type(zone).__name__}")
-    (<ModernZone> zone).classic()
+    (<ModernZone> zone).needs(KERNEL_2_6_27)
+    return &(<ZoneHandle> zone).shape
+
+
+cdef zone_t *zone_ready(object zone) except NULL:
     return (<ZoneHandle> zone).ready()
+
+
+cdef zone_t *zone_look(object zone) except NULL:
+    return (<ZoneHandle> zone).look()
+
+
+cdef zone_t *zone_settled(object zone) noexcept:
+    return (<ZoneHandle> zone).settled()
 
 
 cdef zone_t *zone_begin(object zone) except NULL:
@@ -334,7 +495,7 @@ cdef void release_capsule(object capsule) noexcept:
 
 cdef object zone_capsule(ZoneHandle zone):
     """The zone's address in a capsule that keeps the zone."""
-    capsule = PyCapsule_New(zone.z, ZONE_CAPSULE, <PyCapsule_Destructor> release_capsule)
+    capsule = PyCapsule_New(zone.memory.data, ZONE_CAPSULE, <PyCapsule_Destructor> release_capsule)
     Py_INCREF(zone)
     PyCapsule_SetContext(capsule, <void *> zone)
     return capsule

@@ -5,19 +5,23 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
 cdef bytes image_of(Zone zone):
     """What an image file holds: the header with size and hash, then the rest of the state."""
-    cdef uint64_t size = 0
-    cdef bytes image = b""
+    cdef uint64_t room, size
+    cdef bytes image
     cdef zone_t *header
-    while size != used_bytes(zone.ready()):         # to make the bytes may run finalizers, which may change the size
-        size = used_bytes(zone.z)
-        image = PyBytes_FromStringAndSize(NULL, size)
-    header = <zone_t *> PyBytes_AS_STRING(image)
-    zone.begin()
-    with nogil:
-        zone_copy(zone.z, header)
-        image_seal(header)
-    zone.end()
-    return image
+    cdef zone_t *z
+    while True:
+        room = used_bytes(zone.ready())
+        image = PyBytes_FromStringAndSize(NULL, room)
+        header = <zone_t *> PyBytes_AS_STRING(image)
+        z = zone.begin()
+        size = used_bytes(z)                        # others may have opened lists since there was room made
+        if size == room:
+            with nogil:
+                zone_copy(z, header)
+                image_seal(header)
+        zone.end()
+        if size == room:
+            return image
 
 
 cdef int refuse_image(int fault, str name, const zone_t *header, uint64_t size, const violation_t *v) except -1:

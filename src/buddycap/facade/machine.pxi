@@ -74,7 +74,7 @@ cdef Step make_step(MachineBase machine, const step_t *step):
     cdef Step result = Step.__new__(Step)
     result.wait = WAITS[step.wait]
     result.wait_ms = step.wait_ms
-    result.pfn = None if step.page == NO_PAGE else machine.m.zone[step.zone].base_pfn + step.page
+    result.pfn = None if step.page == NO_PAGE else machine.pfn_of(step.zone, <int32_t> step.page)
     result.scanned = step.cost.scanned
     result.looked = step.cost.looked
     result.isolated = step.cost.isolated
@@ -108,24 +108,50 @@ cdef tuple node_zones(object zones):
     first = zones[0]
     for place, one in enumerate(zones):
         zone = one
-        if place and zone.z.zone_idx == (<Zone> zones[place - 1]).z.zone_idx:
-            raise MisuseError(f"zones: two zones with zone_idx={zone.z.zone_idx}")
-        if zone.z.cpus != first.z.cpus or zone.z.max_page_order != first.z.max_page_order:
+        if place and zone.shape.zone_idx == (<Zone> zones[place - 1]).shape.zone_idx:
+            raise MisuseError(f"zones: two zones with zone_idx={zone.shape.zone_idx}")
+        if zone.shape.cpus != first.shape.cpus or zone.shape.max_page_order != first.shape.max_page_order:
             raise MisuseError("zones: cpus and max_page_order must be the same in all zones of a machine")
         for k in range(MAX_NR_ZONES):
-            if zone.z.node_present[k] != first.z.node_present[k]:
+            if zone.shape.node_present[k] != first.shape.node_present[k]:
                 raise MisuseError("zones: node_present_pages must be the same in all zones of a machine")
-        if zone.z.slot_limit < 2:
-            raise MisuseError(f"zones: zone {zone.z.zone_idx} has room for fewer than 2 private lists")
+        if zone.shape.slot_limit < 2:
+            raise MisuseError(f"zones: zone {zone.shape.zone_idx} has room for fewer than 2 private lists")
     return zones
 
 
+cdef int loose_pages_status(machine_t *m, const int64_t *pfns, int64_t n, int64_t *k, int32_t *zone) noexcept nogil:
+    """What hinders pages from being put on lists; k and zone are those of the first that cannot be."""
+    cdef int32_t i = 0
+    cdef int status = ST_OK
+    k[0] = 0
+    while k[0] < n:
+        if not machine_find(m, pfns[k[0]], zone, &i):
+            return ST_PFN_RANGE
+        status = loose_page_status(m.zone[zone[0]], i)
+        if status != ST_OK:
+            break
+        k[0] += 1
+    return status
+
+
+cdef void list_pages(machine_t *m, const int64_t *pfns, int64_t n, uint32_t flags, bint slab) noexcept nogil:
+    """Put checked pages on the slab list or their LRU lists."""
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef int64_t k
+    for k in range(n):
+        machine_find(m, pfns[k], &zone, &i)
+        if slab:
+            slab_add(m.zone[zone], i, flags)
+        else:
+            lru_cache_add(m.zone[zone], i, flags)
+
+
 @cython.no_gc_clear
-cdef class MachineBase:
+cdef class MachineBase(MachineHandle):
     """The compiled half of `buddycap.Machine`, which documents the parameters."""
 
-    cdef machine_t m
-    cdef readonly tuple zones           # lowest first
     cdef object find_policy             # name -> CapturePolicy
     cdef object policy                  # of requests that bring none
     cdef dict writes                    # (zone, index) of every page under writeback, oldest first
@@ -133,8 +159,6 @@ cdef class MachineBase:
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
-        machine_init(&self.m)
-        self.zones = ()
         self.writes = {}
 
     def __init__(self, zones, *, gfp_zones, find_policy, policy, int64_t swap_pages, swappiness, oom_rounds,
@@ -155,133 +179,106 @@ cdef class MachineBase:
         policy = find_policy(policy)
         as_policy(policy, &m.policy)
         for zone in zones:
-            machine_attach_zone(&m, (<Zone> zone).z)
-        self.m = m
-        self.zones = zones
+            machine_attach_zone(&m, (<Zone> zone).look())
+        log = bytearray() if events else None
+        self.adopt(&m, zones)           # nothing is done if another thread has set it up meanwhile
         self.find_policy = find_policy
         self.policy = policy
-        self.log = bytearray() if events else None
+        self.log = log
 
     def __dealloc__(self):
-        if self.zones:
-            self.settle()
-            kswapd_abort(&self.m)
-
-    # --- one caller at a time ---
-
-    # To wait for one zone lets other threads at the others.  So one looks again until none is busy, and holds none
-    # meanwhile, so that two who wait for each other's zones cannot stop for ever.
-
-    cdef int ready(self) except -1:
-        """Wait until no other thread is in a long call on one of the zones."""
-        while self.wait_for_one(False):
-            pass
-        return 0
-
-    cdef int settle(self) except -1:
-        """`ready` for those who cannot be refused: zones that this thread holds by `lock` are its own."""
-        while self.wait_for_one(True):
-            pass
-        return 0
-
-    cdef int wait_for_one(self, bint own) except -1:
-        """Wait for the first zone that is busy, those of this thread apart if `own`; 0 if none is."""
-        cdef Zone zone
-        for one in self.zones:
-            zone = one
-            if zone.running and not (own and zone.is_held()):
-                zone.ready()
-                return 1
-        return 0
-
-    cdef int begin(self) except -1:
-        """Take all zones for a long call without the GIL; `end` must follow."""
-        self.ready()
-        for zone in self.zones:
-            (<Zone> zone).begin()
-        return 0
-
-    cdef void end(self) noexcept:
-        for zone in self.zones:
-            (<Zone> zone).end()
+        cdef machine_t *m = self.settled()
+        if m != NULL:
+            kswapd_abort(m)
 
     # --- helpers ---
 
-    cdef int locate(self, int64_t n, int32_t *zone, int32_t *i) except -1:
-        """Position of the zone and index of an existing page.  The zones are ready from here on."""
-        self.ready()
-        if not machine_find(&self.m, n, zone, i):
+    cdef Zone zone_at(self, int32_t zone):
+        """A zone by its number in the machine, which counts from the highest."""
+        return self.zones[len(self.zones) - 1 - zone]
+
+    cdef int64_t nr_index(self, int32_t zone) except -1:
+        """Cells of a zone's arrays."""
+        return self.zone_at(zone).look().nr_index
+
+    cdef int64_t pfn_of(self, int32_t zone, int32_t i) except -1:
+        return self.zone_at(zone).shape.base_pfn + i
+
+    # The following give the machine as `ready` does, and with it what they have found.
+
+    cdef machine_t *locate(self, int64_t n, int32_t *zone, int32_t *i) except NULL:
+        """Number of the zone and index of an existing page.  The event ring has room."""
+        cdef machine_t *m = self.ready()
+        while events_pending(m) == NR_EVENTS:
+            self.drain()
+            m = self.ready()
+        if not machine_find(m, n, zone, i):
             raise MisuseError(f"pfn={n}: in none of the machine's zones")
-        return 0
+        return m
 
-    cdef int locate_page(self, object pfn, int32_t *zone, int32_t *i) except -1:
+    cdef machine_t *locate_page(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for an allocated page of order 0, from a Python value."""
-        return self.locate_single(as_int64(pfn, "pfn"), zone, i)
-
-    cdef int locate_single(self, int64_t n, int32_t *zone, int32_t *i) except -1:
-        cdef int status
-        self.locate(n, zone, i)
-        status = single_page_status(self.m.zone[zone[0]], i[0])
+        cdef int64_t n = as_int64(pfn, "pfn")
+        cdef machine_t *m = self.locate(n, zone, i)
+        cdef int status = single_page_status(m.zone[zone[0]], i[0])
         if status != ST_OK:
-            refuse(self.m.zone[zone[0]], status, "pfn", n, 0)
-        return 0
+            refuse(m.zone[zone[0]], status, "pfn", n, 0)
+        return m
 
-    cdef int locate_listed(self, object pfn, int32_t *zone, int32_t *i) except -1:
+    cdef machine_t *locate_listed(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for a page that is on one of the page lists."""
-        self.locate_page(pfn, zone, i)
-        if not flags_array(self.m.zone[zone[0]])[i[0]] & PF_LRU:
+        cdef machine_t *m = self.locate_page(pfn, zone, i)
+        if not flags_array(m.zone[zone[0]])[i[0]] & PF_LRU:
             raise MisuseError(f"pfn={pfn}: not on an LRU list")
-        return 0
+        return m
 
-    cdef zone_t *top_zone(self) except NULL:
-        """The highest zone, once there is one."""
-        if self.m.nr_zones == 0:
+    cdef const shape_t *node(self) except NULL:
+        """What the zones have in common, once there are any."""
+        if not self.zones:
             raise MisuseError("a Machine without zones: it was never set up")
-        return self.m.zone[0]
+        return &(<Zone> self.zones[0]).shape
 
     cdef int as_cpu(self, object cpu) except -1:
-        return <int> as_ranged(cpu, "cpu", 0, self.top_zone().cpus - 1)
+        return <int> as_ranged(cpu, "cpu", 0, self.node().cpus - 1)
 
     cdef int prepare(self, request_t *r, object order, object gfp, object policy, object cpu, int task) except -1:
         """A checked request that has not begun."""
         cdef int64_t bits = as_int64(gfp, "gfp")
         cdef policy_t row
+        cdef policy_t *given = NULL
+        cdef machine_t *m
         cdef int o, on, status
         if policy is not None:
             as_policy(self.find_policy(policy), &row)
-        o = <int> as_ranged(order, "order", 0, self.top_zone().max_page_order)
+            given = &row
+        o = <int> as_ranged(order, "order", 0, self.node().max_page_order)
         on = self.as_cpu(cpu)
-        status = request_status(&self.m, o, bits, on)
+        m = self.ready()
+        status = request_status(m, o, bits, on)
         if status != ST_OK:
             raise MisuseError(flags_message(status, "gfp", bits, GFP_KNOWN))
-        self.ready()
-        request_init(&self.m, r, o, <uint32_t> bits, on, task, NULL if policy is None else &row)
+        request_init(m, r, o, <uint32_t> bits, on, task, given)
         return 0
 
     cdef int drain(self) except -1:
         """Empty the event ring: note the writes, keep the records if wanted."""
         cdef event_t event
-        self.ready()
-        while event_take(&self.m, &event):
+        while event_take(self.ready(), &event):
             if event.kind == EV_PAGEOUT:
                 self.writes[(event.zone, event.page)] = None
             if self.log is not None:
                 if event.page != NO_PAGE and event.kind != EV_WAKE_PDFLUSH:
-                    event.page += self.m.zone[event.zone].base_pfn
-                event.zone = self.m.nr_zones - 1 - event.zone
+                    event.page = self.pfn_of(event.zone, 0) + event.page
+                event.zone = <int32_t> len(self.zones) - 1 - event.zone
                 self.log += (<char *> &event)[:sizeof(event_t)]
         return 0
 
-    cdef int note_freed(self, int32_t zone, int32_t i) except -1:
-        """A page is let go by its owner: an event, if wanted."""
-        if events_pending(&self.m) == NR_EVENTS:
-            self.drain()
-        note_freed(&self.m, zone, i)
-        return 0
-
     cdef int end_write(self, int32_t zone, int32_t i) except -1:
+        """End a write; nothing if somebody has ended it meanwhile."""
+        cdef machine_t *m
         self.writes.pop((zone, i), None)
-        end_page_writeback(&self.m, self.m.zone[zone], i, 0)
+        m = self.ready()
+        end_page_writeback(m, m.zone[zone], i, 0)
         return 0
 
     cdef int end_writes(self) except -1:
@@ -306,55 +303,65 @@ cdef class MachineBase:
     cdef int ask(self, object policy, request_t *r) except -1:
         """Ask the hook of a request's policy about the consultation at hand; an ANSWER_*."""
         hook = (self.policy if policy is None else self.find_policy(policy)).hook
-        return ask_hook(hook, &self.m, r, self.zones[self.m.nr_zones - 1 - r.scan.zone])
+        return ask_hook(hook, self.whereabouts(), r, self.zone_at(r.scan.zone))
 
     cdef int run_request(self, request_t *r, object policy) except -1:
         """Run a request to its end: the first step at once, which is often the last one, the others without the GIL."""
         cdef step_t step
-        self.ready()
-        request_step(&self.m, r, SHORT_BUDGET, &step)
+        cdef machine_t *m = self.ready()
+        cdef bint pending
+        request_step(m, r, SHORT_BUDGET, &step)
+        pending = events_pending(m) != 0
         if step.wait != WAIT_DONE:
+            pending = True
             self.go_on(r, &step, policy)
-        if events_pending(&self.m):
+        if pending:
             self.drain()
         return 0
 
     cdef int go_on(self, request_t *r, step_t *step, object policy) except -1:
         """Run a request that has stopped to its end, serving every wait."""
         cdef int answer = ANSWER_NONE
+        cdef machine_t *m
         try:
             while step.wait != WAIT_DONE:
                 if step.wait == WAIT_CONSULT:
                     answer = self.ask(policy, r)
                 else:
                     self.serve(step)
-                self.begin()
+                m = self.begin()
                 with nogil:
                     if step.wait == WAIT_CONSULT:
-                        request_answer(&self.m, r, answer, RUN_BUDGET, step)
+                        request_answer(m, r, answer, RUN_BUDGET, step)
                     else:
-                        request_step(&self.m, r, RUN_BUDGET, step)
+                        request_step(m, r, RUN_BUDGET, step)
                 self.end()
         except BaseException:
-            request_abort(&self.m, r)
+            self.give_up(r)
             raise
         return 0
+
+    cdef void give_up(self, request_t *r) noexcept:
+        """Abort a request, whoever else is at work; one that is done is left as it is."""
+        cdef machine_t *m = self.settled()
+        if m != NULL:
+            request_abort(m, r)
 
     cdef int run_kswapd(self) except -1:
         """Run kswapd until it sleeps."""
         cdef step_t step
-        self.ready()
-        kswapd_step(&self.m, SHORT_BUDGET, &step)
+        cdef machine_t *m
+        kswapd_step(self.ready(), SHORT_BUDGET, &step)
         while step.wait != WAIT_SLEEP:
             self.serve(&step)
-            self.begin()
+            m = self.begin()
             with nogil:
-                kswapd_step(&self.m, RUN_BUDGET, &step)
+                kswapd_step(m, RUN_BUDGET, &step)
             self.end()
         return self.drain()
 
     cdef object request_pfn(self, const request_t *r):
-        return None if r.page == NO_PAGE else self.m.zone[r.zone].base_pfn + r.page
+        return None if r.page == NO_PAGE else self.pfn_of(r.zone, r.page)
 
     # --- allocation ---
 
@@ -409,16 +416,15 @@ cdef class MachineBase:
         """
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        cdef int status
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int64_t wanted = as_int64(order, "order")
         cdef int on = self.as_cpu(cpu)
-        self.locate(block, &zone, &i)
-        status = used_block_status(self.m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
+        cdef machine_t *m = self.locate(block, &zone, &i)
+        cdef int status = used_block_status(m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
         if status != ST_OK:
-            refuse(self.m.zone[zone], status, "pfn", block, wanted)
-        self.note_freed(zone, i)
-        free_block(self.m.zone[zone], i, <int> wanted, on)
+            refuse(m.zone[zone], status, "pfn", block, wanted)
+        note_freed(m, zone, i)
+        free_block(m.zone[zone], i, <int> wanted, on)
 
     def run(self, ops, *, policy=None):
         """Perform a stream of requests at compiled speed: the same as single calls in the same order.
@@ -492,7 +498,7 @@ cdef class MachineBase:
 
         Events that C code drains are not seen here: end the writes that it has drained in C, too.
         """
-        return <size_t> &self.m
+        return <size_t> self.look()
 
     @property
     def kswapd(self):
@@ -506,7 +512,15 @@ cdef class MachineBase:
         active file, unevictable, slab), nr_scan, recent_scanned and recent_rotated (anon, file), pagesets (count, high
         and batch of every CPU), all_unreclaimable, prev_priority, start_pfn, inactive_ratio.
         """
-        cdef zone_t *z = (<Zone> self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]).ready()
+        cdef Zone zone = self.zones[as_ranged(place, "place", 0, len(self.zones) - 1)]
+        cdef uint64_t size = zone.shape.cpus * sizeof(pcp_t)
+        cdef bytes lists = PyBytes_FromStringAndSize(NULL, size)
+        cdef const pcp_t *pcp = <const pcp_t *> PyBytes_AS_STRING(lists)
+        cdef zone_t seen
+        cdef zone_t *z = zone.ready()
+        seen = z[0]
+        memcpy(<void *> pcp, zone_pcp(z, 0), size)
+        z = &seen
         return {
             "free": z.nr_free_pages, "min": z.pages_min, "low": z.pages_low, "high": z.pages_high,
             "scanned": z.pages_scanned, "spanned": z.spanned_pages, "present": z.present_pages,
@@ -514,8 +528,7 @@ cdef class MachineBase:
             "nr_lru": [z.nr_lru[k] for k in range(NR_PAGE_LISTS)], "nr_scan": [z.nr_scan[k] for k in range(4)],
             "recent_scanned": [z.recent_scanned[0], z.recent_scanned[1]],
             "recent_rotated": [z.recent_rotated[0], z.recent_rotated[1]],
-            "pagesets": [(zone_pcp(z, cpu).count, zone_pcp(z, cpu).high, zone_pcp(z, cpu).batch)
-                         for cpu in range(z.cpus)],
+            "pagesets": [(pcp[cpu].count, pcp[cpu].high, pcp[cpu].batch) for cpu in range(z.cpus)],
             "all_unreclaimable": z.all_unreclaimable, "prev_priority": z.prev_priority, "start_pfn": z.start_pfn,
             "inactive_ratio": z.inactive_ratio,
         }
@@ -526,12 +539,13 @@ cdef class MachineBase:
         Parameters
         ----------
         place : int
-        counts : sequence of 4 int, 0..2^31
+        counts : sequence of 4 int, 0..max(1024, pages of the zone)
             For inactive and active anon, inactive and active file. A list is scanned when 32 have come together, so a
             list of 16 pages or fewer is never scanned in one call of direct reclaim that starts at 0.
         """
-        cdef Zone zone = self.zones[as_ranged(place, "place", 0, self.m.nr_zones - 1)]
-        cdef list checked = [as_ranged(count, "counts", 0, <int64_t> 1 << NODE_PAGES_BITS) for count in counts]
+        cdef Zone zone = self.zones[as_ranged(place, "place", 0, len(self.zones) - 1)]
+        cdef int64_t most = max(<int64_t> SAVED_SCAN_PAGES, zone.shape.present_pages)
+        cdef list checked = [as_ranged(count, "counts", 0, most) for count in counts]
         cdef zone_t *z
         if len(checked) != 4:
             raise MisuseError(f"counts: {len(checked)} numbers: 4 are wanted")
@@ -577,53 +591,51 @@ cdef class MachineBase:
 
     cdef int list_pages(self, object pfns, int64_t flags, uint32_t allowed, bint slab) except -1:
         """Put different single allocated pages that are on no list on the slab list or their LRU lists."""
-        cdef int32_t zone = 0
-        cdef int32_t i = 0
         cdef Buffer buffer
         cdef const int64_t *p
-        cdef int64_t k, n, slots
+        cdef int64_t k = 0
+        cdef int64_t n, slots, free_slots
+        cdef int32_t zone = 0
+        cdef machine_t *m
         cdef int status = ST_FLAGS_UNKNOWN if flags & ~<int64_t> allowed else ST_OK
         if status == ST_OK and not slab:
             status = lru_flags_status(<uint32_t> flags)
         if status != ST_OK:
             raise MisuseError(flags_message(status, "flags", flags, allowed))
-        array = int64_array([pfns] if np.ndim(pfns) == 0 else pfns, "pfns")
+        array = np.array(int64_array([pfns] if np.ndim(pfns) == 0 else pfns, "pfns"))   # nobody else's
         if np.unique(array).size != array.size:
             raise MisuseError("pfns: a page is named twice")
         buffer = Buffer(array)
         p = <const int64_t *> buffer.view.buf
         n = buffer.view.len // 8
         slots = n if flags & PF_SWAPCACHE else 0
-        self.ready()
-        for k in range(n):
-            self.locate(p[k], &zone, &i)
-            status = loose_page_status(self.m.zone[zone], i)
-            if status != ST_OK:
-                refuse(self.m.zone[zone], status, "pfn", p[k], 0)
-        if slots > self.m.swap_free:
-            raise MisuseError(f"flags={flags:#x}: SWAPCACHE for {n} pages, but only {self.m.swap_free} slots are free")
-        self.m.swap_free -= slots
-        for k in range(n):
-            self.locate(p[k], &zone, &i)
-            if slab:
-                slab_add(self.m.zone[zone], i, <uint32_t> flags)
-            else:
-                lru_cache_add(self.m.zone[zone], i, <uint32_t> flags)
+        m = self.ready()
+        status = loose_pages_status(m, p, n, &k, &zone)
+        free_slots = m.swap_free
+        if status == ST_OK and slots <= free_slots:
+            m.swap_free -= slots
+            list_pages(m, p, n, <uint32_t> flags, slab)
+        elif status == ST_OK:
+            raise MisuseError(f"flags={flags:#x}: SWAPCACHE for {n} pages, but only {free_slots} slots are free")
+        elif status == ST_PFN_RANGE:
+            raise MisuseError(f"pfn={p[k]}: in none of the machine's zones")
+        else:
+            refuse(m.zone[zone], status, "pfn", p[k], 0)
         return 0
 
     def lru_del(self, pfn):
         """Take a page off its LRU or slab list; it stays allocated."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        self.locate_listed(pfn, &zone, &i)
-        lru_del(self.m.zone[zone], i)
+        cdef machine_t *m = self.locate_listed(pfn, &zone, &i)
+        lru_del(m.zone[zone], i)
 
     def mark_page_accessed(self, pfn):
         """Note a use of the page: Referenced the first time, active the second."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        self.locate_page(pfn, &zone, &i)
-        mark_page_accessed(self.m.zone[zone], i)
+        cdef machine_t *m = self.locate_page(pfn, &zone, &i)
+        mark_page_accessed(m.zone[zone], i)
 
     def set_page_flags(self, pfn, *, set=0, clear=0):
         """Change attributes of an allocated page: LOCKED, REFERENCED, DIRTY, MMAP, YOUNG, PINNED.
@@ -638,32 +650,33 @@ cdef class MachineBase:
         cdef int32_t i = 0
         cdef int64_t bits = as_int64(set, "set")
         cdef int64_t off = as_int64(clear, "clear")
+        cdef machine_t *m
         if (bits | off) & ~<int64_t> LOOSE_FLAGS:
             raise MisuseError(f"set={bits:#x}, clear={off:#x}: only {LOOSE_FLAGS:#x} can be changed here")
         if bits & off:
             raise MisuseError(f"set={bits:#x}, clear={off:#x}: a flag stands in both")
-        self.locate_page(pfn, &zone, &i)
-        page_unmark(self.m.zone[zone], i, <uint32_t> off)
+        m = self.locate_page(pfn, &zone, &i)
+        page_unmark(m.zone[zone], i, <uint32_t> off)
         if bits:
-            page_mark(self.m.zone[zone], i, <uint32_t> bits)
+            page_mark(m.zone[zone], i, <uint32_t> bits)
 
     def mlock(self, pfn, bint locked=True):
         """Lock a page of the LRU in memory, or unlock it; it moves to or from the unevictable list."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        self.locate_page(pfn, &zone, &i)
-        page_set_mlocked(self.m.zone[zone], i, locked)
+        cdef machine_t *m = self.locate_page(pfn, &zone, &i)
+        page_set_mlocked(m.zone[zone], i, locked)
 
     def release(self, pfn, *, cpu=0):
         """Drop a page that may be on the LRU: it is freed now, or as soon as reclaim and writeback let go of it."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
         cdef int on = self.as_cpu(cpu)
-        self.locate_page(pfn, &zone, &i)
-        if flags_array(self.m.zone[zone])[i] & PF_ORPHAN:
+        cdef machine_t *m = self.locate_page(pfn, &zone, &i)
+        if flags_array(m.zone[zone])[i] & PF_ORPHAN:
             raise MisuseError(f"pfn={pfn}: released already")
-        self.note_freed(zone, i)
-        page_release(self.m.zone[zone], i, on)
+        note_freed(m, zone, i)
+        page_release(m.zone[zone], i, on)
 
     # --- writeback, swap, events ---
 
@@ -671,47 +684,58 @@ cdef class MachineBase:
         """Begin to write a page of the LRU: it is WRITEBACK and not DIRTY until `end_writeback`."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        cdef uint32_t flags
-        self.locate_page(pfn, &zone, &i)
-        flags = flags_array(self.m.zone[zone])[i]
+        cdef machine_t *m = self.locate_page(pfn, &zone, &i)
+        cdef uint32_t flags = flags_array(m.zone[zone])[i]
         if not flags & (PF_LRU | PF_ISOLATED) or flags & PF_SLAB:
             raise MisuseError(f"pfn={pfn}: not a page of the page cache or anonymous memory")
         if flags & PF_WRITEBACK:
             raise MisuseError(f"pfn={pfn}: under writeback already")
-        start_page_writeback(&self.m, self.m.zone[zone], i)
+        start_page_writeback(m, m.zone[zone], i)
         self.writes[(zone, i)] = None
 
     def end_writeback(self, pfn):
         """End the write of a page."""
         cdef int32_t zone = 0
         cdef int32_t i = 0
-        self.locate_page(pfn, &zone, &i)
-        if not flags_array(self.m.zone[zone])[i] & PF_WRITEBACK:
+        cdef machine_t *m = self.locate_page(pfn, &zone, &i)
+        if not flags_array(m.zone[zone])[i] & PF_WRITEBACK:
             raise MisuseError(f"pfn={pfn}: not under writeback")
         self.end_write(zone, i)
 
     @property
     def writeback(self):
         """PFNs of the pages under writeback, oldest first: ndarray of int64."""
-        return np.array([self.m.zone[zone].base_pfn + i for zone, i in self.writes], dtype=np.int64)
+        return np.array([self.pfn_of(zone, i) for zone, i in list(self.writes) if self.is_written(zone, i)],
+                        dtype=np.int64)
+
+    cdef bint is_written(self, int32_t zone, int32_t i) except -1:
+        """Whether a page is still under writeback: between two looks somebody may have ended it."""
+        cdef machine_t *m = self.look()
+        return flags_array(m.zone[zone])[i] & PF_WRITEBACK != 0 and order_array(m.zone[zone])[i] == PG_MARKED
 
     @property
     def write_congested(self):
         """Whether the device's queue is congested, so that only kswapd may add to it."""
-        return bool(self.m.write_congested)
+        return bool(self.look().write_congested)
 
     @write_congested.setter
     def write_congested(self, bint congested):
-        self.m.write_congested = congested
+        cdef machine_t *m = self.ready()
+        m.write_congested = congested
 
     @property
     def swap_free(self):
         """Free swap slots."""
-        return self.m.swap_free
+        return self.look().swap_free
 
     def free_swap(self, slots=1):
         """Give swap slots back: their owners have read the pages in, or are gone."""
-        self.m.swap_free += as_ranged(slots, "slots", 0, self.m.swap_total - self.m.swap_free)
+        cdef int64_t number = as_int64(slots, "slots")
+        cdef machine_t *m = self.ready()
+        cdef int64_t used = m.swap_total - m.swap_free
+        if not 0 <= number <= used:
+            out_of_range(number, "slots", 0, used)
+        m.swap_free += number
 
     def note_events(self, *, bint captured=False, bint freed=False):
         """Choose which optional events are kept too.
@@ -728,9 +752,11 @@ cdef class MachineBase:
         MisuseError
             If the machine keeps no events.
         """
+        cdef machine_t *m
         if self.log is None:
             raise MisuseError("events are not kept: make the machine with events=True")
-        self.m.event_mask = captured * NOTE_CAPTURED | freed * NOTE_FREED
+        m = self.ready()
+        m.event_mask = captured * NOTE_CAPTURED | freed * NOTE_FREED
 
     def events(self):
         """The events since the last call, oldest first, if the machine was made with `events=True`.
@@ -743,8 +769,6 @@ cdef class MachineBase:
         """
         if self.log is None:
             raise MisuseError("events are not kept: make the machine with events=True")
-        self.ready()
         self.drain()
-        result = np.frombuffer(bytes(self.log), dtype=EVENT_DTYPE)
-        self.log = bytearray()
-        return result
+        log, self.log = self.log, bytearray()           # first: others may add to it
+        return np.frombuffer(bytes(log), dtype=EVENT_DTYPE)

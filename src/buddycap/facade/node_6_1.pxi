@@ -1,71 +1,114 @@
 # Several zones of Linux 6.1 as one node, at the boundary; and what a lone zone does as a node of one.
 
 
-cdef tuple pfn_range(zone_t *z, object start, object end):
-    """PFNs [start, end) of pageblocks that begin and end in a zone's arrays."""
-    cdef int64_t first = as_int64(start, "start")
-    cdef int64_t last = as_int64(end, "end")
-    if not z.start_pfn <= first < last <= z.start_pfn + z.spanned_pages:
-        raise MisuseError(f"start={first}, end={last}: a range in {z.start_pfn}..{z.start_pfn + z.spanned_pages} is "
-                          "wanted")
-    return first, last
-
-
-cdef int node_min_free(zone_t **zones, int n, zone_t *z, int64_t kb, object scale) except -1:
-    """New marks; `scale` None keeps the factor."""
-    cdef int64_t factor = only_61(z).scale
-    if scale is not None:
-        factor = as_ranged(scale, "watermark_scale_factor", 0, SCALE_MAX_61)
-    node_set_marks_61(zones, n, kb, factor)
+cdef int check_range(const shape_t *shape, int64_t first, int64_t last) except -1:
+    """Refuse what are not PFNs [first, last) of a zone."""
+    if not shape.start_pfn <= first < last <= shape.start_pfn + shape.spanned_pages:
+        raise MisuseError(f"start={first}, end={last}: a range in {shape.start_pfn}.."
+                          f"{shape.start_pfn + shape.spanned_pages} is wanted")
     return 0
 
 
-cdef int node_pcp_fraction(zone_t **zones, int n, zone_t *z, object fraction) except -1:
-    cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
+cdef void node_min_free(zone_t **zones, int n, int64_t kb, int64_t scale) noexcept nogil:
+    """New marks; a scale of -1 keeps the factor."""
+    node_set_marks_61(zones, n, kb, only_61(zones[0]).scale if scale < 0 else scale)
+
+
+cdef void node_pcp_fraction(zone_t **zones, int n, int64_t fraction) noexcept nogil:
     cdef int k
     for k in range(n):
-        only_61(zones[k]).pcp_fraction = parts
+        only_61(zones[k]).pcp_fraction = fraction
         set_pcp_sizes_61(zones[k])
-    return 0
 
 
-cdef int node_lowmem_ratio(zone_t **zones, int n, zone_t *z, object zone_idx, object ratio) except -1:
-    cdef int idx = <int> as_ranged(zone_idx, "zone_idx", 0, ZONES_61 - 1)
-    cdef int32_t parts = <int32_t> as_ranged(ratio, "ratio", 0, int32_max)
+cdef void node_lowmem_ratio(zone_t **zones, int n, int zone_idx, int32_t ratio) noexcept nogil:
     cdef int k
     for k in range(n):
-        only_61(zones[k]).lowmem_ratio[idx] = parts
+        only_61(zones[k]).lowmem_ratio[zone_idx] = ratio
     node_set_reserves_61(zones, n)
-    return 0
 
 
-cdef int node_boost_factor(zone_t **zones, int n, zone_t *z, object factor) except -1:
-    cdef int64_t parts = as_ranged(factor, "factor", 0, FACTOR_MAX_61)
+cdef void node_boost_factor(zone_t **zones, int n, int64_t factor) noexcept nogil:
     cdef int k
     for k in range(n):
-        only_61(zones[k]).boost_factor = parts
+        only_61(zones[k]).boost_factor = factor
+
+
+ctypedef struct walk_t:             # the arguments of alloc_walk
+    int order
+    int migratetype
+    int flags
+    int classzone_idx
+    int atomic
+
+
+cdef int read_walk(walk_t *walk, const shape_t *shape, object order, object migratetype, object alloc_flags,
+                   object classzone_idx, bint atomic) except -1:
+    walk.order = <int> as_ranged(order, "order", 0, ORDER_MAX_61)
+    walk.migratetype = as_request_or_movable(migratetype, shape)
+    walk.flags = as_alloc_flags(alloc_flags, shape)
+    walk.classzone_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+    walk.atomic = atomic
     return 0
 
 
-cdef object node_unreserve(zone_t **zones, int n, zone_t *z, object migratetype, object classzone_idx, bint force):
-    cdef int mt = as_request_or_movable(migratetype, z)
-    cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
-    return bool(node_unreserve_61(zones, n, request_type_61(z, mt), class_idx, force))
-
-
-cdef object node_walk(zone_t **zones, int n, zone_t *z, object order, object migratetype, object alloc_flags,
-                      object classzone_idx, bint atomic):
-    cdef int o = <int> as_ranged(order, "order", 0, ORDER_MAX_61)
-    cdef int mt = as_request_or_movable(migratetype, z)
-    cdef int flags = as_alloc_flags(alloc_flags, z)
-    cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+cdef int64_t node_walk(zone_t **zones, int n, const walk_t *walk) noexcept nogil:
+    """The PFN, or NO_PAGE."""
     cdef int found = 0
-    cdef int32_t i = node_walk_61(zones, n, o, request_type_61(z, mt), flags, class_idx, atomic, &found)
-    return None if i == NO_PAGE else zones[found].base_pfn + i
+    cdef int mt = request_type_61(zones[0], walk.migratetype)
+    cdef int32_t i = node_walk_61(zones, n, walk.order, mt, walk.flags, walk.classzone_idx, walk.atomic, &found)
+    return NO_PAGE if i == NO_PAGE else zones[found].base_pfn + i
+
+
+cdef void node_free_list(node_t *node, const int64_t *pfns, const int64_t *places, int64_t n) noexcept nogil:
+    """Free checked pages, each of the zone at its place, as a list."""
+    cdef zone_t *z
+    cdef int64_t k
+    for k in range(n):
+        z = node.zone[places[k]]
+        free_list_prepare_61(z, <int32_t> (pfns[k] - z.base_pfn))
+    for k in range(n):
+        z = node.zone[places[k]]
+        if is_pcp_state_61(order_array(z)[pfns[k] - z.base_pfn]):
+            free_list_commit_61(z, <int32_t> (pfns[k] - z.base_pfn))
+
+
+cdef int node_list_status(node_t *node, const int64_t *pfns, const int64_t *counts, int64_t *zone,
+                          int64_t *k) noexcept nogil:
+    """Whether pages, sorted by zone, are different single allocated ones; if not, the zone and which of its pages."""
+    cdef int status
+    for zone[0] in range(node.n):
+        status = used_list_status_61(node.zone[zone[0]], pfns, counts[zone[0]], NULL, 0, k)
+        if status != ST_OK:
+            return status
+        pfns += counts[zone[0]]
+    return ST_OK
+
+
+cdef int check_node(tuple zones) except -1:
+    """Refuse zones that cannot be one node."""
+    cdef const shape_t *shape
+    cdef const shape_t *before = NULL
+    cdef Zone one
+    if not 1 <= len(zones) <= ZONES_61:
+        raise MisuseError(f"zones: {len(zones)} zones: 1..{ZONES_61} are wanted")
+    for k, zone in enumerate(zones):
+        one = zone
+        one.needs(KERNEL_6_1)
+        shape = &one.shape
+        if before != NULL:
+            if shape.zone_idx <= before.zone_idx:
+                raise MisuseError(f"zones[{k}]: zone_idx={shape.zone_idx} does not ascend")
+            if shape.start_pfn & -BLOCK_PAGES_61 < before.start_pfn + before.spanned_pages:
+                raise MisuseError(f"zones[{k}]: it starts in or before a pageblock of the zone before it")
+            if shape.cpus != before.cpus or shape.cma != before.cma or shape.grouping != before.grouping:
+                raise MisuseError(f"zones[{k}]: cpus, cma and group_by_mobility must be those of the others")
+        before = shape
+    return 0
 
 
 @cython.no_gc_clear
-cdef class Node:
+cdef class Node(NodeHandle):
     """Zones of Linux 6.1 that belong together: their marks follow from all of them, and a request may go to any.
 
     Parameters
@@ -99,66 +142,49 @@ cdef class Node:
     (4096, None)
     """
 
-    cdef readonly tuple zones
-    cdef zone_t *z[ZONES_61]
-    cdef int n
     cdef _Tape events_tape
     cdef object __weakref__
 
     def __cinit__(self, zones, *, min_free_kbytes=None, watermark_scale_factor=10, lowmem_reserve_ratio=None,
                   events=0):
-        cdef Zone zone
-        cdef int k
-        self.zones = tuple(zones)
-        kb = -1 if min_free_kbytes is None else as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
+        cdef int64_t kb = -1
+        cdef int64_t scale, room
+        cdef int32_t own[ZONES_61]
+        cdef bint ratios = lowmem_reserve_ratio is not None
+        cdef node_t *node
+        cdef int j, k
+        zones = tuple(zones)
+        if min_free_kbytes is not None:
+            kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
         scale = as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61)
-        ratios = None if lowmem_reserve_ratio is None else read_ratios_61(lowmem_reserve_ratio)
+        if ratios:
+            own = read_ratios_61(lowmem_reserve_ratio)
         room = as_ranged(events, "events", 0, 1 << 28)
-        if not 1 <= len(self.zones) <= ZONES_61:
-            raise MisuseError(f"zones: {len(self.zones)} zones: 1..{ZONES_61} are wanted")
-        for zone in self.zones:
-            self.add(zone)
+        check_node(zones)
+        self.adopt(zones)
         if room:
             self.events_tape = _Tape(room)
-            for zone in self.zones:
-                zone.lend(self.events_tape)
-        if ratios is not None:
-            for zone in self.zones:
+            for zone in zones:
+                (<Zone> zone).lend(self.events_tape)
+        node = self.ready()
+        if ratios:
+            for j in range(node.n):
                 for k in range(ZONES_61):
-                    only_61(zone.z).lowmem_ratio[k] = ratios[k]
-        node_set_map_61(self.z, self.n)
-        node_set_marks_61(self.z, self.n, kb, scale)
-        node_set_reserves_61(self.z, self.n)
+                    only_61(node.zone[j]).lowmem_ratio[k] = own[k]
+        node_set_map_61(node.zone, node.n)
+        node_set_marks_61(node.zone, node.n, kb, scale)
+        node_set_reserves_61(node.zone, node.n)
 
-    cdef int add(self, Zone zone) except -1:
-        """One more zone, behind the others."""
-        cdef zone_t *z = zone.modern()
-        cdef zone_t *before
-        if self.n:
-            before = self.z[self.n - 1]
-            if z.zone_idx <= before.zone_idx:
-                raise MisuseError(f"zones[{self.n}]: zone_idx={z.zone_idx} does not ascend")
-            if z.start_pfn & -BLOCK_PAGES_61 < before.start_pfn + before.spanned_pages:
-                raise MisuseError(f"zones[{self.n}]: it starts in or before a pageblock of the zone before it")
-            if z.cpus != before.cpus or only_61(z).cma != only_61(before).cma or z.grouping != before.grouping:
-                raise MisuseError(f"zones[{self.n}]: cpus, cma and group_by_mobility must be those of the others")
-        self.z[self.n] = z
-        self.n += 1
-        return 0
-
-    cdef zone_t *ready(self) except NULL:
-        """All zones, once nobody else is in a long call on one; the first of them."""
-        cdef Zone zone
-        for zone in self.zones:
-            zone.ready()
-        return self.z[0]
+    cdef const shape_t *shape(self) noexcept:
+        """What the zones have in common, and the place of the first."""
+        return &(<Zone> self.zones[0]).shape
 
     cdef Zone find(self, object pfn):
         """The zone of a page."""
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef Zone zone
         for zone in self.zones:
-            if zone.z.start_pfn <= page < zone.z.start_pfn + zone.z.spanned_pages:
+            if zone.shape.start_pfn <= page < zone.shape.start_pfn + zone.shape.spanned_pages:
                 return zone
         raise MisuseError(f"pfn={page}: in none of the node's zones")
 
@@ -192,7 +218,11 @@ cdef class Node:
         -----
         Linux: get_page_from_freelist (6.1), without reclaim.
         """
-        return node_walk(self.z, self.n, self.ready(), order, migratetype, alloc_flags, classzone_idx, atomic)
+        cdef walk_t walk
+        read_walk(&walk, self.shape(), order, migratetype, alloc_flags, classzone_idx, atomic)
+        cdef node_t *node = self.ready()
+        cdef int64_t pfn = node_walk(node.zone, node.n, &walk)
+        return None if pfn == NO_PAGE else pfn
 
     def free_pages(self, pfn, order):
         """Drop a reference to a block: `Zone.free_pages`."""
@@ -204,22 +234,24 @@ cdef class Node:
 
     def free_list(self, pfns):
         """Free single pages of any zones as a list, in order: all or nothing.  See `Zone.free_list`."""
-        cdef list pages = int64_array(pfns, "pfns").tolist()
-        cdef list zones = [self.find(pfn) for pfn in pages]
-        cdef Zone zone
-        cdef Buffer buffer
-        cdef int32_t i
-        self.ready()
-        for zone in self.zones:
-            own = np.array([pfn for pfn, its in zip(pages, zones) if its is zone], dtype=np.int64)
-            buffer = Buffer(own)
-            check_list_61(zone.z, <const int64_t *> buffer.view.buf, len(own), "pfns")
-        for pfn, zone in zip(pages, zones):
-            free_list_prepare_61(zone.z, <int32_t> (<int64_t> pfn - zone.z.base_pfn))
-        for pfn, zone in zip(pages, zones):
-            i = <int32_t> (<int64_t> pfn - zone.z.base_pfn)
-            if is_pcp_state_61(order_array(zone.z)[i]):
-                free_list_commit_61(zone.z, i)
+        cdef node_t *node
+        cdef int64_t zone = 0
+        cdef int64_t k = 0
+        cdef int status
+        array = np.array(int64_array(pfns, "pfns"))             # nobody else's
+        places = np.array([self.zones.index(self.find(pfn)) for pfn in array.tolist()], dtype=np.int64)
+        by_zone = array[np.argsort(places, kind="stable")]
+        cdef Buffer pages = Buffer(array), place = Buffer(places), grouped = Buffer(by_zone)
+        cdef Buffer counts = Buffer(np.bincount(places, minlength=len(self.zones)).astype(np.int64))
+        cdef int64_t n = len(array)
+        node = self.ready()
+        status = node_list_status(node, <const int64_t *> grouped.view.buf, <const int64_t *> counts.view.buf, &zone,
+                                  &k)
+        if status == ST_OK:
+            node_free_list(node, <const int64_t *> pages.view.buf, <const int64_t *> place.view.buf, n)
+        else:
+            k = np.flatnonzero(places == zone)[k]
+            refuse_page(self.zones[zone], status, f"pfns[{k}]", array[k], 0)
 
     def get_page(self, pfn):
         """Take one more reference: `Zone.get_page`."""
@@ -240,7 +272,7 @@ cdef class Node:
     @property
     def cpu(self):
         """The current CPU."""
-        return only_61(self.ready()).cpu
+        return only_61(self.ready().zone[0]).cpu
 
     @cpu.setter
     def cpu(self, value):
@@ -256,24 +288,37 @@ cdef class Node:
 
     def set_min_free_kbytes(self, kb, watermark_scale_factor=None):
         """Set new watermarks and sizes of per-CPU lists of all zones: `Zone.set_min_free_kbytes`."""
-        node_min_free(self.z, self.n, self.ready(), as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX),
-                      watermark_scale_factor)
+        cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
+        cdef int64_t scale = as_scale(watermark_scale_factor)
+        cdef node_t *node = self.ready()
+        node_min_free(node.zone, node.n, wanted, scale)
 
     def set_pcp_high_fraction(self, fraction):
         """Set percpu_pagelist_high_fraction: `Zone.set_pcp_high_fraction`."""
-        node_pcp_fraction(self.z, self.n, self.ready(), fraction)
+        cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
+        cdef node_t *node = self.ready()
+        node_pcp_fraction(node.zone, node.n, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone: `Zone.set_lowmem_ratio`."""
-        node_lowmem_ratio(self.z, self.n, self.ready(), zone_idx, ratio)
+        cdef int idx = <int> as_ranged(zone_idx, "zone_idx", 0, ZONES_61 - 1)
+        cdef int32_t parts = <int32_t> as_ranged(ratio, "ratio", 0, int32_max)
+        cdef node_t *node = self.ready()
+        node_lowmem_ratio(node.zone, node.n, idx, parts)
 
     def set_boost_factor(self, factor):
         """Set watermark_boost_factor."""
-        node_boost_factor(self.z, self.n, self.ready(), factor)
+        cdef int64_t parts = as_ranged(factor, "factor", 0, FACTOR_MAX_61)
+        cdef node_t *node = self.ready()
+        node_boost_factor(node.zone, node.n, parts)
 
     def unreserve_highatomic(self, migratetype=None, *, classzone_idx=2, bint force=False):
         """Give a pageblock kept for high-order atomic requests back: `Zone.unreserve_highatomic`."""
-        return node_unreserve(self.z, self.n, self.ready(), migratetype, classzone_idx, force)
+        cdef int mt = as_request_or_movable(migratetype, self.shape())
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef node_t *node = self.ready()
+        mt = request_type_61(node.zone[0], mt)
+        return bool(node_unreserve_61(node.zone, node.n, mt, class_idx, force))
 
     # --- capture, isolation ---
 
@@ -318,8 +363,7 @@ cdef class Node:
 
     def canonical_dump(self):
         """The state of all zones as text, as `Zone.canonical_dump`."""
-        self.ready()
-        return dump_61(self.zones)
+        return dump_61([zone.copy() for zone in self.zones])
 
     def check(self):
         """Check every zone: `Zone.check`."""

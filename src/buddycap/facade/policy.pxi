@@ -54,13 +54,13 @@ cdef int as_policy(object policy, policy_t *out) except -1:
     a hook is not kept: the hook may hold the very zones that would then never go.
     """
     global last_policy, last_row
-    if policy is not last_policy:
-        read_policy(policy, out)
-        if out.hook or not getattr(getattr(policy, "__dataclass_params__", None), "frozen", False):
-            return 0
+    if policy is last_policy:
+        out[0] = last_row
+        return 0
+    read_policy(policy, out)
+    if not out.hook and getattr(getattr(policy, "__dataclass_params__", None), "frozen", False):
         last_row = out[0]
-        last_policy = policy
-    out[0] = last_row
+        last_policy = policy            # last: what it was may have a finalizer, which may come here, too
     return 0
 
 

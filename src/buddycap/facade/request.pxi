@@ -8,7 +8,8 @@ cdef class AllocRequest:
 
     cdef readonly MachineBase machine
     cdef object policy                  # as it was given
-    cdef request_t r
+    cdef request_t r                    # touched in company with the machine only, under its guard
+    cdef bint running
     cdef object __weakref__
 
     def __cinit__(self, MachineBase machine=None):
@@ -22,8 +23,7 @@ cdef class AllocRequest:
 
     def __dealloc__(self):
         if self.machine is not None:
-            self.machine.settle()
-            request_abort(&self.machine.m, &self.r)
+            self.machine.give_up(&self.r)
 
     def __enter__(self):
         return self
@@ -32,32 +32,36 @@ cdef class AllocRequest:
         self.close()
 
     def __repr__(self):
-        return f"<AllocRequest order={self.r.order} gfp={self.r.gfp:#x} path={self.stats['path']!r} pfn={self.pfn}>"
+        cdef request_t r = self.seen()[0]
+        pfn = self.machine.request_pfn(&r)
+        return f"<AllocRequest order={r.order} gfp={r.gfp:#x} path={PATHS[r.path]!r} pfn={pfn}>"
 
     @property
     def done(self):
         """Whether it is over, well or badly."""
-        return self.r.state == REQUEST_DONE
+        return self.seen().state == REQUEST_DONE
 
     @property
     def pfn(self):
         """First PFN of the block; None if it is not done, or failed."""
-        return self.machine.request_pfn(&self.r)
+        cdef request_t r = self.seen()[0]
+        return self.machine.request_pfn(&r)
 
     @property
     def stats(self):
         """What it did so far, as a dict: path, the counters of `Step`, and what is said of capture and waits."""
-        cdef scan_t *sc = &self.r.scan
+        cdef request_t r = self.seen()[0]
+        cdef scan_t *sc = &r.scan
         return {
-            "path": PATHS[self.r.path], **cost_dict(&self.r.total), "reclaims": self.r.reclaims,
-            "progress": self.r.progress, "priority": sc.priority if self.r.reclaims else None,
+            "path": PATHS[r.path], **cost_dict(&r.total), "reclaims": r.reclaims,
+            "progress": r.progress, "priority": sc.priority if r.reclaims else None,
             "capture_own": sc.capture_own, "capture_merged": sc.capture_merged,
             "capture_foreign": sc.capture_foreign,
             "capture_largest": None if sc.capture_largest < 0 else sc.capture_largest, "givebacks": sc.givebacks,
             "sync_passes": sc.sync_passes, "writeback_waits": sc.writeback_waits,
-            "congestion_waits": sc.congestion_waits, "oom_rounds": self.r.oom_rounds, "consults": sc.consults,
+            "congestion_waits": sc.congestion_waits, "oom_rounds": r.oom_rounds, "consults": sc.consults,
             "holds": sc.holds, "rescued": sc.rescued, "hold_pages": sc.hold_pages, "hold_ms": sc.hold_ms,
-            "queue_waits": self.r.queue_waits,
+            "queue_waits": r.queue_waits,
         }
 
     def step(self, max_pages=32):
@@ -76,32 +80,54 @@ cdef class AllocRequest:
         -----
         The caller lets the wait happen: it ends writes with `Machine.end_writeback` and lets time pass.
         """
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.enter()
+        try:
+            return self.one_step(budget)
+        finally:
+            self.running = False
+
+    cdef Step one_step(self, int64_t budget):
+        cdef MachineBase machine = self.machine
         cdef step_t step
         cdef int answer
-        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
-        self.machine.drain()
-        self.machine.ready()
-        request_step(&self.machine.m, &self.r, budget, &step)
+        machine.drain()
+        request_step(machine.ready(), &self.r, budget, &step)
         while step.wait == WAIT_CONSULT:
             try:
-                answer = self.machine.ask(self.policy, &self.r)
+                answer = machine.ask(self.policy, &self.r)
+                request_answer(machine.ready(), &self.r, answer, budget, &step)
             except BaseException:
-                self.close()
+                machine.give_up(&self.r)
                 raise
-            request_answer(&self.machine.m, &self.r, answer, budget, &step)
-        self.machine.drain()
-        return make_step(self.machine, &step)
+        machine.drain()
+        return make_step(machine, &step)
 
     def run(self):
         """Run to the end, serving every wait at once; the PFN or None."""
-        self.machine.run_request(&self.r, self.policy)
+        self.enter()
+        try:
+            self.machine.run_request(&self.r, self.policy)
+        finally:
+            self.running = False
         return self.pfn
 
     def close(self):
         """Give up: what was isolated or captured goes back. A block that was obtained stays with the caller."""
-        self.machine.ready()
-        request_abort(&self.machine.m, &self.r)
+        request_abort(self.machine.ready(), &self.r)
         self.machine.drain()
+
+    cdef int enter(self) except -1:
+        """Nobody else runs the request while one does, waits and hooks included; to give it up is allowed to all."""
+        if self.running:
+            raise MisuseError("the request is being run: by the hook of its policy or by another thread")
+        self.running = True
+        return 0
+
+    cdef const request_t *seen(self) except NULL:
+        """The request to be read, as `look` gives the machine."""
+        self.machine.look()
+        return &self.r
 
 
 @cython.final
@@ -124,24 +150,26 @@ cdef class Kswapd:
     @property
     def asleep(self):
         """Whether it sleeps until it is woken."""
-        return bool(self.machine.m.kswapd.asleep)
+        return bool(self.machine.look().kswapd.asleep)
 
     @property
     def order(self):
         """Order that it balances for, or did last."""
-        return self.machine.m.kswapd.order
+        return self.machine.look().kswapd.order
 
     @property
     def stats(self):
         """Its work so far, as a dict with the counters of `Step`."""
-        return cost_dict(&self.machine.m.kswapd.total)
+        cdef cost_t total = self.machine.look().kswapd.total
+        return cost_dict(&total)
 
     def wake(self, order=0):
         """Wake it for every zone below its low mark at this order, as an allocation does."""
-        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.top_zone().max_page_order)
-        self.machine.ready()
-        for k in range(self.machine.m.nr_zones):
-            wakeup_kswapd(&self.machine.m, self.machine.m.zone[k], checked)
+        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.node().max_page_order)
+        cdef machine_t *m = self.machine.ready()
+        cdef int k
+        for k in range(m.nr_zones):
+            wakeup_kswapd(m, m.zone[k], checked)
         self.machine.drain()
 
     def step(self, max_pages=32):
@@ -149,8 +177,7 @@ cdef class Kswapd:
         cdef step_t step
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
         self.machine.drain()
-        self.machine.ready()
-        kswapd_step(&self.machine.m, budget, &step)
+        kswapd_step(self.machine.ready(), budget, &step)
         self.machine.drain()
         return make_step(self.machine, &step)
 

@@ -13,8 +13,10 @@ COST_DTYPE = np.dtype([(name, "<i8") for name in (
 cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:
     """Raise the exception for the operation whose turn it is."""
     cdef const machine_op_t *op = &s.ops[s.at]
+    cdef const shape_t *node = machine.node()
     cdef int32_t zone = 0
     cdef int32_t i = 0
+    cdef int found
     cdef bint known = 0 <= op.arg < s.at
     cdef int64_t pfn = s.result[op.arg].pfn if known else op.pfn
     cdef int order = s.ops[op.arg].order if known else op.order
@@ -25,7 +27,7 @@ cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:
     if s.status == ST_OP_ARG:
         raise MisuseError(f"{where}arg={op.arg}: allowed are -1 and the index of an allocation before this operation")
     if s.status == ST_CPU_RANGE:
-        raise MisuseError(f"{where}cpu={op.cpu}: allowed range is 0..{machine.m.zone[0].cpus - 1}")
+        raise MisuseError(f"{where}cpu={op.cpu}: allowed range is 0..{node.cpus - 1}")
     if s.status == ST_GFP_UNKNOWN or s.status == ST_GFP_MOBILITY:
         raise MisuseError(flags_message(s.status, where + "gfp", op.gfp, GFP_KNOWN))
     if s.status == ST_FLAGS_UNKNOWN or s.status == ST_FLAGS_ANON or s.status == ST_FLAGS_LISTS:
@@ -33,11 +35,11 @@ cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:
     if s.status == ST_NO_SWAP:
         raise MisuseError(f"{where}flags={op.flags:#x}: SWAPCACHE, but no swap slot is free")
     if op.op == MOP_ALLOC:
-        raise MisuseError(f"{where}order={op.order}: allowed range is 0..{machine.m.zone[0].max_page_order}")
-    if s.status == ST_PFN_RANGE and not machine_find(&machine.m, pfn, &zone, &i):
+        raise MisuseError(f"{where}order={op.order}: allowed range is 0..{node.max_page_order}")
+    found = machine_find(machine.ready(), pfn, &zone, &i)
+    if s.status == ST_PFN_RANGE and not found:
         raise MisuseError(f"{where}pfn={pfn}: in none of the machine's zones")
-    machine_find(&machine.m, pfn, &zone, &i)
-    refuse(machine.m.zone[zone], s.status, where + "pfn", pfn, order)
+    refuse_page(machine.zone_at(zone), s.status, where + "pfn", pfn, order)
 
 
 cdef int note_cost(machine_stream_t *s, machine_cost_t *row, bytearray costs) except -1:
@@ -76,12 +78,12 @@ cdef int note_request(machine_stream_t *s, bytearray costs) except -1:
 cdef int stream_kswapd(MachineBase machine, machine_stream_t *s, bytearray costs) except -1:
     """The turn of kswapd."""
     cdef machine_cost_t row
-    cdef cost_t before = machine.m.kswapd.total
+    cdef cost_t before = machine.ready().kswapd.total
     cdef cost_t cost
     memset(&row, 0, sizeof(row))
     row.capture_largest = -1
     machine.run_kswapd()
-    cost = machine.m.kswapd.total
+    cost = machine.ready().kswapd.total
     cost_add(&cost, &before, -1)
     memcpy(row.cost, &cost, sizeof(row.cost))
     note_cost(s, &row, costs)
@@ -92,9 +94,9 @@ cdef int stream_kswapd(MachineBase machine, machine_stream_t *s, bytearray costs
 cdef int stream_turn(MachineBase machine, machine_stream_t *s, object policy, int64_t stop, bytearray costs) except -1:
     """Go on until `stop`, or until something has been asked for and done."""
     cdef int why
-    machine.begin()
+    cdef machine_t *m = machine.begin()
     with nogil:
-        why = run_requests(&machine.m, s, stop)
+        why = run_requests(m, s, stop)
     machine.end()
     if why == STREAM_REFUSED:
         refuse_request(machine, s)
@@ -104,7 +106,7 @@ cdef int stream_turn(MachineBase machine, machine_stream_t *s, object policy, in
         stream_kswapd(machine, s, costs)
     elif why == STREAM_REQUEST:
         machine.go_on(&s.request, &s.step, policy)
-        request_end(&machine.m, s)
+        request_end(machine.ready(), s)
         if s.request.reclaims:
             note_request(s, costs)
         s.at += 1
@@ -119,8 +121,8 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
     cdef int64_t n
     cdef int k
     cdef bytearray costs = bytearray()
-    machine.top_zone()
-    ops = steady(ops)
+    machine.node()
+    ops = np.asarray(ops)
     if ops.dtype != REQUEST_DTYPE or ops.ndim != 1:
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of REQUEST_DTYPE is wanted")
     if len(ops) >= (1 << 31) - 1:
@@ -131,15 +133,14 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
         s.policy = &row
     n = len(ops)
     results = np.empty(n, dtype=RESULT_DTYPE)
-    stream, out = Buffer(ops), Buffer(results, True)
+    stream, out = Buffer(ops.copy()), Buffer(results, True)     # hooks and signal handlers may change it on the way
     s.ops, s.result = <const machine_op_t *> stream.view.buf, <machine_result_t *> out.view.buf
-    holders = [Buffer(np.zeros(machine.m.zone[k].nr_index, np.int32), True) for k in range(machine.m.nr_zones)]
-    for k in range(machine.m.nr_zones):
+    holders = [Buffer(np.zeros(machine.nr_index(k), np.int32), True) for k in range(len(machine.zones))]
+    for k in range(len(machine.zones)):
         buffer = holders[k]
         s.holder[k] = <int32_t *> buffer.view.buf
     while s.at < n:
         stream_turn(machine, &s, policy, min(n, s.at + RUN_CHUNK), costs)
         PyErr_CheckSignals()
-    if events_pending(&machine.m):
-        machine.drain()
+    machine.drain()
     return results, np.frombuffer(costs, dtype=COST_DTYPE)

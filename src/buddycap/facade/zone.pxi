@@ -112,17 +112,9 @@ cdef class Zone(ModernZone):
                   linked_outside=(), events=0):
         cdef zone_config_t config
         cdef zone_config_6_1_t own
-        cdef violation_t fault
         cdef int number
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
-            self.memory = start_pfn
-            self.z = <zone_t *> self.memory.data
-            if self.memory.taken:
-                raise MisuseError("start_pfn: a block of memory that is another zone's")
-            self.memory.taken = True
-            if self.memory.size < sizeof(zone_t) or not (
-                    zone_header_ok(self.z, &fault) and self.z.bytes == self.memory.size):
-                raise MisuseError("start_pfn: a block of memory that is no zone")
+            self.move_in(start_pfn)
             return
         number = kernel_number(kernel)
         if number == KERNEL_6_1:
@@ -143,13 +135,25 @@ cdef class Zone(ModernZone):
         self.build(&config, ranges, bool(populate))
 
     cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
-        self.reserve(config)
-        zone_init(self.z, config)
-        buddycap_populate(self.memory.data, used_bytes(self.z))
+        cdef Memory memory = reserved_memory(config)
+        cdef zone_t *z = <zone_t *> memory.data     # nobody else knows of it yet
+        zone_init(z, config)
+        buddycap_populate(memory.data, used_bytes(z))
         for first, stop in ranges:
-            zone_add_range(self.z, first, stop, populate)
-        zone_finish(self.z, config)
-        return 0
+            zone_add_range(z, first, stop, populate)
+        zone_finish(z, config)
+        return self.adopt(memory)
+
+    cdef int move_in(self, Memory memory) except -1:
+        """Be the zone that is in a block of memory."""
+        cdef violation_t fault
+        cdef zone_t *z = <zone_t *> memory.data
+        if memory.taken:
+            raise MisuseError("start_pfn: a block of memory that is another zone's")
+        if memory.size < sizeof(zone_t) or not (zone_header_ok(z, &fault) and z.bytes == memory.size):
+            raise MisuseError("start_pfn: a block of memory that is no zone")
+        memory.taken = True
+        return self.adopt(memory)
 
     # --- allocation and free ---
 
@@ -174,11 +178,11 @@ cdef class Zone(ModernZone):
         O(max_page_order), plus one pageblock when free pages change their type.  No watermark is asked: see
         `Machine.alloc_pages`.  Linux: buffered_rmqueue for order > 0, __rmqueue (2.6.27), rmqueue_buddy (6.1).
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
-        cdef int mt = as_request_type(migratetype, self.z)
-        cdef int flags = as_alloc_flags(alloc_flags, self.z)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        cdef int mt = as_request_type(migratetype, &self.shape)
+        cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         cdef zone_t *z = self.ready()
-        cdef int32_t i = self.rmqueue_flagged(z, o, mt, flags) if flags else rmqueue_zone(z, o, mt)
+        cdef int32_t i = rmqueue_flagged(z, o, mt, flags) if flags else rmqueue_zone(z, o, mt)
         return None if i == NO_PAGE else z.base_pfn + i
 
     def free_one_page(self, pfn, order):
@@ -218,7 +222,7 @@ cdef class Zone(ModernZone):
         O(2^order).  Linux: split_page.
         """
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef zone_t *z = self.ready()
         cdef int status = zone_split_status(z, block, o)
         if status != ST_OK:
@@ -249,7 +253,7 @@ cdef class Zone(ModernZone):
         (0, 59)
         >>> zone.free_pages_exact(0, 5)
         """
-        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << self.z.max_page_order)
+        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << self.shape.max_page_order)
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
         cdef zone_t *z = self.classic()
         cdef int32_t i = alloc_pages_exact(z, wanted, mt)
@@ -319,7 +323,7 @@ cdef class Zone(ModernZone):
         O(length of the list) in the worst case.  If nothing on the list has the right type it is refilled and its head
         is taken, whatever its type, as 2.6.27 does.  Linux: buffered_rmqueue for order 0.
         """
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
         cdef bint from_tail = cold
         cdef zone_t *z = self.classic()
@@ -334,7 +338,7 @@ cdef class Zone(ModernZone):
         Linux: free_hot_cold_page (2.6.27).
         """
         cdef int64_t page = as_int64(pfn, "pfn")
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef bint to_tail = cold
         cdef zone_t *z = self.classic()
         cdef int status = used_block_status(z, page, 0)
@@ -349,8 +353,8 @@ cdef class Zone(ModernZone):
         -----
         Linux: drain_pages, drain_all_pages.
         """
-        cdef int on = 0 if cpu is None else <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
-        cdef int end = self.z.cpus if cpu is None and is_61(self.z) else on + 1
+        cdef int on = 0 if cpu is None else <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
+        cdef int end = self.shape.cpus if cpu is None and self.shape.kernel == KERNEL_6_1 else on + 1
         cdef zone_t *z = self.ready()
         for on in range(on, end):
             drain_pages(z, on)
@@ -380,8 +384,8 @@ cdef class Zone(ModernZone):
         [0, 1, 2, 3, -1, -1]
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 40)
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
-        cdef int mt = as_request_or_movable(migratetype, self.z)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        cdef int mt = as_request_or_movable(migratetype, &self.shape)
         cdef int64_t *pfns
         cdef int64_t room = 0
         cdef zone_t *z
@@ -424,7 +428,7 @@ cdef class Zone(ModernZone):
         cdef int64_t *p = plain_int64(pfns, &n)
         cdef int status
         if (p == NULL or n >= GIL_BATCH or not buddycap_short_int(order, &one_order)
-                or not 0 <= one_order <= self.z.max_page_order):
+                or not 0 <= one_order <= self.shape.max_page_order):
             free_array(self, pfns, order)
             return
         memcpy(own, p, n * sizeof(int64_t))             # numpy can write to it without the GIL
@@ -485,25 +489,28 @@ cdef class Zone(ModernZone):
         MisuseError
             If 65535 lists are open, or an argument is out of range.
         """
-        cdef zone_t *z = self.classic()
+        cdef CaptureList capture = CaptureList.__new__(CaptureList, self)
         cdef int rules = LIST_PRIVATE if private else 0
         cdef int wanted = 0
         cdef int32_t slot
+        cdef zone_t *z
         if release_order is not None:
-            wanted = <int> as_ranged(release_order, "release_order", 0, z.max_page_order)
+            wanted = <int> as_ranged(release_order, "release_order", 0, self.shape.max_page_order)
             rules |= LIST_RELEASE | LIST_TRIM if trim else LIST_RELEASE
         elif trim:
             raise MisuseError("trim=True: needs a release_order")
+        z = self.classic()
         slot = slot_open(z, SLOT_CAPTURE)
         if slot == NO_PAGE:
-            raise MisuseError(f"capture_list: {z.slot_limit} lists are open, which is the most a zone can have")
+            raise MisuseError(f"capture_list: {self.shape.slot_limit} lists are open, which is the most a zone can "
+                              "have")
         zone_slot(z, slot).rules = rules
         zone_slot(z, slot).wanted = wanted
-        return make_capture_list(self, slot)
+        capture.slot, capture.seq = slot, zone_slot(z, slot).seq
+        return capture
 
     def capture_lists(self):
         """Handles of the open capture lists, in order of creation: for a zone that was copied or loaded."""
-        self.ready()
         return open_capture_lists(self)
 
     def watermark_ok(self, order, mark, *, classzone_idx=0, alloc_flags=0):
@@ -527,12 +534,12 @@ cdef class Zone(ModernZone):
         O(max_page_order).  In 6.1 a block of the order must be there, too.  Linux: zone_watermark_ok (2.6.27),
         __zone_watermark_ok (6.1).
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
-        cdef bint modern = is_61(self.z)
+        cdef bint modern = self.shape.kernel == KERNEL_6_1
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0,
                                              (ZONES_61 if modern else MAX_NR_ZONES) - 1)
-        other_kernels_enum(alloc_flags, self.z.kernel, "alloc_flags")
+        other_kernels_enum(alloc_flags, self.shape.kernel, "alloc_flags")
         cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC61_KNOWN if modern else ALLOC_KNOWN)
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
@@ -551,10 +558,11 @@ cdef class Zone(ModernZone):
         Linux: setup_per_zone_pages_min, setup_per_zone_wmarks.
         """
         cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
-        if is_61(self.z):
-            node_min_free(&self.z, 1, self.modern(), wanted, watermark_scale_factor)
-        elif watermark_scale_factor is not None:
-            self.modern()
+        cdef int64_t scale = as_scale(watermark_scale_factor)
+        cdef zone_t *z
+        if self.shape.kernel == KERNEL_6_1 or watermark_scale_factor is not None:
+            z = self.modern()
+            node_min_free(&z, 1, wanted, scale)
         else:
             setup_per_zone_pages_min(self.ready(), wanted)
 
@@ -566,7 +574,8 @@ cdef class Zone(ModernZone):
     @cpuset_allowed.setter
     def cpuset_allowed(self, value):
         cdef bint allowed = value
-        self.ready().cpuset_allowed = allowed
+        cdef zone_t *z = self.ready()
+        z.cpuset_allowed = allowed
 
     # --- pages ---
 
@@ -574,10 +583,12 @@ cdef class Zone(ModernZone):
         """Attach a 64-bit cookie to an allocated block; it is cleared when the block is freed."""
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef uint64_t number = as_uint64(cookie, "cookie")
-        cdef zone_t *z = self.ready()
-        cdef int status = zone_page_status(z, page)
-        if not z.off_owner:
+        cdef zone_t *z
+        cdef int status
+        if not self.shape.off_owner:
             raise MisuseError("set_owner: the zone was made without owners=True")
+        z = self.ready()
+        status = zone_page_status(z, page)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
         owner_array(z)[page - z.base_pfn] = number
@@ -609,18 +620,20 @@ cdef class Zone(ModernZone):
         cdef Buffer numbers = Buffer(cookie_array(cookies, n))
         cdef const uint64_t *c = <const uint64_t *> numbers.view.buf
         cdef int64_t k = 0
-        cdef zone_t *z = self.ready()
+        cdef zone_t *z
         cdef int status
-        if not z.off_owner:
+        if not self.shape.off_owner:
             raise MisuseError("set_owners: the zone was made without owners=True")
+        z = self.ready()
         status = zone_set_owners(z, p, c, n, &k)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
 
     def set_pageblock_migratetype(self, pfn, migratetype):
         """Set the type of the pageblock around a page; free pages stay on the lists they are on."""
-        cdef int64_t page = as_ranged(pfn, "pfn", self.z.start_pfn, self.z.start_pfn + self.z.spanned_pages - 1)
-        cdef int mt = as_type_slowly(migratetype, self.z, zone_types(self.z) - 1)
+        cdef int64_t last = self.shape.start_pfn + self.shape.spanned_pages - 1
+        cdef int64_t page = as_ranged(pfn, "pfn", self.shape.start_pfn, last)
+        cdef int mt = as_type_slowly(migratetype, &self.shape, self.shape.types - 1)
         cdef zone_t *z = self.ready()
         zone_set_block_type(z, <int32_t> (page - z.base_pfn), mt)
 
@@ -638,7 +651,7 @@ cdef class Zone(ModernZone):
     def pcp_pages(self, cpu=0):
         """The pages on a CPU's list as a structured array (pfn i8, tag u1), head first."""
         self.classic()
-        return list_tagged(self.z, self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)), "tag")
+        return list_tagged(self, pcp_list(<int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)), "tag", None)
 
     def canonical_dump(self):
         """The whole allocator state as text, the form that recorded vectors are compared in.
@@ -649,8 +662,8 @@ cdef class Zone(ModernZone):
             In 2.6.27 lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.  In 6.1 lines
             Z, N, O, L, B, P, Q, W, R, A and E.
         """
-        self.ready()
-        return dump_61([self]) if is_61(self.z) else canonical_dump(self)
+        own = self.copy()
+        return dump_61([own]) if self.shape.kernel == KERNEL_6_1 else canonical_dump(own)
 
     def vmstat(self):
         """Counters by their names in /proc/vmstat; event counters without the suffix of the zone.
@@ -661,10 +674,13 @@ cdef class Zone(ModernZone):
             The zone's state (nr_free_pages, the LRU lists), the kernel's events, and buddycap's own: buddy_split,
             buddy_merge, capture_*.
         """
-        cdef zone_t *z = self.ready()
-        state = {"nr_free_pages": z.nr_free_pages}
-        state.update((name, z.nr_lru[k]) for k, name in enumerate(LRU_NAMES))
-        state.update((name, z.vm[k]) for k, name in enumerate(VM_NAMES))
+        cdef zone_t seen = self.ready()[0]
+        cdef int k
+        state = {"nr_free_pages": seen.nr_free_pages}
+        for k in range(len(LRU_NAMES)):
+            state[LRU_NAMES[k]] = seen.nr_lru[k]
+        for k in range(len(VM_NAMES)):
+            state[VM_NAMES[k]] = seen.vm[k]
         return state
 
     def bulk_work(self):
@@ -685,7 +701,7 @@ cdef class Zone(ModernZone):
         >>> work["cut"], work["words"], work["listed"]
         (1, 16, 1)
         """
-        cdef work_t *work = zone_work(self.ready())
+        cdef work_t work = zone_work(self.ready())[0]
         return {"batches": work.batches, "singles": work.singles, "words": work.words, "entries": work.entries,
                 "listed": work.listed, "unlisted": work.unlisted, "cut": work.cut, "fallbacks": work.fallbacks}
 
@@ -700,41 +716,6 @@ cdef class Zone(ModernZone):
         """The next number of the zone's own random stream, 0..2^64-1: it is part of the state."""
         return random_next(self.ready().random)
 
-    def check(self):
-        """Recompute every invariant from the page array upward.
-
-        Raises
-        ------
-        CorruptionError
-            Naming the first invariant that does not hold (core/common/check.pxi numbers them), PFN, expected, found.
-
-        Notes
-        -----
-        O(spanned_pages).
-        """
-        cdef violation_t v
-        cdef zone_t *z = self.begin()
-        cdef int ok
-        with nogil:
-            ok = zone_layout_ok(z, &v) and zone_check(z, &v)
-        self.end()
-        if not ok:
-            corrupted(&v)
-
-    def digest(self):
-        """128 bits over the whole state, as 32 hexadecimal digits: equal states have equal digests everywhere.
-
-        Notes
-        -----
-        O(spanned_pages).  Counters, capture lists, per-CPU lists, LRU and random numbers are included.
-        """
-        cdef uint64_t words[2]
-        cdef zone_t *z = self.begin()
-        with nogil:
-            zone_digest(z, words)
-        self.end()
-        return f"{words[0]:016x}{words[1]:016x}"
-
     def copy(self):
         """An independent zone in the same state, with the same open capture lists: see `capture_lists`.
 
@@ -747,7 +728,7 @@ cdef class Zone(ModernZone):
         else its digest is the original's.  To have none of this, copy when every request is done or closed.  `save` and
         pickling do the same.
         """
-        cdef Memory memory = Memory(self.z.bytes)
+        cdef Memory memory = Memory(self.shape.bytes)
         cdef zone_t *z = self.begin()
         with nogil:
             zone_copy(z, <zone_t *> memory.data)
@@ -796,5 +777,6 @@ cdef class Zone(ModernZone):
         return None if html_view is None else html_view(self)
 
     def __repr__(self):
-        return (f"<Zone pfn {self.z.start_pfn}..{self.z.start_pfn + self.z.spanned_pages - 1}, "
-                f"{self.z.nr_free_pages} of {self.z.present_pages} pages free>")
+        cdef int64_t free = self.look().nr_free_pages
+        return (f"<Zone pfn {self.shape.start_pfn}..{self.shape.start_pfn + self.shape.spanned_pages - 1}, "
+                f"{free} of {self.shape.present_pages} pages free>")

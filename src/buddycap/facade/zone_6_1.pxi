@@ -1,124 +1,16 @@
 # What only zones of Linux 6.1 can do: per-CPU lists of several orders, references, a boost of the marks, isolation,
 # events.
 
-cdef object int32_max = (1 << 31) - 1
-cdef tuple EVENT_NAMES = ("zl", "xf", "dr", "fr", "fb")
+cdef inline int32_t rmqueue_flagged(zone_t *z, int order, int mt, int flags) noexcept nogil:
+    """`Zone.rmqueue` with allocation flags."""
+    return rmqueue_buddy_61(z, order, request_type_61(z, mt), flags)
 
 
-cdef str release_of(int kernel):
-    """The name that `kernel=` takes."""
-    return {KERNEL_2_6_27: "2.6.27", KERNEL_6_1: "6.1"}[kernel]
-
-
-cdef int kernel_number(object release) except -1:
-    """The number of a kernel that is named."""
-    for kernel in (KERNEL_2_6_27, KERNEL_6_1):
-        if release == release_of(kernel):
-            return kernel
-    raise MisuseError(f"kernel={release!r}: allowed are '2.6.27' and '6.1'")
-
-
-cdef int other_kernels_enum(object value, int kernel, str name) except -1:
-    """Refuse a member of another kernel's enumeration: the numbers differ."""
-    cdef object release = getattr(type(value), "kernel", None)
-    if isinstance(release, str) and release != release_of(kernel):
-        raise MisuseError(f"{name}={value!r}: a name of Linux {release}, but the zone is one of {release_of(kernel)}")
-    return 0
-
-
-cdef int as_type_slowly(object value, zone_t *z, int most) except -1:
-    """A migratetype up to `most`, in the numbers of the zone's kernel."""
-    other_kernels_enum(value, z.kernel, "migratetype")
-    return <int> as_ranged(value, "migratetype", 0, most)
-
-
-cdef inline int as_request_type(object value, zone_t *z) except -1:
-    """A type that can be asked for: 0..2 in every kernel."""
-    cdef int64_t mt = 0
-    if buddycap_short_int(value, &mt) and 0 <= mt <= 2:
-        return <int> mt
-    return as_type_slowly(value, z, 2)
-
-
-cdef inline int as_request_or_movable(object value, zone_t *z) except -1:
-    """The same; None is MOVABLE, whatever its number."""
-    if value is None:
-        return MT61_MOVABLE if is_61(z) else MT_MOVABLE
-    return as_request_type(value, z)
-
-
-cdef int as_type_or_movable(object value, zone_t *z) except -1:
-    """Any type of a zone of 6.1; None is MOVABLE."""
-    return MT61_MOVABLE if value is None else as_type_slowly(value, z, iso_61(z))
-
-
-cdef inline int as_alloc_flags(object value, zone_t *z) except -1:
-    """Allocation flags of a request straight to the free lists; 2.6.27 has none there."""
-    cdef int64_t flags = 0
-    if buddycap_short_int(value, &flags) and flags == 0:
-        return 0
-    other_kernels_enum(value, z.kernel, "alloc_flags")
-    flags = as_int64(value, "alloc_flags")
-    if flags & ~<int64_t> (ALLOC61_KNOWN if is_61(z) else 0):
-        raise MisuseError(f"alloc_flags={flags:#x}: unknown to a zone of Linux {release_of(z.kernel)}")
-    return <int> flags
-
-
-cdef inline int32_t as_used(zone_t *z, object pfn, int order) except -1:
-    """Index of an allocated block of 6.1."""
-    cdef int64_t block = as_int64(pfn, "pfn")
-    cdef int status = used_block_status_61(z, block, order)
-    if status != ST_OK:
-        refuse(z, status, "pfn", block, order)
-    return <int32_t> (block - z.base_pfn)
-
-
-cdef int check_list_61(zone_t *z, const int64_t *pfns, int64_t n, str name) except -1:
-    """Refuse pages that are not n different single allocated ones."""
-    cdef int64_t k = 0
-    cdef int status = used_list_status_61(z, pfns, n, NULL, 0, &k)
-    if status != ST_OK:
-        refuse(z, status, f"{name}[{k}]", pfns[k], 0)
-    return 0
-
-
-@cython.no_gc_clear
-cdef class _Tape:
-    """Room for records of events, which the zones of a node share."""
-
-    cdef Memory memory
-    cdef tape_6_1_t *tape
-
-    def __cinit__(self, int64_t room):
-        self.memory = Memory(sizeof(tape_6_1_t) + room * sizeof(event_6_1_t))
-        self.tape = <tape_6_1_t *> self.memory.data
-        self.tape.record = <event_6_1_t *> (self.tape + 1)
-        self.tape.room = room
-
-    cdef list take(self):
-        """The records as tuples, oldest first; then there is room again."""
-        cdef event_6_1_t *r
-        cdef int64_t k
-        cdef list events = []
-        if self.tape.count > self.tape.room:
-            lost = self.tape.count - self.tape.room
-            self.tape.count = 0
-            raise MisuseError(f"events={self.tape.room}: {lost} records were lost; take them more often, or make room")
-        for k in range(self.tape.count):
-            r = self.tape.record + k
-            name = EVENT_NAMES[r.kind]
-            if r.kind == EV61_ZONE_LOCKED:
-                events.append((name, r.pfn, r.order, r.migratetype, r.extra))
-            elif r.kind == EV61_FALLBACK:
-                events.append((name, r.pfn, r.order, r.from_order, r.migratetype, r.from_type, r.extra))
-            elif r.kind == EV61_DRAIN:
-                events.append((name, r.pfn, r.order, r.migratetype))
-            elif r.kind == EV61_FREE:
-                events.append((name, r.pfn, r.order))
-            else:
-                events.append((name, r.pfn))
-        self.tape.count = 0
-        return events
+cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept nogil:
+    """What never changes of a zone of 6.1 besides."""
+    shape.cma, shape.grouping = only_61(z).cma, z.grouping
+    shape.reserves = ZONES_61
+    shape.off_lowmem_reserve = <uint8_t *> only_61(z).lowmem_reserve - <uint8_t *> z
 
 
 @cython.no_gc_clear
@@ -127,67 +19,54 @@ cdef class ModernZone(ZoneHandle):
 
     cdef _Tape events_tape
 
-    cdef zone_t *modern(self) except NULL:
-        """The zone, if it is one of 6.1."""
-        cdef zone_t *z = self.ready()
-        if not is_61(z):
+    cdef int needs(self, int kernel) except -1:
+        """Refuse what a zone of this kernel cannot do."""
+        if self.shape.kernel == kernel:
+            return 0
+        if kernel == KERNEL_6_1:
             raise MisuseError("a zone of Linux 2.6.27 has no such thing: make it with kernel='6.1'")
-        return z
+        raise MisuseError("a zone of Linux 6.1 has no such thing: it is one of kernel='2.6.27'")
+
+    cdef zone_t *modern(self) except NULL:
+        """The zone, as `ready` gives it, if it is one of 6.1."""
+        self.needs(KERNEL_6_1)
+        return self.ready()
 
     cdef zone_t *classic(self) except NULL:
-        """The zone, if it is one of 2.6.27."""
-        cdef zone_t *z = self.ready()
-        if is_61(z):
-            raise MisuseError("a zone of Linux 6.1 has no such thing: it is one of kernel='2.6.27'")
-        return z
+        """The zone, as `ready` gives it, if it is one of 2.6.27."""
+        self.needs(KERNEL_2_6_27)
+        return self.ready()
 
     @property
     def kernel(self):
         """The version of Linux that the zone follows: "2.6.27" or "6.1"."""
-        return release_of(self.z.kernel)
-
-    cdef int reserve(self, const zone_config_t *config) except -1:
-        """Memory for a zone."""
-        cdef uint64_t size = zone_bytes(config)
-        if size == 0:
-            raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
-        self.memory = Memory(size)
-        self.memory.taken = True
-        self.z = <zone_t *> self.memory.data
-        return 0
+        return release_of(self.shape.kernel)
 
     cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, tuple ranges, bint populate,
                       int64_t scale, int64_t room) except -1:
         """A zone of 6.1 from present ranges, free ranges and linked pages."""
+        cdef Memory memory = reserved_memory(config)
+        cdef zone_t *z = <zone_t *> memory.data     # nobody else knows of it yet
         cdef int64_t base
         present, free, linked = ranges
-        self.reserve(config)
-        zone_init_61(self.z, config, own)
-        base = self.z.base_pfn
-        buddycap_populate(self.memory.data, used_bytes(self.z))
+        zone_init_61(z, config, own)
+        base = z.base_pfn
+        buddycap_populate(memory.data, used_bytes(z))
         for pfn in linked:
-            zone_link_61(self.z, pfn - base)
+            zone_link_61(z, pfn - base)
         for first, stop in present:
-            zone_add_present_61(self.z, first - base, stop - base)
+            zone_add_present_61(z, first - base, stop - base)
         for first, stop in free:
-            zone_add_free_61(self.z, first - base, stop - base, populate)
-        zone_booted_61(self.z)
-        node_set_marks_61(&self.z, 1, config.min_free_kbytes, scale)
-        node_set_reserves_61(&self.z, 1)
+            zone_add_free_61(z, first - base, stop - base, populate)
+        zone_booted_61(z)
+        node_set_marks_61(&z, 1, config.min_free_kbytes, scale)
+        node_set_reserves_61(&z, 1)
+        self.adopt(memory)
         if room:
             self.lend(_Tape(room))
         return 0
 
-    cdef object reserve_view(self):
-        """`Zone.lowmem_reserve` of 6.1."""
-        return memory_view(self.memory, "<i8", ZONES_61,
-                           <uint8_t *> only_61(self.z).lowmem_reserve - <uint8_t *> self.z)
-
     # --- allocation and free ---
-
-    cdef int32_t rmqueue_flagged(self, zone_t *z, int order, int mt, int flags) noexcept:
-        """`Zone.rmqueue` with allocation flags."""
-        return rmqueue_buddy_61(z, order, request_type_61(z, mt), flags)
 
     def rmqueue_zone(self, order, migratetype=None, alloc_flags=0, *, bint compound=False):
         """Allocate through the lists of the current CPU, or from the free lists.
@@ -217,13 +96,12 @@ cdef class ModernZone(ZoneHandle):
         >>> zone.rmqueue_zone(0), zone.pcp(0)["count"]
         (0, 0)
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_request_or_movable(migratetype, &self.shape)
+        cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_request_or_movable(migratetype, z)
-        cdef int flags = as_alloc_flags(alloc_flags, z)
-        cdef int32_t i
-        z = self.modern()
-        i = rmqueue_zone_61(z, o, request_type_61(z, mt), flags)
+        cdef int32_t i = rmqueue_zone_61(z, o, request_type_61(z, mt), flags)
         if i == NO_PAGE:
             return None
         if compound and o > 0:
@@ -243,13 +121,14 @@ cdef class ModernZone(ZoneHandle):
         Linux: alloc_pages_bulk (6.1), as for the stacks of threads.
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 31)
-        cdef zone_t *z = self.modern()
-        cdef int mt = as_request_or_movable(migratetype, z)
-        cdef int flags = as_alloc_flags(alloc_flags, z)
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_request_or_movable(migratetype, &self.shape)
+        cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         out = np.empty(count, np.int64)
         cdef Buffer buffer = Buffer(out, True)
-        z = self.modern()
-        return out[:alloc_bulk_61(z, <int64_t *> buffer.view.buf, count, request_type_61(z, mt), flags)].tolist()
+        cdef zone_t *z = self.modern()
+        count = alloc_bulk_61(z, <int64_t *> buffer.view.buf, count, request_type_61(z, mt), flags)
+        return out[:count].tolist()
 
     def free_pages(self, pfn, order):
         """Drop a reference to a block; with the last one it is freed through the lists of the current CPU.
@@ -264,10 +143,14 @@ cdef class ModernZone(ZoneHandle):
         If others keep references and the block is not compound, all but its first page are freed.  Linux: __free_pages
         (6.1).
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        self.needs(KERNEL_6_1)
+        cdef int64_t block = as_int64(pfn, "pfn")
         cdef zone_t *z = self.modern()
-        cdef int32_t i = as_used(z, pfn, o)
-        put_page_61(self.modern(), i, o)
+        cdef int status = used_block_status_61(z, block, o)
+        if status != ST_OK:
+            refuse(z, status, "pfn", block, o)
+        put_page_61(z, <int32_t> (block - z.base_pfn), o)
 
     def free_list(self, pfns):
         """Free single pages as a list, as reclaim and the ends of processes do: all or nothing.
@@ -276,12 +159,14 @@ cdef class ModernZone(ZoneHandle):
         -----
         O(n).  Linux: free_unref_page_list (6.1).
         """
-        cdef Buffer buffer = Buffer(int64_array(pfns, "pfns"))
+        cdef Buffer buffer = Buffer(np.array(int64_array(pfns, "pfns")))        # nobody else's
         cdef const int64_t *p = <const int64_t *> buffer.view.buf
         cdef int64_t n = buffer.view.len // 8
-        cdef int64_t k
+        cdef int64_t k = 0
         cdef zone_t *z = self.modern()
-        check_list_61(z, p, n, "pfns")
+        cdef int status = used_list_status_61(z, p, n, NULL, 0, &k)
+        if status != ST_OK:
+            refuse(z, status, f"pfns[{k}]", p[k], 0)
         for k in range(n):
             free_list_prepare_61(z, <int32_t> (p[k] - z.base_pfn))
         for k in range(n):
@@ -318,7 +203,7 @@ cdef class ModernZone(ZoneHandle):
         O(2^order).  The inverse of `split_page`.
         """
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef zone_t *z = self.modern()
         cdef int status = join_status_61(z, block, o)
         if status != ST_OK:
@@ -349,13 +234,14 @@ cdef class ModernZone(ZoneHandle):
 
     @cpu.setter
     def cpu(self, value):
-        cdef int on = <int> as_ranged(value, "cpu", 0, self.z.cpus - 1)
-        only_61(self.modern()).cpu = on
+        cdef int on = <int> as_ranged(value, "cpu", 0, self.shape.cpus - 1)
+        cdef zone_t *z = self.modern()
+        only_61(z).cpu = on
 
     def pcp(self, cpu=0):
         """The lists of a CPU in numbers: a dict of count, high, batch (pages), free_factor and locked."""
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
-        cdef pcp_6_1_t *pcp = zone_pcp_61(self.modern(), on)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
+        cdef pcp_6_1_t pcp = zone_pcp_61(self.modern(), on)[0]
         return {"count": pcp.count, "high": pcp.high, "batch": pcp.batch, "free_factor": pcp.free_factor,
                 "locked": bool(pcp.locked)}
 
@@ -372,22 +258,27 @@ cdef class ModernZone(ZoneHandle):
         -------
         structured ndarray (pfn i8, order u1, tag u1)
         """
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef int k = <int> as_ranged(index, "index", 0, PCP_LISTS_61 - 1)
-        cdef zone_t *z = self.modern()
-        cdef link_t *link = link_array(z)
         cdef int32_t head = pcp_list_61(on, k)
-        cdef int32_t i = link[head].next
-        cdef list rows = []
-        while i != head:
-            rows.append((z.base_pfn + i, state_order_61(order_array(z)[i]), order_array(z)[i] & 0x0F))
-            i = link[i].next
-        return np.array(rows, dtype=[("pfn", "<i8"), ("order", "u1"), ("tag", "u1")])
+        cdef Buffer pfns, states
+        cdef int whole = 0
+        cdef int64_t n
+        while not whole:
+            n = list_length(link_array(self.modern()), head)
+            columns = new_array(n, int64_dtype), new_array(n, np.uint8)
+            pfns, states = Buffer(columns[0], True), Buffer(columns[1], True)
+            whole = walk_states(self.modern(), head, <int64_t *> pfns.view.buf, <uint8_t *> states.view.buf, n)
+        result = new_array(n, [("pfn", "<i8"), ("order", "u1"), ("tag", "u1")])
+        result["pfn"], result["tag"] = columns[0], columns[1] & 0x0F
+        result["order"] = [state_order_61(state) for state in columns[1].tolist()]
+        return result
 
     def lock_pcp(self, cpu, bint locked=True):
         """Lock a CPU's lists, as when an interrupt comes inside a section that holds them: they are passed by."""
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
-        zone_pcp_61(self.modern(), on).locked = locked
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
+        cdef pcp_6_1_t *pcp = zone_pcp_61(self.modern(), on)
+        pcp.locked = locked
 
     def disable_pcp(self, bint disabled=True):
         """Switch the per-CPU lists off and empty them, or on again.  Linux: zone_pcp_disable, zone_pcp_enable."""
@@ -401,7 +292,7 @@ cdef class ModernZone(ZoneHandle):
 
     def drain_batch(self, cpu=0):
         """Give one batch of a CPU's pages back.  Linux: drain_zone_pages."""
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef zone_t *z = self.modern()
         drain_pcp_61(z, on, zone_pcp_61(z, on).batch, 0)
 
@@ -414,16 +305,17 @@ cdef class ModernZone(ZoneHandle):
         -----
         O(max_page_order).  Linux: zone_watermark_fast (6.1).
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
-        cdef int flags = as_alloc_flags(alloc_flags, self.modern())
+        self.needs(KERNEL_6_1)
+        cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         return bool(watermark_fast_61(self.modern(), o, class_idx, flags, atomic))
 
     def balance_boost(self, pages):
         """Take pages off the boost, as kswapd does when it has balanced the zone."""
         cdef int64_t n = as_ranged(pages, "pages", 0, <int64_t> 1 << 60)
-        cdef zone_6_1_t *e = only_61(self.modern())
-        e.boost -= min(e.boost, n)
+        cdef zone_t *z = self.modern()
+        only_61(z).boost -= min(only_61(z).boost, n)
 
     def set_marks(self, wmark, *, lowmem_reserve=None, boost=None):
         """Set the watermarks themselves, as a recorded machine had them.
@@ -439,22 +331,32 @@ cdef class ModernZone(ZoneHandle):
         -----
         Sizes of per-CPU lists stay as they are: see `set_pcp`.
         """
-        marks = [as_ranged(mark, "wmark", 0, <int64_t> 1 << 50) for mark in wmark]
+        cdef int64_t mark[4]
+        cdef int64_t kept[ZONES_61]
+        cdef int64_t more = 0
+        cdef int k
+        cdef zone_t *z
+        marks = [as_ranged(one, "wmark", 0, <int64_t> 1 << 50) for one in wmark]
         if len(marks) != 4 or sorted(marks) != marks:
             raise MisuseError(f"wmark={marks}: four ascending numbers are wanted")
+        mark = marks
         reserve = None if lowmem_reserve is None else [
             as_ranged(pages, "lowmem_reserve", 0, <int64_t> 1 << 50) for pages in lowmem_reserve]
         if reserve is not None and len(reserve) != ZONES_61:
             raise MisuseError(f"lowmem_reserve: {len(reserve)} values: one for each of {ZONES_61} zones is wanted")
-        extra = None if boost is None else as_ranged(boost, "boost", 0, <int64_t> 1 << 50)
-        cdef zone_t *z = self.modern()
-        cdef int k
-        z.pages_min, z.pages_low, z.pages_high, only_61(z).pages_promo = marks
-        if extra is not None:
-            only_61(z).boost = extra
-        if reserve is not None:
+        cdef bint reserves = reserve is not None
+        if reserves:
+            kept = reserve
+        cdef bint boosts = boost is not None
+        if boosts:
+            more = as_ranged(boost, "boost", 0, <int64_t> 1 << 50)
+        z = self.modern()
+        z.pages_min, z.pages_low, z.pages_high, only_61(z).pages_promo = mark[0], mark[1], mark[2], mark[3]
+        if boosts:
+            only_61(z).boost = more
+        if reserves:
             for k in range(ZONES_61):
-                only_61(z).lowmem_reserve[k] = reserve[k]
+                only_61(z).lowmem_reserve[k] = kept[k]
 
     @property
     def wmark(self):
@@ -479,7 +381,8 @@ cdef class ModernZone(ZoneHandle):
 
     @reclaim_active.setter
     def reclaim_active(self, bint value):
-        only_61(self.modern()).reclaim = value
+        cdef zone_t *z = self.modern()
+        only_61(z).reclaim = value
 
     @property
     def managed_pages(self):
@@ -488,8 +391,9 @@ cdef class ModernZone(ZoneHandle):
 
     @managed_pages.setter
     def managed_pages(self, value):
-        cdef int64_t pages = as_ranged(value, "managed_pages", 0, self.z.present_pages)
-        only_61(self.modern()).managed = pages
+        cdef int64_t pages = as_ranged(value, "managed_pages", 0, self.shape.present_pages)
+        cdef zone_t *z = self.modern()
+        only_61(z).managed = pages
 
     @property
     def reserved_highatomic(self):
@@ -499,7 +403,8 @@ cdef class ModernZone(ZoneHandle):
     @reserved_highatomic.setter
     def reserved_highatomic(self, value):
         cdef int64_t pages = as_ranged(value, "reserved_highatomic", 0, <int64_t> 1 << 50)
-        only_61(self.modern()).reserved_highatomic = pages
+        cdef zone_t *z = self.modern()
+        only_61(z).reserved_highatomic = pages
 
     @property
     def isolated_pageblocks(self):
@@ -529,13 +434,12 @@ cdef class ModernZone(ZoneHandle):
         -----
         Linux: mm/vmstat.c (6.1).
         """
+        cdef int64_t out[ORDER_MAX_61 + 1][3]
         cdef zone_t *z = self.modern()
-        cdef int64_t out[3]
-        rows = []
+        cdef int order
         for order in range(ORDER_MAX_61 + 1):
-            fragmentation_61(z, order, out)
-            rows.append((out[0], out[1], out[2]))
-        return rows
+            fragmentation_61(z, order, out[order])
+        return [(out[order][0], out[order][1], out[order][2]) for order in range(ORDER_MAX_61 + 1)]
 
     # --- what concerns a whole node: of this zone alone, see `Node` for several ---
 
@@ -546,15 +450,22 @@ cdef class ModernZone(ZoneHandle):
         -----
         Linux: percpu_pagelist_high_fraction.
         """
-        node_pcp_fraction(&self.z, 1, self.modern(), fraction)
+        cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
+        cdef zone_t *z = self.modern()
+        node_pcp_fraction(&z, 1, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone; the reserves follow."""
-        node_lowmem_ratio(&self.z, 1, self.modern(), zone_idx, ratio)
+        cdef int idx = <int> as_ranged(zone_idx, "zone_idx", 0, ZONES_61 - 1)
+        cdef int32_t parts = <int32_t> as_ranged(ratio, "ratio", 0, int32_max)
+        cdef zone_t *z = self.modern()
+        node_lowmem_ratio(&z, 1, idx, parts)
 
     def set_boost_factor(self, factor):
         """Set watermark_boost_factor."""
-        node_boost_factor(&self.z, 1, self.modern(), factor)
+        cdef int64_t parts = as_ranged(factor, "factor", 0, FACTOR_MAX_61)
+        cdef zone_t *z = self.modern()
+        node_boost_factor(&z, 1, parts)
 
     def unreserve_highatomic(self, migratetype=None, *, classzone_idx=2, bint force=False):
         """Give a pageblock kept for high-order atomic requests back to a type; whether one was found.
@@ -570,11 +481,20 @@ cdef class ModernZone(ZoneHandle):
         -----
         Linux: unreserve_highatomic_pageblock (6.1).
         """
-        return node_unreserve(&self.z, 1, self.modern(), migratetype, classzone_idx, force)
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_request_or_movable(migratetype, &self.shape)
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef zone_t *z = self.modern()
+        return bool(node_unreserve_61(&z, 1, request_type_61(z, mt), class_idx, force))
 
     def alloc_walk(self, order, migratetype=None, alloc_flags=0, *, classzone_idx=2, bint atomic=False):
         """Allocate if the watermarks allow it: `Node.alloc_walk` of one zone."""
-        return node_walk(&self.z, 1, self.modern(), order, migratetype, alloc_flags, classzone_idx, atomic)
+        self.needs(KERNEL_6_1)
+        cdef walk_t walk
+        read_walk(&walk, &self.shape, order, migratetype, alloc_flags, classzone_idx, atomic)
+        cdef zone_t *z = self.modern()
+        cdef int64_t pfn = node_walk(&z, 1, &walk)
+        return None if pfn == NO_PAGE else pfn
 
     def isolate_range(self, start, end, migratetype=None):
         """Put the pageblocks of PFNs [start, end) out of bounds; whether all could be, else none is.
@@ -583,18 +503,22 @@ cdef class ModernZone(ZoneHandle):
         -----
         O(pages).  Linux: start_isolate_page_range (6.1).
         """
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_type_or_movable(migratetype, &self.shape)
+        cdef int64_t first = as_int64(start, "start")
+        cdef int64_t last = as_int64(end, "end")
+        check_range(&self.shape, first, last)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_type_or_movable(migratetype, z)
-        cdef int64_t first, last
-        first, last = pfn_range(z, start, end)
         return bool(isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt))
 
     def undo_isolate_range(self, start, end, migratetype=None):
         """Give the isolated pageblocks of PFNs [start, end) a type back.  Linux: undo_isolate_page_range (6.1)."""
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_type_or_movable(migratetype, &self.shape)
+        cdef int64_t first = as_int64(start, "start")
+        cdef int64_t last = as_int64(end, "end")
+        check_range(&self.shape, first, last)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_type_or_movable(migratetype, z)
-        cdef int64_t first, last
-        first, last = pfn_range(z, start, end)
         undo_isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt)
 
     def is_isolated(self, start, end):
@@ -621,9 +545,10 @@ cdef class ModernZone(ZoneHandle):
         Linux: compaction_capture (6.1).  The type of the block decides, not that of the request: no CMA, and below the
         order of a pageblock no MOVABLE one.
         """
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        self.needs(KERNEL_6_1)
+        as_request_or_movable(migratetype, &self.shape)
         cdef zone_t *z = self.modern()
-        as_request_or_movable(migratetype, z)
         if only_61(z).capture_order >= 0:
             raise MisuseError("arm_capture: a capture is armed already: end it first")
         only_61(z).capture_order = o
@@ -657,9 +582,10 @@ cdef class ModernZone(ZoneHandle):
     def put_free_block(self, pfn, order, migratetype):
         """Put such a block back on the lists of a type.  Linux: __putback_isolated_page (6.1)."""
         cdef int64_t block = as_int64(pfn, "pfn")
-        cdef int o = <int> as_ranged(order, "order", 0, self.z.max_page_order)
+        cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
+        self.needs(KERNEL_6_1)
+        cdef int mt = as_type_slowly(migratetype, &self.shape, self.shape.types - 1)
         cdef zone_t *z = self.modern()
-        cdef int mt = as_type_slowly(migratetype, z, iso_61(z))
         cdef int status = taken_status_61(z, block, o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
@@ -693,15 +619,17 @@ cdef class ModernZone(ZoneHandle):
         cdef zone_t *z
         cdef int32_t i
         cdef int o, mt, status
+        cdef int64_t block
+        self.needs(KERNEL_6_1)
         for pfn, order, migratetype in blocks:
             block = as_int64(int(pfn), "pfn")
-            o = <int> as_ranged(int(order), "order", 0, self.z.max_page_order)
+            o = <int> as_ranged(int(order), "order", 0, self.shape.max_page_order)
+            mt = as_type_slowly(int(migratetype), &self.shape, self.shape.types - 1)
             z = self.modern()
-            mt = as_type_slowly(int(migratetype), z, iso_61(z))
             status = join_status_61(z, block, o)
             if status != ST_OK:
                 refuse(z, status, "pfn", block, o)
-            i = <int32_t> (<int64_t> block - z.base_pfn)
+            i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
             account_free_61(z, 1 << o, mt)
             list_block_61(z, i, o, mt, 1)
@@ -717,22 +645,24 @@ cdef class ModernZone(ZoneHandle):
         blocks : sequence of (pfn, tag)
             Head first, with the types that they are remembered with.
         """
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef int k = <int> as_ranged(index, "index", 0, PCP_LISTS_61 - 1)
         cdef int o = k // 3 if k < 12 else BLOCK_ORDER_61
         cdef zone_t *z
         cdef int32_t i
         cdef int tag, status
+        cdef int64_t block
+        self.needs(KERNEL_6_1)
         for pfn, mark in blocks:
             block = as_int64(int(pfn), "pfn")
+            tag = <int> as_ranged(int(mark), "tag", 0, self.shape.types - 2)
+            if pcp_index_61(o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
+                raise MisuseError(f"tag={tag}: such a block is not on list {k}")
             z = self.modern()
-            tag = <int> as_ranged(int(mark), "tag", 0, iso_61(z) - 1)
             status = join_status_61(z, block, o)
             if status != ST_OK:
                 refuse(z, status, "pfn", block, o)
-            if pcp_index_61(o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
-                raise MisuseError(f"tag={tag}: such a block is not on list {k}")
-            i = <int32_t> (<int64_t> block - z.base_pfn)
+            i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
             order_array(z)[i] = pcp_state_61(o, tag)
             list_add_tail(link_array(z), pcp_list_61(on, k), i)
@@ -740,25 +670,28 @@ cdef class ModernZone(ZoneHandle):
 
     def set_pcp(self, cpu=0, *, high=None, batch=None, free_factor=None):
         """Set the sizes of a CPU's lists, as a recorded machine had them."""
-        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.z.cpus - 1)
-        limit = None if high is None else as_ranged(high, "high", 0, PCP_MAX_61)
-        size = None if batch is None else as_ranged(batch, "batch", 1, PCP_MAX_61)
-        factor = None if free_factor is None else as_ranged(free_factor, "free_factor", 0, FREE_FACTOR_MAX_61)
+        cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
+        cdef int64_t limit = -1 if high is None else as_ranged(high, "high", 0, PCP_MAX_61)
+        cdef int64_t size = -1 if batch is None else as_ranged(batch, "batch", 1, PCP_MAX_61)
+        cdef int64_t factor = -1
+        if free_factor is not None:
+            factor = as_ranged(free_factor, "free_factor", 0, FREE_FACTOR_MAX_61)
         cdef zone_t *z = self.modern()
-        if limit is not None:
+        if limit >= 0:
             zone_pcp_61(z, on).high = only_61(z).pcp_high = limit
-        if size is not None:
+        if size >= 0:
             zone_pcp_61(z, on).batch = only_61(z).pcp_batch = size
-        if factor is not None:
+        if factor >= 0:
             zone_pcp_61(z, on).free_factor = factor
 
     # --- events ---
 
     cdef int lend(self, _Tape tape) except -1:
         """Let the zone record its events on a tape, or on none."""
+        cdef tape_6_1_t *record = NULL if tape is None else tape.tape
         cdef zone_t *z = self.modern()
-        self.events_tape = tape
-        tape_61(z)[0] = NULL if tape is None else tape.tape
+        tape_61(z)[0] = record
+        self.events_tape = tape         # last: the tape of before goes
         return 0
 
     cdef object lend_alike(self, ModernZone copy):

@@ -12,6 +12,7 @@ lost; fallback order, and its migratetype shifted by 8 (extfrag).
 """
 
 import re
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner
-from ..errors import FormatError
+from ..errors import FormatError, MisuseError
 from ..flags import GFP, MigrateType
 from .gfptext import GfpDecoder, KernelNumbers, kernel_release, migratetype_map
 from .packed import damage_of, open_packed
@@ -385,6 +386,7 @@ class TraceReader:
         self._numbers = KernelNumbers(kernel_release(kernel)) if kernel else KernelNumbers()
         self._last_ns = -1
         self._uncertain = False
+        self._turn = threading.Lock()
         self._file = _open(path)
         self._stacks = stacks
         self._pieces = _Pieces(self._file, path, self._numbers, stacks)
@@ -413,6 +415,15 @@ class TraceReader:
         self._file.close()
 
     def __iter__(self) -> Iterator[NDArray[np.void]]:
+        if not self._turn.acquire(blocking=False):
+            raise MisuseError("a TraceReader is read by one loop at a time: make another one")
+        try:
+            yield from self._read_all()
+        finally:
+            self._turn.release()
+
+    def _read_all(self) -> Iterator[NDArray[np.void]]:
+        """Read the file to its end."""
         beginning = _Beginning(self._file)
         if not self._told:
             self._decide(beginning)

@@ -90,8 +90,12 @@ cdef void follow_event(follow_t *w, const event_t *e, int hinted) noexcept nogil
 cdef int64_t follow_events(follow_t *w, const event_t *e, const uint8_t *hints, int64_t k, int64_t n,
                            int64_t until_ns) noexcept nogil:
     """Follow events k..n-1 up to the first later than `until_ns`, or after much work; the number of that one."""
+    cdef event_t one
     w.work = 0
-    while k < n and e[k].time_ns <= until_ns and w.work < MUCH_WORK:
-        follow_event(w, &e[k], hints[k])
+    while k < n and w.work < MUCH_WORK:
+        read_event(&one, &e[k])
+        if one.time_ns > until_ns:
+            break
+        follow_event(w, &one, hints[k])
         k += 1
     return k

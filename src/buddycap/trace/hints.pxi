@@ -6,35 +6,39 @@ cdef enum:
     ENOUGH_POPS = 16            # pages that a list must have given out below one that it never gave out
 
 
-cdef void hint_interrupts(const event_t *e, uint8_t *hints, int64_t n) noexcept nogil:
+cdef void hint_interrupts(const event_t *events, uint8_t *hints, int64_t n) noexcept nogil:
     """Mark frees in interrupts that came while their CPU held the lock of its list: they went past it.
 
     They show at depth 2 or more, and the next event of the task that was interrupted still is at depth 2 or more.  The
     one before need not be: frees of a batch are told at depth 0, before the list is locked.
     """
     cdef int64_t pending[MAX_CPUS]      # first free since the last event in task context, + 1; 0: none
+    cdef event_t e
+    cdef const event_t *past
     cdef int64_t k, j
     cdef int cpu
     cdef bint inside
     memset(pending, 0, sizeof(pending))
     for k in range(n):
-        cpu = e[k].cpu
-        if cpu >= MAX_CPUS or not e[k].flags & FL_CONTEXT:
+        read_event(&e, &events[k])
+        cpu = e.cpu
+        if cpu >= MAX_CPUS or not e.flags & FL_CONTEXT:
             continue
-        inside = e[k].flags & FL_DEPTH >= LOCKED_DEPTH
-        if e[k].flags & (FL_SOFTIRQ | FL_HARDIRQ):
-            if e[k].event == EV_FREE and inside and pending[cpu] == 0:
+        inside = e.flags & FL_DEPTH >= LOCKED_DEPTH
+        if e.flags & (FL_SOFTIRQ | FL_HARDIRQ):
+            if e.event == EV_FREE and inside and pending[cpu] == 0:
                 pending[cpu] = k + 1
             continue
         if pending[cpu] and inside:
             for j in range(pending[cpu] - 1, k):
-                if (e[j].cpu == cpu and e[j].pid == e[k].pid and e[j].event == EV_FREE
-                        and e[j].flags & (FL_SOFTIRQ | FL_HARDIRQ) and e[j].flags & FL_DEPTH >= LOCKED_DEPTH):
+                past = &events[j]
+                if (past.cpu == cpu and past.pid == e.pid and past.event == EV_FREE
+                        and past.flags & (FL_SOFTIRQ | FL_HARDIRQ) and past.flags & FL_DEPTH >= LOCKED_DEPTH):
                     hints[j] = HINT_INTERRUPT
         pending[cpu] = 0
 
 
-cdef void hint_removals(const event_t *e, uint8_t *hints, int64_t n) noexcept nogil:
+cdef void hint_removals(const event_t *events, uint8_t *hints, int64_t n) noexcept nogil:
     """Mark the extfrag events that are themselves the removal of their block.
 
     Since 6.15 (and in stable series with that change) a claim below the pageblock order comes behind the zone_locked
@@ -42,23 +46,26 @@ cdef void hint_removals(const event_t *e, uint8_t *hints, int64_t n) noexcept no
     """
     cdef int64_t last[MAX_CPUS]         # the CPU's event before, + 1
     cdef int64_t before[MAX_CPUS]       # an extfrag event that was the CPU's last, + 1
+    cdef event_t e
+    cdef const event_t *past
     cdef int64_t alone = 0, followed = 0
-    cdef int64_t k, j
+    cdef int64_t k
     cdef int cpu
     memset(last, 0, sizeof(last))
     memset(before, 0, sizeof(before))
     for k in range(n):
-        cpu = e[k].cpu
+        read_event(&e, &events[k])
+        cpu = e.cpu
         if cpu >= MAX_CPUS:
             continue
         if before[cpu]:
-            j = before[cpu] - 1
-            if e[k].event == EV_ZONE_LOCKED and e[k].pfn == e[j].pfn:
+            past = &events[before[cpu] - 1]
+            if e.event == EV_ZONE_LOCKED and e.pfn == past.pfn:
                 followed += 1
             before[cpu] = 0
-        if e[k].event == EV_EXTFRAG:
-            j = last[cpu] - 1
-            if last[cpu] and e[j].event == EV_ZONE_LOCKED and e[j].pfn == e[k].pfn:
+        if e.event == EV_EXTFRAG:
+            past = &events[max(last[cpu] - 1, <int64_t> 0)]
+            if last[cpu] and past.event == EV_ZONE_LOCKED and past.pfn == e.pfn:
                 alone += 1
             else:
                 hints[k] = HINT_REMOVAL
@@ -66,7 +73,7 @@ cdef void hint_removals(const event_t *e, uint8_t *hints, int64_t n) noexcept no
         last[cpu] = k + 1
     if followed > alone:
         for k in range(n):
-            if e[k].event == EV_EXTFRAG:
+            if events[k].event == EV_EXTFRAG:
                 hints[k] = HINT_NONE
 
 
@@ -107,29 +114,32 @@ cdef void note_push(const event_t *e, int type_, const later_t *later) noexcept 
             later.below[e.cpu][e.order][k] -= 1
 
 
-cdef void hint_frees(follow_t *w, const event_t *e, uint8_t *hints, const later_t *later, int64_t n) noexcept nogil:
+cdef void hint_frees(follow_t *w, const event_t *events, uint8_t *hints, const later_t *later,
+                     int64_t n) noexcept nogil:
     """Go backward through the trace and settle what every free was."""
+    cdef event_t e
     cdef frame_zone_t *z
     cdef int64_t k, i
     for k in range(n - 1, -1, -1):
-        if e[k].event > EV_EXTFRAG or e[k].event == EV_FREE_BATCHED or e[k].event == 0 or e[k].flags & FL_FAILED:
+        read_event(&e, &events[k])
+        if e.event > EV_EXTFRAG or e.event == EV_FREE_BATCHED or e.event == 0 or e.flags & FL_FAILED:
             continue
-        if e[k].event == EV_EXTFRAG and hints[k] != HINT_REMOVAL:
+        if e.event == EV_EXTFRAG and hints[k] != HINT_REMOVAL:
             continue
-        z = zone_of(&w.frames, e[k].pfn)
-        if z == NULL or e[k].order > w.frames.max_order or not spans(z, e[k].pfn, <int64_t> 1 << e[k].order):
+        z = zone_of(&w.frames, e.pfn)
+        if z == NULL or e.order > w.frames.max_order or not spans(z, e.pfn, <int64_t> 1 << e.order):
             continue
-        i = z.base + e[k].pfn
-        if e[k].event == EV_FREE:
-            if pcp_order(w, e[k].order):
-                hints[k] = <uint8_t> hint_of_free(w, &e[k], hints[k], i, later)
+        i = z.base + e.pfn
+        if e.event == EV_FREE:
+            if pcp_order(w, e.order):
+                hints[k] = <uint8_t> hint_of_free(w, &e, hints[k], i, later)
                 if hints[k] != HINT_INTERRUPT:
-                    note_push(&e[k], later.type_[i >> w.frames.block_order], later)
-        elif e[k].migratetype < 3:
-            later.type_[i >> w.frames.block_order] = e[k].migratetype + 1
-            if e[k].event == EV_ALLOC and e[k].order < 4 and e[k].cpu < MAX_CPUS:
-                later.below[e[k].cpu][e[k].order][e[k].migratetype] += 1
-        memset(later.next_event + i, e[k].event, <int64_t> 1 << e[k].order)
+                    note_push(&e, later.type_[i >> w.frames.block_order], later)
+        elif e.migratetype < 3:
+            later.type_[i >> w.frames.block_order] = e.migratetype + 1
+            if e.event == EV_ALLOC and e.order < 4 and e.cpu < MAX_CPUS:
+                later.below[e.cpu][e.order][e.migratetype] += 1
+        memset(later.next_event + i, e.event, <int64_t> 1 << e.order)
 
 
 cdef bint hint_later(follow_t *w, const event_t *e, uint8_t *hints, int64_t n) noexcept nogil:

@@ -82,6 +82,27 @@ cdef packed struct event_t:
     uint8_t migratetype
     uint8_t kept
 
+cdef extern from *:
+    """
+    #include <string.h>
+    #if defined(__GNUC__)
+    #define BUDDYCAP_FORGET() __asm__ volatile("" ::: "memory")
+    #else
+    #define BUDDYCAP_FORGET() ((void) 0)
+    #endif
+    /* Read a record once: what was read is not looked up again, where another thread may have written meanwhile. */
+    static inline void buddycap_read_once(void *to, const void *from, size_t n) {
+        memcpy(to, from, n);
+        BUDDYCAP_FORGET();
+    }
+    """
+    void buddycap_read_once(void *to, const void *from_, size_t n) nogil
+
+
+cdef inline void read_event(event_t *to, const event_t *event) noexcept nogil:
+    """A copy of an event in an array that others can write to: what is checked is what is used."""
+    buddycap_read_once(to, event, sizeof(event_t))
+
 
 cdef struct head_t:
     text_t event                # the event's name, without its subsystem

@@ -44,6 +44,8 @@ cdef struct match_t:
     int64_t silent              # frees of pages that were allocated without an event
     int64_t lost_frees          # allocations of pages that were in use
     int64_t outside
+    int64_t room                # allocations and frees that there is room for, and the allocations among them
+    int64_t allocs
 
 
 cdef void begin_request(match_t *m, const event_t *e, int64_t time_ns, uint32_t flags) noexcept nogil:
@@ -115,51 +117,68 @@ cdef void match_free(match_t *m, int64_t i, const event_t *e, int64_t start_ns) 
         m.unit[k] = DEAD_PAGE
 
 
-cdef void match_events(match_t *m, const event_t *e, int64_t n) noexcept nogil:
+cdef bint match_events(match_t *m, const event_t *events, int64_t n) noexcept nogil:
+    """Match all events; False if there are more of them than room was made for: others have changed them since."""
+    cdef event_t e
     cdef frame_zone_t *z
-    cdef int64_t k, i
+    cdef int64_t start_ns = events[0].time_ns
+    cdef int64_t k
     for k in range(n):
-        if e[k].event != EV_ALLOC and e[k].event != EV_FREE and e[k].event != EV_PCPU_DRAIN:
+        read_event(&e, &events[k])
+        if e.event != EV_ALLOC and e.event != EV_FREE and e.event != EV_PCPU_DRAIN:
             continue
-        if e[k].order > MAX_EVENT_ORDER:
+        if e.order > MAX_EVENT_ORDER:
             m.outside += 1
             continue
-        if e[k].event == EV_ALLOC and e[k].flags & FL_FAILED:
-            begin_request(m, &e[k], e[k].time_ns, TRACED_FAILED)
+        if e.event != EV_PCPU_DRAIN:
+            m.room -= 1
+            m.allocs -= e.event == EV_ALLOC
+            if m.room < 0 or m.allocs < 0:
+                return False
+        if e.event == EV_ALLOC and e.flags & FL_FAILED:
+            begin_request(m, &e, e.time_ns, TRACED_FAILED)
             m.request[m.requests - 1].lifetime_ns = 0
-            add_turn(m, e[k].time_ns, m.requests - 1, TURN_ALLOC)
+            add_turn(m, e.time_ns, m.requests - 1, TURN_ALLOC)
             continue
-        z = zone_of(&m.frames, e[k].pfn)
-        if (z == NULL or not spans(z, e[k].pfn, <int64_t> 1 << e[k].order)
-                or e[k].pfn & ((<int64_t> 1 << e[k].order) - 1)):
+        z = zone_of(&m.frames, e.pfn)
+        if (z == NULL or not spans(z, e.pfn, <int64_t> 1 << e.order)
+                or e.pfn & ((<int64_t> 1 << e.order) - 1)):
             m.outside += 1
             continue
-        i = z.base + e[k].pfn
-        if e[k].event == EV_ALLOC:
-            match_alloc(m, i, &e[k])
-        elif e[k].event == EV_PCPU_DRAIN:
-            match_drain(m, i, &e[k])
+        if e.event == EV_ALLOC:
+            match_alloc(m, z.base + e.pfn, &e)
+        elif e.event == EV_PCPU_DRAIN:
+            match_drain(m, z.base + e.pfn, &e)
         else:
-            match_free(m, i, &e[k], e[0].time_ns)
+            match_free(m, z.base + e.pfn, &e, start_ns)
+    return True
 
 
-cdef int64_t match_init(match_t *m, zones) except -1:
+cdef int64_t match_init(match_t *m, tuple spans) except -1:
     """Lay out the zones, and return the number of their pages; the struct is zero before."""
     cdef int64_t[MAX_FRAME_ZONES] starts
     cdef int64_t[MAX_FRAME_ZONES] spanned
     cdef int64_t cells = 0
     cdef int k
-    read_spans(zones, starts, spanned)
-    m.frames.nr_zones = len(zones)
+    read_spans(spans, starts, spanned)
+    m.frames.nr_zones = len(spans)
     for k in range(m.frames.nr_zones):
         m.frames.zone[k].start_pfn = starts[k]
         m.frames.zone[k].spanned = spanned[k]
         m.frames.zone[k].base = cells - starts[k]
         cells += spanned[k]
-    m.unit = <int32_t *> calloc(cells, sizeof(int32_t))
-    if m.unit == NULL:
-        raise MemoryError("no memory for so many pages")
     return cells
+
+
+cdef int count_requests(match_t *m, const event_t[::1] events) except -1:
+    """How many requests there can be, and how many of them begin."""
+    cdef int64_t k
+    for k in range(events.shape[0]):
+        m.room += events[k].event == EV_ALLOC or events[k].event == EV_FREE
+        m.allocs += events[k].event == EV_ALLOC
+    if m.room >= 1 << 30:
+        raise MisuseError(f"events: {m.room} allocations and frees; at most 2^30 - 1 in one piece")
+    return 0
 
 
 def match_requests(const event_t[::1] events, zones):
@@ -184,31 +203,32 @@ def match_requests(const event_t[::1] events, zones):
     """
     cdef match_t m
     cdef int64_t n = events.shape[0]
-    cdef int64_t k, room = 0, allocs = 0
+    cdef tuple spans = plain_spans(zones)
     cdef traced_t[::1] request
     cdef turn_t[::1] turn
     cdef int32_t[::1] left
     cdef uint8_t[::1] waiting
-    for k in range(n):
-        room += events[k].event == EV_ALLOC or events[k].event == EV_FREE
-        allocs += events[k].event == EV_ALLOC
-    if room >= 1 << 30:
-        raise MisuseError(f"events: {room} allocations and frees; at most 2^30 - 1 in one piece")
-    requests = np.zeros(room + 1, TRACED_DTYPE)
-    turns = np.zeros(room + allocs + 1, TURN_DTYPE)
-    lefts = np.zeros(room + 1, np.int32)
-    request, turn, left = requests, turns, lefts
+    cdef bint whole = True
     memset(&m, 0, sizeof(m))
-    waits = np.zeros(match_init(&m, zones), np.uint8)
+    cdef int64_t cells = match_init(&m, spans)
+    count_requests(&m, events)
+    requests = np.zeros(m.room + 1, TRACED_DTYPE)
+    turns = np.zeros(m.room + m.allocs + 1, TURN_DTYPE)
+    request, turn, left = requests, turns, np.zeros(m.room + 1, np.int32)
+    waits = np.zeros(cells, np.uint8)
     waiting = waits
-    m.waiting = &waiting[0]
-    m.request, m.turn, m.left = &request[0], &turn[0], &left[0]
+    m.request, m.turn, m.left, m.waiting = &request[0], &turn[0], &left[0], &waiting[0]
+    m.unit = <int32_t *> calloc(cells, sizeof(int32_t))
+    if m.unit == NULL:
+        raise MemoryError("no memory for so many pages")
     if n:
         with nogil:
-            match_events(&m, &events[0], n)
+            whole = match_events(&m, &events[0], n)
     free(m.unit)
+    if not whole:
+        raise MisuseError("events: changed by another thread while they were being matched")
     pages = []
-    for start, spanned in zones:
+    for start, spanned in spans:
         pages.append(np.flatnonzero(waits[:spanned]) + start)
         waits = waits[spanned:]
     return requests[:m.requests], turns[:m.turns], pages, {

@@ -15,6 +15,15 @@ cdef struct counts_t:
     uint64_t skipped[SKIP_REASONS]
     uint64_t first[SKIP_REASONS]
 
+
+cdef struct scanner_t:
+    kept_t kept
+    counts_t counts
+    bint dropping               # inside a line that is too long
+    int64_t nr_frames           # lines of stacks that the last call has told
+    int64_t last_ns
+
+
 EVENT_NAMES = {
     "mm_page_alloc": EV_ALLOC,
     "mm_page_free": EV_FREE,
@@ -221,112 +230,44 @@ cdef int scan_line(event_t *out, kept_t *kept, counts_t *counts, text_t p, text_
     return skip(counts, SKIP_NO_HEAD if ended else SKIP_CUT, p, end)
 
 
-cdef class Scanner:
-    """Turns the bytes of a trace into events, piece by piece; `buddycap.formats.tracetext` is its caller.
+cdef int64_t scan_lines(scanner_t *s, text_t data, text_t *at, text_t end, event_t *out, int64_t room, int64_t *frames,
+                        int64_t frame_room, bint last) noexcept nogil:
+    """Read lines from `at[0]` on, which moves behind them, until they or the places end; the number of events.
 
-    Notes
-    -----
-    Holds no more than the texts of gfp flags and marks, each once, and the counts.
+    `frames` has three numbers for each line of a stack; `data` is where all offsets count from.
     """
-
-    cdef kept_t kept
-    cdef counts_t counts
-    cdef bint dropping          # inside a line that is too long
-    cdef readonly int64_t nr_frames     # lines of stacks that the last `scan` has told
-    cdef int64_t last_ns
-
-    def __cinit__(self):
-        memset(&self.kept, 0, sizeof(kept_t))
-        memset(&self.counts, 0, sizeof(counts_t))
-
-    def scan(self, const uint8_t[::1] data, int64_t start, events, bint last, int64_t[:, ::1] frames=None):
-        """Read lines from `data[start:]` into `events` until one of them ends.
-
-        Parameters
-        ----------
-        data : bytes-like
-        start : int
-        events : ndarray[EVENT_DTYPE], shape (n,)
-            Filled from its beginning.
-        last : bool
-            Nothing comes behind `data`: what stands behind the last line end may be cut.
-        frames : ndarray[int64], shape (m, 3), optional
-            Told for each line of a stack: the event that it belongs to (its place in `events`, -1: the last of the call
-            before), where the line begins in `data`, and where it ends. Reading ends when it is full, too.
-
-        Returns
-        -------
-        tuple of int
-            Events written; bytes of `data` that are done with, counted from its beginning.
-        """
-        cdef event_t[::1] out = events.view(EVENT_DTYPE)
-        cdef text_t p
-        cdef text_t end
-        cdef text_t stop
-        cdef int64_t room = out.shape[0]
-        cdef int64_t frame_room = 0 if frames is None else frames.shape[0]
-        cdef int64_t n = 0
-        cdef int got
-        self.nr_frames = 0
-        if not 0 <= start <= data.shape[0]:
-            raise MisuseError(f"start={start}: allowed range is 0..{data.shape[0]}")
-        if frames is not None and frames.shape[1] != 3:
-            raise MisuseError(f"frames has {frames.shape[1]} columns: 3 are needed")
-        if start == data.shape[0] or room == 0 or (frames is not None and frame_room == 0):
-            return 0, start
-        p = &data[0] + start
-        end = &data[0] + data.shape[0]
-        with nogil:
-            while p < end and n < room and (frame_room == 0 or self.nr_frames < frame_room):
-                stop = <text_t> memchr(p, 10, end - p)
-                if stop == NULL:
-                    if not last and (self.dropping or end - p > MAX_LINE):
-                        self.dropping = True
-                        p = end
-                    if not last:
-                        break
-                    self.counts.unended = 1
-                    stop = end
-                if self.dropping or stop - p > MAX_LINE:
-                    self.dropping = False
-                    self.counts.lines += 1
-                    skip(&self.counts, SKIP_LONG, stop, stop)
-                else:
-                    got = scan_line(&out[n], &self.kept, &self.counts, p, stop, stop < end)
-                    if got > 0:
-                        if out[n].event == EV_LOST and out[n].time_ns == 0:
-                            out[n].time_ns = self.last_ns
-                        self.last_ns = out[n].time_ns
-                        n += 1
-                    elif got < 0 and frame_room and not self.counts.other:
-                        frames[self.nr_frames, 0] = n - 1
-                        frames[self.nr_frames, 1] = p - &data[0]
-                        frames[self.nr_frames, 2] = stop - &data[0]
-                        self.nr_frames += 1
-                p = stop + (stop < end)
-        self.counts.events += n
-        return n, p - &data[0]
-
-    def take_back(self):
-        """The last line, which had no end, was cut after all: its event does not count, and its text, a new one, is
-        forgotten."""
-        self.counts.events -= 1
-        self.kept.count -= 1
-        skip(&self.counts, SKIP_CUT, NULL, NULL)
-
-    def texts(self, uint32_t first):
-        """The kept texts from number `first` on, as a list of bytes."""
-        return [self.kept.bytes[self.kept.start[k]:self.kept.start[k + 1]] for k in range(first, self.kept.count)]
-
-    def counted(self):
-        """What was read and what was skipped: a dict of int; `first_*` are line numbers."""
-        cdef int k
-        found = {"lines": self.counts.lines, "events": self.counts.events, "comments": self.counts.comments,
-                 "other_events": self.counts.other_events, "perf_lines": self.counts.perf_lines,
-                 "lost_marks": self.counts.lost_marks, "lost_events": self.counts.lost_events,
-                 "overwritten": self.counts.overwritten, "unended": self.counts.unended,
-                 "stack_lines": self.counts.stack_lines, "texts_lost": self.kept.lost}
-        for k in range(1, <int> SKIP_REASONS):
-            found[SKIP_NAMES[k]] = self.counts.skipped[k]
-            found["first_" + SKIP_NAMES[k]] = self.counts.first[k]
-        return found
+    cdef text_t p = at[0]
+    cdef text_t stop
+    cdef int64_t n = 0
+    cdef int got
+    s.nr_frames = 0
+    while p < end and n < room and (frame_room == 0 or s.nr_frames < frame_room):
+        stop = <text_t> memchr(p, 10, end - p)
+        if stop == NULL:
+            if not last and (s.dropping or end - p > MAX_LINE):
+                s.dropping = True
+                p = end
+            if not last:
+                break
+            s.counts.unended = 1
+            stop = end
+        if s.dropping or stop - p > MAX_LINE:
+            s.dropping = False
+            s.counts.lines += 1
+            skip(&s.counts, SKIP_LONG, stop, stop)
+        else:
+            got = scan_line(&out[n], &s.kept, &s.counts, p, stop, stop < end)
+            if got > 0:
+                if out[n].event == EV_LOST and out[n].time_ns == 0:
+                    out[n].time_ns = s.last_ns
+                s.last_ns = out[n].time_ns
+                n += 1
+            elif got < 0 and frame_room and not s.counts.other:
+                frames[3 * s.nr_frames] = n - 1
+                frames[3 * s.nr_frames + 1] = p - data
+                frames[3 * s.nr_frames + 2] = stop - data
+                s.nr_frames += 1
+        p = stop + (stop < end)
+    s.counts.events += n
+    at[0] = p
+    return n

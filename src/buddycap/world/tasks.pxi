@@ -325,16 +325,22 @@ cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
     return 1
 
 
-cdef void world_free(world_t *w) noexcept nogil:
+cdef void world_abort(world_t *w) noexcept nogil:
+    """Nothing that is under way stays in the zone."""
     cdef int32_t k
     for k in range(w.nr_tasks):
         if w.task[k].in_request and w.task[k].kind != TASK_KSWAPD:
             request_abort(&w.m, &w.task[k].request)
+    kswapd_abort(&w.m)
+
+
+cdef void world_free(world_t *w) noexcept nogil:
+    cdef int32_t k
+    for k in range(w.nr_tasks):
         free(w.task[k].pages)
         free(w.task[k].hot)
         free(w.task[k].kernel)
         free(w.task[k].block)
-    kswapd_abort(&w.m)
     free(w.task)
     free(w.wake)
     free(w.timer)

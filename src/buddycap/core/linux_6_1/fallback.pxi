@@ -76,10 +76,13 @@ cdef void steal_61(zone_t *z, int32_t i, int order, int start_mt, int flags, int
 cdef void tell_fallback_61(zone_t *z, int32_t i, int order, int from_order, int mt, int from_mt) noexcept nogil:
     """The event; it tells whether the pageblock has now the type that was asked for."""
     cdef tape_6_1_t *tape = tape_61(z)[0]
+    cdef int64_t k
     tell_61(z, EV61_FALLBACK, i, order, mt, block_type_61(z, i) == mt)
-    if tape != NULL and tape.count <= tape.room:
-        tape.record[tape.count - 1].from_order = from_order
-        tape.record[tape.count - 1].from_type = from_mt
+    if tape != NULL:
+        k = tape.count - 1
+        if 0 <= k < tape.room:
+            tape.record[k].from_order = from_order
+            tape.record[k].from_type = from_mt
 
 
 cdef int rmqueue_fallback_61(zone_t *z, int order, int mt, int flags) noexcept nogil:

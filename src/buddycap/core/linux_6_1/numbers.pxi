@@ -216,14 +216,16 @@ cdef inline void tell_61(zone_t *z, int kind, int32_t i, int order, int mt, int 
     """Count an event and, if there is a tape, record it."""
     cdef tape_6_1_t *tape = tape_61(z)[0]
     cdef event_6_1_t *record
+    cdef int64_t k
     only_61(z).events[kind] += 1
     if buddycap_rarely(tape != NULL):
-        if tape.count < tape.room:
-            record = tape.record + tape.count
+        k = tape.count              # another zone may have the same tape, and another thread: read it once
+        if k < tape.room:
+            record = tape.record + k
             memset(record, 0, sizeof(event_6_1_t))
             record.pfn = z.base_pfn + i
             record.kind = kind
             record.order = order
             record.migratetype = mt
             record.extra = extra
-        tape.count += 1
+        tape.count = k + 1

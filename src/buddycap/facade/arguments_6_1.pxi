@@ -1,0 +1,78 @@
+# Arguments whose meaning depends on the zone's kernel.
+
+cdef object int32_max = (1 << 31) - 1
+
+
+cdef str release_of(int kernel):
+    """The name that `kernel=` takes."""
+    return {KERNEL_2_6_27: "2.6.27", KERNEL_6_1: "6.1"}[kernel]
+
+
+cdef int kernel_number(object release) except -1:
+    """The number of a kernel that is named."""
+    for kernel in (KERNEL_2_6_27, KERNEL_6_1):
+        if release == release_of(kernel):
+            return kernel
+    raise MisuseError(f"kernel={release!r}: allowed are '2.6.27' and '6.1'")
+
+
+cdef int other_kernels_enum(object value, int kernel, str name) except -1:
+    """Refuse a member of another kernel's enumeration: the numbers differ."""
+    cdef object release = getattr(type(value), "kernel", None)
+    if isinstance(release, str) and release != release_of(kernel):
+        raise MisuseError(f"{name}={value!r}: a name of Linux {release}, but the zone is one of {release_of(kernel)}")
+    return 0
+
+
+cdef int as_type_slowly(object value, const shape_t *shape, int most) except -1:
+    """A migratetype up to `most`, in the numbers of the zone's kernel."""
+    other_kernels_enum(value, shape.kernel, "migratetype")
+    return <int> as_ranged(value, "migratetype", 0, most)
+
+
+cdef inline int as_request_type(object value, const shape_t *shape) except -1:
+    """A type that can be asked for: 0..2 in every kernel."""
+    cdef int64_t mt = 0
+    if buddycap_short_int(value, &mt) and 0 <= mt <= 2:
+        return <int> mt
+    return as_type_slowly(value, shape, 2)
+
+
+cdef inline int as_request_or_movable(object value, const shape_t *shape) except -1:
+    """The same; None is MOVABLE, whatever its number."""
+    if value is None:
+        return MT61_MOVABLE if shape.kernel == KERNEL_6_1 else MT_MOVABLE
+    return as_request_type(value, shape)
+
+
+cdef int as_type_or_movable(object value, const shape_t *shape) except -1:
+    """Any type of a zone of 6.1; None is MOVABLE."""
+    return MT61_MOVABLE if value is None else as_type_slowly(value, shape, shape.types - 1)
+
+
+cdef inline int as_alloc_flags(object value, const shape_t *shape) except -1:
+    """Allocation flags of a request straight to the free lists; 2.6.27 has none there."""
+    cdef int64_t flags = 0
+    if buddycap_short_int(value, &flags) and flags == 0:
+        return 0
+    other_kernels_enum(value, shape.kernel, "alloc_flags")
+    flags = as_int64(value, "alloc_flags")
+    if flags & ~<int64_t> (ALLOC61_KNOWN if shape.kernel == KERNEL_6_1 else 0):
+        raise MisuseError(f"alloc_flags={flags:#x}: unknown to a zone of Linux {release_of(shape.kernel)}")
+    return <int> flags
+
+
+cdef int64_t as_scale(object value) except? -1:
+    """A watermark_scale_factor; -1 for None."""
+    return -1 if value is None else as_ranged(value, "watermark_scale_factor", 0, SCALE_MAX_61)
+
+
+cdef Memory reserved_memory(const zone_config_t *config):
+    """Memory for a zone."""
+    cdef uint64_t size = zone_bytes(config)
+    cdef Memory memory
+    if size == 0:
+        raise MisuseError(f"spanned_pages={config.spanned_pages}: too many pages for 31-bit indices")
+    memory = Memory(size)
+    memory.taken = True
+    return memory

@@ -1,0 +1,108 @@
+# Lines into events for Python: check, call, result.
+
+
+cdef class Scanner(ScannerMemory):
+    """Turns the bytes of a trace into events, piece by piece; `buddycap.formats.tracetext` is its caller.
+
+    Notes
+    -----
+    Holds no more than the texts of gfp flags and marks, each once, and the counts.  Does one thing at a time: other
+    threads wait.
+    """
+
+    def scan(self, const uint8_t[::1] data, int64_t start, events, bint last, int64_t[:, ::1] frames=None):
+        """Read lines from `data[start:]` into `events` until one of them ends.
+
+        Parameters
+        ----------
+        data : bytes-like
+        start : int
+        events : ndarray[EVENT_DTYPE], shape (n,)
+            Filled from its beginning.
+        last : bool
+            Nothing comes behind `data`: what stands behind the last line end may be cut.
+        frames : ndarray[int64], shape (m, 3), optional
+            Told for each line of a stack: the event that it belongs to (its place in `events`, -1: the last of the call
+            before), where the line begins in `data`, and where it ends. Reading ends when it is full, too.
+
+        Returns
+        -------
+        tuple of int
+            Events written; bytes of `data` that are done with, counted from its beginning.
+        """
+        cdef event_t[::1] out = events.view(EVENT_DTYPE)
+        cdef int64_t room = out.shape[0]
+        cdef int64_t frame_room = 0 if frames is None else frames.shape[0]
+        cdef int64_t *told = NULL
+        cdef int64_t n
+        cdef text_t p
+        cdef text_t end
+        cdef scanner_t *s
+        if not 0 <= start <= data.shape[0]:
+            raise MisuseError(f"start={start}: allowed range is 0..{data.shape[0]}")
+        if frames is not None and frames.shape[1] != 3:
+            raise MisuseError(f"frames has {frames.shape[1]} columns: 3 are needed")
+        if start == data.shape[0] or room == 0 or (frames is not None and frame_room == 0):
+            self.tell_no_frames()
+            return 0, start
+        if frame_room:
+            told = &frames[0, 0]
+        p = &data[0] + start
+        end = &data[0] + data.shape[0]
+        s = self.begin()
+        with nogil:
+            n = scan_lines(s, &data[0], &p, end, &out[0], room, told, frame_room, last)
+        self.end()
+        return n, p - &data[0]
+
+    cdef int tell_no_frames(self) except -1:
+        cdef scanner_t *s = self.ready()
+        s.nr_frames = 0
+        return 0
+
+    @property
+    def nr_frames(self):
+        """Lines of stacks that the last `scan` has told."""
+        return self.ready().nr_frames
+
+    def take_back(self):
+        """The last line, which had no end, was cut after all: its event does not count, and its text, a new one, is
+        forgotten."""
+        cdef scanner_t *s = self.ready()
+        if s.counts.events == 0 or s.kept.count == 0:
+            raise MisuseError("take_back: no event with a text has been read")
+        s.counts.events -= 1
+        s.kept.count -= 1
+        skip(&s.counts, SKIP_CUT, NULL, NULL)
+
+    def texts(self, uint32_t first):
+        """The kept texts from number `first` on, as a list of bytes."""
+        cdef scanner_t *s
+        cdef uint32_t start, end
+        cdef bytes text
+        found = []
+        while True:                                     # texts are only added, and never move
+            s = self.ready()
+            if first >= s.kept.count:
+                return found
+            start, end = s.kept.start[first], s.kept.start[first + 1]
+            text = s.kept.bytes[start:end]
+            found.append(text)
+            first += 1
+
+    def counted(self):
+        """What was read and what was skipped: a dict of int; `first_*` are line numbers."""
+        cdef counts_t counts
+        cdef uint64_t lost
+        cdef int k
+        cdef scanner_t *s = self.ready()
+        counts, lost = s.counts, s.kept.lost
+        found = {"lines": counts.lines, "events": counts.events, "comments": counts.comments,
+                 "other_events": counts.other_events, "perf_lines": counts.perf_lines,
+                 "lost_marks": counts.lost_marks, "lost_events": counts.lost_events,
+                 "overwritten": counts.overwritten, "unended": counts.unended,
+                 "stack_lines": counts.stack_lines, "texts_lost": lost}
+        for k in range(1, <int> SKIP_REASONS):
+            found[SKIP_NAMES[k]] = counts.skipped[k]
+            found["first_" + SKIP_NAMES[k]] = counts.first[k]
+        return found
