@@ -107,7 +107,7 @@ CASES = {
     "I15 promo below high": (own("pages_promo"), 0, 15, None),
     "I15 boost": (own("boost"), -1, 15, None),
     "I15 reserve": (own("reserved_highatomic"), -1, 15, None),
-    "I16 private list": (header("slots_used"), 1, 16, None),
+    "I1 private lists": (header("slots_used"), 1, 1, None),
     "I17 owner of a free page": (cell("owner", LONE), 7, 17, LONE),
     "I18 scratch": (cell("bits", 3), 1, 18, 2048 + 192),
 }
@@ -160,8 +160,16 @@ def test_buddies_that_did_not_merge_are_found(zone):
     assert broken(zone) == (8, LONE)
 
 
+def test_a_private_list_in_a_zone_with_room_for_one_is_found(zone):
+    head = Memory61(zone).header
+    head.slot_limit, head.bytes = 1, head.bytes + 32
+    zone.check()
+    head.slots_used = 1
+    assert broken(zone) == (16, None)
+
+
 def test_every_invariant_that_there_is_is_broken_once():
-    told = {invariant for _, _, invariant, _ in CASES.values()} | {6, 8}
+    told = {invariant for _, _, invariant, _ in CASES.values()} | {6, 8, 16}
     assert told == {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18}
 
 

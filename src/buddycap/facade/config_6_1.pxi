@@ -58,7 +58,6 @@ cdef tuple read_config_61(zone_config_t *config, zone_config_6_1_t *own, start_p
         config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
     config.grouping = bool(group_by_mobility)
     config.owners = bool(owners)
-    config.slot_limit = NR_SLOTS_MAX
     config.seed = as_uint64(seed, "seed")
     own.cma = bool(cma)
     own.boost_factor = as_ranged(boost_factor, "watermark_boost_factor", 0, FACTOR_MAX_61)
