@@ -36,7 +36,7 @@ stress:
 	$(PYTHON) -m pytest -m stress
 	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py --hypothesis-seed=$(SEED)
 	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
-	BUDDYCAP_STRESS_SECONDS=$(SECONDS) BUDDYCAP_STRESS_SEED=$(SEED) $(PYTHON) -X faulthandler -m pytest -s tests/facade/test_threads.py
+	BUDDYCAP_STRESS_SECONDS=$(SECONDS) BUDDYCAP_STRESS_SEED=$(SEED) $(PYTHON) -X faulthandler -m pytest -n 0 -s tests/facade/test_threads.py
 
 annotate:
 	BUDDYCAP_ANNOTATE=1 $(PYTHON) setup.py -q build_ext

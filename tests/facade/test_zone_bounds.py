@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from buddycap import Zone
 from buddycap._core import build_facts
 from zone_struct import Header
 
@@ -18,9 +19,8 @@ ASK = "import ctypes; from buddycap import Zone; z = Zone(0, 3000); ctypes.strin
     ("where", "falls"), [("0", False), ("{size} - 1", False), ("{size} + 64", True), ("-4096", True)]
 )
 def test_bytes_around_the_block(where, falls):
-    from buddycap import Zone
-
-    size = Header.from_address(Zone(0, 3000).address).bytes
+    zone = Zone(0, 3000)
+    size = Header.from_address(zone.address).bytes
     code = ASK.format(where.format(size=size))
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (result.returncode != 0) is falls
