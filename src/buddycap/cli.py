@@ -8,8 +8,8 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 
+from . import __version__
 from .errors import BuddycapError, FormatError
 from .escape import say
 from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
@@ -106,7 +106,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux 2.6.27, simulated."
     )
-    parser.add_argument("--version", action="version", version=f"buddycap {version('buddycap')}")
+    parser.add_argument("--version", action="version", version=f"buddycap {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         own = commands.add_parser(name, help=summary)

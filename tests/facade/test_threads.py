@@ -49,35 +49,56 @@ def play(scene, first, second, seed, handler):
 
     thread = threading.Thread(target=other)
     thread.start()
-    if handler:
-        signal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)
     try:
+        if handler:
+            handler.start()
         again_and_again(scene, first, 2 * seed, until)
     finally:
         if handler:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        while thread.is_alive():
-            with contextlib.suppress(HookError):  # of a signal that was under way
-                thread.join()
+            try:
+                handler.stop()
+            except HookError:  # of a signal that was under way; there is one a turn at most
+                handler.stop()
+        thread.join()
     assert not errors, errors
+
+
+class Alarms:
+    """Signals whose handler runs foreign code in the main thread, and raises at most once a turn."""
+
+    def __init__(self, scene):
+        self.scene = scene
+        self.may_raise = False
+
+    def start(self):
+        self.may_raise = True
+        signal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)
+
+    def stop(self):
+        self.may_raise = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def handle(self, *_):
+        if not self.may_raise:
+            return
+        self.scene[0].foreign_code()
+        if self.may_raise and self.scene[0].draw.random() < 0.1:
+            self.may_raise = False
+            raise HookError("handler")
 
 
 @contextlib.contextmanager
 def signals(scene):
-    """Let a signal handler do foreign code in the main thread; gives whether there are signals."""
+    """Let a signal handler do foreign code in the main thread; gives its alarms, or None where there are no signals."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield False
+        yield None
         return
-
-    def handle(*_):
-        scene[0].foreign_code()
-        if scene[0].draw.random() < 0.1:
-            raise HookError("handler")
-
-    before = signal.signal(signal.SIGALRM, handle)
+    alarms = Alarms(scene)
+    before = signal.signal(signal.SIGALRM, alarms.handle)
     try:
-        yield True
+        yield alarms
     finally:
+        alarms.stop()  # first: a signal that finds no handler ends the process
         signal.signal(signal.SIGALRM, before)
 
 
