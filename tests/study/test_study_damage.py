@@ -6,12 +6,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from bitflips import flip_bits, random_flips, told
 from buddycap import POLICIES, FormatError, MisuseError
 from buddycap.cli import main
+from buddycap.study import studyfile
 from buddycap.study.config import StudyConfig
 from buddycap.study.plan import Case, Plan
 from buddycap.study.running import run_plan
@@ -59,6 +61,28 @@ def repeated(folder):
         seeds += [task.seed for _, task in PLAN.tasks() if not store.has(task)]
         run_plan(PLAN, store, executor="thread")
     return seeds
+
+
+def test_a_run_that_could_not_be_added_damages_nothing(folder, monkeypatch):
+    """A full disk or Ctrl-C in the middle of a row, and the same store goes on with others."""
+    put, left = studyfile._put, [3]
+
+    def interrupted(*words):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        put(*words)
+
+    monkeypatch.setattr(studyfile, "_put", interrupted)
+    plan = replace(PLAN, seeds=(1, 2, 3))
+    with Store(folder) as store:
+        store.plan = plan
+        with pytest.raises(KeyboardInterrupt):
+            run_plan(plan, store, executor="thread")
+        run_plan(replace(PLAN, policies=PLAN.policies[:1], seeds=(4,)), store, executor="thread")
+    with Store.open(folder) as store:
+        assert all(record.ok for record in store.records(PLAN))
+        assert len(store.records(replace(PLAN, seeds=(1, 2, 3, 4)))) == 5
 
 
 def test_no_flipped_bit_changes_a_result(study, tmp_path):
@@ -196,6 +220,7 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
 from buddycap.cli import main
+from buddycap.study import studyfile
 sys.exit(main({words!r}))
 """
 

@@ -118,6 +118,11 @@ def row_digest(table: str, values: tuple[Any, ...]) -> str:
     return total.hexdigest()
 
 
+def _sum_of(table: str) -> str:
+    """Return the name under which `meta` keeps the digest of a table."""
+    return f"digest of {table}"
+
+
 def _summed(total: int) -> str:
     """Return the digest of a table whose rows have digests of this sum."""
     return f"{total % (1 << 256):064x}"
@@ -186,7 +191,7 @@ def read_content(path: Path, sound: Callable[[Row], str] | None = None) -> Conte
         content.damage.append(FormatError(f"format {meta.get('format')!r}, {wanted!r} is wanted", str(path)))
     if content.checked:
         for table in _SUMMED:
-            if meta.get(f"digest of {table}") != _summed(sum(int(digest, 16) for digest in found[table].digests)):
+            if meta.get(_sum_of(table)) != _summed(sum(int(digest, 16) for digest in found[table].digests)):
                 message = f"{table}: damaged: its rows are not those that its digest was made of"
                 content.damage.append(FormatError(message, str(path)))
         if "plan" not in meta:
@@ -267,8 +272,6 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
-        self._digests: dict[str, dict[Key, str]] = {table: {} for table in _SUMMED}
-        self._sums = dict.fromkeys(_SUMMED, 0)
         self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -292,8 +295,6 @@ class Writer:
 
     def begin(self, content: Content, *, anew: bool) -> None:
         """Be ready to add rows to a file that says `content`; `anew`: to one that is written first."""
-        for row in content.rows.values():
-            self._note(row)
         if anew:
             self._write_whole(content)
         with _refusing(self._path):
@@ -304,65 +305,63 @@ class Writer:
         """Whether rows can be added."""
         return self._database is not None
 
-    def _note(self, row: Row) -> None:
-        """Note the digests of a row that comes, and forget those of the one in whose place it comes."""
-        for table, values in _values(row).items():
-            known = self._digests[table]
-            digest = row_digest(table, values)
-            self._sums[table] += int(digest, 16) - int(known.get(row.key, "0"), 16)
-            known[row.key] = digest
-
-    def _meta(self, plan: str | None) -> Iterator[tuple[str, ...]]:
-        """Yield the rows of `meta`; without a plan only the digests of the tables."""
-        rows = [(f"digest of {table}", _summed(total)) for table, total in self._sums.items()]
-        if plan is not None:
-            rows += [("format", FORMAT), ("plan", plan)]
-        for row in rows:
-            yield *row, row_digest("meta", row)
-
     def _write_whole(self, content: Content) -> None:
         """Replace the file by one that says `content`."""
         with _refusing(self._path), closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
             for table, columns in _COLUMNS.items():
                 database.execute(_schema(table, columns))
-            self._insert(database, "meta", self._meta(content.plan))
-            for row in content.rows.values():
-                for table, values in _values(row).items():
-                    self._insert(database, table, iter([(*values, self._digests[table][row.key])]))
+            for row in (
+                ("format", FORMAT),
+                ("plan", content.plan),
+                *((_sum_of(table), _summed(0)) for table in _SUMMED),
+            ):
+                _put(database, "meta", row)
+            for run in content.rows.values():
+                _add(database, run)
             image = database.serialize()
         write_file(self._path, image)
         for suffix in ("-journal", "-wal", "-shm"):  # of the file that was there
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._path}{suffix}")
 
-    def _insert(self, database: sqlite3.Connection, table: str, rows: Iterator[tuple[Any, ...]]) -> None:
-        marks = ", ".join("?" * (len(_COLUMNS[table]) + 1))
-        database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
-
     def set_plan(self, plan: str) -> None:
         """Change the plan."""
-        self._change({"meta": self._meta(plan)})
+        self._change(lambda database: _put(database, "meta", ("plan", plan)))
 
     def add(self, row: Row) -> None:
         """Add a row, or replace the one of its key."""
-        self._note(row)
-        changes = {table: iter([(*values, self._digests[table][row.key])]) for table, values in _values(row).items()}
-        self._change({**changes, "meta": self._meta(None)})
+        self._change(lambda database: _add(database, row))
 
-    def _change(self, changes: dict[str, Iterator[tuple[Any, ...]]]) -> None:
-        """Insert rows into tables, all or none."""
+    def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Change the file, as a whole or not at all."""
         database = self._database
         assert database is not None, "begin comes first"
         with _refusing(self._path):
             database.execute("BEGIN IMMEDIATE")
             try:
-                for table, rows in changes.items():
-                    self._insert(database, table, rows)
+                change(database)
                 database.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # a full disk has rolled back by itself
                     database.execute("ROLLBACK")
                 raise
+
+
+def _put(database: sqlite3.Connection, table: str, values: tuple[Any, ...]) -> None:
+    """Insert a row with its digest, or replace the one of its key."""
+    marks = ", ".join("?" * (len(values) + 1))
+    database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*values, row_digest(table, values)))
+
+
+def _add(database: sqlite3.Connection, row: Row) -> None:
+    """Put a run into its tables, whose digests follow from what the file says: also after a change that failed."""
+    own = " AND ".join(f"{name} = ?" for name in _KEY)
+    for table, values in _values(row).items():
+        known = database.execute(f"SELECT sha256 FROM {table} WHERE {own}", row.key).fetchone()
+        total = database.execute("SELECT value FROM meta WHERE name = ?", (_sum_of(table),)).fetchone()
+        change = int(row_digest(table, values), 16) - (int(known[0], 16) if known else 0)
+        _put(database, table, values)
+        _put(database, "meta", (_sum_of(table), _summed(int(total[0], 16) + change)))
 
 
 def _values(row: Row) -> dict[str, tuple[Any, ...]]:
