@@ -171,14 +171,25 @@ def test_argument_out_of_range(setting, call, name, low, high):
         refused(setting.zone, lambda v=value: call(setting, v), name, f"={value}", "..")
 
 
-@pytest.mark.parametrize("value", NOT_INTEGERS, ids=lambda value: type(value).__name__)
-@pytest.mark.parametrize(("call", "name", "low", "high"), RANGES.values(), ids=RANGES)
-def test_argument_that_is_no_integer(setting, call, name, low, high, value):
-    called = set(call.__code__.co_names)
-    default = "free_blocks" in called or (name in ("migratetype", "cpu") and {"alloc_many", "drain_pages"} & called)
-    if value is None and default:
-        pytest.skip("None is the default")
+NONE_IS_THE_DEFAULT = ("drain cpu", "alloc_many type", "free_blocks order", "free_blocks type")
+NO_INTEGERS = [
+    pytest.param(what, value, id=f"{what}-{type(value).__name__}")
+    for what in RANGES
+    for value in NOT_INTEGERS
+    if value is not None or what not in NONE_IS_THE_DEFAULT
+]
+
+
+@pytest.mark.parametrize(("what", "value"), NO_INTEGERS)
+def test_argument_that_is_no_integer(setting, what, value):
+    call, name, _, _ = RANGES[what]
     refused(setting.zone, lambda: call(setting, value), name.partition("[")[0], error=(TypeError, MisuseError))
+
+
+@pytest.mark.parametrize("what", NONE_IS_THE_DEFAULT)
+def test_none_is_the_default(setting, what):
+    RANGES[what][0](setting, None)
+    setting.zone.check()
 
 
 class Index:
