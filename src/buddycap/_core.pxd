@@ -751,6 +751,9 @@ ctypedef struct shape_t:
     int64_t node_present[MAX_NR_ZONES]
     int32_t kernel              # KERNEL_*
     int32_t types               # migratetypes
+    int32_t movable             # number of MOVABLE
+    int32_t alloc_flags         # bits that a watermark test may be given
+    int32_t take_flags          # bits that an allocation straight from the free lists may be given
     int32_t cma                 # 6.1
     int32_t grouping            # 6.1
     int32_t reserves            # zones that lowmem_reserve counts

@@ -41,13 +41,13 @@ cdef inline int as_request_type(object value, const shape_t *shape) except -1:
 cdef inline int as_request_or_movable(object value, const shape_t *shape) except -1:
     """The same; None is MOVABLE, whatever its number."""
     if value is None:
-        return MT61_MOVABLE if shape.kernel == KERNEL_6_1 else MT_MOVABLE
+        return shape.movable
     return as_request_type(value, shape)
 
 
 cdef int as_type_or_movable(object value, const shape_t *shape) except -1:
     """Any type of a zone of 6.1; None is MOVABLE."""
-    return MT61_MOVABLE if value is None else as_type_slowly(value, shape, shape.types - 1)
+    return shape.movable if value is None else as_type_slowly(value, shape, shape.types - 1)
 
 
 cdef inline int as_alloc_flags(object value, const shape_t *shape) except -1:
@@ -57,7 +57,7 @@ cdef inline int as_alloc_flags(object value, const shape_t *shape) except -1:
         return 0
     other_kernels_enum(value, shape.kernel, "alloc_flags")
     flags = as_int64(value, "alloc_flags")
-    if flags & ~<int64_t> (ALLOC61_KNOWN if shape.kernel == KERNEL_6_1 else 0):
+    if flags & ~<int64_t> shape.take_flags:
         raise MisuseError(f"alloc_flags={flags:#x}: unknown to a zone of Linux {release_of(shape.kernel)}")
     return <int> flags
 

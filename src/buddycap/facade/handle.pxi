@@ -86,6 +86,7 @@ cdef class ZoneHandle(Guard):
         if is_61(z):
             shape_of_61(&self.shape, z)
         else:
+            self.shape.movable, self.shape.alloc_flags, self.shape.take_flags = MT_MOVABLE, ALLOC_KNOWN, 0
             self.shape.reserves = MAX_NR_ZONES
             self.shape.off_lowmem_reserve = <uint8_t *> z.lowmem_reserve - <uint8_t *> z
         for k in range(MAX_NR_ZONES):

@@ -536,11 +536,9 @@ cdef class Zone(ModernZone):
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
-        cdef bint modern = self.shape.kernel == KERNEL_6_1
-        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0,
-                                             (ZONES_61 if modern else MAX_NR_ZONES) - 1)
+        cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, self.shape.reserves - 1)
         other_kernels_enum(alloc_flags, self.shape.kernel, "alloc_flags")
-        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, ALLOC61_KNOWN if modern else ALLOC_KNOWN)
+        cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, self.shape.alloc_flags)
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
     def set_min_free_kbytes(self, kb, watermark_scale_factor=None):

@@ -9,6 +9,7 @@ cdef inline int32_t rmqueue_flagged(zone_t *z, int order, int mt, int flags) noe
 cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept nogil:
     """What never changes of a zone of 6.1 besides."""
     shape.cma, shape.grouping = only_61(z).cma, z.grouping
+    shape.movable, shape.alloc_flags, shape.take_flags = MT61_MOVABLE, ALLOC61_KNOWN, ALLOC61_KNOWN
     shape.reserves = ZONES_61
     shape.off_lowmem_reserve = <uint8_t *> only_61(z).lowmem_reserve - <uint8_t *> z
 
