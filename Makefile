@@ -5,7 +5,7 @@ FILES ?= 20000
 SECONDS ?= 3600
 EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
 RULES = tests/house/test_layering.py tests/house/test_source_rules.py tests/facade/test_stub.py
-CODE = setup.py src tests $(wildcard benchmarks examples docs/*.py)
+CODE = setup.py src tests $(wildcard benchmarks examples tools)
 
 .PHONY: build test bench lint docs debug stress annotate clean
 

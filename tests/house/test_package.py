@@ -17,7 +17,7 @@ from sourcelint import ROOT
 
 SHIPPED = {".pyx", ".pxi", ".pxd", ".pyi", ".h", ".map", ".pc", ".cmake"}
 COPIED = ("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", "LICENSE")
-FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", ".ci")
+FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", "tools", ".ci")
 LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.so", "*.a", "*.egg-info", ".hypothesis")
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]  # one process builds, for all of these tests
@@ -88,7 +88,12 @@ def test_sdist_holds_every_source(sdist):
 
 
 def test_sdist_holds_tests_benchmarks_examples_docs(sdist):
-    wanted = sources("tests", "benchmarks", "examples", "docs") | {"README.md", "LICENSE", "Makefile", ".ci/run"}
+    wanted = sources("tests", "benchmarks", "examples", "docs", "tools") | {
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        ".ci/run",
+    }
     assert wanted - members(sdist) == set()
 
 

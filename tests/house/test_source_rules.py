@@ -19,12 +19,15 @@ from sourcelint import (
 
 CYTHON = cython_sources()
 PYTHON = [
-    p for d in ("src", "tests", "benchmarks", "examples") for p in sorted((ROOT / d).rglob("*.py")) if p.is_file()
+    p
+    for d in ("src", "tests", "benchmarks", "examples", "tools")
+    for p in sorted((ROOT / d).rglob("*.py"))
+    if p.is_file()
 ]
 TEXT_SUFFIXES = {".py", ".pyx", ".pxi", ".pxd", ".pyi", ".h", ".c", ".cc", ".cpp", ".md", ".toml", ".in", ".txt", ".sh"}
 TEXTS = [
     p
-    for d in ("src", "tests", "benchmarks", "examples", "docs", ".ci")
+    for d in ("src", "tests", "benchmarks", "examples", "tools", "docs", ".ci")
     for p in sorted((ROOT / d).rglob("*"))
     if p.is_file() and (p.suffix in TEXT_SUFFIXES or p.suffix == "") and ".egg-info" not in str(p)
 ] + [p for p in sorted(ROOT.iterdir()) if p.is_file() and p.suffix in {".md", ".toml", ".in", ".py"}]

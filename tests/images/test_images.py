@@ -101,9 +101,9 @@ def test_the_load_grows_with_the_memory_unless_it_is_given(tmp_path, capsys):
 
 
 def test_the_page_tells_what_the_recipes_give(monkeypatch):
-    """`python docs/generate_images.py` writes the table; here the small ones, and CPU time is not compared."""
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    generate = runpy.run_path(str(ROOT / "docs" / "generate_images.py"))
+    """`python tools/generate_images.py` writes the table; here the small ones, and CPU time is not compared."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    generate = runpy.run_path(str(ROOT / "tools" / "generate_images.py"))
     text = (ROOT / "docs" / "images.md").read_text(encoding="utf-8")
     for recipe in RECIPES.values():
         assert "| " + " | ".join(generate["cells"](recipe, 1)[:-1]) + " | " in text

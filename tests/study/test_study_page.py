@@ -8,11 +8,11 @@ import pytest
 
 from sourcelint import ROOT
 
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "tools"))
 try:
     import generate_study
 finally:
-    sys.path.remove(str(ROOT / "docs"))
+    sys.path.remove(str(ROOT / "tools"))
 
 FIGURES = json.loads(generate_study.FIGURES.read_text())
 

@@ -1,8 +1,8 @@
 """Makes docs/study.md, its pictures and the table of README.md from runs; no number on these pages is typed by hand.
 
-python docs/generate_study.py run DIR [NAME ...]   every study of the page, or some, by the commands it shows; resumes
-python docs/generate_study.py collect DIR          their figures into docs/study.json, the pictures into docs/pictures
-python docs/generate_study.py write                the pages from docs/study.json and docs/study.template
+python tools/generate_study.py run DIR [NAME ...]   every study of the page, or some, by the commands it shows; resumes
+python tools/generate_study.py collect DIR          their figures into docs/study.json, the pictures into docs/pictures
+python tools/generate_study.py write                the pages from docs/study.json and tools/study.template
 
 The figures of studies that DIR does not have stay as they are; each remembers the commit and the machine that made it.
 """
@@ -32,10 +32,11 @@ from buddycap.study.store import Record, Store
 from buddycap.study.summary import difference, grouped, identical, summarize
 from buddycap.views.plots import draw
 
-DOCS = Path(__file__).resolve().parent
-ROOT = DOCS.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+DOCS = ROOT / "docs"
 FIGURES = DOCS / "study.json"
-TEMPLATE = DOCS / "study.template"
+TEMPLATE = HERE / "study.template"
 PAGE = DOCS / "study.md"
 PICTURES = DOCS / "pictures"
 README = ROOT / "README.md"

@@ -1,6 +1,6 @@
 """Writes the table of ready-made images in docs/images.md: makes every recipe in every size, which takes some minutes.
 
-python docs/generate_images.py
+python tools/generate_images.py
 """
 
 import time
@@ -11,7 +11,7 @@ from pages import placed, table
 from buddycap.images.aging import RECIPES, Recipe, reach
 from buddycap.study.config import preset_config
 
-PAGE = Path(__file__).resolve().parent / "images.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "images.md"
 SIZES_GIB = (1, 4, 16, 64)
 SEED = 1
 HEADS = ("recipe", "memory", "simulated s", "free, %", "unusable, %", "free 2 MiB", "mixed, %", "target", "CPU s")

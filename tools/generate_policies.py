@@ -1,6 +1,6 @@
 """Writes the table of policies in docs/policies.md from the rows themselves.
 
-python docs/generate_policies.py
+python tools/generate_policies.py
 """
 
 from dataclasses import fields
@@ -10,7 +10,7 @@ from pages import placed, table
 
 from buddycap import POLICIES, CapturePolicy
 
-PAGE = Path(__file__).resolve().parent / "policies.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "policies.md"
 TEXTS = ("name", "source", "rule", "hook")
 
 
