@@ -104,7 +104,7 @@ def _say_what_it_is(error: Exception) -> None:
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser for a command line; the arguments of commands that it does not name are left out."""
     parser = argparse.ArgumentParser(
-        prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux 2.6.27, simulated."
+        prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux, simulated exactly."
     )
     parser.add_argument("--version", action="version", version=f"buddycap {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
