@@ -131,6 +131,8 @@ cdef class Node(NodeHandle):
     Notes
     -----
     The zones stay usable by themselves.  Marks, reserves and sizes of per-CPU lists are computed anew.
+    Threads may work on different zones at once; the records of events are then those of one thread at a time only if
+    the program sees to it: with `events`, records of two threads may be lost or mixed.
 
     Examples
     --------

@@ -50,5 +50,6 @@ def draw_series(path: str | Path, answer: FreeSeries) -> None:
         axes.set_xlabel("s" if timed else "moment")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
+    grid[0][1].yaxis.get_major_locator().set_params(integer=True)  # pieces are counted
     figure.legend(*grid[0][0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4)
     save_figure(figure, path)
