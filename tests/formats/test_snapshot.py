@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -216,6 +217,21 @@ class TestWithoutRoot:
         assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "s.npz")]) == 2
         assert "zoneinfo" in capsys.readouterr().err
         assert list(tmp_path.glob("*s.npz*")) == []
+
+    @pytest.mark.parametrize("pfn", [1 << 60, (1 << 52) - 1, 10**30])
+    def test_a_zone_where_no_memory_can_be(self, proc, tmp_path, capsys, pfn):
+        zoneinfo = proc / "zoneinfo"
+        zoneinfo.write_text(re.sub(r"start_pfn: +\d+", f"start_pfn: {pfn}", zoneinfo.read_text(), count=1))
+        assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "a.npz")]) == 2
+        assert "zoneinfo" in capsys.readouterr().err
+        assert not (tmp_path / "a.npz").exists()
+
+    def test_a_zone_that_claims_more_than_there_is(self, proc, tmp_path, capsys):
+        zoneinfo = proc / "zoneinfo"
+        zoneinfo.write_text(re.sub(r"spanned +\d+", f"spanned  {1 << 45}", zoneinfo.read_text(), count=1))
+        assert main(["snapshot", "--proc", str(proc), "-o", str(tmp_path / "a.npz")]) == 2
+        assert "behind the end of kpageflags" in capsys.readouterr().err
+        assert not (tmp_path / "a.npz").exists()
 
     def test_a_place_that_cannot_be_written(self, proc, capsys):
         assert main(["snapshot", "--proc", str(proc), "-o", "/nowhere/s.npz"]) == 2

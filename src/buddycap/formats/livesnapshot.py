@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import FormatError
 from ..newfile import replacing
-from .kpageflags import RESERVED_PREFIX, START_SUFFIX
+from .kpageflags import MAX_PAGES, RESERVED_PREFIX, START_SUFFIX, refuse_bounds
 from .pagekinds import KPF
 from .snapshot import SNAPSHOT_VERSION, TEXTS, member_name, parse_ram
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
@@ -128,6 +128,8 @@ def _populated(folder: Path, texts: dict[str, str], missing: dict[str, str]) -> 
     ]
     if not zones:
         raise FormatError("no zone has pages", file=str(folder / "zoneinfo"))
+    for zone in zones:
+        refuse_bounds(zone.start_pfn or 0, zone.pages["spanned"], folder / "zoneinfo")
     return sorted(zones, key=lambda zone: zone.start_pfn or 0)
 
 
@@ -195,6 +197,10 @@ def _copy_zone(
             done += len(piece) // 8
             if progress:
                 progress(done, pages)
+        if left > MAX_PAGES:  # they would be written one by one
+            raise FormatError(
+                f"{name} spans {spanned} pages, {left} of them behind the end of kpageflags", file=words.name
+            )
         if left:
             missing[f"last {left} pages of {name}"] = "/proc/kpageflags ends before them"
         for start in range(0, left, _CHUNK_PAGES):
