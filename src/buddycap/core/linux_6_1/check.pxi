@@ -6,8 +6,9 @@
 #  I4  tiling      heads are aligned, their insides are PG_TAIL, and no PG_TAIL lies outside a block
 #  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold
 #  I6  nr_free     counts the blocks on the lists of each order
-#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks that are not isolated, while none has ever been isolated;
-#                  the managed pages exist
+#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks that are not isolated, while none has ever been isolated:
+#                  after that the kernel miscounts blocks that are isolated in part, and the miscounts add up, even to
+#                  more than there is; the managed pages exist
 #  I8  coalescing  no two buddies below the order of a pageblock are both free
 #  I9  capture     at most one captured head, which the armed capture names
 #  I10 pcp         count, states and links of the per-CPU lists; each block is on the list of its order and type
@@ -30,7 +31,7 @@ cdef int check_settings_61(const zone_t *z, violation_t *v) noexcept nogil:
             return 0
     return (within(v, 1, 0, 1, z.grouping) and within(v, 3, 0, z.spanned_pages, z.present_pages)
             and within(v, 1, 0, MIN_FREE_KBYTES_MAX, z.min_free_kbytes) and agree(v, 16, 0, z.slots_used)
-            and within(v, 7, -z.present_pages, z.present_pages, z.nr_free_pages)
+            and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, z.nr_free_pages)
             and within(v, 15, 0, z.pages_low, z.pages_min) and within(v, 15, 0, z.pages_high, z.pages_low)
             and within(v, 15, 0, <int64_t> 1 << 60, z.pages_high))
 
@@ -47,7 +48,7 @@ cdef int check_own_61(zone_t *z, violation_t *v) noexcept nogil:
             and within(v, 1, 0, z.cpus - 1, e.cpu) and agree(v, 1, 0, e.reserved)
             and within(v, 1, 0, FACTOR_MAX_61, e.boost_factor) and within(v, 1, 0, SCALE_MAX_61, e.scale)
             and within(v, 7, 0, z.present_pages, e.managed)
-            and within(v, 7, -z.present_pages, z.present_pages, e.nr_free_cma)
+            and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, e.nr_free_cma)
             and within(v, 9, -1, ORDER_MAX_61, e.capture_order) and within(v, 9, -1, z.nr_index - 1, e.capture_page)
             and within(v, 15, z.pages_high, <int64_t> 1 << 60, e.pages_promo)
             and within(v, 15, 0, <int64_t> 1 << 60, e.boost)
