@@ -61,8 +61,10 @@ PYTHON_RANKS = {
     "header": 0,
     "embed": 0,
     "jsontext": 0,
+    "nearest": 0,
     "newfile": 0,
     "progress": 0,
+    "sizes": 0,
     "tomltext": 0,
     "_core": 1,
     "_trace": 1,  # beside _core: traces need no zone

@@ -1,6 +1,5 @@
 """A machine: the zones of one node with their LRU lists, reclaim, kswapd and the slow path of allocation."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,16 +25,15 @@ from .formats.procfs import (
 )
 from .formats.snapshot import Snapshot, read_snapshot
 from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
+from .nearest import meant
 from .policies.capture import CapturePolicy, find_policy
 from .reader import known_reader
+from .sizes import parse_pages
 
 __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 
-PAGE_SIZE = 4096
-
 _PIECE = 1 << 18  # pages put on a list at once
 
-_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 _NAMES = ((), ("Normal",), ("DMA32", "Normal"), ("DMA", "DMA32", "Normal"), ("DMA", "DMA32", "Normal", "Movable"))
 _OLD_LAYOUT = ZoneinfoLayout(counter_indent=4, counters_first=True)
 _PER_ZONE_EVENTS = ("pgalloc", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct")
@@ -81,15 +79,6 @@ class Preset:
 
 
 PRESETS = {"x86_64": Preset(10, 9), "ppc64": Preset(12, 12)}
-
-
-def parse_pages(size: int | str, name: str) -> int:
-    """Return the pages of an amount of memory: bytes, or a text such as "1.5GiB"."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(size))
-    unit = _UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None:
-        raise MisuseError(f"{name}={size!r}: bytes are wanted, or a text such as '512MiB' or '1.5GiB'")
-    return int(float(match[1]) * unit) // PAGE_SIZE if "." in match[1] else int(match[1]) * unit // PAGE_SIZE
 
 
 def known_names(frames: Iterable[ZoneFrames]) -> list[str] | None:
@@ -477,7 +466,7 @@ class Machine(MachineBase):
 def _preset(name: str) -> Preset:
     """Return a preset by its name."""
     if name not in PRESETS:
-        raise MisuseError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
+        raise MisuseError(f"unknown preset {name!r}; {meant(name, PRESETS)}")
     return PRESETS[name]
 
 

@@ -14,8 +14,8 @@ from importlib.metadata import version
 from .._core import build_facts
 from ..bench import Result, measured
 from ..escape import say
-from ..machine import parse_pages
 from ..progress import Progress
+from ..sizes import parse_pages
 
 __all__ = ["add_arguments", "command"]
 

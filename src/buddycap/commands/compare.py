@@ -14,8 +14,8 @@ import time
 
 from ..errors import MisuseError
 from ..escape import say
-from ..machine import parse_pages
 from ..progress import Progress
+from ..sizes import parse_pages
 from ..study.comparison import BASE, REFERENCE, Row, compare_plan, comparison
 from ..study.export import dumps, export
 from ..study.summary import laid_out, resampled, shown

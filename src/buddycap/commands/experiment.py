@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import MisuseError
 from ..escape import say
@@ -17,12 +19,14 @@ from ..study.export import FILES, PARQUET, dumps, write_csv, write_jsonl
 from ..study.plan import Plan
 from ..study.running import Runner, run_plan
 from ..study.store import DATABASE, Record, Store
-from ..study.summary import summarize, table
+from ..study.summary import alike, summarize, table
+from ..study.tidy import run_rows
 
 __all__ = [
     "FORMATS",
     "add_store_arguments",
     "add_worker_arguments",
+    "columns_of",
     "factors_of",
     "keeping",
     "open_store",
@@ -110,13 +114,15 @@ def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner
 def show(plan: Plan, records: Sequence[Record], form: str) -> None:
     """Print results in one of `FORMATS`."""
     if form == "table":
-        say(table(summarize(plan, records)))
+        say(table(summarize(plan, records), columns_of(sys.stdout)))
+        for name, other in alike(plan, records):
+            say(f"{name}: the very runs of {other}; here its rule never made a difference")
     elif form == "json":
-        runs = [record.flat() for record in records]
+        runs = run_rows(plan, records)
         say(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
     else:
         write = {"csv": write_csv, "jsonl": write_jsonl}[form]
-        write([record.flat() for record in records], sys.stdout)
+        write(run_rows(plan, records), sys.stdout)
 
 
 @contextmanager
@@ -143,6 +149,11 @@ def tell_failed(records: Sequence[Record]) -> int:
         name = f"{record.case} {record.policy} seed {record.seed}".lstrip()
         say(f"buddycap: error: {name}: {record.error}", file=sys.stderr)
     return int(bool(failed))
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return the width of a terminal; None for what is no terminal, where nothing has to fit."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def told_seeds(seeds: Sequence[int]) -> str:

@@ -29,10 +29,11 @@ from ..escape import say
 from ..flags import MigrateType
 from ..images.aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
 from ..images.manifest import manifest_path, read_manifest
-from ..machine import PRESETS, parse_pages
+from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
 from ..recorded.load import Load
 from ..recorded.recording import frames_from_recording, recorded_files
+from ..sizes import parse_pages
 from ..study.config import StudyConfig, preset_config
 
 __all__ = ["add_arguments", "command"]

@@ -22,11 +22,12 @@ from typing import Any
 from ..errors import MisuseError
 from ..escape import say
 from ..formats.kpageflags import ZoneFrames
-from ..machine import PRESETS, parse_pages
+from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
 from ..policies.capture import find_policy
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, open_recording, recorded_files
+from ..sizes import parse_pages
 from ..study.config import preset_config
 from ..views.ftrace import ftrace_text
 from ..views.pagemap import PageMap, read_maps

@@ -8,6 +8,7 @@ same load until the policy makes a difference.  docs/study.md has results, docs/
   buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
   buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
   buddycap study --sensitivity 25 --out DIR                   every parameter 25 percent down and up
+  buddycap study --write-config mine.toml                     every parameter with unit and range; --config reads it
   buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
   mpiexec -n 9 python -m mpi4py.futures -m buddycap study --executor mpi
 """
@@ -19,11 +20,15 @@ from dataclasses import replace
 
 from ..errors import MisuseError
 from ..escape import say
-from ..machine import PAGE_SIZE, PRESETS, parse_pages
+from ..machine import PRESETS
+from ..nearest import meant
+from ..newfile import check_outputs, write_file
 from ..policies.files import find_policies
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, recorded_files
+from ..sizes import PAGE_SIZE, parse_pages
 from ..study.config import StudyConfig, preset_config
+from ..study.configtext import commented_toml
 from ..study.export import export
 from ..study.plan import Case, Plan, ablations, sweep, with_periods
 from ..study.running import precision_told, run_to_precision
@@ -75,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--ablations", action="store_true", help="also without each of the causes of the effect")
     what.add_argument("--sensitivity", type=float, metavar="P", help="also with every parameter P percent down and up")
     what.add_argument("--vary", choices=GROUPS, help="with --sensitivity: parameters of load or machine (default: all)")
+    what.add_argument(
+        "--write-config",
+        nargs="?",
+        const="-",
+        metavar="FILE.toml",
+        help="write every parameter with its meaning, unit and range (to standard output), and run nothing",
+    )
     out = parser.add_argument_group("what comes out")
     add_store_arguments(out)
     out.add_argument("--format", choices=FORMATS, default="table", help="on standard output (default: table)")
@@ -84,6 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap study`."""
+    if args.write_config is not None:
+        return _write_config(args)
     plan = _plan(args)
     begin = time.perf_counter()
     with open_store(args, [args.config, *recorded_files(args.source), *recorded_files(args.load)]) as store:
@@ -106,6 +120,20 @@ def command(args: argparse.Namespace) -> int:
         told = precision_told(plan, records, args.precision)
         say(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
     return tell_failed(records)
+
+
+def _write_config(args: argparse.Namespace) -> int:
+    """Write the configuration that the arguments describe as a file that explains itself."""
+    cases = _base_cases(args)
+    if len(cases) != 1:
+        raise MisuseError(f"--write-config: one machine is wanted; --preset names {len(cases)}")
+    text = commented_toml(cases[0].config)
+    if args.write_config == "-":
+        say(text, end="")
+    else:
+        check_outputs([args.write_config], inputs=[args.config], force=args.force)
+        write_file(args.write_config, text)
+    return 0
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -152,7 +180,7 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
     presets = (args.preset or "x86_64").split(",")
     for name in presets:
         if name not in PRESETS:
-            raise MisuseError(f"--preset {name}: allowed are {', '.join(PRESETS)}")
+            raise MisuseError(f"--preset {name}: {meant(name, PRESETS)}")
     return [Case(name if len(presets) > 1 else "", preset_config(name, pages)) for name in presets]
 
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from .._core import policy_ranges
 from ..errors import PolicyError
+from ..nearest import meant
 
 __all__ = ["POLICIES", "CapturePolicy", "find_policy"]
 
@@ -164,12 +165,12 @@ class CapturePolicy:
         >>> POLICIES["v3"].replace(batches=3)
         Traceback (most recent call last):
             ...
-        buddycap.errors.PolicyError: policy 'v3': unknown field 'batches'
+        buddycap.errors.PolicyError: policy 'v3': unknown field 'batches'; did you mean 'batch'?
         """
-        known = {field.name for field in fields(self)}
+        known = [field.name for field in fields(self)]
         for name in changes:
             if name not in known:
-                raise self._error(f"unknown field {name!r}")
+                raise self._error(f"unknown field {name!r}; {meant(name, known)}")
         return replace(self, **changes)
 
 
@@ -286,5 +287,5 @@ early-release, queue, queue-strict, no-pcp, isolate, all-orders
     if isinstance(policy, CapturePolicy):
         return policy
     if policy not in POLICIES:
-        raise PolicyError(f"unknown policy {policy!r}; there are {', '.join(POLICIES)}")
+        raise PolicyError(f"unknown policy {policy!r}; {meant(policy, POLICIES)}")
     return POLICIES[policy]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError, PolicyError
+from ..nearest import meant
 from ..tomltext import line_of, read_toml
 from .capture import POLICIES, CapturePolicy, find_policy
 
@@ -77,7 +78,7 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
     Raises
     ------
     FormatError
-        If the file is no TOML, or not made of tables.
+        If the file is no TOML, is empty, or not made of tables.
     PolicyError
         If a field is unknown, out of range or contradicts another, or a registered policy has the name. Both tell
         file and line.
@@ -91,6 +92,8 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
     """
     file = str(path)
     text, tables = read_toml(path)
+    if not tables:
+        raise FormatError("no policy in it: a table for each is wanted, such as [mine]", file)
     rows: dict[str, CapturePolicy] = {}
     for name, table in tables.items():
         if not isinstance(table, dict):
@@ -113,7 +116,7 @@ def _row(name: str, table: dict[str, Any], earlier: dict[str, CapturePolicy]) ->
     base = changes.pop(_BASE, "none")
     known = {**POLICIES, **earlier}
     if not isinstance(base, str) or base not in known:
-        raise PolicyError(f"policy {name!r}: {_BASE}={base!r}: there are {', '.join(known)}")
+        raise PolicyError(f"policy {name!r}: {_BASE}={base!r}: {meant(str(base), known)}")
     return known[base].replace(name=name, source="", rule="").replace(**changes)
 
 
@@ -164,7 +167,7 @@ def _rows(name: str | CapturePolicy) -> Iterable[CapturePolicy]:
     if colon and file.endswith(".toml"):
         rows = load_policies(file)
         if wanted not in rows:
-            raise PolicyError(f"{file}: no policy {wanted!r} in it; there are {', '.join(rows)}")
+            raise PolicyError(f"{file}: no policy {wanted!r} in it; {meant(wanted, rows)}")
         return (rows[wanted],)
     if name == "all":
         return POLICIES.values()

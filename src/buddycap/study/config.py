@@ -8,12 +8,15 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import FormatError, MisuseError
-from ..machine import PAGE_SIZE, PRESETS
+from ..machine import PRESETS
+from ..nearest import meant
+from ..sizes import PAGE_SIZE, parse_pages
 from ..tomltext import line_of, read_toml
 
-__all__ = ["PAGES_4GIB", "PRESET_CHANGES", "SECOND_NS", "StudyConfig", "preset_config"]
+__all__ = ["PAGES_4GIB", "PRESET_CHANGES", "SECOND_NS", "StudyConfig", "allowed_range", "preset_config"]
 
 PAGES_4GIB = 1 << 20
+MEMORY = "memory"  # what may be given in place of `memory_pages`
 SECOND_NS = 1_000_000_000
 
 
@@ -276,7 +279,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise MisuseError(f"preset={self.preset!r}: allowed are {', '.join(PRESETS)}")
+            raise MisuseError(f"preset={self.preset!r}: {meant(str(self.preset), PRESETS)}")
         for field in fields(self):
             if field.name != "preset":
                 _check(field.name, getattr(self, field.name), field.type)
@@ -303,7 +306,7 @@ class StudyConfig:
         return int(period // (self.request_mib_per_s * 100 * (1 << 20)))
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with other values.
+        """Return a copy with other values; `memory` is `memory_pages` told as an amount, such as "4GiB".
 
         Raises
         ------
@@ -312,14 +315,13 @@ class StudyConfig:
 
         Examples
         --------
-        >>> StudyConfig().replace(builds=7).builds
-        7
+        >>> StudyConfig().replace(builds=7, memory="2G").memory_pages
+        524288
         """
-        known = {field.name for field in fields(self)}
         for name in changes:
-            if name not in known:
-                raise MisuseError(f"{name}: no such parameter of the model; there are {', '.join(sorted(known))}")
-        return replace(self, **changes)
+            if name not in _names():
+                raise MisuseError(_unknown(name))
+        return replace(self, **_sized(changes))
 
     def to_toml(self) -> str:
         """Return the configuration as a TOML text that `from_toml` reads.
@@ -340,6 +342,8 @@ class StudyConfig:
     def from_toml(cls, path: str | Path) -> Self:
         """Read a configuration from a TOML file; what it does not name has the value of its preset.
 
+        The size of the memory may be told as `memory = "4GiB"` instead of `memory_pages`.
+
         Parameters
         ----------
         path : path
@@ -356,14 +360,13 @@ class StudyConfig:
             If it cannot be read.
         """
         text, table = read_toml(path)
-        known = {field.name for field in fields(cls)}
         for name in table:
-            if name not in known:
-                raise FormatError(f"{name}: no such parameter of the model", str(path), line_of(text, name))
+            if name not in _names():
+                raise FormatError(_unknown(name), str(path), line_of(text, name))
         preset = table.get("preset", "x86_64")
         changes = PRESET_CHANGES.get(preset, {}) if isinstance(preset, str) else {}
         try:
-            return cls(**{**changes, **table})
+            return cls(**{**changes, **_sized(table)})
         except MisuseError as error:
             name = re.split(r"[=:]", str(error))[0]
             raise FormatError(str(error), str(path), line_of(text, name)) from None
@@ -405,6 +408,37 @@ def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig
     return config.replace(**{**PRESET_CHANGES[preset], **changes})
 
 
+def _names() -> list[str]:
+    """Return what may be set: the fields, and the other name of one."""
+    return [MEMORY, *(field.name for field in fields(StudyConfig))]
+
+
+def _unknown(name: str) -> str:
+    """Return what is wrong with a name."""
+    return f"{name}: no such parameter of the model; {meant(name, _names(), '`buddycap study --write-config`')}"
+
+
+def _sized(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields in which an amount of memory has become a number of pages."""
+    found = dict(changes)
+    if MEMORY in found:
+        if "memory_pages" in found:
+            raise MisuseError("memory and memory_pages: one of them is wanted")
+        found["memory_pages"] = parse_pages(found.pop(MEMORY), MEMORY)
+    return found
+
+
+def allowed_range(name: str) -> tuple[float, float]:
+    """Return the least and the largest value of a number.
+
+    Examples
+    --------
+    >>> allowed_range("passes"), allowed_range("dirty_age_ms")
+    ((1, 3), (0, 1000000000))
+    """
+    return _RANGES[name] if name in _RANGES else (0, _LARGEST[name.rpartition("_")[2]])
+
+
 def _check(name: str, value: object, kind: object) -> None:
     """Refuse a value of the wrong type or out of range."""
     if kind is bool:
@@ -414,6 +448,6 @@ def _check(name: str, value: object, kind: object) -> None:
     wanted = "a number" if kind is float else "an integer"
     if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         raise MisuseError(f"{name}={value!r}: {wanted} is wanted")
-    low, high = _RANGES[name] if name in _RANGES else (0, _LARGEST[name.rpartition("_")[2]])
+    low, high = allowed_range(name)
     if not low <= value <= high:
         raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")

@@ -29,6 +29,7 @@ from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
+from .tidy import case_columns, run_rows
 from .workers import recorded_load
 
 __all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
@@ -59,7 +60,7 @@ def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[
     folder = store.folder
     assert folder is not None, "a store in memory has no files"
     records = store.records(plan)
-    rows = [record.flat() for record in records]
+    rows = run_rows(plan, records)
     files = [folder / name for name in FILES]
     with replacing_text(files[0]) as stream:
         write_csv(rows, stream)
@@ -135,13 +136,14 @@ def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
 
 def _request_columns(store: Store, plan: Plan) -> Iterator[dict[str, list[Any]]]:
     """Yield the requests of each run as columns, path and cause in words."""
+    cases = case_columns(plan)
     for case, task in plan.tasks():
         table = store.requests(task)
         if table is not None:
             columns = {name: table[name].tolist() for name in table.dtype.names or ()}
             columns["path"] = [_PATHS[path] for path in columns["path"]]
             columns["cause"] = [CAUSES[cause] for cause in columns["cause"]]
-            same = {"case": case.label, "policy": task.policy.name, "seed": task.seed}
+            same = {**cases[case.label], "policy": task.policy.name, "seed": task.seed}
             yield {name: [value] * len(table) for name, value in same.items()} | columns
 
 
@@ -157,8 +159,8 @@ def write_requests(store: Store, plan: Plan, stream: IO[str]) -> None:
 
     Notes
     -----
-    Columns: case, policy, seed, then those of `buddycap._world.RESULT_DTYPE`, with `path` as the name of a
-    `RequestPath` and `cause` in words, empty for a success.  About 10 us a row.
+    Columns: those of `case_columns`, policy, seed, then those of `buddycap._world.RESULT_DTYPE`, with `path` as the
+    name of a `RequestPath` and `cause` in words, empty for a success.  About 10 us a row.
     """
     writer = csv.writer(stream, lineterminator="\n")
     for count, columns in enumerate(_request_columns(store, plan)):

@@ -1,7 +1,7 @@
 """From a configuration to the integers that the simulated world takes."""
 
 from ..flags import GFP
-from ..machine import PAGE_SIZE
+from ..sizes import PAGE_SIZE
 from .config import PAGES_4GIB, SECOND_NS, StudyConfig
 
 __all__ = ["world_parameters"]

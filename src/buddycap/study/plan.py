@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..errors import MisuseError
-from ..machine import parse_pages
 from ..policies.capture import CapturePolicy
 from .ablations import ABLATIONS
-from .config import StudyConfig
+from .config import MEMORY, StudyConfig
 from .parameters import world_parameters
 
 __all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
@@ -26,6 +25,7 @@ PACKAGE = Path(__file__).parent.parent
 _MODULES = (
     "flags.py",
     "machine.py",
+    "sizes.py",
     "policies/capture.py",
     "formats/kpageflags.py",
     "formats/npz.py",
@@ -230,7 +230,7 @@ def sweep(cases: Iterable[Case], words: Sequence[str]) -> list[Case]:
     ----------
     cases : iterable of Case
     words : sequence of str
-        Each `key=a,b,c` with a field of `StudyConfig`; `memory` takes sizes.
+        Each `key=a,b,c` with a field of `StudyConfig`, or `memory`, which takes sizes.
 
     Raises
     ------
@@ -259,9 +259,7 @@ def _axis(word: str) -> list[tuple[str, tuple[str, Any]]]:
         raise MisuseError(f"--sweep {word}: key=value,value is wanted")
     found: list[tuple[str, tuple[str, Any]]] = []
     for text in values.split(","):
-        is_size = key == "memory"
-        change = ("memory_pages", parse_pages(text, "memory")) if is_size else (key, _number(text, word))
-        found.append((f"{key}={text}", change))
+        found.append((f"{key}={text}", (key, text if key == MEMORY else _number(text, word))))
     return found
 
 

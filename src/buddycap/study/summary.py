@@ -11,6 +11,7 @@ from .store import Record
 
 __all__ = [
     "GAIN",
+    "alike",
     "columns",
     "difference",
     "grouped",
@@ -128,6 +129,20 @@ def identical(records: Sequence[Record], base: Sequence[Record]) -> bool:
     return bool(own) and all(states.get(record.seed) == record.digest for record in own)
 
 
+def alike(plan: Plan, records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Return the policies that made the very runs of an earlier one in every case, each with the first such."""
+    groups = grouped(records)
+    names = [policy.name for policy in plan.policies]
+    found = []
+    for k, name in enumerate(names):
+        for other in names[:k]:
+            both = [(groups.get((case.label, name), []), groups.get((case.label, other), [])) for case in plan.cases]
+            if all(identical(own, base) for own, base in both):
+                found.append((name, other))
+                break
+    return found
+
+
 def shown(value: Mapping[str, Any] | None, digits: int = 2, signed: bool = False) -> str:
     """Return a mean with its interval as text.
 
@@ -157,8 +172,11 @@ _COLUMNS = (
 _LATER_PASSES = (("2nd pass %", "success2_percent", 2), ("3rd pass %", "success3_percent", 2))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Lay rows of `summarize` out for a terminal; the second and third pass where there are any."""
+def table(rows: Sequence[Row], width: int | None = None) -> str:
+    """Lay rows of `summarize` out for a terminal; the second and third pass where there are any.
+
+    With a width, columns that do not fit are left out, the last ones first, and named below.
+    """
     columns = (*_COLUMNS, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))
     heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in columns[1:])]
     place = heads.index("bootstrap")
@@ -173,7 +191,20 @@ def table(rows: Sequence[Row]) -> str:
     left = 3
     if not any(line[0] for line in lines[1:]):
         lines, left = [line[1:] for line in lines], 2
-    return laid_out(lines, left)
+    kept = _fitting(lines, left + 2, width)
+    text = laid_out([line[:kept] for line in lines], left)
+    if kept == len(lines[0]):
+        return text
+    return f"{text}\nno room for: {', '.join(lines[0][kept:])} (--format csv has all)"
+
+
+def _fitting(lines: Sequence[Sequence[str]], least: int, width: int | None) -> int:
+    """Return how many columns fit into a width, at least so many."""
+    wide = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    kept = len(wide)
+    while width is not None and kept > least and sum(wide[:kept]) + 2 * (kept - 1) > width:
+        kept -= 1
+    return kept
 
 
 def laid_out(lines: Sequence[Sequence[str]], left: int, last_left: bool = False) -> str:

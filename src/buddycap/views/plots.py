@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MisuseError
+from ..nearest import meant
 from ..newfile import check_outputs, replacing
 from ..study.comparison import averaged
 from ..study.plan import Case, Plan
@@ -429,7 +430,7 @@ def draw(
     names = [name for name, _, _ in PICTURES]
     for name in wanted:
         if name not in names:
-            raise MisuseError(f"picture={name!r}: allowed are {', '.join(names)}")
+            raise MisuseError(f"picture={name!r}: {meant(name, names)}")
     target = Path(folder if out is None else out)
     with Store.open(folder) as store:
         results = Results(store)
