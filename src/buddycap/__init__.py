@@ -12,8 +12,6 @@ Examples
 from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the rest is imported
 
 # isort: split
-from importlib.metadata import version
-
 from . import _core, reader, recorded, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Node, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
@@ -23,8 +21,7 @@ from .kernels import KERNELS
 from .machine import Machine
 from .policies.capture import POLICIES, CapturePolicy
 from .policies.files import load_policies, policies_to_toml
-
-__version__ = version("buddycap")
+from .version import __getattr__ as __getattr__
 
 _core.set_html_view(views.html_view)
 reader.set_reader(recorded)

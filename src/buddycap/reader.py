@@ -4,15 +4,19 @@ Recordings are read above the machine: `buddycap.recorded` has these functions, 
 imported.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
-from ._core import Zone
-from .formats.kpageflags import ZoneFrames
-from .formats.snapshot import Snapshot
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ._core import Zone
+    from .formats.kpageflags import ZoneFrames
+    from .formats.snapshot import Snapshot
 
 __all__ = ["Reader", "known_reader", "set_reader"]
 

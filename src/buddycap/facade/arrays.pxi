@@ -109,6 +109,13 @@ cdef object memory_of(object array):
             return array
 
 
+cdef object own_copy(object array):
+    """A copy in one piece.  numpy copies records field by field, thirty times slower than the same bytes as numbers."""
+    if array.dtype.names is None or array.dtype.itemsize % 8:
+        return array.copy()
+    return np.ascontiguousarray(array).view(np.uint64).copy().view(array.dtype)
+
+
 cdef object steady(object array):
     """The array in one piece, which nobody changes during a call: neither another thread nor the call itself.
 
@@ -118,12 +125,12 @@ cdef object steady(object array):
     array = np.ascontiguousarray(array)
     memory = memory_of(array)
     if <size_t> array.__array_interface__["data"][0] & 7:       # not where C has numbers; numpy asks less of records
-        return array.copy()
+        return own_copy(array)
     if isinstance(memory, bytes):
         return array
     if not buddycap_has_threads() and (memory is None or not array.flags.writeable and isinstance(memory, mmap)):
         return array
-    return array.copy()
+    return own_copy(array)
 
 
 cdef object int64_array(object values, str name):

@@ -133,7 +133,7 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
         s.policy = &row
     n = len(ops)
     results = np.empty(n, dtype=RESULT_DTYPE)
-    stream, out = Buffer(ops.copy()), Buffer(results, True)     # hooks and signal handlers may change it on the way
+    stream, out = Buffer(own_copy(ops)), Buffer(results, True)     # hooks and signal handlers may change it on the way
     s.ops, s.result = <const machine_op_t *> stream.view.buf, <machine_result_t *> out.view.buf
     holders = [Buffer(np.zeros(machine.nr_index(k), np.int32), True) for k in range(len(machine.zones))]
     for k in range(len(machine.zones)):
