@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from reference.linux_6_1.buddy import Capture
-from reference.linux_6_1.compaction import replay, run, scanners
+from reference.linux_6.buddy import Capture
+from reference.linux_6.compaction import replay
+from reference.linux_6.compaction import run as shared_run
+from reference.linux_6.compaction import scanners as shared_scanners
+from reference.linux_6_1.compaction import kernel, run, scanners
 
 VECTORS = Path(__file__).parents[1] / "data" / "vectors-compaction"
 RECORDED = sorted(VECTORS.glob("*.jsonl.gz"))
@@ -30,7 +33,7 @@ def test_all_families_operations_and_hooks_are_here():
 
 @pytest.mark.parametrize("path", RECORDED, ids=name)
 def test_vector(path):
-    replay.play(*replay.read_vector(path))
+    replay.play(kernel, *replay.read_vector(path))
 
 
 class TestAFaultIsSeen:
@@ -38,7 +41,7 @@ class TestAFaultIsSeen:
 
     def fails(self, stem):
         with pytest.raises(AssertionError):
-            replay.play(*replay.read_vector(VECTORS / f"{stem}.jsonl.gz"))
+            replay.play(kernel, *replay.read_vector(VECTORS / f"{stem}.jsonl.gz"))
 
     def test_cached_positions_are_one_pageblock_too_far(self, monkeypatch):
         def to_the_border(cc, pfn):
@@ -50,11 +53,11 @@ class TestAFaultIsSeen:
         self.fails("P_0")
 
     def test_lists_are_rotated(self, monkeypatch):
-        monkeypatch.setattr(scanners, "rotate", lambda blocks, pfn, *, first: None)
+        monkeypatch.setattr(shared_scanners, "rotate", lambda blocks, pfn, *, first: None)
         self.fails("A_1")
 
     def test_completed_blocks_are_captured(self, monkeypatch):
-        monkeypatch.setattr(run, "Capture", lambda zone, order: Capture(zone, -1))
+        monkeypatch.setattr(shared_run, "Capture", lambda zone, order, kind: Capture(zone, -1, kind))
         self.fails("P_0")
 
     def test_number_of_passes(self, monkeypatch):
@@ -62,7 +65,7 @@ class TestAFaultIsSeen:
         self.fails("M_6")
 
     def test_deferral(self, monkeypatch):
-        monkeypatch.setattr(run, "MAX_DEFER_SHIFT", 1)
+        monkeypatch.setattr(shared_run, "MAX_DEFER_SHIFT", 1)
         self.fails("D_0")
 
     def test_pages_of_a_cluster(self, monkeypatch):
@@ -74,4 +77,4 @@ class TestAFaultIsSeen:
         moved = next(record for record in records if record.get("out", {}).get("mig"))
         moved["out"]["mig"][0][1] += 1
         with pytest.raises(AssertionError, match="line"):
-            replay.play(header, state, records)
+            replay.play(kernel, header, state, records)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import buddycap
+from reference.linux_6.isolation import down, up
 from reference.linux_6_1 import zone as twin
-from reference.linux_6_1.isolation import down, up
 
 EVENT_ROOM = 1 << 16
 STARTS = (0, 100, 4096, 32256, 40960)

@@ -1,183 +1,28 @@
-"""Watermarks, sizes of the per-CPU lists, reserves between zones; who may take from which zone."""
+"""Watermarks of Linux 6.1: each zone has its share, the lists of a CPU one limit."""
 
-import math
-
-from . import pcp
-from .buddy import (
-    ALLOC_CMA,
-    ALLOC_HIGHATOMIC,
-    ALLOC_MIN_RESERVE,
-    ALLOC_NO_WATERMARKS,
-    ALLOC_NOFRAGMENT,
-    ALLOC_NON_BLOCK,
-    ALLOC_OOM,
-    mult_frac,
-)
-from .state import HIGHATOMIC, MAX_PAGE_ORDER, NODE_ZONES, ORDINARY, PAGEBLOCK_PAGES
-
-PAGE_KB = 4
-ALLOC_WMARK_MASK = 0x03
-BUFFER_ZONES = 3  # DMA, DMA32, Normal: the zones that count as buffer memory
+from ..linux_6.buddy import ALLOC_NO_WATERMARKS
+from ..linux_6.marks import asked_mark, mark_distance, proportion, watermark_fast, zone_highsize
 
 
-# What the kernel computes from sizes alone.
+def node_wmarks(managed, kb, scale):
+    """(min, low, high, promo) of each zone."""
+    marks = []
+    for pages in managed:
+        share = proportion(pages, sum(managed), kb)
+        marks.append([share + k * mark_distance(pages, share, scale) for k in range(4)])
+    return marks
 
 
-def zone_wmarks(managed, total, kb, scale):
-    """(min, low, high, promo) of one zone."""
-    least = kb // PAGE_KB * managed // total if total else 0
-    distance = max(least // 4, mult_frac(managed, scale, 10000))
-    return [least + k * distance for k in range(4)]
+def pcp_limits(managed, low_mark, cpus, fraction, batch):
+    """What the lists of one CPU may hold."""
+    return {"high": zone_highsize(managed, low_mark, cpus, fraction, batch)}
 
 
-def zone_batchsize(managed):
-    """Pages moved at a time between a per-CPU list and the zone; 0 for a small zone."""
-    batch = max(min(managed // 1024, 256) // 4, 1)
-    return (1 << (batch + batch // 2).bit_length() - 1) - 1
+def zone_watermark_fast(zone, order, highest, flags, atomic):
+    """Whether the mark that is asked for permits a request; an atomic one may forget the boost."""
+    return watermark_fast(zone, order, asked_mark(zone, flags), highest, flags, atomic)
 
 
-def zone_highsize(managed, low_mark, cpus, fraction, batch):
-    """Pages that a CPU's lists may hold."""
-    total = managed // fraction if fraction else low_mark
-    return max(total // cpus, 4 * batch)
-
-
-def lowmem_reserve(managed, ratio):
-    """For each zone, pages kept from requests that could have used a higher one, by the highest they could use."""
-    rows = [[0] * NODE_ZONES for _ in range(NODE_ZONES)]
-    for idx, row in enumerate(rows):
-        for highest in range(idx + 1, NODE_ZONES):
-            if ratio[idx] and managed[idx]:
-                row[highest] = sum(managed[idx + 1 : highest + 1]) // ratio[idx]
-    return rows
-
-
-def nr_free_buffer_pages(managed, wmarks):
-    """Pages above the high marks."""
-    return sum(max(0, managed[idx] - wmarks[idx][2]) for idx in range(BUFFER_ZONES))
-
-
-def default_min_free_kbytes(buffer_pages):
-    """Four times the square root of the memory in KiB, within limits."""
-    return min(max(math.isqrt(buffer_pages * PAGE_KB * 16), 128), 262144)
-
-
-def khugepaged_min_free_kbytes(managed, wmarks):
-    """What khugepaged wants: room for two huge pages and for each pair of types to fall back, in each zone."""
-    zones = sum(managed[idx] > 0 for idx in range(BUFFER_ZONES))
-    wanted = PAGEBLOCK_PAGES * zones * 2 + PAGEBLOCK_PAGES * zones * 9
-    return min(wanted, nr_free_buffer_pages(managed, wmarks) // 20) * PAGE_KB
-
-
-def totalreserve_pages(managed, reserves, wmarks):
-    """What is not available to user space: reserves and high marks of all zones."""
-    pages = zip(managed, reserves, wmarks, strict=True)
-    return sum(min(size, max(row[idx:]) + wmark[2]) for idx, (size, row, wmark) in enumerate(pages))
-
-
-# What it sets.
-
-
-def setup_per_zone_wmarks(node, kb, scale):
-    """New marks for all zones; boosts end."""
-    total = sum(zone.managed for zone in node.zones.values())
-    for zone in node.zones.values():
-        zone.wmark = zone_wmarks(zone.managed, total, kb, scale)
-        zone.boost = 0
-    zone_set_pageset_high_and_batch(node)
-
-
-def zone_set_pageset_high_and_batch(node):
-    """New sizes of the per-CPU lists of all zones."""
-    for zone in node.zones.values():
-        zone.pcp_batch = max(1, zone_batchsize(zone.managed))
-        low = zone.wmark[1] + zone.boost
-        zone.pcp_high = zone_highsize(zone.managed, low, node.cpus, node.percpu_fraction, zone.pcp_batch)
-        pcp.set_high_and_batch(zone, zone.pcp_high, zone.pcp_batch)
-
-
-def setup_per_zone_lowmem_reserve(node):
-    """New reserves of all zones."""
-    managed = [node.zones[idx].managed if idx in node.zones else 0 for idx in range(NODE_ZONES)]
-    rows = lowmem_reserve(managed, node.lowmem_ratio)
-    for idx, zone in node.zones.items():
-        zone.lowmem_reserve = rows[idx]
-
-
-# Who may take.
-
-
-def unusable_free(zone, order, flags):
-    """Free pages that this request cannot use."""
-    unusable = (1 << order) - 1
-    if not flags & (ALLOC_OOM | ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_HIGHATOMIC):
-        unusable += zone.nr_reserved_highatomic
-    if zone.node.cma is not None and not flags & ALLOC_CMA:
-        unusable += max(zone.nr_free_cma, 0)
-    return unusable
-
-
-def watermark_ok(zone, order, mark, highest, flags):
-    """Whether a request may take from this zone: enough is left, and there is a block."""
-    free = max(zone.nr_free_pages, 0) - unusable_free(zone, order, flags)
-    if flags & ALLOC_MIN_RESERVE:
-        mark -= mark // 2
-        if flags & ALLOC_NON_BLOCK:
-            mark -= mark // 4
-    if flags & ALLOC_OOM:
-        mark -= mark // 2
-    if free <= mark + zone.lowmem_reserve[highest]:
-        return False
-    if order == 0:
-        return True
-    types = list(ORDINARY)
-    if zone.node.cma is not None and flags & ALLOC_CMA:
-        types.append(zone.node.cma)
-    if flags & (ALLOC_OOM | ALLOC_HIGHATOMIC):
-        types.append(HIGHATOMIC)
-    return any(zone.free_area[o][t] for o in range(order, MAX_PAGE_ORDER + 1) for t in types)
-
-
-def watermark_fast(zone, order, highest, flags, atomic):
-    """The same with the zone's own mark, boost included; who cannot wait may forget the boost."""
-    mark = zone.wmark[flags & ALLOC_WMARK_MASK] + zone.boost
-    if order == 0:
-        free = max(zone.nr_free_pages, 0)
-        if free - min(free, unusable_free(zone, 0, flags)) > mark + zone.lowmem_reserve[highest]:
-            return True
-    if watermark_ok(zone, order, mark, highest, flags):
-        return True
-    if order == 0 and atomic and zone.boost and not flags & ALLOC_WMARK_MASK:
-        return watermark_ok(zone, order, zone.wmark[0], highest, flags)
-    return False
-
-
-def get_page_from_freelist(node, order, migratetype, flags, highest, atomic):
-    """A block from the first zone, downwards, that may give one; or None."""
-    for zone in node.walk(highest):
-        if not flags & ALLOC_NO_WATERMARKS and not watermark_fast(zone, order, highest, flags, atomic):
-            continue
-        pfn = pcp.rmqueue(zone, order, migratetype, flags)
-        if pfn is not None:
-            return pfn
-    if flags & ALLOC_NOFRAGMENT:
-        return get_page_from_freelist(node, order, migratetype, flags & ~ALLOC_NOFRAGMENT, highest, atomic)
-    return None
-
-
-# How scattered free memory is, for a request of an order.
-
-
-def fragmentation_indexes(zone, order):
-    """(fragmentation index, extfrag index in hundredths, unusable index in thousandths)."""
-    pages = sum(count << o for o, count in enumerate(zone.nr_free))
-    blocks = sum(zone.nr_free)
-    suitable = sum(zone.nr_free[o] << (o - order) for o in range(order, MAX_PAGE_ORDER + 1))
-    left = pages - (suitable << order)
-    if not blocks:
-        index = 0
-    elif suitable:
-        index = -1000
-    else:
-        index = 1000 - (1000 + 1000 * pages // (1 << order)) // blocks
-    return [index, left * 100 // pages if pages else 0, left * 1000 // pages if pages else 1000]
+def marks_permit(zone, order, highest, flags, atomic):
+    """Whether a request may take from this zone, or does not care."""
+    return bool(flags & ALLOC_NO_WATERMARKS) or zone_watermark_fast(zone, order, highest, flags, atomic)

@@ -81,8 +81,13 @@ def kcompactd_do_work(machine, order, highest):
         elif status in (COMPLETE, PARTIAL_SKIPPED):
             pcp.drain_all_pages(zone)
             defer_compaction(zone.compact, order)
-        machine.events["compact_daemon_migrate_scanned"] += cc.migrate_scanned
-        machine.events["compact_daemon_free_scanned"] += cc.free_scanned
+        count_daemon_work(cc)
+
+
+def count_daemon_work(cc):
+    """Pages that the daemon has scanned."""
+    cc.machine.events["compact_daemon_migrate_scanned"] += cc.migrate_scanned
+    cc.machine.events["compact_daemon_free_scanned"] += cc.free_scanned
 
 
 def kcompactd_node_suitable(machine, order, highest):
@@ -98,6 +103,8 @@ def compact_node(machine, *, proactive):
     for zone in machine.zones:
         cc.zone = zone
         compact_zone(cc)
+        if proactive:
+            machine.kernel.note_proactive(cc)
 
 
 def scores(machine):

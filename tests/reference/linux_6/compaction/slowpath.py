@@ -6,15 +6,12 @@ from .daemons import GFP_IO, PRIO_ASYNC, PRIO_FULL, PRIO_LIGHT, try_to_compact_p
 from .run import (
     COMPLETE,
     CONTENDED,
-    CONTINUE,
     DEFERRED,
     PARTIAL_SKIPPED,
     SKIPPED,
     SUCCESS,
     compaction_defer_reset,
-    suitable_without_index,
     with_free_pages,
-    wmark,
 )
 from .scanners import COSTLY_ORDER
 
@@ -112,7 +109,7 @@ class Request:
 
     def permits(self, zone, flags):
         """Whether the minimum mark permits the request."""
-        return marks.watermark_ok(zone, self.order, wmark(zone, WMARK_MIN), self.highest, flags)
+        return marks.watermark_ok(zone, self.order, marks.boosted_mark(zone, WMARK_MIN), self.highest, flags)
 
     def should_compact_retry(self, flags):
         """Whether compaction may still succeed, perhaps with more effort."""
@@ -135,7 +132,7 @@ class Request:
     def could_compact(self, zone, flags):
         """Whether compaction would be possible after reclaim."""
         free = zone.nr_free_pages + self.machine.reclaimable_pages(zone) // self.order
-        return suitable_without_index(zone, self.order, flags, self.highest, free) == CONTINUE
+        return self.machine.kernel.may_compact(zone, self.order, flags, self.highest, free)
 
     # The whole
 

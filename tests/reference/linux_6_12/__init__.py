@@ -1,0 +1,1 @@
+"""The twin of Linux 6.12: what it does its own way. linux_6/ has the rest, and says how the two belong together."""
