@@ -32,6 +32,7 @@ COMMON = [
     "lru",
     "queue",
     "stream",
+    "requests",
 ]
 ROOMS = {
     "linux_2_6_27": [
@@ -39,8 +40,8 @@ ROOMS = {
         *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
     ],
     "linux_6_1": [
-        *["numbers", "buddy", "fallback", "pcp", "marks", "isolation", "node", "admit", "bulk", "stream", "boot"],
-        "check",
+        *["numbers", "buddy", "fallback", "pcp", "marks", "isolation", "node", "admit", "slowpath", "kswapd"],
+        *["requests", "bulk", "stream", "boot", "check"],
     ],
 }
 CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "table"]
@@ -74,6 +75,7 @@ PYTHON_RANKS = {
     "policies": 4,
     "reader": 4,
     "machine": 4,
+    "proc": 4,
     "recorded": 5,
     "explain": 6,
     "study": 6,

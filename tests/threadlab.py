@@ -379,7 +379,7 @@ MODERN = {
     ),
     "events": lambda s: (s.new.take_events(), s.node.take_events()),
     "numbers": lambda s: (
-        *((z := s.new).wmark, z.boost, z.boosted, z.wakeups, z.nr_free_cma, z.isolated_pageblocks, z.kernel),
+        *((z := s.new).wmark, z.boost, z.boosted, z.wakeups, z.nr_free_cma, z.isolated_pageblocks, z.kernel, z.cma),
         *(z.fragmentation(), z.managed_pages, z.reserved_highatomic, z.reclaim_active),
         *(setattr(z, "reclaim_active", True), setattr(z, "managed_pages", s.number(2000))),
     ),

@@ -596,7 +596,7 @@ ctypedef struct kswapd_t:
     int32_t zone_at
     int32_t end_zone
     int32_t all_zones_ok
-    int32_t reserved
+    int32_t classzone_idx       # 6.1: index of the highest zone asked for since it last looked, or -1
     int32_t temp_priority[MAX_NR_ZONES]
     int64_t lru_pages
     int64_t total_scanned
@@ -756,6 +756,11 @@ ctypedef struct shape_t:
     int32_t take_flags          # bits that an allocation straight from the free lists may be given
     int32_t cma                 # 6.1
     int32_t grouping            # 6.1
+    int64_t gfp                 # bits that a request may have
+    int32_t capture             # 1: requests may have a capture policy
+    int32_t lru                 # 1: pages may be on LRU lists
+    int32_t drains              # CPUs that drain_pages empties if none is named
+    int32_t scale_max           # of watermark_scale_factor, -1: there is none
     int32_t reserves            # zones that lowmem_reserve counts
     int32_t first
     int32_t end

@@ -106,6 +106,8 @@ class ZoneLock:
 class ModernZone(ZoneHandle):
     @property
     def kernel(self) -> str: ...
+    @property
+    def cma(self) -> bool: ...
     def rmqueue_zone(
         self,
         order: SupportsIndex,
@@ -522,6 +524,8 @@ class MachineBase(MachineHandle):
         memalloc: bool = False,
         realtime: bool = False,
     ) -> AllocRequest: ...
+    @property
+    def kernel(self) -> str: ...
     @property
     def address(self) -> int: ...
     @property

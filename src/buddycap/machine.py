@@ -9,24 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from ._core import REQUEST_DTYPE, MachineBase, Zone
+from ._core import REQUEST_DTYPE, MachineBase, Node, Zone
 from .errors import MisuseError
-from .flags import GFP, MigrateType, RequestOp, ZoneType, gfp_zone
+from .flags import RequestOp, ZoneType
 from .formats.extfrag import extfrag_index, format_extfrag_index, format_unusable_index, unusable_index
 from .formats.kpageflags import ZoneFrames, read_kpageflags
-from .formats.procfs import (
-    BuddyinfoRow,
-    Pagetypeinfo,
-    PagetypeinfoZone,
-    format_buddyinfo,
-    format_pagetypeinfo,
-    format_vmstat,
-    parse_buddyinfo,
-)
+from .formats.procfs import BuddyinfoRow, format_buddyinfo, parse_buddyinfo
 from .formats.snapshot import Snapshot, read_snapshot
-from .formats.zoneinfo import Pageset, ZoneinfoLayout, ZoneinfoZone, format_zoneinfo
+from .kernels import KERNELS, Kernel
 from .nearest import meant
 from .policies.capture import CapturePolicy, find_policy
+from .proc import TEXTS
 from .reader import known_reader
 from .sizes import parse_pages
 
@@ -35,8 +28,9 @@ __all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
 _PIECE = 1 << 18  # pages put on a list at once
 
 _NAMES = ((), ("Normal",), ("DMA32", "Normal"), ("DMA", "DMA32", "Normal"), ("DMA", "DMA32", "Normal", "Movable"))
-_OLD_LAYOUT = ZoneinfoLayout(counter_indent=4, counters_first=True)
-_PER_ZONE_EVENTS = ("pgalloc", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct")
+_DMA_PAGES = 4096  # of zone DMA on x86-64
+_LOW_PAGES = 3 << 18  # memory below the devices' addresses, which end at 4 GiB: 3 GiB
+_HIGH_START = 1 << 20  # PFN of the memory above them
 
 
 class EventKind(IntEnum):
@@ -87,26 +81,38 @@ def known_names(frames: Iterable[ZoneFrames]) -> list[str] | None:
     return names if all(name.upper() in ZoneType.__members__ for name in names) else None
 
 
-def _kinds(names: Iterable[str]) -> list[ZoneType]:
+def _default_names(kernel: Kernel, zones: list[Zone]) -> tuple[str, ...]:
+    """Return what zones are called: what so many usually are, or what their indices mean."""
+    if kernel.kinds_close_up:
+        return _NAMES[min(len(zones), len(_NAMES) - 1)]
+    return tuple(kernel.zone_names[zone.zone_idx] for zone in zones)
+
+
+def _kinds(kernel: Kernel, names: tuple[str, ...], zones: list[Zone]) -> list[IntEnum]:
     """Return the kinds of zones by their names in /proc."""
-    kinds = []
     for name in names:
-        if name.upper() not in ZoneType.__members__:
-            raise MisuseError(f"names: unknown zone {name!r}; there are DMA, DMA32, Normal, HighMem, Movable")
-        kinds.append(ZoneType[name.upper()])
+        if name.upper() not in kernel.ZoneType.__members__:
+            raise MisuseError(f"names: unknown zone {name!r}; there are {', '.join(kernel.zone_names)}")
+    kinds = [kernel.ZoneType[name.upper()] for name in names]
     if kinds != sorted(set(kinds)):
         raise MisuseError(f"names: {', '.join(names)} are not in ascending order")
+    if len(kinds) != len(zones):
+        raise MisuseError(f"names: {len(kinds)} names for {len(zones)} zones")
+    for kind, zone in zip(kinds, zones, strict=True):
+        if not kernel.kinds_close_up and kind != zone.zone_idx:
+            named = kernel.zone_names[zone.zone_idx]
+            raise MisuseError(f"names: zone_idx={zone.zone_idx} is {named} in {kernel.release}")
     return kinds
 
 
-def _gfp_zones(kinds: list[ZoneType], indices: list[int]) -> list[int]:
+def _gfp_zones(kernel: Kernel, kinds: list[IntEnum], zones: list[Zone]) -> list[int]:
     """Return the index of the highest zone that may serve a request, by its three zone bits and MOVABLE."""
-    table = []
-    for key in range(16):
-        gfp = key & (GFP.DMA | GFP.HIGHMEM | GFP.DMA32) | (GFP.MOVABLE if key & 8 else 0)
-        highest = gfp_zone(gfp, kinds)
-        table.append(max((i for kind, i in zip(kinds, indices, strict=True) if kind <= highest), default=0))
-    return table
+    keys = [key & 7 | (kernel.GFP["MOVABLE"] if key & 8 else 0) for key in range(16)]
+    if not kernel.kinds_close_up:
+        return [int(kernel.gfp_zone(gfp)) for gfp in keys]
+    index = {kind: zone.zone_idx for kind, zone in zip(kinds, zones, strict=True)}
+    highest = [kernel.gfp_zone(gfp, kinds) for gfp in keys]
+    return [max((i for kind, i in index.items() if kind <= limit), default=0) for limit in highest]
 
 
 class Machine(MachineBase):
@@ -115,13 +121,14 @@ class Machine(MachineBase):
     Parameters
     ----------
     zones : iterable of Zone, or str
-        1 to 4 zones with different `zone_idx` and the same `cpus`, `max_page_order` and `node_present_pages`; or the
-        name of a preset, for a machine of 1 GiB.
+        1 to 4 zones of one kernel with different `zone_idx` and the same `cpus`, `max_page_order` and
+        `node_present_pages`; or the name of a preset, for a machine of 1 GiB. Several zones of 6.1 must have been made
+        a `Node`, so that their marks belong together.
     names : sequence of str, optional
         Names of the zones in /proc, lowest first: of DMA, DMA32, Normal, HighMem, Movable. They decide which zones a
-        request may use.
+        request may use. In 6.1 they follow from the indices: DMA 0, DMA32 1, Normal 2, Movable 3.
     policy : CapturePolicy or str
-        Capture policy of requests that bring none.
+        Capture policy of requests that bring none. Kernels without capture lists have "none" only.
     swap_pages : int, pages
         Swap slots.
     swappiness : int, 0..100
@@ -174,15 +181,13 @@ class Machine(MachineBase):
         events: bool = False,
     ) -> None:
         if isinstance(zones, str):
-            zones = _preset_zones(zones, "1GiB", 1)
+            zones = _preset_zones(zones, "1GiB", 1, "2.6.27")
         zones = sorted(zones, key=lambda zone: zone.zone_idx)
-        self.names = tuple(_NAMES[min(len(zones), len(_NAMES) - 1)] if names is None else names)
-        kinds = _kinds(self.names)
-        if len(kinds) != len(zones):
-            raise MisuseError(f"names: {len(kinds)} names for {len(zones)} zones")
+        kernel = KERNELS[zones[0].kernel if zones else "2.6.27"]
+        self.names = _default_names(kernel, zones) if names is None else tuple(names)
         super().__init__(
             zones,
-            gfp_zones=_gfp_zones(kinds, [zone.zone_idx for zone in zones]),
+            gfp_zones=_gfp_zones(kernel, _kinds(kernel, self.names, zones), zones),
             find_policy=find_policy,
             policy=policy,
             swap_pages=swap_pages,
@@ -204,8 +209,9 @@ class Machine(MachineBase):
         swap: int | str | None = None,
         policy: CapturePolicy | str = "none",
         events: bool = False,
+        kernel: str = "2.6.27",
     ) -> Self:
-        """Make a machine with one zone of free memory.
+        """Make a machine of free memory.
 
         Parameters
         ----------
@@ -219,6 +225,9 @@ class Machine(MachineBase):
             Size of the swap area; as large as memory if not given.
         policy, events
             As for the class.
+        kernel : "2.6.27" or "6.1"
+            The kernel that runs on it. Of 2.6.27 it is one zone, Normal. Of 6.1 there are DMA (the first 16 MiB), DMA32
+            (up to 3 GiB) and, from 4 GiB on, Normal, as far as memory reaches.
 
         Raises
         ------
@@ -229,9 +238,12 @@ class Machine(MachineBase):
         --------
         >>> Machine.preset("ppc64", memory="1GiB", cpus=4).zones[0].present_pages
         262144
+        >>> machine = Machine.preset("x86_64", memory="4GiB", kernel="6.1")
+        >>> machine.names, [zone.present_pages for zone in machine.zones]
+        (('DMA', 'DMA32', 'Normal'), [4096, 782336, 262144])
         """
         pages = parse_pages(memory, "memory") if swap is None else parse_pages(swap, "swap")
-        return cls(_preset_zones(name, memory, cpus), swap_pages=pages, policy=policy, events=events)
+        return cls(_preset_zones(name, memory, cpus, kernel), swap_pages=pages, policy=policy, events=events)
 
     @classmethod
     def from_frames(
@@ -398,53 +410,15 @@ class Machine(MachineBase):
         return format_unusable_index(unusable_index(parse_buddyinfo(self.buddyinfo())))
 
     def pagetypeinfo(self) -> str:
-        """Return the text of /proc/pagetypeinfo, as 2.6.28 prints it."""
-        kinds = [(kind.name.capitalize(), kind) for kind in MigrateType]
-        rows = []
-        for name, zone in zip(self.names, self.zones, strict=True):
-            counts = {title: [0] * (zone.max_page_order + 1) for title, _ in kinds}
-            blocks = zone.free_blocks()
-            for order, migratetype in zip(blocks["order"].tolist(), blocks["migratetype"].tolist(), strict=True):
-                counts[MigrateType(migratetype).name.capitalize()][order] += 1
-            types = zone.pageblock_migratetype.tolist()
-            rows.append(
-                PagetypeinfoZone(
-                    0,
-                    name,
-                    {title: tuple(orders) for title, orders in counts.items()},
-                    {title: types.count(kind) for title, kind in kinds},
-                )
-            )
-        return format_pagetypeinfo(Pagetypeinfo(self.zones[0].pageblock_order, tuple(rows), capped=False))
+        """Return the text of /proc/pagetypeinfo, as the machine's kernel prints it."""
+        return TEXTS[self.kernel].pagetypeinfo(self, self.names)
 
     def zoneinfo(self) -> str:
-        """Return the text of /proc/zoneinfo, as 2.6.28 prints it, with the counters that exist here."""
-        return format_zoneinfo(self._zoneinfo(place) for place in range(len(self.zones)))
-
-    def _zoneinfo(self, place: int) -> ZoneinfoZone:
-        """Return what /proc/zoneinfo says about one zone."""
-        state = self.zone_state(place)
-        scan = state["nr_scan"]
-        pages = ("free", "min", "low", "high", "scanned", "spanned", "present")
-        return ZoneinfoZone(
-            0,
-            self.names[place],
-            {name: state[name] for name in pages},
-            tuple(state["protection"][: len(self.zones)]),
-            counters={name: n for name, n in self.zones[place].vmstat().items() if name.startswith("nr_")},
-            pagesets=tuple(
-                Pageset(cpu, dict(zip(("count", "high", "batch"), values, strict=True)))
-                for cpu, values in enumerate(state["pagesets"])
-            ),
-            trailer={
-                name: state[name] for name in ("all_unreclaimable", "prev_priority", "start_pfn", "inactive_ratio")
-            },
-            notes={"scanned": f"(aa: {scan[1]} ia: {scan[0]} af: {scan[3]} if: {scan[2]})"},
-            layout=_OLD_LAYOUT,
-        )
+        """Return the text of /proc/zoneinfo, as the machine's kernel prints it: see `buddycap.proc`."""
+        return TEXTS[self.kernel].zoneinfo(self, self.names)
 
     def vmstat(self) -> str:
-        """Return the text of /proc/vmstat, as 2.6.28 prints it, with the counters that exist here.
+        """Return the text of /proc/vmstat, as the machine's kernel prints it: see `buddycap.proc`.
 
         Examples
         --------
@@ -453,14 +427,7 @@ class Machine(MachineBase):
         >>> [line for line in machine.vmstat().splitlines() if line.startswith("pgalloc")]
         ['pgalloc_normal 8']
         """
-        state: dict[str, int] = {}
-        events: dict[str, int] = {}
-        for name, zone in zip(self.names, self.zones, strict=True):
-            for counter, count in zone.vmstat().items():
-                key = f"{counter}_{name.lower()}" if counter in _PER_ZONE_EVENTS else counter
-                table = state if counter.startswith("nr_") else events
-                table[key] = table.get(key, 0) + count
-        return format_vmstat({**state, "nr_writeback": len(self.writeback), **events})
+        return TEXTS[self.kernel].vmstat(self, self.names)
 
 
 def _preset(name: str) -> Preset:
@@ -470,12 +437,34 @@ def _preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def _preset_zones(name: str, memory: int | str, cpus: int) -> list[Zone]:
-    """Return the zone of a preset."""
+def _preset_zones(name: str, memory: int | str, cpus: int, kernel: str) -> list[Zone]:
+    """Return the zones of a preset."""
     preset = _preset(name)
     pages = parse_pages(memory, "memory")
     if pages == 0:
         raise MisuseError(f"memory={memory!r}: less than one page")
-    return [
-        Zone(0, pages, max_page_order=preset.max_page_order, pageblock_order=preset.pageblock_order, cpus=cpus),
+    if kernel not in KERNELS:
+        raise MisuseError(f"kernel={kernel!r}: there are {', '.join(KERNELS)}")
+    ranges = [(0, 0, pages)] if KERNELS[kernel].kinds_close_up else _real_ranges(pages)
+    zones = [
+        Zone(
+            start,
+            length,
+            zone_idx=zone_idx,
+            max_page_order=preset.max_page_order,
+            pageblock_order=preset.pageblock_order,
+            cpus=cpus,
+            kernel=kernel,
+        )
+        for zone_idx, start, length in ranges
     ]
+    if len(zones) > 1:
+        Node(zones)  # marks and reserves that follow from all of them
+    return zones
+
+
+def _real_ranges(pages: int) -> list[tuple[int, int, int]]:
+    """Return index, first PFN and length of the zones that so much memory makes on x86-64."""
+    low = min(pages, _LOW_PAGES)
+    ends = [(0, 0, min(pages, _DMA_PAGES)), (1, _DMA_PAGES, low - _DMA_PAGES), (2, _HIGH_START, pages - low)]
+    return [zone for zone in ends if zone[2] > 0]

@@ -48,7 +48,6 @@ INSIDE = {
     "facade/handle": {"machine_init", "zone_pcp"},
     "facade/machine": {"machine_init", "zone_pcp"},
     "facade/policy": {"policy_limits"},
-    "facade/stream": {"request_end"},
     "facade/zone": {"pcp_list"},
 }
 PARTS = {name: PACKAGE / f"{name}.pxi" for name in CORE_PARTS + CAPI_PARTS}

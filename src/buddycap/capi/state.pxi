@@ -66,7 +66,7 @@ cdef public int bc_set_min_free_kbytes(bc_zone *zone, int64_t kbytes) noexcept n
         return status
     if not 0 <= kbytes <= MIN_FREE_KBYTES_MAX:
         return BC_EMISUSE_VALUE
-    setup_per_zone_pages_min(<zone_t *> zone, kbytes)
+    setup_per_zone_pages_min(<zone_t *> zone, kbytes, -1)
     return BC_OK
 
 

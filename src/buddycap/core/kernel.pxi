@@ -114,10 +114,10 @@ cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
     zone_finish_27(z, config)
 
 
-cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes) noexcept nogil:
-    """Set the marks for a new min_free_kbytes."""
+cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes, int64_t scale) noexcept nogil:
+    """Set the marks for a new min_free_kbytes, and for a new watermark_scale_factor if it is not below 0."""
     if is_61(z):
-        node_set_marks_61(&z, 1, min_free_kbytes, only_61(z).scale)
+        node_set_marks_61(&z, 1, min_free_kbytes, only_61(z).scale if scale < 0 else scale)
     else:
         setup_per_zone_pages_min_27(z, min_free_kbytes)
 
@@ -250,25 +250,61 @@ cdef int run_ops(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_
 
 # --- machines ---------------------------------------------------------------------------------------------------
 
+cdef inline int is_machine_61(const machine_t *m) noexcept nogil:
+    """A machine without zones is nobody's: it does nothing, as one of 2.6.27."""
+    return m.nr_zones > 0 and is_61(m.zone[0])
+
+
+cdef int zones_match(const zone_t *one, const zone_t *other) noexcept nogil:
+    """Whether two zones can belong to one node."""
+    if one.kernel != other.kernel:
+        return 0
+    return zones_match_61(one, other) if is_61(one) else zones_match_27(one, other)
+
+
+cdef int machine_fits(const machine_t *m) noexcept nogil:
+    """Whether the zones can belong to one node."""
+    cdef int k
+    for k in range(1, m.nr_zones):
+        if not zones_match(m.zone[k - 1], m.zone[k]):
+            return 0
+    return 1
+
+
+cdef int machine_is_node(const machine_t *m) noexcept nogil:
+    """Whether what the zones keep back follows from all of them."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    if not is_machine_61(m):
+        return 1
+    return is_node_61(zones, machine_zones(m, zones))
+
+
 cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
     """ST_OK if there can be such a request."""
-    return request_status_27(m, order, gfp, cpu)
+    return request_status_61(m, order, gfp, cpu) if is_machine_61(m) else request_status_27(m, order, gfp, cpu)
 
 
 cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
                                     int32_t *zone) noexcept nogil:
     """A block from the first zone of the list that permits it; NO_PAGE if there is none."""
+    if is_machine_61(m):
+        return get_page_from_freelist_61(m, order, gfp, alloc_flags, cpu, zone)
     return get_page_from_freelist_27(m, order, gfp, alloc_flags, cpu, zone)
 
 
 cdef int32_t request_shortcut(machine_t *m, int order, uint32_t gfp, int cpu, int32_t *zone) noexcept nogil:
     """What the first step of a request would try, without the request; NO_PAGE: begin one, nothing has changed."""
+    if is_machine_61(m):
+        return request_shortcut_61(m, order, gfp, cpu, zone)
     return request_shortcut_27(m, order, gfp, cpu, zone)
 
 
 cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
     """Free a block the way its order asks for."""
-    free_block_27(z, i, order, cpu)
+    if is_61(z):
+        free_block_61(z, i, order, cpu)
+    else:
+        free_block_27(z, i, order, cpu)
 
 
 cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
@@ -283,40 +319,52 @@ cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexce
 
 cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
                        const policy_t *policy) noexcept nogil:
-    """An allocation that has not begun."""
-    request_init_27(m, r, order, gfp, cpu, task, policy)
+    """An allocation that has not begun.  `policy`: of the capture of 2008, which later kernels do not have."""
+    if is_machine_61(m):
+        request_init_61(m, r, order, gfp, cpu, task)
+    else:
+        request_init_27(m, r, order, gfp, cpu, task, policy)
 
 
 cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
     """Go on until the request is over, the budget is used up or something must be waited for."""
-    return request_step_27(m, r, budget, out)
+    return request_step_61(m, r, budget, out) if is_machine_61(m) else request_step_27(m, r, budget, out)
 
 
 cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
-    """Go on with a step that ended with WAIT_CONSULT as if it had never ended."""
+    """Go on with a step that ended with WAIT_CONSULT, which only one of 2.6.27 does, as if it had never ended."""
     return request_answer_27(m, r, answer, budget, out)
 
 
 cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
     """Give up: everything that the request holds goes back."""
-    request_abort_27(m, r)
+    if is_machine_61(m):
+        request_abort_61(m, r)
+    else:
+        request_abort_27(m, r)
 
 
 cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
     """Perform the operations of a stream from `at` up to `stop`, or until somebody must be asked."""
-    return run_requests_27(m, s, stop)
+    return run_requests_61(m, s, stop) if is_machine_61(m) else run_requests_27(m, s, stop)
 
 
 cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
     """A request of `order` has found the zone below its low mark, or will."""
-    wakeup_kswapd_27(m, z, order)
+    if is_61(z):
+        wakeup_kswapd_61(m, z, order, z.zone_idx)
+    else:
+        wakeup_kswapd_27(m, z, order)
 
 
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     """Let kswapd go on until the budget is used up, something must be waited for, or it sleeps."""
-    return kswapd_step_27(m, budget, out)
+    return kswapd_step_61(m, budget, out) if is_machine_61(m) else kswapd_step_27(m, budget, out)
 
 
 cdef void kswapd_abort(machine_t *m) noexcept nogil:
     """Put back what kswapd has isolated and send it to sleep."""
-    kswapd_abort_27(m)
+    if is_machine_61(m):
+        kswapd_abort_61(m)
+    else:
+        kswapd_abort_27(m)

@@ -3,30 +3,21 @@
 cdef object int32_max = (1 << 31) - 1
 
 
-cdef str release_of(int kernel):
-    """The name that `kernel=` takes."""
-    return {KERNEL_2_6_27: "2.6.27", KERNEL_6_1: "6.1"}[kernel]
-
-
-cdef int kernel_number(object release) except -1:
-    """The number of a kernel that is named."""
-    for kernel in (KERNEL_2_6_27, KERNEL_6_1):
-        if release == release_of(kernel):
-            return kernel
-    raise MisuseError(f"kernel={release!r}: allowed are '2.6.27' and '6.1'")
-
-
-cdef int other_kernels_enum(object value, int kernel, str name) except -1:
-    """Refuse a member of another kernel's enumeration: the numbers differ."""
+cdef int other_enum(object value, int kernel, str kind, str name) except -1:
+    """Refuse a member of another kernel's enumeration, where the numbers differ, and of one of another kind."""
     cdef object release = getattr(type(value), "kernel", None)
-    if isinstance(release, str) and release != release_of(kernel):
+    if not isinstance(release, str):
+        return 0
+    if release != release_of(kernel):
         raise MisuseError(f"{name}={value!r}: a name of Linux {release}, but the zone is one of {release_of(kernel)}")
+    if not type(value).__name__.startswith(kind):
+        raise MisuseError(f"{name}={value!r}: a {kind} is wanted")
     return 0
 
 
 cdef int as_type_slowly(object value, const shape_t *shape, int most) except -1:
     """A migratetype up to `most`, in the numbers of the zone's kernel."""
-    other_kernels_enum(value, shape.kernel, "migratetype")
+    other_enum(value, shape.kernel, "MigrateType", "migratetype")
     return <int> as_ranged(value, "migratetype", 0, most)
 
 
@@ -55,11 +46,20 @@ cdef inline int as_alloc_flags(object value, const shape_t *shape) except -1:
     cdef int64_t flags = 0
     if buddycap_short_int(value, &flags) and flags == 0:
         return 0
-    other_kernels_enum(value, shape.kernel, "alloc_flags")
+    other_enum(value, shape.kernel, "AllocFlags", "alloc_flags")
     flags = as_int64(value, "alloc_flags")
     if flags & ~<int64_t> shape.take_flags:
         raise MisuseError(f"alloc_flags={flags:#x}: unknown to a zone of Linux {release_of(shape.kernel)}")
     return <int> flags
+
+
+cdef inline int64_t as_gfp(object value, const shape_t *shape) except? -1:
+    """Bits of a request, known or not."""
+    cdef int64_t gfp = 0
+    if buddycap_short_int(value, &gfp):
+        return gfp
+    other_enum(value, shape.kernel, "GFP", "gfp")
+    return as_int64(value, "gfp")
 
 
 cdef int64_t as_scale(object value) except? -1:

@@ -83,12 +83,7 @@ cdef class ZoneHandle(Guard):
         self.shape.off_flags, self.shape.off_owner = z.off_flags, z.off_owner
         self.shape.off_nr_free = <uint8_t *> z.nr_free - <uint8_t *> z
         self.shape.kernel, self.shape.types = z.kernel, zone_types(z)
-        if is_61(z):
-            shape_of_61(&self.shape, z)
-        else:
-            self.shape.movable, self.shape.alloc_flags, self.shape.take_flags = MT_MOVABLE, ALLOC_KNOWN, 0
-            self.shape.reserves = MAX_NR_ZONES
-            self.shape.off_lowmem_reserve = <uint8_t *> z.lowmem_reserve - <uint8_t *> z
+        shape_of(&self.shape, z)
         for k in range(MAX_NR_ZONES):
             self.shape.node_present[k] = z.node_present[k]
         self.memory = memory

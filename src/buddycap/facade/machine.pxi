@@ -7,91 +7,8 @@ cdef enum:
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 
-WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
 cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
 cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
-
-
-cdef dict cost_dict(const cost_t *cost):
-    """The counters by name."""
-    return cost[0]
-
-
-cdef tuple cost_names():
-    """The names of the counters, in the order of cost_t."""
-    cdef cost_t nothing
-    memset(&nothing, 0, sizeof(nothing))
-    return tuple(cost_dict(&nothing))
-
-
-cdef tuple COST_NAMES = cost_names()
-
-
-@cython.final
-cdef class Step:
-    """What one step did and what must happen before the next.
-
-    Attributes
-    ----------
-    wait : str
-        "none" or "events" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback"
-        (until the write of `pfn` has ended), "lists" (after others: every private list of the zone is in use),
-        "queue" (after others: the policy's queue), "sleep" (kswapd, until it is woken) or "done".
-    wait_ms : int, ms
-        Limit of a congestion wait.
-    pfn : int or None
-        Page that is waited for.
-    scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts : int, pages
-        Work done: pages decided on; pfns looked at by isolation; pages taken off the LRU; moved from active to inactive
-        lists; freed; captured; made active; unmapped; entered into swap; writes submitted.
-    slab_scanned, slab_freed : int
-        Objects of the slab caches asked for; pages of them freed.
-    migrated, splits, merges, waits : int
-        Pages moved (0: 2.6.27 has no compaction); halvings of blocks; unions of buddies; times it stopped for writes.
-    """
-
-    cdef readonly str wait
-    cdef readonly int64_t wait_ms
-    cdef readonly object pfn
-    cdef readonly int64_t scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts
-    cdef readonly int64_t slab_scanned, slab_freed, migrated, splits, merges, waits
-
-    @property
-    def done(self):
-        """Whether this was the last step."""
-        return self.wait == "done"
-
-    def __repr__(self):
-        work = {name: value for name, value in self.cost().items() if value}
-        return f"Step(wait={self.wait!r}, {', '.join(f'{name}={value}' for name, value in work.items())})"
-
-    def cost(self):
-        """The work done, as a dict with all sixteen counters."""
-        return {name: getattr(self, name) for name in COST_NAMES}
-
-
-cdef Step make_step(MachineBase machine, const step_t *step):
-    cdef Step result = Step.__new__(Step)
-    result.wait = WAITS[step.wait]
-    result.wait_ms = step.wait_ms
-    result.pfn = None if step.page == NO_PAGE else machine.pfn_of(step.zone, <int32_t> step.page)
-    result.scanned = step.cost.scanned
-    result.looked = step.cost.looked
-    result.isolated = step.cost.isolated
-    result.active = step.cost.active
-    result.freed = step.cost.freed
-    result.captured = step.cost.captured
-    result.activated = step.cost.activated
-    result.unmapped = step.cost.unmapped
-    result.swapped = step.cost.swapped
-    result.pageouts = step.cost.pageouts
-    result.slab_scanned = step.cost.slab_scanned
-    result.slab_freed = step.cost.slab_freed
-    result.migrated = step.cost.migrated
-    result.splits = step.cost.splits
-    result.merges = step.cost.merges
-    result.waits = step.cost.waits
-    return result
 
 
 cdef tuple node_zones(object zones):
@@ -101,7 +18,6 @@ cdef tuple node_zones(object zones):
     for one in zones:
         if not isinstance(one, Zone):
             raise TypeError(f"zones: a Zone is wanted, not {type(one).__name__}")
-        (<ModernZone> one).classic()
     if not 1 <= len(zones) <= MAX_NR_ZONES:
         raise MisuseError(f"zones: {len(zones)} zones: allowed are 1..{MAX_NR_ZONES}")
     zones = tuple(sorted(zones, key=lambda zone: zone.zone_idx))
@@ -110,12 +26,15 @@ cdef tuple node_zones(object zones):
         zone = one
         if place and zone.shape.zone_idx == (<Zone> zones[place - 1]).shape.zone_idx:
             raise MisuseError(f"zones: two zones with zone_idx={zone.shape.zone_idx}")
+        if zone.shape.kernel != first.shape.kernel:
+            raise MisuseError(f"zones: zones of Linux {release_of(first.shape.kernel)} and of "
+                              f"{release_of(zone.shape.kernel)}: all must follow one kernel")
         if zone.shape.cpus != first.shape.cpus or zone.shape.max_page_order != first.shape.max_page_order:
             raise MisuseError("zones: cpus and max_page_order must be the same in all zones of a machine")
         for k in range(MAX_NR_ZONES):
             if zone.shape.node_present[k] != first.shape.node_present[k]:
                 raise MisuseError("zones: node_present_pages must be the same in all zones of a machine")
-        if zone.shape.slot_limit < 2:
+        if zone.shape.capture and zone.shape.slot_limit < 2:
             raise MisuseError(f"zones: zone {zone.shape.zone_idx} has room for fewer than 2 private lists")
     return zones
 
@@ -176,10 +95,16 @@ cdef class MachineBase(MachineHandle):
         m.writeback_limit = as_ranged(writeback_limit, "writeback_limit", 0, <int64_t> 1 << 40)
         m.slab_objects_per_page = <int32_t> as_ranged(slab_objects_per_page, "slab_objects_per_page", 1, 4096)
         m.laptop_mode = laptop_mode
-        policy = find_policy(policy)
+        policy = self.of_capture(find_policy(policy), &(<Zone> zones[0]).shape)
         as_policy(policy, &m.policy)
         for zone in zones:
             machine_attach_zone(&m, (<Zone> zone).look())
+        if not machine_fits(&m):
+            raise MisuseError("zones: they must lie in the order of their indices, in different pageblocks, with the "
+                              "same migratetypes")
+        if not machine_is_node(&m):
+            raise MisuseError("zones: their marks and reserves do not follow from all of them: make them a Node "
+                              "first")
         log = bytearray() if events else None
         self.adopt(&m, zones)           # nothing is done if another thread has set it up meanwhile
         self.find_policy = find_policy
@@ -219,11 +144,20 @@ cdef class MachineBase(MachineHandle):
     cdef machine_t *locate_page(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for an allocated page of order 0, from a Python value."""
         cdef int64_t n = as_int64(pfn, "pfn")
-        cdef machine_t *m = self.locate(n, zone, i)
-        cdef int status = single_page_status(m.zone[zone[0]], i[0])
+        cdef machine_t *m
+        cdef int status
+        self.with_lists()
+        m = self.locate(n, zone, i)
+        status = single_page_status(m.zone[zone[0]], i[0])
         if status != ST_OK:
             refuse(m.zone[zone[0]], status, "pfn", n, 0)
         return m
+
+    cdef int with_lists(self) except -1:
+        """Refuse a machine whose pages are on no LRU lists."""
+        if not self.node().lru:
+            raise MisuseError(f"a machine of Linux {self.kernel} has no LRU lists here yet")
+        return 0
 
     cdef machine_t *locate_listed(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for a page that is on one of the page lists."""
@@ -238,25 +172,38 @@ cdef class MachineBase(MachineHandle):
             raise MisuseError("a Machine without zones: it was never set up")
         return &(<Zone> self.zones[0]).shape
 
+    cdef object of_capture(self, object policy, const shape_t *shape):
+        """A capture policy, which a kernel without capture lists does not have."""
+        if not shape.capture and policy.name != "none":
+            raise MisuseError(f"policy={policy.name!r}: Linux {release_of(shape.kernel)} has no capture lists, which "
+                              "are those of kernel='2.6.27'")
+        return policy
+
+    @property
+    def kernel(self):
+        """The version of Linux that the machine follows: "2.6.27" or "6.1"."""
+        return release_of(self.node().kernel)
+
     cdef int as_cpu(self, object cpu) except -1:
         return <int> as_ranged(cpu, "cpu", 0, self.node().cpus - 1)
 
     cdef int prepare(self, request_t *r, object order, object gfp, object policy, object cpu, int task) except -1:
         """A checked request that has not begun."""
-        cdef int64_t bits = as_int64(gfp, "gfp")
+        cdef const shape_t *shape = self.node()
+        cdef int64_t bits = as_gfp(gfp, shape)
         cdef policy_t row
         cdef policy_t *given = NULL
         cdef machine_t *m
         cdef int o, on, status
         if policy is not None:
-            as_policy(self.find_policy(policy), &row)
+            as_policy(self.of_capture(self.find_policy(policy), shape), &row)
             given = &row
-        o = <int> as_ranged(order, "order", 0, self.node().max_page_order)
+        o = <int> as_ranged(order, "order", 0, shape.max_page_order)
         on = self.as_cpu(cpu)
         m = self.ready()
         status = request_status(m, o, bits, on)
         if status != ST_OK:
-            raise MisuseError(flags_message(status, "gfp", bits, GFP_KNOWN))
+            raise MisuseError(flags_message(status, "gfp", bits, shape.gfp))
         request_init(m, r, o, <uint32_t> bits, on, task, given)
         return 0
 
@@ -420,7 +367,7 @@ cdef class MachineBase(MachineHandle):
         cdef int64_t wanted = as_int64(order, "order")
         cdef int on = self.as_cpu(cpu)
         cdef machine_t *m = self.locate(block, &zone, &i)
-        cdef int status = used_block_status(m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
+        cdef int status = zone_block_status(m.zone[zone], block, <int> min(max(wanted, -1), MAX_ORDERS))
         if status != ST_OK:
             refuse(m.zone[zone], status, "pfn", block, wanted)
         note_freed(m, zone, i)
@@ -516,6 +463,7 @@ cdef class MachineBase(MachineHandle):
         cdef uint64_t size = zone.shape.cpus * sizeof(pcp_t)
         cdef bytes lists = PyBytes_FromStringAndSize(NULL, size)
         cdef const pcp_t *pcp = <const pcp_t *> PyBytes_AS_STRING(lists)
+        cdef list protection = zone.lowmem_reserve.tolist()
         cdef zone_t seen
         cdef zone_t *z = zone.ready()
         seen = z[0]
@@ -524,7 +472,7 @@ cdef class MachineBase(MachineHandle):
         return {
             "free": z.nr_free_pages, "min": z.pages_min, "low": z.pages_low, "high": z.pages_high,
             "scanned": z.pages_scanned, "spanned": z.spanned_pages, "present": z.present_pages,
-            "protection": [z.lowmem_reserve[k] for k in range(MAX_NR_ZONES)],
+            "protection": protection,
             "nr_lru": [z.nr_lru[k] for k in range(NR_PAGE_LISTS)], "nr_scan": [z.nr_scan[k] for k in range(4)],
             "recent_scanned": [z.recent_scanned[0], z.recent_scanned[1]],
             "recent_rotated": [z.recent_rotated[0], z.recent_rotated[1]],
@@ -598,6 +546,7 @@ cdef class MachineBase(MachineHandle):
         cdef int32_t zone = 0
         cdef machine_t *m
         cdef int status = ST_FLAGS_UNKNOWN if flags & ~<int64_t> allowed else ST_OK
+        self.with_lists()
         if status == ST_OK and not slab:
             status = lru_flags_status(<uint32_t> flags)
         if status != ST_OK:

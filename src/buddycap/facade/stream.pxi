@@ -29,7 +29,7 @@ cdef int refuse_request(MachineBase machine, machine_stream_t *s) except -1:
     if s.status == ST_CPU_RANGE:
         raise MisuseError(f"{where}cpu={op.cpu}: allowed range is 0..{node.cpus - 1}")
     if s.status == ST_GFP_UNKNOWN or s.status == ST_GFP_MOBILITY:
-        raise MisuseError(flags_message(s.status, where + "gfp", op.gfp, GFP_KNOWN))
+        raise MisuseError(flags_message(s.status, where + "gfp", op.gfp, node.gfp))
     if s.status == ST_FLAGS_UNKNOWN or s.status == ST_FLAGS_ANON or s.status == ST_FLAGS_LISTS:
         raise MisuseError(flags_message(s.status, where + "flags", op.flags, allowed.get(op.op, LOOSE_FLAGS)))
     if s.status == ST_NO_SWAP:
@@ -129,7 +129,7 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
         raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 2 in one call")
     memset(&s, 0, sizeof(s))
     if policy is not None:
-        as_policy(machine.find_policy(policy), &row)
+        as_policy(machine.of_capture(machine.find_policy(policy), machine.node()), &row)
         s.policy = &row
     n = len(ops)
     results = np.empty(n, dtype=RESULT_DTYPE)

@@ -1,14 +1,5 @@
 # The zone at the boundary: every method is check, call, result.
 
-cdef tuple VM_NAMES = (
-    "pgalloc", "pgfree", "pgactivate", "pgdeactivate", "pgrefill", "pgsteal", "pgscan_kswapd", "pgscan_direct",
-    "kswapd_steal", "pageoutrun", "allocstall", "pgrotated", "slabs_scanned", "unevictable_pgs_culled",
-    "unevictable_pgs_rescued", "nr_vmscan_write", "buddy_split", "buddy_merge", "capture_own", "capture_merged",
-    "capture_foreign", "capture_taken", "capture_giveback",
-)
-cdef tuple LRU_NAMES = ("nr_inactive_anon", "nr_active_anon", "nr_inactive_file", "nr_active_file", "nr_unevictable",
-                        "nr_slab_reclaimable")
-
 # What notebooks show of a zone or a machine; the package puts it here, because pictures are made above the core.
 cdef object html_view = None
 
@@ -354,7 +345,7 @@ cdef class Zone(ModernZone):
         Linux: drain_pages, drain_all_pages.
         """
         cdef int on = 0 if cpu is None else <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        cdef int end = self.shape.cpus if cpu is None and self.shape.kernel == KERNEL_6_1 else on + 1
+        cdef int end = self.shape.drains if cpu is None else on + 1
         cdef zone_t *z = self.ready()
         for on in range(on, end):
             drain_pages(z, on)
@@ -537,7 +528,7 @@ cdef class Zone(ModernZone):
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef int64_t pages = as_ranged(mark, "mark", -(<int64_t> 1 << 60), <int64_t> 1 << 60)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, self.shape.reserves - 1)
-        other_kernels_enum(alloc_flags, self.shape.kernel, "alloc_flags")
+        other_enum(alloc_flags, self.shape.kernel, "AllocFlags", "alloc_flags")
         cdef int flags = <int> as_ranged(alloc_flags, "alloc_flags", 0, self.shape.alloc_flags)
         return zone_watermark_ok(self.ready(), o, pages, class_idx, flags) != 0
 
@@ -557,12 +548,9 @@ cdef class Zone(ModernZone):
         """
         cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
         cdef int64_t scale = as_scale(watermark_scale_factor)
-        cdef zone_t *z
-        if self.shape.kernel == KERNEL_6_1 or watermark_scale_factor is not None:
-            z = self.modern()
-            node_min_free(&z, 1, wanted, scale)
-        else:
-            setup_per_zone_pages_min(self.ready(), wanted)
+        if watermark_scale_factor is not None and self.shape.scale_max < 0:
+            self.needs(KERNEL_6_1)
+        setup_per_zone_pages_min(self.ready(), wanted, scale)
 
     @property
     def cpuset_allowed(self):
@@ -660,8 +648,7 @@ cdef class Zone(ModernZone):
             In 2.6.27 lines N, O, L, C, B and P; capture lists in order of creation, one P line per CPU.  In 6.1 lines
             Z, N, O, L, B, P, Q, W, R, A and E.
         """
-        own = self.copy()
-        return dump_61([own]) if self.shape.kernel == KERNEL_6_1 else canonical_dump(own)
+        return zone_dump(self.copy(), self.shape.kernel)
 
     def vmstat(self):
         """Counters by their names in /proc/vmstat; event counters without the suffix of the zone.
@@ -673,13 +660,7 @@ cdef class Zone(ModernZone):
             buddy_merge, capture_*.
         """
         cdef zone_t seen = self.ready()[0]
-        cdef int k
-        state = {"nr_free_pages": seen.nr_free_pages}
-        for k in range(len(LRU_NAMES)):
-            state[LRU_NAMES[k]] = seen.nr_lru[k]
-        for k in range(len(VM_NAMES)):
-            state[VM_NAMES[k]] = seen.vm[k]
-        return state
+        return zone_vmstat(&seen)
 
     def bulk_work(self):
         """What operations on whole arrays have done since the zone was made, counted: it does not depend on time.

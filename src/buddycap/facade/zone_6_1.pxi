@@ -6,12 +6,15 @@ cdef inline int32_t rmqueue_flagged(zone_t *z, int order, int mt, int flags) noe
     return rmqueue_buddy_61(z, order, request_type_61(z, mt), flags)
 
 
-cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept nogil:
+cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept:
     """What never changes of a zone of 6.1 besides."""
     shape.cma, shape.grouping = only_61(z).cma, z.grouping
     shape.movable, shape.alloc_flags, shape.take_flags = MT61_MOVABLE, ALLOC61_KNOWN, ALLOC61_KNOWN
+    shape.gfp = GFP61_KNOWN
     shape.reserves = ZONES_61
     shape.off_lowmem_reserve = <uint8_t *> only_61(z).lowmem_reserve - <uint8_t *> z
+    shape.drains = z.cpus
+    shape.scale_max = SCALE_MAX_61
 
 
 @cython.no_gc_clear
@@ -24,9 +27,8 @@ cdef class ModernZone(ZoneHandle):
         """Refuse what a zone of this kernel cannot do."""
         if self.shape.kernel == kernel:
             return 0
-        if kernel == KERNEL_6_1:
-            raise MisuseError("a zone of Linux 2.6.27 has no such thing: make it with kernel='6.1'")
-        raise MisuseError("a zone of Linux 6.1 has no such thing: it is one of kernel='2.6.27'")
+        raise MisuseError(f"a zone of Linux {release_of(self.shape.kernel)} has no such thing: "
+                          f"make it with kernel={release_of(kernel)!r}")
 
     cdef zone_t *modern(self) except NULL:
         """The zone, as `ready` gives it, if it is one of 6.1."""
@@ -42,6 +44,11 @@ cdef class ModernZone(ZoneHandle):
     def kernel(self):
         """The version of Linux that the zone follows: "2.6.27" or "6.1"."""
         return release_of(self.shape.kernel)
+
+    @property
+    def cma(self):
+        """Whether the zone is one of a kernel with CMA."""
+        return bool(self.shape.cma)
 
     cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, tuple ranges, bint populate,
                       int64_t scale, int64_t room) except -1:

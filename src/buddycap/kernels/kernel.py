@@ -1,5 +1,6 @@
 """What is said of a version of Linux."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
@@ -22,6 +23,13 @@ class Kernel:
         Kinds of zone in the order of their index.
     lowmem_reserve_ratio : tuple of int
         Default, a number for each zone.
+    zone_names : tuple of str
+        The kinds of zone as /proc names them.
+    gfp_zone : callable
+        The highest kind of zone that may serve a request with these bits.
+    kinds_close_up : bool
+        Whether kinds of zone that a kernel is built without leave no gap in the indices. If not, the index of a zone is
+        its kind.
 
     Examples
     --------
@@ -36,3 +44,6 @@ class Kernel:
     AllocFlags: type[IntFlag]
     ZoneType: type[IntEnum]
     lowmem_reserve_ratio: tuple[int, ...]
+    zone_names: tuple[str, ...]
+    gfp_zone: Callable[..., IntEnum]
+    kinds_close_up: bool

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from .kernel import Kernel
 
-__all__ = ["GFP", "LINUX_6_1", "AllocFlags", "MigrateType", "MigrateTypeCMA", "ZoneType"]
+__all__ = ["GFP", "LINUX_6_1", "AllocFlags", "MigrateType", "MigrateTypeCMA", "ZoneType", "gfp_zone"]
 
 
 class Of61:
@@ -109,4 +109,33 @@ class GFP(Of61, IntFlag):
     TRANSHUGE = TRANSHUGE_LIGHT | DIRECT_RECLAIM
 
 
-LINUX_6_1 = Kernel("6.1", MigrateType, GFP, AllocFlags, ZoneType, (256, 256, 32, 0, 0))
+def gfp_zone(gfp: int) -> ZoneType:
+    """Return the highest kind of zone that may serve a request, whether a node has it or not.
+
+    Notes
+    -----
+    Linux: include/linux/gfp.h gfp_zone (6.1), on x86-64. Of contradicting bits the lowest kind counts.
+
+    Examples
+    --------
+    >>> gfp_zone(GFP.KERNEL).name, gfp_zone(GFP.HIGHUSER).name, gfp_zone(GFP.HIGHUSER_MOVABLE).name
+    ('NORMAL', 'NORMAL', 'MOVABLE')
+    """
+    if gfp & GFP.DMA:
+        return ZoneType.DMA
+    if gfp & GFP.DMA32:
+        return ZoneType.DMA32
+    return ZoneType.MOVABLE if gfp & GFP.HIGHMEM and gfp & GFP.MOVABLE else ZoneType.NORMAL
+
+
+LINUX_6_1 = Kernel(
+    "6.1",
+    MigrateType,
+    GFP,
+    AllocFlags,
+    ZoneType,
+    (256, 256, 32, 0, 0),
+    zone_names=("DMA", "DMA32", "Normal", "Movable", "Device"),
+    gfp_zone=gfp_zone,
+    kinds_close_up=False,
+)

@@ -122,10 +122,9 @@ cdef int machine_find(const machine_t *m, int64_t pfn, int32_t *zone, int32_t *i
     return 0
 
 
-cdef int zones_match(const zone_t *one, const zone_t *other) noexcept nogil:
-    """Whether two zones can belong to one node."""
+cdef int machine_zones(const machine_t *m, zone_t **zones) noexcept nogil:
+    """The zones of a machine, lowest first; how many."""
     cdef int k
-    for k in range(MAX_NR_ZONES):
-        if one.node_present[k] != other.node_present[k]:
-            return 0
-    return one.cpus == other.cpus and one.max_page_order == other.max_page_order
+    for k in range(m.nr_zones):
+        zones[k] = m.zone[m.nr_zones - 1 - k]
+    return m.nr_zones

@@ -5,6 +5,10 @@
 cdef enum:
     EVENT_ROOM = 160            # places kept free: more than any piece of work fills
 
+cdef enum:                      # request_t.state: the first and the last one, in every kernel
+    REQUEST_START = 0
+    REQUEST_DONE = 1
+
 
 cdef uint32_t events_pending(const machine_t *m) noexcept nogil:
     return m.event_last - m.event_first
@@ -77,3 +81,11 @@ cdef void step_end(machine_t *m, step_t *out, cost_t *total) noexcept nogil:
     count_work(m, &out.cost, 1)
     out.cost.waits = out.wait == WAIT_CONGESTION or out.wait == WAIT_WRITEBACK
     cost_add(total, &out.cost, 1)
+
+
+cdef int end_request(request_t *r, int32_t page, int path) noexcept nogil:
+    """The request is over; 1."""
+    r.page = page
+    r.path = path
+    r.state = REQUEST_DONE
+    return 1

@@ -1,25 +1,7 @@
-# Streams of requests to a machine: many single calls in one, with exactly their result.
-#
-# A stream stops where somebody must be asked: when a request waits, when the event ring fills, when kswapd has its
-# turn.  The driver does what the single call would have let happen, and goes on.
-#
-# Reclaim may take a page while the stream still knows it.  So every page remembers which operation allocated it: one
-# that names an allocation whose page is gone does nothing.
-
-cdef enum:
-    STREAM_BUDGET = 32          # pages of a request's first step, which is often its last
-    STREAM_EVENT_ROOM = 256     # places in the event ring that must be free before an operation
+# Streams of requests to a machine of 2.6.27: see common/requests.pxi.
 
 cdef enum:
     POLICY_WORDS = sizeof(policy_t) // sizeof(int32_t)      # its fields: nothing but int32_t
-
-cdef enum:                      # why run_requests returned
-    STREAM_STOPPED = 0          # at the end of the range asked for
-    STREAM_REQUEST              # operation `at` waits or has reclaimed: run it to its end, note it with request_end
-    STREAM_EVENTS               # drain the ring
-    STREAM_KSWAPD               # run kswapd until it sleeps, then go on behind `at`
-    STREAM_REFUSED              # `status` says what is wrong with operation `at`
-
 
 # --- what may be asked for --------------------------------------------------------------------------------------
 
@@ -62,21 +44,6 @@ cdef int policy_ok(const policy_t *p) noexcept nogil:
 
 # --- single operations ------------------------------------------------------------------------------------------
 
-cdef inline void note_block(machine_t *m, machine_stream_t *s, int32_t zone, int32_t i, int path) noexcept nogil:
-    """The result of operation `at`, an allocation."""
-    cdef machine_result_t *result = &s.result[s.at]
-    result.path = path
-    if i != NO_PAGE:
-        result.pfn = m.zone[zone].base_pfn + i
-        result.zone = m.nr_zones - 1 - zone
-        s.holder[zone][i] = <int32_t> s.at + 1
-
-
-cdef void request_end(machine_t *m, machine_stream_t *s) noexcept nogil:
-    """Note the result of the request of operation `at`."""
-    note_block(m, s, s.request.zone, s.request.page, s.request.path)
-
-
 cdef int stream_alloc(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
     """Allocate, by the shortcut if that does."""
     cdef int32_t zone = 0
@@ -96,36 +63,6 @@ cdef int stream_alloc(machine_t *m, machine_stream_t *s, const machine_op_t *op)
         return STREAM_REQUEST
     request_end(m, s)
     return STREAM_STOPPED
-
-
-cdef int find_target(machine_t *m, machine_stream_t *s, const machine_op_t *op, int32_t *zone, int32_t *i,
-                     int *order) noexcept nogil:
-    """The block that an operation is about; 0 if it is gone, or if s.status says what is wrong."""
-    cdef const machine_result_t *source
-    cdef int64_t pfn = op.pfn
-    order[0] = op.order
-    s.status = ST_OK
-    if op.arg < -1:
-        s.status = ST_OP_ARG
-        return 0
-    if op.arg >= 0:
-        if op.arg >= s.at or s.ops[op.arg].op != MOP_ALLOC:
-            s.status = ST_OP_ARG
-            return 0
-        source = &s.result[op.arg]
-        if source.pfn == NO_PAGE:
-            return 0
-        if source.freed:
-            s.status = ST_PAGE_FREE
-            return 0
-        pfn = source.pfn
-        order[0] = s.ops[op.arg].order
-    if not machine_find(m, pfn, zone, i):
-        s.status = ST_PFN_RANGE
-        return 0
-    if op.arg < 0:
-        return 1
-    return s.holder[zone[0]][i[0]] == op.arg + 1 and page_status(m.zone[zone[0]], pfn) == ST_OK
 
 
 cdef int free_status(zone_t *z, int32_t i, int order, int op) noexcept nogil:
@@ -185,6 +122,8 @@ cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) 
     if not find_target(m, s, op, &zone, &i, &order):
         return STREAM_STOPPED if s.status == ST_OK else STREAM_REFUSED
     z = m.zone[zone]
+    if op.arg >= 0 and page_status(z, z.base_pfn + i) != ST_OK:
+        return STREAM_STOPPED
     if op.op == MOP_FREE or op.op == MOP_RELEASE:
         s.status = ST_CPU_RANGE if op.cpu >= z.cpus else free_status(z, i, order, op.op)
         if s.status == ST_OK:
@@ -207,35 +146,6 @@ cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) 
 
 
 # --- the stream -------------------------------------------------------------------------------------------------
-
-cdef inline void result_clear(machine_result_t *result) noexcept nogil:
-    result.pfn = NO_PAGE
-    result.cost = -1
-    result.zone = -1
-    result.path = PATH_NONE
-    result.freed = 0
-    result.reserved = 0
-
-
-cdef inline void prefetch_target(const machine_t *m, const machine_stream_t *s, int64_t k, int64_t stop) noexcept nogil:
-    """Ask for what operation k will touch, if it is about a block that is known by now."""
-    cdef const machine_result_t *source
-    cdef zone_t *z
-    cdef int64_t i
-    if k + PREFETCH_OPS < stop and 0 <= s.ops[k + PREFETCH_OPS].arg < s.at:
-        buddycap_prefetch(&s.result[s.ops[k + PREFETCH_OPS].arg])
-    if k >= stop or not 0 <= s.ops[k].arg < s.at:
-        return
-    source = &s.result[s.ops[k].arg]
-    if source.pfn == NO_PAGE:
-        return
-    z = m.zone[m.nr_zones - 1 - source.zone]
-    i = source.pfn - z.base_pfn
-    buddycap_prefetch(order_array(z) + i)
-    buddycap_prefetch(link_array(z) + i)
-    buddycap_prefetch(link_array(z) + (i ^ (1 << (s.ops[s.ops[k].arg].order & 0x0F))))
-    buddycap_prefetch(s.holder[m.nr_zones - 1 - source.zone] + i)
-
 
 cdef int run_requests_27(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
     """Perform the operations from `at` up to `stop`, or until somebody must be asked."""

@@ -29,12 +29,10 @@ cdef enum:
     RETRY_MS = 20               # HZ/50
     OOM_MS = 4                  # one tick at HZ=250, which the killer sleeps
 
-cdef enum:                      # request_t.state
-    REQUEST_START = 0
-    REQUEST_REBALANCE
+cdef enum:                      # request_t.state, besides those of every kernel
+    REQUEST_REBALANCE = 2
     REQUEST_RECLAIM
     REQUEST_QUEUED
-    REQUEST_DONE
 
 cdef enum:                      # request_t.reclaim_state
     RECLAIM_BEGIN = 0
@@ -58,7 +56,17 @@ cdef void machine_init(machine_t *m) noexcept nogil:
     m.policy.capture_min_order = PAGE_ALLOC_COSTLY_ORDER + 1
     m.policy.batch = 1
     m.kswapd.asleep = 1
+    m.kswapd.classzone_idx = -1
     m.magic = machine_magic()
+
+
+cdef int zones_match_27(const zone_t *one, const zone_t *other) noexcept nogil:
+    """Whether two zones can belong to one node."""
+    cdef int k
+    for k in range(MAX_NR_ZONES):
+        if one.node_present[k] != other.node_present[k]:
+            return 0
+    return one.cpus == other.cpus and one.max_page_order == other.max_page_order
 
 
 cdef inline int gfp_zoneidx(const machine_t *m, uint32_t gfp) noexcept nogil:
@@ -236,14 +244,6 @@ cdef int try_to_free_pages(machine_t *m, request_t *r, int64_t budget, step_t *o
 
 
 # --- an allocation ----------------------------------------------------------------------------------------------
-
-cdef int end_request(request_t *r, int32_t page, int path) noexcept nogil:
-    """The request is over; 1."""
-    r.page = page
-    r.path = path
-    r.state = REQUEST_DONE
-    return 1
-
 
 cdef void request_init_27(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
                           const policy_t *policy) noexcept nogil:

@@ -6,6 +6,15 @@
 # setup_per_zone_lowmem_reserve.
 
 
+cdef int zones_match_61(const zone_t *one, const zone_t *other) noexcept nogil:
+    """Whether two zones can belong to one node: ascending in index and PFN, in different pageblocks, and alike."""
+    cdef const zone_t *low = one if one.zone_idx < other.zone_idx else other
+    cdef const zone_t *high = other if low == one else one
+    return (low.zone_idx < high.zone_idx and high.start_pfn & -BLOCK_PAGES_61 >= low.start_pfn + low.spanned_pages
+            and low.cpus == high.cpus and low.grouping == high.grouping
+            and only_61(<zone_t *> low).cma == only_61(<zone_t *> high).cma)
+
+
 cdef void node_read_61(zone_t **zones, int n, node_marks_61_t *node) noexcept nogil:
     """What the marks of a node follow from; marks that are not yet set are 0."""
     cdef int k
@@ -57,6 +66,14 @@ cdef void node_set_map_61(zone_t **zones, int n) noexcept nogil:
                 e.map_start = min(e.map_start, start)
 
 
+cdef inline int32_t take_permitted_61(zone_t *z, int order, int mt, int flags, int classzone_idx,
+                                      int atomic) noexcept nogil:
+    """Allocate from the zone if its marks permit it; or NO_PAGE.  One turn of get_page_from_freelist."""
+    if not flags & ALLOC61_NO_WATERMARKS and not watermark_fast_61(z, order, classzone_idx, flags, atomic):
+        return NO_PAGE
+    return rmqueue_zone_61(z, order, mt, flags)
+
+
 cdef int32_t node_walk_61(zone_t **zones, int n, int order, int mt, int flags, int classzone_idx, int atomic,
                           int *found) noexcept nogil:
     """Allocate from the highest zone that the request may use and whose marks allow it; `found` is its position.
@@ -69,16 +86,30 @@ cdef int32_t node_walk_61(zone_t **zones, int n, int order, int mt, int flags, i
         for k in range(n - 1, -1, -1):
             if zones[k].zone_idx > classzone_idx:
                 continue
-            if not flags & ALLOC61_NO_WATERMARKS and not watermark_fast_61(zones[k], order, classzone_idx, flags,
-                                                                           atomic):
-                continue
-            i = rmqueue_zone_61(zones[k], order, mt, flags)
+            i = take_permitted_61(zones[k], order, mt, flags, classzone_idx, atomic)
             if i != NO_PAGE:
                 found[0] = k
                 return i
         if not flags & ALLOC61_NOFRAGMENT:
             return NO_PAGE
         flags &= ~ALLOC61_NOFRAGMENT
+
+
+cdef int is_node_61(zone_t **zones, int n) noexcept nogil:
+    """Whether marks and reserves of the zones follow from all of them, as node_set_marks_61 and its like leave them."""
+    cdef node_marks_61_t node
+    cdef int64_t reserve
+    cdef int k, j
+    node_read_61(zones, n, &node)
+    for k in range(n):
+        if zones[k].min_free_kbytes != zones[0].min_free_kbytes or only_61(zones[k]).scale != only_61(zones[0]).scale:
+            return 0
+        for j in range(ZONES_61):
+            reserve = lowmem_reserve_61(node.managed, only_61(zones[k]).lowmem_ratio[zones[k].zone_idx],
+                                        zones[k].zone_idx, j)
+            if only_61(zones[k]).lowmem_reserve[j] != reserve:
+                return 0
+    return 1
 
 
 cdef int node_unreserve_61(zone_t **zones, int n, int mt, int classzone_idx, int force) noexcept nogil:

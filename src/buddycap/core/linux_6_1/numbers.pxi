@@ -21,6 +21,7 @@ cdef enum:
     PCP_MAX_61 = 1 << 28            # pages that a CPU may hold
     REFS_MAX_61 = 0xFFFF            # references to a block beyond the first
     SECTION_PAGES_61 = 32768        # the page map consists of such pieces
+    ZONE_NORMAL_61 = 2
     ZONE_MOVABLE_61 = 3
 
 cdef enum:                          # migratetypes; ISOLATE is 4 in a kernel without CMA
@@ -32,6 +33,9 @@ cdef enum:                          # migratetypes; ISOLATE is 4 in a kernel wit
     MT61_NONE = 255
 
 cdef enum:                          # allocation flags; the low two bits choose a watermark
+    ALLOC61_WMARK_MIN = 0x00
+    ALLOC61_WMARK_LOW = 0x01
+    ALLOC61_WMARK_HIGH = 0x02
     ALLOC61_WMARK = 0x03
     ALLOC61_NO_WATERMARKS = 0x04
     ALLOC61_OOM = 0x08
@@ -43,6 +47,27 @@ cdef enum:                          # allocation flags; the low two bits choose 
     ALLOC61_HIGHATOMIC = 0x200
     ALLOC61_KSWAPD = 0x800
     ALLOC61_KNOWN = 0xBFF
+
+cdef enum:                          # GFP bits
+    GFP61_DMA = 0x01
+    GFP61_HIGHMEM = 0x02
+    GFP61_DMA32 = 0x04
+    GFP61_MOVABLE = 0x08
+    GFP61_RECLAIMABLE = 0x10
+    GFP61_HIGH = 0x20
+    GFP61_IO = 0x40
+    GFP61_FS = 0x80
+    GFP61_ATOMIC = 0x200
+    GFP61_DIRECT_RECLAIM = 0x400
+    GFP61_KSWAPD = 0x800
+    GFP61_RETRY_MAYFAIL = 0x4000
+    GFP61_NOFAIL = 0x8000
+    GFP61_NORETRY = 0x10000
+    GFP61_MEMALLOC = 0x20000
+    GFP61_COMP = 0x40000
+    GFP61_NOMEMALLOC = 0x80000
+    GFP61_THISNODE = 0x200000
+    GFP61_KNOWN = 0x7FFFFF          # as the kernel without debugging aids has them
 
 cdef enum:                          # order bytes that 2.6.27 does not have
     PG_RESERVED_61 = 0x60           # set aside at boot, or linked to the zone from outside its span
