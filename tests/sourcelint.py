@@ -34,20 +34,24 @@ COMMON = [
     "stream",
     "requests",
 ]
-ROOMS = {
-    "linux_2_6_27": [
-        *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
-        *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
-    ],
-    "linux_6_1": [
-        *["numbers", "buddy", "fallback", "pcp", "marks", "isolation", "node", "admit", "slowpath", "kswapd"],
-        *["requests", "bulk", "stream", "boot", "check"],
-    ],
-}
+LINUX_2_6_27 = [
+    *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
+    *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
+]
+# What is equal in the kernels since 6.1 stands in linux_6/; what is compiled for each of them in linux_6/each/.
+LINUX_6 = [
+    *["linux_6/numbers", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6/each/pcp", "linux_6/marks"],
+    *["linux_6/each/isolation", "linux_6/each/node", "linux_6/admit", "linux_6_1/slowpath"],
+    *["linux_6_1/kswapd", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],
+    *["linux_6/each/boot", "linux_6/each/check"],
+]
+ROOMS = ("linux_2_6_27", "linux_6_1")  # of one kernel
+SHARED = {"linux_6_1": "linux_6"}  # where a kernel's room has the rest
 CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "table"]
 CORE_PARTS = (
     *(f"core/common/{name}" for name in COMMON),
-    *(f"core/{room}/{name}" for room, names in ROOMS.items() for name in names),
+    *(f"core/linux_2_6_27/{name}" for name in LINUX_2_6_27),
+    *(f"core/{name}" for name in LINUX_6),
     "core/kernel",
 )
 CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
@@ -191,9 +195,10 @@ def function_names(text: str) -> set[str]:
 
 
 def room(part: str) -> str:
-    """Return the kernel whose room a part belongs to, or an empty string."""
+    """Return the room that a part belongs to, the kernel's whose rest it has; or an empty string."""
     folder = part.partition("core/")[2].partition("/")[0]
-    return folder if folder.startswith("linux_") else ""
+    kernels = {shared: kernel for kernel, shared in reversed(SHARED.items())}
+    return kernels.get(folder, folder) if folder.startswith("linux_") else ""
 
 
 def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:
