@@ -20,6 +20,7 @@ from .header import get_include
 from .kernels import KERNELS
 from .machine import Machine
 from .policies.capture import POLICIES, CapturePolicy
+from .policies.compaction import COMPACTION_POLICIES, CompactionPolicy
 from .policies.files import load_policies, policies_to_toml
 from .version import __getattr__ as __getattr__
 
@@ -28,6 +29,7 @@ reader.set_reader(recorded)
 
 __all__ = [
     "BLOCK_DTYPE",
+    "COMPACTION_POLICIES",
     "COST_DTYPE",
     "GFP",
     "KERNELS",
@@ -39,6 +41,7 @@ __all__ = [
     "BuddycapError",
     "CaptureList",
     "CapturePolicy",
+    "CompactionPolicy",
     "CorruptionError",
     "FormatError",
     "Machine",

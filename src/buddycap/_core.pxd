@@ -372,6 +372,7 @@ cdef extern from *:
 cdef int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil
 cdef void free_pages_ok(zone_t *z, int32_t i, int order) noexcept nogil
 cdef int used_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil
+cdef int zone_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil
 cdef void zone_digest(zone_t *z, uint64_t *digest) noexcept nogil
 cdef void capture_foreign(zone_t *z, int32_t i, int order, int freed_order) noexcept nogil
 cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil

@@ -24,6 +24,8 @@ cdef enum:                      # actors
     TASK_KSWAPD
     TASK_LOAD                   # a recorded load, in place of the builds and the short kernel allocations
     TASK_FLUSHER                # before the pass at rest: reads a file as large as memory and deletes it
+    TASK_FAULTER                # faults huge pages, or base pages where there are none
+    TASK_READER                 # reads and writes small files at random
 
 cdef enum:                      # what the pages are for that a task is allocating
     WANT_NOTHING = 0
@@ -33,7 +35,7 @@ cdef enum:                      # what the pages are for that a task is allocati
     WANT_HOT                    # page cache of the hot set, number `want_index`
     WANT_DIRTY                  # page cache, written
     WANT_SLAB                   # reclaimable slab
-    WANT_KERNEL                 # freed when the process ends
+    WANT_KERNEL                 # freed when the process ends; a faulter's page tables
     WANT_TIMED                  # freed after a while
     WANT_HUGE                   # what it is all about
     WANT_FLUSH                  # page cache of the flusher's file
@@ -116,6 +118,27 @@ ctypedef struct result_t:       # one request for a huge page
     int32_t cause               # CAUSE_*
     int32_t pass_number         # 1..3
 
+ctypedef struct fault_t:        # one region of the size of a huge page, faulted in as a whole
+    int64_t start_ns
+    int64_t latency_ns          # until all of it was there and written to
+    int64_t huge_ns             # of the latency: until the huge page was there, or given up
+    int64_t wait_ns             # of the latency: waits of the tries for a huge page
+    int64_t scanned             # pages that these have scanned on LRU lists,
+    int64_t freed               # and freed
+    int32_t page                # the huge page, or -1: base pages
+    int32_t path                # PATH_* of the last try
+    int32_t tries
+    int32_t thread
+    int32_t reclaims            # calls of direct reclaim
+    int32_t captured            # pages of the huge page's block that were captured
+
+ctypedef struct cpu_t:          # one CPU, when tasks compete for them
+    int64_t slice_end           # when the task on it must let others come in
+    int32_t running             # number of that task, or -1
+    int32_t first               # tasks that wait for the CPU, linked by task_t.next_ready; -1: none
+    int32_t last
+    int32_t reserved
+
 ctypedef struct pass_t:         # one pass of requests, when it ended
     int64_t start_ns
     int64_t end_ns
@@ -142,6 +165,7 @@ ctypedef struct task_t:
     int32_t in_request          # the request below is under way
     int32_t blocked             # it stands in the policy's queue
     int64_t blocked_since
+    int32_t next_ready          # the next one that waits for the same CPU, or -1
     int64_t busy_ns             # cost of what it has done since its last event
     int64_t pause_ns            # asked for by the actor, begins when its wish has been granted
     uint64_t random[4]
@@ -179,8 +203,19 @@ ctypedef struct task_t:
     uint32_t serial             # of the request under way, 0: none
     int32_t nr_blocks
     int32_t *block              # aligned blocks in which the request has freed pages
+    # a faulter
+    int64_t faults_done
+    int64_t fault_end           # pages_done when the region under way is full of base pages
+    fault_t fault               # of that region
 
 ctypedef struct params_t:       # the parameters, by these names from Python
+    # what depends on the kernel: how to allocate, and the type of pageblocks that are kept in reserve
+    int64_t user_gfp
+    int64_t kernel_gfp
+    int64_t reclaimable_gfp
+    int64_t journal_gfp         # of a page that writing a page out takes, under these allocation flags
+    int64_t journal_flags
+    int64_t reserve_type
     # builds
     int64_t builds
     int64_t anon_median_pages
@@ -236,6 +271,17 @@ ctypedef struct params_t:       # the parameters, by these names from Python
     int64_t requesters
     int64_t passes
     int64_t rest_ns
+    # faulting threads, and readers and writers of files
+    int64_t faulters
+    int64_t fault_regions       # of all faulters together
+    int64_t fault_second_gfp    # of a second try for a huge page; 0: there is none
+    int64_t huge_fault_ns       # what it costs to clear and write a huge page
+    int64_t readers
+    int64_t reader_pages        # files of all readers together
+    int64_t reader_file_pages   # one file
+    int64_t reader_gap_ns       # work of a reader for each file
+    int64_t reader_write_permille
+    int64_t reader_slab_permille
     # reclaim
     int64_t congestion_pages
     int64_t congestion_ns
@@ -251,6 +297,7 @@ ctypedef struct params_t:       # the parameters, by these names from Python
     int64_t chunk_pages
     int64_t budget_pages
     int64_t yield_ns
+    int64_t slice_ns            # a task's turn on its CPU; 0: tasks do not compete for CPUs
     # what it costs
     int64_t scan_ns
     int64_t free_ns
@@ -285,6 +332,7 @@ ctypedef struct world_t:
     due_t *timer
     int64_t nr_timers
     int64_t timers_size
+    cpu_t *cpu                  # NULL: tasks do not compete for them
     # disk: one queue, first in first out
     int64_t disk_free_at
     write_t *write
@@ -306,10 +354,14 @@ ctypedef struct world_t:
     uint32_t serial             # requests begun
     int32_t first_requester
     int32_t requesters_done
+    int32_t first_faulter
+    int32_t faulters_done
     int32_t pass_number         # 1..3
     # results
     result_t *result
     int64_t nr_results
+    fault_t *fault
+    int64_t nr_faults
     int64_t pass_first          # first result of this pass
     pass_t passes[LAST_PASS]
     int64_t events

@@ -20,10 +20,12 @@ from ._core cimport (MAX_ORDERS, ST_OK, ask_hook, policy_t, request_status, shap
 
 include "world/chance.pxi"
 include "world/queues.pxi"
+include "world/cpus.pxi"
 include "world/pages.pxi"
 include "world/answers.pxi"
 include "world/actors.pxi"
 include "world/load.pxi"
+include "world/faults.pxi"
 include "world/passes.pxi"
 include "world/turns.pxi"
 include "world/tasks.pxi"
@@ -48,8 +50,10 @@ _POSITIVE = (
     "anon_median_pages", "anon_min_pages", "duration_median_ns", "gap_mean_ns", "kernel_life_ns",
     "kernel_long_life_ns", "stream_period_ns", "resident_touch_ns", "flush_period_ns", "unmovable_short_life_ns",
     "unmovable_long_life_ns", "request_period_ns", "requesters", "passes", "chunk_pages", "budget_pages", "yield_ns",
-    "cold_read_pages", "hot_read_pages", "congestion_ns", "retry_ns", "cpus",
+    "cold_read_pages", "hot_read_pages", "congestion_ns", "retry_ns", "cpus", "reader_file_pages", "reader_gap_ns",
 )
+
+_GFP = ("user_gfp", "kernel_gfp", "reclaimable_gfp", "journal_gfp")
 
 # Largest values, by name or else by the unit that ends it, so that no sum and no product of them leaves 63 bits.
 _LARGEST = {
@@ -63,7 +67,9 @@ _LARGEST = {
     "cold_read_pages": 1 << 20, "hot_read_pages": 1 << 20,
     "builds": 1000, "loads": 1000, "requesters": 1000, "requests": 1 << 31, "passes": LAST_PASS, "swappiness": 100,
     "lumpy": 1, "sync_pass": 1, "kswapd_orders": 1, "cpus": 4096, "request_order": MAX_ORDERS - 1,
-    "request_gfp": (1 << 32) - 1,
+    **dict.fromkeys(("request_gfp", "fault_second_gfp", *_GFP), (1 << 32) - 1),
+    "journal_flags": 0xFFFF, "reserve_type": 255, "faulters": 1000, "fault_regions": 1 << 22, "readers": 1000,
+    "reader_pages": 1 << 30, "reader_file_pages": 1024,
 }
 
 RESULT_DTYPE = np.dtype([
@@ -72,6 +78,13 @@ RESULT_DTYPE = np.dtype([
     ("largest", "<i4"), ("givebacks", "<i4"), ("consults", "<i4"), ("holds", "<i4"), ("rescued", "<i4"),
     ("queue_waits", "<i4"), ("sync_passes", "<i4"), ("sync_waits", "<i4"), ("steals", "<i4"),
     ("reclaims", "<i4"), ("oom_rounds", "<i4"), ("cause", "<i4"), ("pass_number", "<i4"),
+])
+
+# Regions that were faulted in; `page` is that of a huge page, or -1.
+FAULT_DTYPE = np.dtype([
+    ("start_ns", "<i8"), ("latency_ns", "<i8"), ("huge_ns", "<i8"), ("wait_ns", "<i8"), ("scanned", "<i8"),
+    ("freed", "<i8"), ("page", "<i4"), ("path", "<i4"), ("tries", "<i4"), ("thread", "<i4"), ("reclaims", "<i4"),
+    ("captured", "<i4"),
 ])
 
 PASS_DTYPE = np.dtype([
@@ -129,8 +142,10 @@ cdef class World:
         cdef const uint8_t[::1] events
         cdef int64_t n
         cdef params_t p
+        cdef dict given
         cdef policy_t row
-        cdef bint fits, room = False
+        cdef int wrong
+        cdef bint room = False
         cdef world_t *w
         check_tables()
         if not shape.off_owner:
@@ -142,13 +157,15 @@ cdef class World:
         n = events.shape[0] // sizeof(load_t)
         self.zone = zone
         w = self.begin()
-        fits = attach(w, &p, &row)
-        if fits:
+        wrong = attach(w, &p, &row)
+        if not wrong:
             with nogil:
                 room = load_start(w, &events[0], n) and world_start(w, number)
         zone_end(zone)
-        if not fits:
-            raise MisuseError(f"request_gfp={p.request_gfp:#x}: unknown bits, or MOVABLE and RECLAIMABLE")
+        if wrong:
+            given = p
+            name = _ASKED[wrong - 1]
+            raise MisuseError(f"{name}={given[name]:#x}: unknown bits, or MOVABLE and RECLAIMABLE")
         if not room:
             raise MemoryError("no memory for the tables of the world")
 
@@ -254,6 +271,10 @@ cdef class World:
         """The requests answered so far, in order of their ends: structured array, `RESULT_DTYPE`."""
         return self.records(RESULT_DTYPE, of_results)
 
+    def faults(self):
+        """The regions faulted in so far, in order of their ends: structured array, `FAULT_DTYPE`."""
+        return self.records(FAULT_DTYPE, of_faults)
+
     def keep_turns(self):
         """Keep a diary of the requests from now on; it changes nothing else."""
         cdef world_t *w = self.ready()
@@ -308,6 +329,12 @@ cdef table_t of_results(world_t *w) noexcept nogil:
     return found
 
 
+cdef table_t of_faults(world_t *w) noexcept nogil:
+    cdef table_t found
+    found.first, found.n = w.fault, w.nr_faults
+    return found
+
+
 cdef table_t of_turns(world_t *w) noexcept nogil:
     cdef table_t found
     found.first, found.n = w.turn, w.nr_turns
@@ -344,8 +371,13 @@ cdef void read_totals(const world_t *w, totals_t *t) noexcept nogil:
     t.blocked_ns, t.held_ns, t.dirty_pages = w.blocked_ns, w.held_ns, w.dirty_last - w.dirty_first
 
 
-cdef bint attach(world_t *w, const params_t *p, const policy_t *policy) noexcept nogil:
-    """The parameters, and the machine of the one zone; False if it cannot serve the world's requests."""
+# Parameters that say how to allocate, in the order in which `attach` looks at them.
+_ASKED = ("request_gfp", "fault_second_gfp", *_GFP)
+
+
+cdef int attach(world_t *w, const params_t *p, const policy_t *policy) noexcept nogil:
+    """The parameters, and the machine of the one zone; 0, or 1 + the row of `_ASKED` that it cannot serve."""
+    cdef int64_t *asked = [p.request_gfp, p.fault_second_gfp, p.user_gfp, p.kernel_gfp, p.reclaimable_gfp, p.journal_gfp]
     cdef int k
     w.p = p[0]
     machine_init(&w.m)
@@ -358,7 +390,10 @@ cdef bint attach(world_t *w, const params_t *p, const policy_t *policy) noexcept
     w.m.no_sync_pass = not p.sync_pass
     w.m.kswapd_order0 = not p.kswapd_orders
     w.m.policy = policy[0]
-    return request_status(&w.m, p.request_order, p.request_gfp, 0) == ST_OK
+    for k in range(6):
+        if request_status(&w.m, p.request_order if k < 2 else 0, asked[k], 0) != ST_OK:
+            return k + 1
+    return 0
 
 
 cdef int read_parameters(params_t *p, dict parameters, const shape_t *shape) except -1:
@@ -375,8 +410,8 @@ cdef int read_parameters(params_t *p, dict parameters, const shape_t *shape) exc
         raise MisuseError(f"request_order={p.request_order}: allowed range is 0..{shape.max_page_order}")
     if p.cpus != shape.cpus:
         raise MisuseError(f"cpus={p.cpus}: the zone has {shape.cpus}")
-    if p.builds + p.loads + p.requesters > 1000 or p.anon_min_pages > p.anon_max_pages:
-        raise MisuseError("builds, loads, requesters or anon_min_pages: too many")
+    if p.builds + p.loads + p.requesters + p.faulters + p.readers > 1000 or p.anon_min_pages > p.anon_max_pages:
+        raise MisuseError("builds, loads, requesters, faulters, readers or anon_min_pages: too many")
     if p.request_period_ns > (<int64_t> 1 << 62) // p.requesters:
         raise MisuseError(f"request_period_ns={p.request_period_ns}: too long for {p.requesters} requesters")
     return 0
@@ -385,7 +420,7 @@ cdef int read_parameters(params_t *p, dict parameters, const shape_t *shape) exc
 cdef int check_tables() except -1:
     """The names that Python reads must lie where the structs have their fields."""
     if sizeof(result_t) != RESULT_DTYPE.itemsize or sizeof(pass_t) != PASS_DTYPE.itemsize or \
-            sizeof(load_t) != LOAD_DTYPE.itemsize or sizeof(turn_t) != TURN_DTYPE.itemsize:
+            sizeof(load_t) != LOAD_DTYPE.itemsize or sizeof(fault_t) != FAULT_DTYPE.itemsize or sizeof(turn_t) != TURN_DTYPE.itemsize:
         raise MisuseError("the tables of names do not fit the structs")
     return 0
 

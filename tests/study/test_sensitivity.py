@@ -7,12 +7,13 @@ import pytest
 
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
-from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.config import StudyConfig, faulting_config, preset_config
 from buddycap.study.plan import Case, Plan, ablations, sweep
 from buddycap.study.sensitivity import AS_IT_IS, HELD, MACHINE, sensitivity, swings, varied
 from buddycap.study.store import Record
 
 BASES = [Case(name, preset_config(name, 1 << 20)) for name in ("x86_64", "ppc64")]
+FAULTING = faulting_config("6.1", 12, 1 << 20)
 POLICY_PAIR = (POLICIES["none"], POLICIES["v3"])
 SEEDS = (1, 2, 3)
 
@@ -33,15 +34,25 @@ def made(plan, gain):
     ]
 
 
+def varied_somewhere(group="all"):
+    """Every parameter that is varied under requests, or under faulting threads."""
+    return {name for config in (StudyConfig(), FAULTING) for name in varied(config, 25, group)}
+
+
 def test_every_parameter_is_varied_or_held_for_a_reason():
     names = {field.name for field in fields(StudyConfig)}
-    assert set(varied(StudyConfig(), 25)) | set(HELD) == names
-    assert not set(varied(StudyConfig(), 25)) & set(HELD)
+    assert varied_somewhere() | set(HELD) == names
+    assert not varied_somewhere() & set(HELD)
     assert all(HELD.values())
 
 
+def test_what_a_load_does_not_have_is_not_varied():
+    assert not {"threads", "fault_permille", "readers", "slice_us"} & set(varied(StudyConfig(), 25))
+    assert not {"process_pages", "hot_pages", "request_mib_per_s"} & set(varied(FAULTING, 25))
+
+
 def test_a_parameter_is_of_the_load_or_of_the_machine():
-    load, machine, both = (set(varied(StudyConfig(), 25, group)) for group in ("load", "machine", "all"))
+    load, machine, both = (varied_somewhere(group) for group in ("load", "machine", "all"))
     assert machine == MACHINE
     assert load | machine == both
     assert not load & machine

@@ -7,6 +7,8 @@ same load until the policy makes a difference.  docs/study.md has results, docs/
   buddycap study --policies all --memory 4GiB --out DIR       every policy; results in DIR
   buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
   buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
+  buddycap study --kernel 6.1 --sweep threads=3,12,32         threads that fault in huge pages, on Linux 6.1
+  buddycap study --kernel 6.1 --sweep kernel=2.6.27,6.1       the same load on both kernels
   buddycap study --sensitivity 25 --out DIR                   every parameter 25 percent down and up
   buddycap study --write-config mine.toml                     every parameter with unit and range; --config reads it
   buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
@@ -16,18 +18,20 @@ same load until the policy makes a difference.  docs/study.md has results, docs/
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import MisuseError
 from ..escape import say
+from ..kernels import KERNELS
 from ..machine import PRESETS
 from ..nearest import meant
 from ..newfile import check_outputs, write_file
-from ..policies.files import find_policies
+from ..policies.files import Policy, find_policies
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import PAGE_SIZE, parse_pages
-from ..study.config import StudyConfig, preset_config
+from ..study.config import StudyConfig, faulting_config, preset_config
 from ..study.configtext import commented_toml
 from ..study.export import export
 from ..study.plan import Case, Plan, ablations, sweep, with_periods
@@ -50,12 +54,21 @@ from .experiment import (
 __all__ = ["add_arguments", "command"]
 
 DEFAULT_MEMORY = "1GiB"
+DEFAULT_POLICIES = {"2.6.27": "none,v3", "6.1": "off,capture"}
+FAULTERS = 12
 MOST_SEEDS = 96
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap study`."""
     what = parser.add_argument_group("what is run")
+    what.add_argument("--kernel", choices=tuple(KERNELS), help="what is simulated (default: 2.6.27)")
+    what.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help=f"threads that fault in huge pages, in place of the requests (default: {FAULTERS} with --kernel 6.1)",
+    )
     what.add_argument("--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)")
     what.add_argument("--memory", metavar="SIZE", help=f"of the synthetic machine (default: {DEFAULT_MEMORY})")
     what.add_argument("--config", metavar="FILE.toml", help="every parameter of the model; replaces --preset, --memory")
@@ -65,9 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--load-time", type=int, metavar="P", help="its times in percent: 200 is half as fast (100)")
     what.add_argument(
         "--policies",
-        default="none,v3",
         metavar="NAMES",
-        help="names and TOML files by commas, or 'all'; gains are against the first",
+        help="names and TOML files by commas, or 'all'; gains are against the first of the kernel "
+        "(default: none,v3 for 2.6.27 and off,capture for 6.1)",
     )
     what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
@@ -115,7 +128,9 @@ def command(args: argparse.Namespace) -> int:
     show(plan, records, args.format)
     if args.format == "table":
         where = f"; every run: {args.out}" if args.out else ""
-        say(f"gain against {plan.policies[0].name}, pages per request; {time.perf_counter() - begin:.1f} s{where}")
+        firsts = dict.fromkeys(plan.policies_of(case)[0].name for case in plan.cases)
+        what = "fault" if plan.cases[0].config.threads else "request"
+        say(f"gain against {' and '.join(firsts)}, pages per {what}; {time.perf_counter() - begin:.1f} s{where}")
     if args.precision is not None:
         told = precision_told(plan, records, args.precision)
         say(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
@@ -160,7 +175,14 @@ def _plan(args: argparse.Namespace) -> Plan:
     if count < 1:
         raise MisuseError(f"{option}={count}: at least 1 is wanted")
     seeds = tuple(range(args.seed, args.seed + count))
-    return Plan(tuple(cases), find_policies(args.policies), seeds, args.source, args.zone, args.load)
+    return Plan(tuple(cases), _policies(args, cases), seeds, args.source, args.zone, args.load)
+
+
+def _policies(args: argparse.Namespace, cases: Sequence[Case]) -> tuple[Policy, ...]:
+    """Return the policies that are asked for: of every kernel that is simulated."""
+    kernels = list(dict.fromkeys(case.config.kernel for case in cases))
+    found = [find_policies(args.policies or DEFAULT_POLICIES[kernel], kernel) for kernel in kernels]
+    return tuple(dict.fromkeys(policy for rows in found for policy in rows))
 
 
 def _base_cases(args: argparse.Namespace) -> list[Case]:
@@ -168,8 +190,11 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
     if args.zone is not None and args.source is None:
         raise MisuseError("--zone: of which recording? --from names it")
     if args.config is not None:
-        if args.preset or args.memory or args.source:
-            raise MisuseError("--config says what the machine is: --preset, --memory and --from do not go with it")
+        if args.preset or args.memory or args.source or args.kernel or args.threads is not None:
+            raise MisuseError(
+                "--config says what the machine is: --preset, --memory, --from, --kernel and --threads "
+                "do not go with it"
+            )
         return [Case("", StudyConfig.from_toml(args.config))]
     if args.source is not None:
         if args.memory:
@@ -177,6 +202,12 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
         pages = len(frames_from_recording(args.source, args.zone).kinds)
     else:
         pages = parse_pages(args.memory or DEFAULT_MEMORY, "memory")
+    kernel = args.kernel or "2.6.27"
+    threads = (FAULTERS if kernel == "6.1" else 0) if args.threads is None else args.threads
+    if threads or kernel != "2.6.27":
+        if args.preset not in (None, "x86_64") or args.source is not None:
+            raise MisuseError("--kernel 6.1 and --threads: on the synthetic machine x86_64 alone, without --from")
+        return [Case("", faulting_config(kernel, threads, pages))]
     presets = (args.preset or "x86_64").split(",")
     for name in presets:
         if name not in PRESETS:
@@ -193,4 +224,6 @@ def _heading(plan: Plan) -> str:
     memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
     memory += f", load of {plan.load}" if plan.load else ""
     requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
+    if config.threads:
+        requests = f"{config.threads} threads that fault in huge pages, defrag={config.defrag}, Linux {config.kernel}"
     return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-__all__ = ["Kernel"]
+__all__ = ["DEFRAG_MODES", "Kernel"]
+
+# What /sys/kernel/mm/transparent_hugepage/defrag may say.
+DEFRAG_MODES = ("always", "defer", "defer+madvise", "madvise", "never")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,13 @@ class Kernel:
     kinds_close_up : bool
         Whether kinds of zone that a kernel is built without leave no gap in the indices. If not, the index of a zone is
         its kind.
+    reserve : IntEnum
+        Type of the pageblocks that are kept for those who cannot wait.
+    repeat : IntFlag
+        Flag of an allocation that is tried again and again before it fails.
+    fault_gfp : callable
+        From a row of `DEFRAG_MODES`, and whether the memory has been advised, to the flags of each try of a page fault
+        for a huge page.
 
     Examples
     --------
@@ -47,3 +57,6 @@ class Kernel:
     zone_names: tuple[str, ...]
     gfp_zone: Callable[..., IntEnum]
     kinds_close_up: bool
+    reserve: IntEnum
+    repeat: IntFlag
+    fault_gfp: Callable[[str, bool], tuple[int, ...]]

@@ -128,6 +128,29 @@ def gfp_zone(gfp: int) -> ZoneType:
     return ZoneType.MOVABLE if gfp & GFP.HIGHMEM and gfp & GFP.MOVABLE else ZoneType.NORMAL
 
 
+def fault_gfp(defrag: str, madvised: bool) -> tuple[int, ...]:
+    """Return the flags of each try of a page fault for a huge page. Linux: vma_thp_gfp_mask, alloc_pages_vma.
+
+    The first try is for this node alone and gives up early; where direct reclaim is allowed a second one follows.
+
+    Examples
+    --------
+    >>> [hex(gfp) for gfp in fault_gfp("madvise", True)], len(fault_gfp("madvise", False))
+    (['0x3d24ca', '0x1c24ca'], 1)
+    """
+    direct, wake = GFP.DIRECT_RECLAIM, GFP.KSWAPD_RECLAIM
+    asked, not_asked = {
+        "always": (direct, direct | GFP.NORETRY),
+        "defer": (wake, wake),
+        "defer+madvise": (direct, wake),
+        "madvise": (direct, GFP(0)),
+        "never": (GFP(0), GFP(0)),
+    }[defrag]
+    flags = GFP.TRANSHUGE_LIGHT | (asked if madvised else not_asked)
+    first = int(flags | GFP.THISNODE | GFP.NORETRY)
+    return (first, int(flags)) if flags & direct else (first,)
+
+
 LINUX_6_1 = Kernel(
     "6.1",
     MigrateType,
@@ -138,4 +161,7 @@ LINUX_6_1 = Kernel(
     zone_names=("DMA", "DMA32", "Normal", "Movable", "Device"),
     gfp_zone=gfp_zone,
     kinds_close_up=False,
+    reserve=MigrateType.HIGHATOMIC,
+    repeat=GFP.RETRY_MAYFAIL,
+    fault_gfp=fault_gfp,
 )

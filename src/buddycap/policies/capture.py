@@ -1,19 +1,17 @@
 """Capture policies as data: who keeps which reclaimed pages for itself, and who waits for whom; one row each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from .._core import policy_ranges
 from ..errors import PolicyError
 from ..nearest import meant
+from .row import PolicyRow
 
 __all__ = ["POLICIES", "CapturePolicy", "find_policy"]
 
-_ALLOWED = policy_ranges()
-_FLAGS = tuple(field for field, allowed in _ALLOWED.items() if allowed == (0, 1))
-_TEXTS = ("name", "source", "rule")
 _OF_A_LIST = (  # fields that say how a capture list works
     *("check_real_order", "batch", "batch_forward", "private", "consult", "hold_rounds", "hold_order"),
     *("early_release", "trim", "hook"),
@@ -21,7 +19,7 @@ _OF_A_LIST = (  # fields that say how a capture list works
 
 
 @dataclass(frozen=True)
-class CapturePolicy:
+class CapturePolicy(PolicyRow):
     """What a direct reclaimer does with the pages it reclaims, and what others may do meanwhile.
 
     Parameters
@@ -87,6 +85,9 @@ class CapturePolicy:
     buddycap.errors.PolicyError: policy 'wrong': batch=0: allowed range is 1..14
     """
 
+    kernel: ClassVar[str] = "2.6.27"
+    allowed: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(policy_ranges())
+
     name: str
     capture: bool = False
     capture_min_order: int = 4
@@ -107,15 +108,7 @@ class CapturePolicy:
     rule: str = ""
 
     def __post_init__(self) -> None:
-        for text in _TEXTS:
-            if not isinstance(getattr(self, text), str):
-                raise self._error(f"{text}={getattr(self, text)!r}: a text is wanted")
-        for flag in _FLAGS:
-            if not isinstance(getattr(self, flag), bool):
-                raise self._error(f"{flag}={getattr(self, flag)!r}: True or False is wanted")
-        for field, allowed in _ALLOWED.items():
-            if field not in _FLAGS:
-                self._check_allowed(field, allowed)
+        self._check_fields()
         if self.hook is not None and not callable(self.hook):
             raise self._error(f"hook={self.hook!r}: a function is wanted")
         self._check_together()
@@ -134,44 +127,6 @@ class CapturePolicy:
             raise self._error(f"hold_rounds={self.hold_rounds}: needs consult='pass'")
         if self.trim and not self.early_release:
             raise self._error("trim=True: needs early_release=True")
-
-    def _error(self, message: str) -> PolicyError:
-        return PolicyError(f"policy {self.name!r}: {message}")
-
-    def _check_allowed(self, field: str, allowed: tuple[Any, ...]) -> None:
-        """Refuse what is not one of the words, or not a number from the first to the second."""
-        value = getattr(self, field)
-        if isinstance(allowed[0], str):
-            if value not in allowed:
-                raise self._error(f"{field}={value!r}: allowed are {', '.join(allowed)}")
-        elif not isinstance(value, int) or isinstance(value, bool) or not allowed[0] <= value <= allowed[1]:
-            raise self._error(f"{field}={value!r}: allowed range is {allowed[0]}..{allowed[1]}")
-
-    def replace(self, **changes: Any) -> Self:
-        """Return a copy with other values.
-
-        Parameters
-        ----------
-        **changes
-            Fields and their new values.
-
-        Raises
-        ------
-        PolicyError
-            If a field does not exist or the result contradicts itself.
-
-        Examples
-        --------
-        >>> POLICIES["v3"].replace(batches=3)
-        Traceback (most recent call last):
-            ...
-        buddycap.errors.PolicyError: policy 'v3': unknown field 'batches'; did you mean 'batch'?
-        """
-        known = [field.name for field in fields(self)]
-        for name in changes:
-            if name not in known:
-                raise self._error(f"unknown field {name!r}; {meant(name, known)}")
-        return replace(self, **changes)
 
 
 _V3 = CapturePolicy(

@@ -1,4 +1,4 @@
-"""Capture policies in TOML files, so that an idea of one's own runs beside the registered ones.
+"""Policies in TOML files, so that an idea of one's own runs beside the registered ones.
 
 [patient]                   # one table a policy
 like = "v3"                 # what it starts from; "none" if not said
@@ -16,19 +16,25 @@ from typing import Any
 from ..errors import FormatError, PolicyError
 from ..nearest import meant
 from ..tomltext import line_of, read_toml
-from .capture import POLICIES, CapturePolicy, find_policy
+from .capture import POLICIES, CapturePolicy
+from .compaction import COMPACTION_POLICIES, CompactionPolicy
 
-__all__ = ["find_policies", "load_policies", "policies_to_toml"]
+__all__ = ["Policy", "find_policies", "load_policies", "policies_to_toml"]
+
+Policy = CapturePolicy | CompactionPolicy
 
 _BASE = "like"
+_KINDS: tuple[type[Policy], ...] = (CapturePolicy, CompactionPolicy)
+_PLAIN = {"2.6.27": "none", "6.1": "off"}  # the row of each kernel all of whose fields have their usual values
+_REGISTERED: dict[str, Policy] = {**POLICIES, **COMPACTION_POLICIES}
 
 
-def policies_to_toml(policies: CapturePolicy | Iterable[CapturePolicy]) -> str:
+def policies_to_toml(policies: Policy | Iterable[Policy]) -> str:
     """Return policies as a TOML text that `load_policies` reads.
 
     Parameters
     ----------
-    policies : CapturePolicy or iterable of CapturePolicy
+    policies : CapturePolicy, CompactionPolicy, or iterable of them
 
     Raises
     ------
@@ -44,17 +50,19 @@ def policies_to_toml(policies: CapturePolicy | Iterable[CapturePolicy]) -> str:
     capture_min_order = 2
     <BLANKLINE>
     """
-    rows = [policies] if isinstance(policies, CapturePolicy) else list(policies)
+    rows = [policies] if isinstance(policies, _KINDS) else list(policies)
     return "\n".join(_table(row) for row in rows)
 
 
-def _table(row: CapturePolicy) -> str:
+def _table(row: Policy) -> str:
     """Return one policy as a table with the fields that have not their usual values."""
-    if row.hook is not None:
+    if isinstance(row, CapturePolicy) and row.hook is not None:
         raise PolicyError(f"policy {row.name!r}: its hook is a function and cannot be written to a file")
     name = row.name if re.fullmatch(r"[A-Za-z0-9_-]+", row.name) else _text(row.name)
     values = {field.name: getattr(row, field.name) for field in fields(row) if field.name != "name"}
-    changed = {key: value for key, value in values.items() if value != getattr(CapturePolicy, key)}
+    changed = {key: value for key, value in values.items() if value != getattr(type(row), key)}
+    if isinstance(row, CompactionPolicy):
+        changed = {_BASE: _PLAIN[row.kernel], **changed}
     return f"[{name}]\n" + "".join(f"{key} = {_text(value)}\n" for key, value in changed.items())
 
 
@@ -63,7 +71,7 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
+def load_policies(path: str | Path) -> dict[str, Policy]:
     """Read the policies of a TOML file.
 
     Parameters
@@ -72,7 +80,7 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
 
     Returns
     -------
-    dict of str to CapturePolicy
+    dict of str to CapturePolicy or CompactionPolicy
         In the order of the file.
 
     Raises
@@ -94,7 +102,7 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
     text, tables = read_toml(path)
     if not tables:
         raise FormatError("no policy in it: a table for each is wanted, such as [mine]", file)
-    rows: dict[str, CapturePolicy] = {}
+    rows: dict[str, Policy] = {}
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise FormatError(f"{name}: a table for each policy is wanted, such as [{name}]", file, line_of(text, name))
@@ -105,16 +113,16 @@ def load_policies(path: str | Path) -> dict[str, CapturePolicy]:
     return rows
 
 
-def _row(name: str, table: dict[str, Any], earlier: dict[str, CapturePolicy]) -> CapturePolicy:
+def _row(name: str, table: dict[str, Any], earlier: dict[str, Policy]) -> Policy:
     """Return the policy that a table describes."""
-    if name in POLICIES:
+    if name in _REGISTERED:
         raise PolicyError(f"policy {name!r}: a registered policy has that name")
     for field in ("hook", "name"):
         if field in table:
             raise PolicyError(f"policy {name!r}: {field}: cannot be given in a file")
     changes = dict(table)
     base = changes.pop(_BASE, "none")
-    known = {**POLICIES, **earlier}
+    known = {**_REGISTERED, **earlier}
     if not isinstance(base, str) or base not in known:
         raise PolicyError(f"policy {name!r}: {_BASE}={base!r}: {meant(str(base), known)}")
     return known[base].replace(name=name, source="", rule="").replace(**changes)
@@ -127,14 +135,16 @@ def _line_of_field(text: str, table: str, message: str) -> int:
     return (line_of(text, field[1], after=begin) if field else None) or begin
 
 
-def find_policies(names: str | Iterable[str | CapturePolicy]) -> tuple[CapturePolicy, ...]:
+def find_policies(names: str | Iterable[str | Policy], kernel: str = "2.6.27") -> tuple[Policy, ...]:
     """Return policies by their names, or by the files that they stand in.
 
     Parameters
     ----------
     names : str or iterable
-        Names of registered policies, "all" for all of them, paths of TOML files (ending in ".toml": all policies in
-        it), "FILE.toml:NAME" for one of these, or rows. A text may hold several, separated by commas.
+        Names of registered policies, "all" for all those of a kernel, paths of TOML files (ending in ".toml": all
+        policies in it), "FILE.toml:NAME" for one of these, or rows. A text may hold several, separated by commas.
+    kernel : str
+        Whose policies "all" are.
 
     Raises
     ------
@@ -147,22 +157,24 @@ def find_policies(names: str | Iterable[str | CapturePolicy]) -> tuple[CapturePo
 
     Examples
     --------
-    >>> [row.name for row in find_policies("none,v3")]
-    ['none', 'v3']
+    >>> [row.name for row in find_policies("none,v3,off")]
+    ['none', 'v3', 'off']
     """
     parts = names.split(",") if isinstance(names, str) else names
-    found: dict[str, CapturePolicy] = {}
+    found: dict[str, Policy] = {}
     for part in parts:
-        for row in _rows(part.strip() if isinstance(part, str) else part):
+        for row in _rows(part.strip() if isinstance(part, str) else part, kernel):
             if found.setdefault(row.name, row) != row:
                 raise PolicyError(f"policy {row.name!r}: two different policies have that name")
     return tuple(found.values())
 
 
-def _rows(name: str | CapturePolicy) -> Iterable[CapturePolicy]:
+def _rows(name: str | Policy, kernel: str) -> Iterable[Policy]:
     """Return the policies that one name stands for."""
-    if isinstance(name, CapturePolicy) or name in POLICIES:
-        return (find_policy(name),)
+    if not isinstance(name, str):
+        return (name,)
+    if name in _REGISTERED:
+        return (_REGISTERED[name],)
     file, colon, wanted = name.rpartition(":")
     if colon and file.endswith(".toml"):
         rows = load_policies(file)
@@ -170,7 +182,7 @@ def _rows(name: str | CapturePolicy) -> Iterable[CapturePolicy]:
             raise PolicyError(f"{file}: no policy {wanted!r} in it; {meant(wanted, rows)}")
         return (rows[wanted],)
     if name == "all":
-        return POLICIES.values()
+        return [row for row in _REGISTERED.values() if row.kernel == kernel]
     if name.endswith(".toml"):
         return load_policies(name).values()
-    return (find_policy(name),)
+    raise PolicyError(f"unknown policy {name!r}; {meant(name, _REGISTERED)}")

@@ -12,65 +12,21 @@ from ..machine import PRESETS
 from ..nearest import meant
 from ..sizes import PAGE_SIZE, parse_pages
 from ..tomltext import line_of, read_toml
+from .ranges import check_field
 
-__all__ = ["PAGES_4GIB", "PRESET_CHANGES", "SECOND_NS", "StudyConfig", "allowed_range", "preset_config"]
+__all__ = [
+    "FAULTING_CHANGES",
+    "PAGES_4GIB",
+    "PRESET_CHANGES",
+    "SECOND_NS",
+    "StudyConfig",
+    "faulting_config",
+    "preset_config",
+]
 
 PAGES_4GIB = 1 << 20
 MEMORY = "memory"  # what may be given in place of `memory_pages`
 SECOND_NS = 1_000_000_000
-
-
-# Largest values by the unit that ends a name, so that no product of two of them leaves 63 bits; 0 is the least.
-_LARGEST = MappingProxyType(
-    {"permille": 1000, "pages": 1 << 26, "s": 10**6, "ps": 10**12} | dict.fromkeys(("ns", "us", "ms"), 10**9)
-)
-
-# Ranges of the other fields, and of those that are narrower.
-_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "memory_pages": (1, 1 << 31),
-        "min_free_kbytes": (0, (1 << 31) - 1),
-        "cpus": (1, 4096),
-        "boot_permille": (0, 900),
-        "pcp_batch": (0, 1 << 24),
-        "pcp_high": (0, 1 << 24),
-        "swap_permille": (0, 100_000),
-        "swappiness": (0, 100),
-        "builds": (0, 800),
-        "builds_4gib": (1, 800),
-        "process_pages": (1, 1 << 26),
-        "process_pages_least": (1, 1 << 26),
-        "process_sigma": (0, 1),
-        "process_time_sigma": (0, 1),
-        "process_ms": (1, 10**6),
-        "gap_ms": (1, 10**9),
-        "process_kernel_pages": (0, 1 << 16),
-        "hot_touches": (0, 10**6),
-        "load_copies": (1, 100),
-        "load_time_percent": (1, 1_000_000),
-        "kernel_rate_hz": (0, 1_000_000),
-        "kernel_life_ms": (1, 10**9),
-        "kernel_long_life_ms": (1, 10**9),
-        "stream_mib_per_s": (0.001, 100_000),
-        "resident_touches_hz": (1, 1_000_000),
-        "flush_ms": (1, 10**9),
-        "warmup_permille": (0, 100_000),
-        "unmovable_short_life_ms": (1, 10**9),
-        "unmovable_long_life_ms": (1, 10**9),
-        "request_mib_per_s": (0.001, 1_000_000),
-        "period_percent": (1, 100_000),
-        "requesters": (1, 100),
-        "passes": (1, 3),
-        "congestion_ms": (1, 10**9),
-        "retry_ms": (1, 10**9),
-        "chunk_pages": (1, 1024),
-        "budget_pages": (1, 1 << 20),
-        "yield_us": (1, 10**9),
-        "disk_mib_per_s": (0.001, 1_000_000),
-        "cold_read_pages": (1, 1 << 20),
-        "hot_read_pages": (1, 1 << 20),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +51,8 @@ class StudyConfig:
     swap_permille : int, permille of memory
     swappiness : int, 0..100
     builds : int
-        Build processes at work at any time (A1); 0: as many as the preset has from 4 GiB on, below in proportion.
+        Build processes at work at any time (A1); 0: as many as the preset has from 4 GiB on, below in proportion. With
+        faulting threads 0 is none.
     builds_4gib : int
         That number.
     process_pages, process_pages_least, process_pages_most_permille : int, pages, pages, permille of memory
@@ -184,6 +141,30 @@ class StudyConfig:
         One read of a file that is read once, and of the hot set.
     read_cost_us, swap_cost_us, write_cost_us : int, us
         Of the disk, besides the transfer: a read, a page from swap, a page written.
+    kernel : str
+        The simulated kernel: "2.6.27" or "6.1".
+    threads : int
+        Threads that fault in memory (A9), in place of the requests; 0: none, and requests.
+    defrag : str
+        What a fault does for a huge page, as /sys/kernel/mm/transparent_hugepage/defrag says: "always", "defer",
+        "defer+madvise", "madvise" or "never". Linux 2.6.27 has no such faults: there "never", "defer" and regions that
+        are not advised do not reclaim directly, all others do.
+    madvised : bool
+        The faulted regions have been advised (MADV_HUGEPAGE).
+    fault_permille : int, permille of memory
+        What all threads fault in together.
+    huge_fault_us : int, us
+        Time to clear and write a huge page.
+    readers : int
+        Tasks that read and write small files at random (A10).
+    reader_files_permille : int, permille of memory
+        Files of all of them together.
+    reader_file_pages, reader_gap_us : int, pages, us
+        One file, and the time that a reader spends on it.
+    reader_write_permille, reader_slab_permille : int
+        How many files are written anew instead of read, and how many that are read make a reclaimable slab page.
+    slice_us : int, us
+        How long a task has its CPU when others wait for it; 0: tasks do not compete for CPUs.
 
     Raises
     ------
@@ -276,13 +257,25 @@ class StudyConfig:
     read_cost_us: int = 4000
     swap_cost_us: int = 1000
     write_cost_us: int = 20
+    kernel: str = "2.6.27"
+    threads: int = 0
+    defrag: str = "madvise"
+    madvised: bool = True
+    fault_permille: int = 375
+    huge_fault_us: int = 150
+    readers: int = 0
+    reader_files_permille: int = 1500
+    reader_file_pages: int = 2
+    reader_gap_us: int = 20
+    reader_write_permille: int = 100
+    reader_slab_permille: int = 100
+    slice_us: int = 0
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise MisuseError(f"preset={self.preset!r}: {meant(str(self.preset), PRESETS)}")
         for field in fields(self):
-            if field.name != "preset":
-                _check(field.name, getattr(self, field.name), field.type)
+            check_field(field.name, getattr(self, field.name), field.type)
+        if self.kernel != "2.6.27" and self.preset != "x86_64":
+            raise MisuseError(f"preset={self.preset!r}: Linux {self.kernel} is simulated on x86_64 alone")
         least = 64 << PRESETS[self.preset].pageblock_order
         if self.memory_pages < least:
             text = f"{least} ({least * PAGE_SIZE >> 20} MiB)"
@@ -296,6 +289,8 @@ class StudyConfig:
     @property
     def nr_builds(self) -> int:
         """Number of builds."""
+        if self.threads:
+            return self.builds
         share = min(self.memory_pages / PAGES_4GIB, 1)
         return self.builds or max(1, round(self.builds_4gib * share))
 
@@ -383,6 +378,46 @@ PRESET_CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+# The machine of the faulting load: a solid-state disk, tasks that compete for their CPUs, four readers of small files.
+# Chosen, not calibrated, but for those that docs/study-6.1-predictions.md names.
+FAULTING_CHANGES: Mapping[str, Any] = MappingProxyType(
+    {
+        "readers": 4,
+        "slice_us": 3000,
+        "disk_mib_per_s": 500,
+        "read_cost_us": 100,
+        "swap_cost_us": 100,
+        "write_cost_us": 5,
+    }
+)
+
+
+def faulting_config(kernel: str, threads: int, memory_pages: int, **changes: Any) -> StudyConfig:
+    """Return the configuration of threads that fault in huge pages, with other values for some fields.
+
+    Parameters
+    ----------
+    kernel : str
+        "2.6.27" or "6.1".
+    threads : int
+    memory_pages : int, pages
+    **changes
+        Fields of `StudyConfig`.
+
+    Raises
+    ------
+    MisuseError
+        If a name or a value is not allowed.
+
+    Examples
+    --------
+    >>> faulting_config("6.1", 12, 1 << 20).readers
+    4
+    """
+    config = StudyConfig(memory_pages=memory_pages, kernel=kernel, threads=threads)
+    return config.replace(**{**FAULTING_CHANGES, **changes})
+
+
 def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig:
     """Return the configuration of a preset, with other values for some fields.
 
@@ -426,28 +461,3 @@ def _sized(changes: Mapping[str, Any]) -> dict[str, Any]:
             raise MisuseError("memory and memory_pages: one of them is wanted")
         found["memory_pages"] = parse_pages(found.pop(MEMORY), MEMORY)
     return found
-
-
-def allowed_range(name: str) -> tuple[float, float]:
-    """Return the least and the largest value of a number.
-
-    Examples
-    --------
-    >>> allowed_range("passes"), allowed_range("dirty_age_ms")
-    ((1, 3), (0, 1000000000))
-    """
-    return _RANGES[name] if name in _RANGES else (0, _LARGEST[name.rpartition("_")[2]])
-
-
-def _check(name: str, value: object, kind: object) -> None:
-    """Refuse a value of the wrong type or out of range."""
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise MisuseError(f"{name}={value!r}: True or False is wanted")
-        return
-    wanted = "a number" if kind is float else "an integer"
-    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
-        raise MisuseError(f"{name}={value!r}: {wanted} is wanted")
-    low, high = allowed_range(name)
-    if not low <= value <= high:
-        raise MisuseError(f"{name}={value}: allowed range is {low}..{high}")

@@ -10,7 +10,8 @@ from textwrap import wrap
 
 from ..machine import PRESETS
 from ..sizes import size_text
-from .config import StudyConfig, allowed_range
+from .config import StudyConfig
+from .ranges import WORDS, allowed_range
 
 __all__ = ["commented_toml"]
 
@@ -90,6 +91,6 @@ def _setting(config: StudyConfig, name: str, unit: str, kind: object) -> str:
     if kind is bool:
         return f"{name} = {str(value).lower()}  # true or false"
     if kind is str:
-        return f'{name} = "{value}"' + (f"  # str: {', '.join(PRESETS)}" if name == "preset" else "")
+        return f'{name} = "{value}"' + (f"  # str: {', '.join(WORDS[name])}" if name in WORDS else "")
     low, high = allowed_range(name)
     return f"{name} = {value}  # {unit + ', ' if unit else ''}{low} to {high}"

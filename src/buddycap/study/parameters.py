@@ -1,6 +1,6 @@
 """From a configuration to the integers that the simulated world takes."""
 
-from ..flags import GFP
+from ..kernels import KERNELS
 from ..sizes import PAGE_SIZE
 from .config import PAGES_4GIB, SECOND_NS, StudyConfig
 
@@ -31,6 +31,8 @@ def world_parameters(config: StudyConfig, *, warm: bool, load_ns: int = 0) -> di
         **_other_load(config),
         **_warmup(config, start_ns, warm=warm),
         **_requests(config, start_ns),
+        **_faults(config),
+        **_kernel(config),
         **_machine(config),
     }
 
@@ -96,16 +98,57 @@ def _warmup(config: StudyConfig, start_ns: int, *, warm: bool) -> dict[str, int]
 
 
 def _requests(config: StudyConfig, start_ns: int) -> dict[str, int]:
-    repeat = GFP.REPEAT if config.repeat else GFP(0)
+    tries = _huge_gfp(config)
     return {
         "request_start_ns": start_ns,
         "request_period_ns": config.period_ns,
         "request_order": config.order,
-        "request_gfp": int(GFP.HIGHUSER_MOVABLE | GFP.COMP | GFP.NOWARN | repeat),
+        "request_gfp": tries[0],
+        "fault_second_gfp": tries[1] if len(tries) > 1 else 0,
         "requests": config.memory_pages >> config.order,
         "requesters": config.requesters,
         "passes": config.passes,
         "rest_ns": config.rest_s * SECOND_NS,
+    }
+
+
+def _huge_gfp(config: StudyConfig) -> tuple[int, ...]:
+    """Return how a huge page is allocated, try for try: by a page fault, or by a request."""
+    kernel = KERNELS[config.kernel]
+    gfp = kernel.GFP
+    if config.threads:
+        return kernel.fault_gfp(config.defrag, config.madvised)
+    flags = gfp["HIGHUSER_MOVABLE"] | gfp["COMP"] | gfp["NOWARN"]
+    return (int(flags | kernel.repeat if config.repeat else flags),)
+
+
+def _faults(config: StudyConfig) -> dict[str, int]:
+    pages = config.memory_pages
+    return {
+        "faulters": config.threads,
+        "fault_regions": (pages * config.fault_permille // 1000) >> config.order if config.threads else 0,
+        "huge_fault_ns": config.huge_fault_us * 1000,
+        "readers": config.readers,
+        "reader_pages": pages * config.reader_files_permille // 1000,
+        "reader_file_pages": config.reader_file_pages,
+        "reader_gap_ns": config.reader_gap_us * 1000,
+        "reader_write_permille": config.reader_write_permille,
+        "reader_slab_permille": config.reader_slab_permille,
+        "slice_ns": config.slice_us * 1000,
+    }
+
+
+def _kernel(config: StudyConfig) -> dict[str, int]:
+    """Return what the kernel decides: how to allocate."""
+    kernel = KERNELS[config.kernel]
+    gfp = kernel.GFP
+    return {
+        "user_gfp": int(gfp["HIGHUSER_MOVABLE"]),
+        "kernel_gfp": int(gfp["KERNEL"]),
+        "reclaimable_gfp": int(gfp["KERNEL"] | gfp["RECLAIMABLE"]),
+        "journal_gfp": int(gfp["NOFS"]),
+        "journal_flags": int(kernel.AllocFlags["NO_WATERMARKS"]),
+        "reserve_type": int(kernel.reserve),
     }
 
 

@@ -12,9 +12,12 @@ from typing import Any, Self
 
 from ..errors import MisuseError
 from ..policies.capture import CapturePolicy
+from ..policies.compaction import CompactionPolicy
+from ..policies.files import Policy
 from .ablations import ABLATIONS
 from .config import MEMORY, StudyConfig
 from .parameters import world_parameters
+from .ranges import WORDS
 
 __all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
 
@@ -26,7 +29,10 @@ _MODULES = (
     "flags.py",
     "machine.py",
     "sizes.py",
+    "kernels/linux_2_6_27.py",
+    "kernels/linux_6_1.py",
     "policies/capture.py",
+    "policies/compaction.py",
     "formats/kpageflags.py",
     "formats/npz.py",
     "recorded/pageblocks.py",
@@ -39,6 +45,7 @@ _MODULES = (
     "recorded/lifetimes.py",
     "recorded/recording.py",
     "recorded/zones.py",
+    "study/faults.py",
     "study/run.py",
 )
 
@@ -65,7 +72,7 @@ class Task:
     Parameters
     ----------
     config : StudyConfig
-    policy : CapturePolicy
+    policy : CapturePolicy or CompactionPolicy
     seed : int
     source : str, optional
         Recording of /proc/kpageflags to start from.
@@ -76,7 +83,7 @@ class Task:
     """
 
     config: StudyConfig
-    policy: CapturePolicy
+    policy: Policy
     seed: int
     source: str | None = None
     zone: str | None = None
@@ -99,8 +106,8 @@ class Plan:
     Parameters
     ----------
     cases : tuple of Case
-    policies : tuple of CapturePolicy
-        The first is what the others are compared with.
+    policies : tuple of CapturePolicy or CompactionPolicy
+        Each runs in the cases of its kernel; the first one there is what the others are compared with.
     seeds : tuple of int
     source, zone, load : str, optional
         As `Task`.
@@ -108,11 +115,12 @@ class Plan:
     Raises
     ------
     MisuseError
-        If one of the lists is empty or names something twice, or a seed is out of range.
+        If one of the lists is empty or names something twice, a seed is out of range, or a case has no policy of its
+        kernel or a policy no such case.
     """
 
     cases: tuple[Case, ...]
-    policies: tuple[CapturePolicy, ...]
+    policies: tuple[Policy, ...]
     seeds: tuple[int, ...]
     source: str | None = None
     zone: str | None = None
@@ -133,15 +141,26 @@ class Plan:
         for seed in self.seeds:
             if not 0 <= seed < 1 << 63:
                 raise MisuseError(f"seed={seed}: allowed range is 0..2^63-1")
+        kernels = {case.config.kernel for case in self.cases}
+        for policy in self.policies:
+            if policy.kernel not in kernels:
+                raise MisuseError(f"policies: {policy.name!r} is one of Linux {policy.kernel}, which is not simulated")
+        for kernel in sorted(kernels - {policy.kernel for policy in self.policies}):
+            raise MisuseError(f"policies: none is one of Linux {kernel}, which is simulated")
 
-    def task(self, case: Case, policy: CapturePolicy, seed: int) -> Task:
+    def policies_of(self, case: Case) -> tuple[Policy, ...]:
+        """Return the policies that run in a case: those of its kernel."""
+        return tuple(policy for policy in self.policies if policy.kernel == case.config.kernel)
+
+    def task(self, case: Case, policy: Policy, seed: int) -> Task:
         """Return one run of the study."""
         return Task(case.config, policy, seed, self.source, self.zone, self.load)
 
     def tasks(self) -> Iterator[tuple[Case, Task]]:
         """Return every run in the order of the reports: seed by seed in each case, so that pairs come together."""
-        for case, seed, policy in product(self.cases, self.seeds, self.policies):
-            yield case, self.task(case, policy, seed)
+        for case, seed in product(self.cases, self.seeds):
+            for policy in self.policies_of(case):
+                yield case, self.task(case, policy, seed)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON can hold it."""
@@ -167,8 +186,10 @@ class Plan:
         )
 
 
-def _policy(row: Mapping[str, Any]) -> CapturePolicy:
+def _policy(row: Mapping[str, Any]) -> Policy:
     """Return the policy whose fields JSON has held; a hook is a function, which JSON cannot hold."""
+    if "form" in row:
+        return CompactionPolicy(**row)
     return CapturePolicy(**{**row, "hook": None})
 
 
@@ -193,7 +214,7 @@ def digest(value: Any) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def policy_digest(policy: CapturePolicy) -> str:
+def policy_digest(policy: Policy) -> str:
     """Return the digest of what a policy does and is called; the texts about it do not count."""
     named = {field.name: getattr(policy, field.name) for field in fields(policy)}
     return digest(_plain({name: value for name, value in named.items() if name not in ("source", "rule")}))
@@ -259,7 +280,8 @@ def _axis(word: str) -> list[tuple[str, tuple[str, Any]]]:
         raise MisuseError(f"--sweep {word}: key=value,value is wanted")
     found: list[tuple[str, tuple[str, Any]]] = []
     for text in values.split(","):
-        found.append((f"{key}={text}", (key, text if key == MEMORY else _number(text, word))))
+        is_text = key == MEMORY or key in WORDS
+        found.append((f"{key}={text}", (key, text if is_text else _number(text, word))))
     return found
 
 

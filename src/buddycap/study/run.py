@@ -11,9 +11,10 @@ from .._world import CAUSES, World
 from ..flags import RequestPath
 from ..formats.kpageflags import ZoneFrames
 from ..machine import PRESETS, Machine
-from ..policies.capture import CapturePolicy
+from ..policies.files import Policy
 from ..recorded.load import Load
 from .config import SECOND_NS, StudyConfig
+from .faults import fault_figures
 from .parameters import world_parameters
 
 __all__ = ["Run", "make_world", "run_once", "study_zone"]
@@ -37,6 +38,9 @@ class Run:
     requests : ndarray, shape (requests,)
         One record a request, in order of their ends: `buddycap._world.RESULT_DTYPE`. Field `path` is how it ended (a
         `RequestPath`), `page` the page or -1, `cause` an index in `buddycap._world.CAUSES`.
+    faults : ndarray, shape (faults,)
+        One record a region that was faulted in, in order of their ends: `buddycap._world.FAULT_DTYPE`. A run has
+        requests or faults.
     passes : ndarray, shape (passes,)
         One record a pass: `buddycap._world.PASS_DTYPE`.
     totals : dict
@@ -49,15 +53,22 @@ class Run:
     policy: str
     seed: int
     requests: NDArray[np.void]
+    faults: NDArray[np.void]
     passes: NDArray[np.void]
     totals: dict[str, int]
     digest: str
     cpu_s: float
 
+    @property
+    def table(self) -> NDArray[np.void]:
+        """What was measured: the faults, or the requests."""
+        return self.faults if len(self.faults) else self.requests
+
     def summary(self) -> dict[str, float]:
         """Return the figures of a run that are compared between policies; see docs/model.md for each.
 
-        Figures of requests are those of the first pass. What the clock of the host says (`cpu_s`) is not among them.
+        Those of faults: see `fault_figures`. Figures of requests are those of the first pass. What the clock of the
+        host says (`cpu_s`) is not among them.
 
         Examples
         --------
@@ -67,6 +78,22 @@ class Run:
         >>> round(figures["ceiling_percent"] - figures["success_percent"] - 100 * figures["clean_left"] / 64, 9)
         0.0
         """
+        return self._of_faults() if len(self.faults) else self._of_requests()
+
+    def _of_faults(self) -> dict[str, float]:
+        """Return the figures of a run of the faulting load."""
+        first = self.passes[0]
+        seconds = int(first["end_ns"] - first["start_ns"]) / SECOND_NS
+        return {
+            **fault_figures(self.faults, self.totals),
+            "free_percent": 100 * int(first["free_pages"]) / self.totals["present_pages"],
+            "background_per_s": int(first["background_pages"]) / seconds if seconds else 0.0,
+            **{name: self.totals[name] for name in _COUNTERS},
+            "pass_s": seconds,
+        }
+
+    def _of_requests(self) -> dict[str, float]:
+        """Return the figures of a run of requests."""
         table = self.requests[self.requests["pass_number"] == 1]
         first = self.passes[0]
         ok = table["page"] >= 0
@@ -124,12 +151,13 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
         pcp_high=config.pcp_high or None,
         owners=True,
         seed=seed,
+        kernel=config.kernel,
     )
 
 
 def make_world(
     config: StudyConfig,
-    policy: CapturePolicy,
+    policy: Policy,
     seed: int,
     frames: ZoneFrames | None = None,
     load: Load | None = None,
@@ -153,7 +181,7 @@ def make_world(
 
 def run_once(
     config: StudyConfig,
-    policy: CapturePolicy,
+    policy: Policy,
     seed: int,
     frames: ZoneFrames | None = None,
     load: Load | None = None,
@@ -163,7 +191,7 @@ def run_once(
     Parameters
     ----------
     config : StudyConfig
-    policy : CapturePolicy
+    policy : CapturePolicy or CompactionPolicy
     seed : int
     frames : ZoneFrames, optional
         Memory of a real machine to start from.
@@ -191,6 +219,7 @@ def run_once(
         policy.name,
         seed,
         world.results(),
+        world.faults(),
         world.passes(),
         totals,
         zone.digest(),

@@ -114,8 +114,9 @@ def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[tuple[str, list[fl
     """Yield the gains of each policy over the first in each case, seed by seed, under the name of both."""
     groups = grouped(records)
     for case in plan.cases:
-        base = groups.get((case.label, plan.policies[0].name), [])
-        for policy in plan.policies[1:]:
+        first, *others = plan.policies_of(case)
+        base = groups.get((case.label, first.name), [])
+        for policy in others:
             a, b = pairs(groups.get((case.label, policy.name), []), base, GAIN)
             yield f"{case.label} {policy.name}".strip(), [x - y for x, y in zip(a, b, strict=True)]
 

@@ -36,6 +36,10 @@ HELD: Mapping[str, str] = MappingProxyType(
         "min_free_kbytes": "the kernel computes it",
         "pcp_batch": "the kernel computes it",
         "pcp_high": "the kernel computes it",
+        "kernel": "it is what is compared",
+        "threads": "what is swept, not what it hangs on",
+        "defrag": "a word",
+        "madvised": "a switch",
     }
 )
 
@@ -44,8 +48,25 @@ MACHINE = frozenset(
     (
         *("cpus", "boot_permille", "swap_permille", "swappiness", "congestion_ms", "retry_ms", "congestion_pages"),
         *("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps"),
-        *("chunk_pages", "budget_pages", "yield_us"),
+        *("chunk_pages", "budget_pages", "yield_us", "slice_us", "huge_fault_us"),
         *("disk_mib_per_s", "cold_read_pages", "hot_read_pages", "read_cost_us", "swap_cost_us", "write_cost_us"),
+    )
+)
+# Of a part of the load that may be absent: what has no effect then is not varied.
+_OF_FAULTS = frozenset(("fault_permille", "huge_fault_us"))
+_OF_READERS = frozenset(
+    (
+        *("readers", "reader_files_permille", "reader_file_pages", "reader_gap_us", "reader_write_permille"),
+        "reader_slab_permille",
+    )
+)
+_OF_REQUESTS = frozenset(("request_mib_per_s",))
+_OF_BUILDS = frozenset(
+    (
+        *("builds_4gib", "process_pages", "process_pages_least", "process_pages_most_permille", "process_sigma"),
+        *("process_ms", "process_time_sigma", "process_kernel_pages", "process_order2_permille", "gap_ms"),
+        *("touch_permille", "recent_permille", "cold_pages", "dirty_pages", "slab_pages", "hot_touches", "hot_pages"),
+        "hot_read_pages",
     )
 )
 GROUPS = ("all", "load", "machine")
@@ -84,8 +105,9 @@ def varied(config: StudyConfig, percent: float, group: str = "all") -> dict[str,
     if group not in GROUPS:
         raise MisuseError(f"group={group!r}: allowed are {', '.join(GROUPS)}")
     found = {}
+    without = HELD.keys() | _idle(config)
     for field in fields(config):
-        if field.name not in HELD and group in ("all", "machine" if field.name in MACHINE else "load"):
+        if field.name not in without and group in ("all", "machine" if field.name in MACHINE else "load"):
             value = getattr(config, field.name)
             change = value * percent / 100
             if field.type is int:
@@ -93,6 +115,18 @@ def varied(config: StudyConfig, percent: float, group: str = "all") -> dict[str,
                 found[field.name] = (value - change, value + change)
             else:  # no digits that only binary fractions have
                 found[field.name] = (round(value - change, 9), round(value + change, 9))
+    return found
+
+
+def _idle(config: StudyConfig) -> set[str]:
+    """Return the parameters that belong to parts of the load that are absent."""
+    found = set(_OF_REQUESTS if config.threads else _OF_FAULTS)
+    if not config.readers:
+        found |= _OF_READERS
+    if not config.nr_builds:
+        found |= _OF_BUILDS
+    if not config.slice_us:
+        found.add("slice_us")
     return found
 
 
@@ -149,7 +183,7 @@ def _families(cases: Iterable[Case]) -> list[tuple[Case, dict[str, list[Case]]]]
 
 def gaining(plan: Plan) -> str:
     """Return the policy whose gain is told where one is: v3, or else the second."""
-    names = [policy.name for policy in plan.policies[1:]]
+    names = [policy.name for policy in plan.policies_of(plan.cases[0])[1:]]
     return "v3" if "v3" in names else names[0]
 
 

@@ -47,6 +47,8 @@ class Record:
         `Run.summary`.
     totals : dict
         `Run.totals`.
+    kernel : str
+        The simulated kernel.
     """
 
     case: str
@@ -56,6 +58,7 @@ class Record:
     digest: str
     summary: dict[str, Any]
     totals: dict[str, int]
+    kernel: str = "2.6.27"
 
     @property
     def ok(self) -> bool:
@@ -64,7 +67,8 @@ class Record:
 
     def flat(self) -> dict[str, Any]:
         """Return the record as one row of a table: the summary, then the counters that it does not have."""
-        row = {"case": self.case, "policy": self.policy, "seed": self.seed, "error": self.error, "digest": self.digest}
+        names = ("case", "kernel", "policy", "seed", "error", "digest")
+        row = {name: getattr(self, name) for name in names}
         others = {name: value for name, value in self.totals.items() if name not in self.summary}
         return {**row, **self.summary, **others}
 
@@ -192,7 +196,7 @@ class Store:
             row = Row(task.key, error, "", "{}", "{}", b"", 0.0)
         else:
             summary, totals = json.dumps(run.summary()), json.dumps(run.totals)
-            row = Row(task.key, "", run.digest, summary, totals, _packed(run.requests), run.cpu_s)
+            row = Row(task.key, "", run.digest, summary, totals, _packed(run.table), run.cpu_s)
         writer = self._begun()
         if writer is not None:
             writer.add(row)
@@ -213,7 +217,8 @@ class Store:
         if row is None:
             return None
         summary, totals = (parse_object(text, self.path) for text in (row.summary, row.totals))
-        return Record(case.label, task.policy.name, task.seed, row.error, row.digest, summary, totals)
+        name, kernel = task.policy.name, case.config.kernel
+        return Record(case.label, name, task.seed, row.error, row.digest, summary, totals, kernel)
 
     def records(self, plan: Plan) -> list[Record]:
         """Return what is known of a study, in the order of its plan."""
@@ -221,7 +226,7 @@ class Store:
         return [record for record in found if record is not None]
 
     def requests(self, task: Task) -> NDArray[np.void] | None:
-        """Return the table of a run's requests; none if there is no result."""
+        """Return the table of a run's requests, or faults; none if there is no result."""
         row = self._result(task)
         return None if row is None else _unpacked(row.requests)
 

@@ -94,20 +94,22 @@ def summarize(plan: Plan, records: Sequence[Record]) -> list[Row]:
     Returns
     -------
     list of dict
-        `case`, `preset`, `order`, `memory_pages`, `policy`, `seeds`, `errors`, `identical` (every run ended in the very
-        state of the first policy), `figures` (name to mean, half width, n) and `gain` against the first policy
-        (see `difference`; none for that one).
+        `case`, `kernel`, `preset`, `order`, `memory_pages`, `policy`, `seeds`, `errors`, `identical` (every run ended
+        in the very state of the first policy), `figures` (name to mean, half width, n) and `gain` against the first
+        policy (see `difference`; none for that one).
     """
     rows = []
     groups = grouped(records)
     for case in plan.cases:
-        base = groups.get((case.label, plan.policies[0].name), [])
-        for policy in plan.policies:
+        policies = plan.policies_of(case)
+        base = groups.get((case.label, policies[0].name), [])
+        for policy in policies:
             own = groups.get((case.label, policy.name), [])
-            first = policy is plan.policies[0]
+            first = policy is policies[0]
             rows.append(
                 {
                     "case": case.label,
+                    "kernel": case.config.kernel,
                     "preset": case.config.preset,
                     "order": case.config.order,
                     "memory_pages": case.config.memory_pages,
@@ -169,6 +171,15 @@ _COLUMNS = (
     ("foreign", "foreign", 2),
     ("give-backs", "givebacks", 2),
 )
+_OF_FAULTS = (
+    ("latency ms", "latency_ms", 2),
+    ("huge ms", "latency_huge_ms", 2),
+    ("base ms", "latency_base_ms", 2),
+    ("migrate scanned", "compact_migrate_scanned", 0),
+    ("free scanned", "compact_free_scanned", 0),
+    ("success/stall %", "stall_success_percent", 1),
+    ("reclaimed", "freed", 1),
+)
 _LATER_PASSES = (("2nd pass %", "success2_percent", 2), ("3rd pass %", "success3_percent", 2))
 
 
@@ -177,7 +188,10 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
 
     With a width, columns that do not fit are left out, the last ones first, and named below.
     """
-    columns = (*_COLUMNS, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))
+    of_load = _COLUMNS
+    if any("latency_huge_ms" in row["figures"] for row in rows):
+        of_load = (_COLUMNS[0], *(c for c in _OF_FAULTS if any(c[1] in row["figures"] for row in rows)))
+    columns = (*of_load, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))
     heads = ["case", "policy", "seeds", "success %", "gain, points", "bootstrap", *(c[0] for c in columns[1:])]
     place = heads.index("bootstrap")
     lines = [heads]

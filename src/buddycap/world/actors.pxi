@@ -1,13 +1,12 @@
 # The actors of the experiment: each decides what it wants next and when it goes on.  docs/model.md has them all, A1 to
-# A8, with their numbers.
+# A10, with their numbers.  How to allocate is a parameter, for it depends on the kernel.
 #
 # An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
 # for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on (-1: never).
 
-from ._core cimport (GFP_FS, GFP_HIGHMEM, GFP_KERNEL, GFP_MOVABLE, GFP_RECLAIMABLE, mark_page_accessed)
+from ._core cimport mark_page_accessed
 
 cdef enum:
-    GFP_USER_PAGE = GFP_KERNEL | GFP_HIGHMEM | GFP_MOVABLE | 0x20000     # GFP_HIGHUSER_MOVABLE
     PAGE_TABLE_PAGES = 512      # pages that one page table maps
 
 cdef enum:                      # where a build stands
@@ -56,7 +55,7 @@ cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
     for k in range(number, min(number + w.p.hot_read_pages, t.hot_size)):
         absent += t.hot[k] < 0
     t.want_index = number
-    wish(t, WANT_HOT, 0, GFP_USER_PAGE, absent)
+    wish(t, WANT_HOT, 0, <uint32_t> w.p.user_gfp, absent)
     return 0
 
 
@@ -68,7 +67,7 @@ cdef int touch_anon(world_t *w, task_t *t) noexcept nogil:
         span = min(recent, span)
     if touch_own(w, t, t.pages_done - 1 - <int64_t> below(t.random, span)):
         return 1
-    wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
+    wish(t, WANT_SWAPIN, 0, <uint32_t> w.p.user_gfp, 1)
     return 0
 
 
@@ -91,13 +90,13 @@ cdef int64_t build_due(world_t *w, task_t *t, int kind) noexcept nogil:
             touch_anon(w, t)
     elif kind == DUE_COLD or kind == DUE_DIRTY:
         t.done[kind] += w.p.chunk_pages
-        wish(t, WANT_CACHE if kind == DUE_COLD else WANT_DIRTY, 0, GFP_USER_PAGE, w.p.chunk_pages)
+        wish(t, WANT_CACHE if kind == DUE_COLD else WANT_DIRTY, 0, <uint32_t> w.p.user_gfp, w.p.chunk_pages)
     else:
         t.done[kind] += 1
         if kind == DUE_SLAB:
-            wish(t, WANT_SLAB, 0, GFP_KERNEL | GFP_RECLAIMABLE, 1)
+            wish(t, WANT_SLAB, 0, <uint32_t> w.p.reclaimable_gfp, 1)
         else:
-            wish(t, WANT_KERNEL, 0, GFP_KERNEL, 1)
+            wish(t, WANT_KERNEL, 0, <uint32_t> w.p.kernel_gfp, 1)
     return 0
 
 
@@ -107,15 +106,15 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
     if t.state == BUILD_GAP:
         start_process(w, t)
         t.state = BUILD_STACK
-        wish(t, WANT_KERNEL, 1, GFP_KERNEL, 1)
+        wish(t, WANT_KERNEL, 1, <uint32_t> w.p.kernel_gfp, 1)
     elif t.state == BUILD_STACK:
         t.state = BUILD_PAGES
         if w.p.process_kernel_pages:
-            wish(t, WANT_KERNEL, 0, GFP_KERNEL, w.p.process_kernel_pages)
+            wish(t, WANT_KERNEL, 0, <uint32_t> w.p.kernel_gfp, w.p.process_kernel_pages)
     elif t.state == BUILD_PAGES:
         t.state = BUILD_RUN
         if permille(t.random, w.p.process_order2_permille):
-            wish(t, WANT_KERNEL, 2, GFP_KERNEL, 1)
+            wish(t, WANT_KERNEL, 2, <uint32_t> w.p.kernel_gfp, 1)
     elif t.pages_done >= t.pages_goal:
         drop_own(w, t)
         t.state = BUILD_GAP
@@ -127,7 +126,7 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
             if t.want != WANT_NOTHING:
                 return 0
             kind = next_due(t)
-        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
+        wish(t, WANT_ANON, 0, <uint32_t> w.p.user_gfp, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return t.period_ns
     return 0
 
@@ -140,24 +139,24 @@ cdef int64_t kernel_next(world_t *w, task_t *t) noexcept nogil:
     cdef int64_t high = w.p.kernel_order3_permille
     cdef int64_t middle = high + w.p.kernel_order2_permille
     cdef int order = (draw < high) + (draw < middle) + (draw < middle + w.p.kernel_order1_permille)
-    wish(t, WANT_TIMED, order, GFP_KERNEL, 1)
+    wish(t, WANT_TIMED, order, <uint32_t> w.p.kernel_gfp, 1)
     return exponential(w.log2_q24, t.random, w.p.kernel_period_ns)
 
 
 cdef int64_t stream_next(world_t *w, task_t *t) noexcept nogil:
     """A3: a reader that streams through a file once."""
     t.done[DUE_COLD] += w.p.chunk_pages
-    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, w.p.chunk_pages)
+    wish(t, WANT_CACHE, 0, <uint32_t> w.p.user_gfp, w.p.chunk_pages)
     return w.p.stream_period_ns
 
 
 cdef int64_t resident_next(world_t *w, task_t *t) noexcept nogil:
     """A4: a program that fills its memory during the warm-up and then uses it, some of it much more than the rest."""
     if t.pages_done < t.pages_goal:
-        wish(t, WANT_ANON, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
+        wish(t, WANT_ANON, 0, <uint32_t> w.p.user_gfp, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return t.period_ns
     if not touch_own(w, t, skewed(t.random, t.pages_done)):
-        wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
+        wish(t, WANT_SWAPIN, 0, <uint32_t> w.p.user_gfp, 1)
     return w.p.resident_touch_ns
 
 
@@ -172,17 +171,17 @@ cdef int64_t warmup_next(world_t *w, task_t *t) noexcept nogil:
     cdef int64_t extra = t.pages_done * w.p.warmup_slab_permille // 1000
     if t.done[DUE_SLAB] < extra:
         t.done[DUE_SLAB] += 1
-        wish(t, WANT_SLAB, 0, GFP_KERNEL | GFP_RECLAIMABLE, 1)
+        wish(t, WANT_SLAB, 0, <uint32_t> w.p.reclaimable_gfp, 1)
         return 0
     extra = t.pages_done * w.p.warmup_unmovable_permille // 1000
     if t.done[DUE_PAGE_TABLE] < extra:
         t.done[DUE_PAGE_TABLE] += 1
-        wish(t, WANT_TIMED, 0, GFP_KERNEL, 1)
+        wish(t, WANT_TIMED, 0, <uint32_t> w.p.kernel_gfp, 1)
         return 0
     if t.pages_done >= w.p.warmup_pages:
         return -1
     t.pages_done += w.p.chunk_pages
-    wish(t, WANT_CACHE, 0, GFP_USER_PAGE, w.p.chunk_pages)
+    wish(t, WANT_CACHE, 0, <uint32_t> w.p.user_gfp, w.p.chunk_pages)
     return t.period_ns
 
 
@@ -197,6 +196,10 @@ cdef int64_t actor_next(world_t *w, task_t *t) noexcept nogil:
         return warmup_next(w, t)
     if t.kind == TASK_FLUSHER:
         return flusher_next(w, t)
+    if t.kind == TASK_FAULTER:
+        return faulter_next(w, t)
+    if t.kind == TASK_READER:
+        return reader_next(w, t)
     if w.resting:
         return killed(w, t)
     if t.kind == TASK_BUILD:

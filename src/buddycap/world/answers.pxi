@@ -1,6 +1,6 @@
 # How requests for huge pages have ended, who robbed them, and what stood in their way.
 
-from ._core cimport (MT_RESERVE, PF_ISOLATED, PF_LRU, PG_FREE, PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_TAIL, PG_USED,
+from ._core cimport (PF_ISOLATED, PF_LRU, PG_FREE, PG_HOLE, PG_MARKED, PG_PCP, PG_STATE, PG_TAIL, PG_USED,
                      scan_t)
 
 cdef enum:                      # a page as an obstacle
@@ -88,7 +88,7 @@ cdef int64_t clean_blocks(world_t *w) noexcept nogil:
 
 
 cdef int has_free_block(world_t *w) noexcept nogil:
-    """Whether a block that is large enough is free outside of MIGRATE_RESERVE."""
+    """Whether a block that is large enough is free outside of the pageblocks kept in reserve."""
     cdef uint8_t *types = <uint8_t *> w.z + w.z.off_pageblock
     cdef int order = <int> w.p.request_order
     cdef int32_t i = 0
@@ -96,7 +96,7 @@ cdef int has_free_block(world_t *w) noexcept nogil:
     while i < w.z.end:
         byte = order_byte(w, i)
         if (byte & PG_STATE) == PG_FREE and (byte & 0xF) >= order and \
-                types[(i - w.z.pageblock_origin) >> w.z.pageblock_order] != MT_RESERVE:
+                types[(i - w.z.pageblock_origin) >> w.z.pageblock_order] != w.p.reserve_type:
             return 1
         i += 1 << order
     return 0

@@ -8,7 +8,9 @@
 
 from libc.string cimport memcpy
 
-from ._core cimport MT_MOVABLE
+cdef enum:                      # load_t.migratetype: the numbers of Linux 2.6.27, whatever kernel runs it
+    LOAD_RECLAIMABLE = 1
+    LOAD_MOVABLE
 
 cdef enum:
     LOAD_AHEAD_NS = 100000      # it need not sleep for less than this
@@ -59,7 +61,7 @@ cdef int touch_load(world_t *w, task_t *t) noexcept nogil:
     slot = t.pages_done - 1 - <int64_t> below(t.random, span)
     if t.pages[slot] == ABSENT or touch_own(w, t, slot):
         return 1
-    wish(t, WANT_SWAPIN, 0, GFP_USER_PAGE, 1)
+    wish(t, WANT_SWAPIN, 0, <uint32_t> w.p.user_gfp, 1)
     return 0
 
 
@@ -90,11 +92,12 @@ cdef int64_t load_next(world_t *w, task_t *t) noexcept nogil:
         t.load_at = 0
         t.load_clock += max(w.p.load_duration_ns - e.time_ns, <int64_t> 0)
     t.want_life = e.lifetime_ns
-    if e.migratetype == MT_MOVABLE:
+    if e.migratetype == LOAD_MOVABLE:
         t.state = 1
-        wish(t, WANT_ANON, 0, GFP_USER_PAGE, <int64_t> 1 << e.order)
+        wish(t, WANT_ANON, 0, <uint32_t> w.p.user_gfp, <int64_t> 1 << e.order)
     else:
-        wish(t, WANT_TIMED, e.order, GFP_KERNEL | (<uint32_t> e.migratetype << 19), 1)
+        wish(t, WANT_TIMED, e.order, <uint32_t> (w.p.reclaimable_gfp if e.migratetype == LOAD_RECLAIMABLE
+                                                 else w.p.kernel_gfp), 1)
     return 0
 
 

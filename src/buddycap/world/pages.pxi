@@ -1,10 +1,10 @@
 # What the tasks' pages are, and what reclaim does to them.
 
-from ._core cimport (ALLOC_NO_WATERMARKS, EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
-                     GFP_IO, GFP_WAIT, PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB,
+from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
+                     PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB,
                      PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, PG_MARKED, ST_OK, buddycap_prefetch,
                      event_t, event_take, free_block, get_page_from_freelist, link_t, lru_cache_add, page_mark,
-                     page_release, page_set_flags, slab_add, start_page_writeback, used_block_status)
+                     page_release, page_set_flags, slab_add, start_page_writeback, zone_block_status)
 
 
 cdef enum:
@@ -37,7 +37,7 @@ cdef void forget(world_t *w, uint64_t owner, int32_t page) noexcept nogil:
         return
     t = &w.task[id]
     if kind == OWNER_HOT:
-        if t.kind == TASK_BUILD and number < t.hot_size and t.hot[number] == page:
+        if (t.kind == TASK_BUILD or t.kind == TASK_READER) and number < t.hot_size and t.hot[number] == page:
             t.hot[number] = ABSENT
     elif (kind == OWNER_ANON or kind == OWNER_FLUSH) and number < t.pages_size and t.pages[number] == page:
         t.pages[number] = SWAPPED if kind == OWNER_ANON else ABSENT
@@ -67,7 +67,7 @@ cdef inline int is_own(world_t *w, int32_t page, uint64_t owner) noexcept nogil:
 
 cdef void free_own_block(world_t *w, int32_t page, int order, int cpu) noexcept nogil:
     """Free a block that is in no table of pages."""
-    if used_block_status(w.z, w.z.base_pfn + page, order) == ST_OK:
+    if zone_block_status(w.z, w.z.base_pfn + page, order) == ST_OK:
         free_block(w.z, page, order, cpu)
     else:
         note_robbed(w, page)
@@ -111,7 +111,7 @@ cdef void write_out(world_t *w, task_t *t, int32_t page) noexcept nogil:
     disk_write(w, page)
     if not w.p.memalloc_permille or not permille(t.random, w.p.memalloc_permille):
         return
-    extra = get_page_from_freelist(&w.m, 0, GFP_WAIT | GFP_IO, ALLOC_NO_WATERMARKS, t.cpu, &zone)
+    extra = get_page_from_freelist(&w.m, 0, <uint32_t> w.p.journal_gfp, <int> w.p.journal_flags, t.cpu, &zone)
     if extra >= 0:
         w.memallocs += 1
         note_steal(w, extra, 0, 0)

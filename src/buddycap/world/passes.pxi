@@ -98,7 +98,7 @@ cdef int64_t flusher_next(world_t *w, task_t *t) noexcept nogil:
     cdef int32_t id = <int32_t> (t - w.task)
     cdef int64_t k
     if t.pages_done < t.pages_goal:
-        wish(t, WANT_FLUSH, 0, GFP_USER_PAGE, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
+        wish(t, WANT_FLUSH, 0, <uint32_t> w.p.user_gfp, min(w.p.chunk_pages, t.pages_goal - t.pages_done))
         return 0
     for k in range(t.pages_done):
         if t.pages[k] >= 0 and is_own(w, t.pages[k], cookie(OWNER_FLUSH, id, k)):

@@ -25,7 +25,7 @@ cdef inline int64_t rest_limit(world_t *w, const step_t *step) noexcept nogil:
     return w.p.retry_ns if step.wait_ms == KERNEL_RETRY_MS else step.wait_ms * <int64_t> 1000000
 
 
-cdef int64_t pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexcept nogil:
+cdef int64_t pause(world_t *w, task_t *t, const step_t *step) noexcept nogil:
     """Let the task go on when what its step waits for has come; how long it waits, work apart."""
     cdef int64_t time = w.now + t.busy_ns
     cdef int64_t end = time
@@ -41,8 +41,9 @@ cdef int64_t pause(world_t *w, task_t *t, int32_t id, const step_t *step) noexce
     if step.wait == WAIT_QUEUE:
         t.blocked = 1           # until drain_events finds it in front
         t.blocked_since = end
+        leave_cpu(w, t, time)
     else:
-        wake_at(w, id, end)
+        go_on(w, t, time, end)
     return end - time
 
 
@@ -78,7 +79,7 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
         t.in_request = 0
         w.no_progress += t.request.oom_rounds
     else:
-        wait_ns = pause(w, t, id, &step)
+        wait_ns = pause(w, t, &step)
     count_waits(t, sync_passes, wait, wait_ns)
     if w.keep_turns and t.want == WANT_HUGE:
         note_turn(w, t, id, begin, worked, wait, wait_ns)
@@ -105,7 +106,10 @@ cdef int begin_request(world_t *w, task_t *t) noexcept nogil:
 cdef int granted(world_t *w, task_t *t, int32_t id) noexcept nogil:
     """The allocation has ended: use the page.  0 if there was none and the task gives its wish up."""
     if t.want == WANT_HUGE:
-        answer(w, t)
+        if t.kind == TASK_FAULTER:
+            fault_answered(w, t)
+        else:
+            answer(w, t)
         return 1
     if t.request.page < 0:
         w.background_failed += 1
@@ -124,7 +128,7 @@ cdef int fill(world_t *w, task_t *t, int32_t id) noexcept nogil:
         if (t.in_request or not begin_request(w, t)) and not advance_request(w, t, id):
             return 0
         if not granted(w, t, id):
-            wake_at(w, id, w.now + t.busy_ns + AGAIN_NS)
+            go_on(w, t, w.now + t.busy_ns, w.now + t.busy_ns + AGAIN_NS)
             t.busy_ns = 0
             return 0
     return 1
@@ -143,24 +147,27 @@ cdef void run_actor(world_t *w, task_t *t, int32_t id) noexcept nogil:
         delay = max(t.pause_ns, read_delay(w, t, wanted))
         t.pause_ns = 0
         if delay > 0 or t.busy_ns >= w.p.yield_ns:
-            wake_at(w, id, w.now + max(delay, t.busy_ns))
+            go_on(w, t, w.now + t.busy_ns, w.now + max(delay, t.busy_ns))
             t.busy_ns = 0
             return
         delay = actor_next(w, t)
         if delay < 0:
+            leave_cpu(w, t, w.now + t.busy_ns)
             return
         wanted = t.want
         t.pause_ns = delay
 
 
-cdef void run_kswapd(world_t *w, task_t *t, int32_t id) noexcept nogil:
+cdef void run_kswapd(world_t *w, task_t *t) noexcept nogil:
     cdef step_t step
     kswapd_step(&w.m, w.p.budget_pages, &step)
     t.busy_ns += step_price(w, &step)
     t.in_request = step.wait != WAIT_SLEEP
     drain_events(w, t)
     if step.wait != WAIT_SLEEP:
-        pause(w, t, id, &step)
+        pause(w, t, &step)
+    else:
+        leave_cpu(w, t, w.now + t.busy_ns)
     t.busy_ns = 0
 
 
@@ -168,17 +175,21 @@ cdef int world_run(world_t *w, int64_t events) noexcept nogil:
     """Perform so many events; 0 when all requests have been answered, or the world has failed or been robbed."""
     cdef due_t next
     cdef task_t *t
+    cdef int32_t id
     while events > 0:
         if w.over or w.failed or w.robbed or w.nr_wakes == 0:
             return 0
         next = heap_take(w.wake, &w.nr_wakes)
         w.now = next.time
         catch_up(w)
-        t = &w.task[next.what]
+        id = whose_turn(w, next.what)
+        if id < 0:
+            continue
+        t = &w.task[id]
         if t.kind == TASK_KSWAPD:
-            run_kswapd(w, t, next.what)
+            run_kswapd(w, t)
         else:
-            run_actor(w, t, next.what)
+            run_actor(w, t, id)
         events -= 1
         w.events += 1
         if w.stopped:
@@ -282,6 +293,28 @@ cdef int add_flusher(world_t *w, uint64_t seed) noexcept nogil:
     return 1
 
 
+cdef int add_faulter(world_t *w, int32_t number, uint64_t seed) noexcept nogil:
+    cdef int64_t regions = (w.p.fault_regions + number) // w.p.faulters
+    cdef task_t *t = add_task(w, TASK_FAULTER, regions << w.p.request_order, -1, seed)
+    if t == NULL:
+        return 0
+    t.pages_goal = regions
+    return table(&t.kernel, 2 * regions)
+
+
+cdef int add_reader(world_t *w, uint64_t seed) noexcept nogil:
+    cdef task_t *t = add_task(w, TASK_READER, 0, 0, seed)
+    cdef int64_t k
+    if t == NULL:
+        return 0
+    t.hot_size = max(w.p.reader_pages // w.p.readers, <int64_t> 1)
+    if not table(&t.hot, t.hot_size):
+        return 0
+    for k in range(t.hot_size):
+        t.hot[k] = ABSENT
+    return 1
+
+
 cdef int add_requester(world_t *w, uint64_t seed) noexcept nogil:
     cdef task_t *t = add_task(w, TASK_REQUESTER, 0, -1, seed)
     return t != NULL and table(&t.block, w.z.nr_index >> w.p.request_order)
@@ -304,24 +337,35 @@ cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
     w.first_requester = w.nr_tasks
     for k in range(p.requesters):
         ok = ok and add_requester(w, seed)
-    return ok and add_flusher(w, seed)
+    ok = ok and add_flusher(w, seed)
+    for k in range(p.readers):
+        ok = ok and add_reader(w, seed)
+    w.first_faulter = w.nr_tasks
+    for k in range(p.faulters):
+        ok = ok and add_faulter(w, <int32_t> k, seed)
+    return ok
 
 
 cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
     """Tables and tasks; 0 if there is no memory for them."""
-    cdef int64_t tasks = w.p.builds + w.p.loads + w.p.requesters + 8
+    cdef int64_t tasks = w.p.builds + w.p.loads + w.p.requesters + w.p.readers + w.p.faulters + 8
     exp2_table(w.exp2_q30)
     log2_table(w.log2_q24)
     w.task = <task_t *> calloc(tasks, sizeof(task_t))
-    w.wake = <due_t *> calloc(2 * tasks, sizeof(due_t))
+    w.wake = <due_t *> calloc(2 * tasks + w.p.cpus, sizeof(due_t))
     w.stamp = <uint32_t *> calloc(w.z.nr_index, sizeof(uint32_t))
     w.block_stamp = <uint32_t *> calloc((w.z.nr_index >> w.p.request_order) + 1, sizeof(uint32_t))
     w.result = <result_t *> calloc(w.p.requests * w.p.passes + 1, sizeof(result_t))
-    if w.task == NULL or w.wake == NULL or w.stamp == NULL or w.block_stamp == NULL or w.result == NULL:
+    w.fault = <fault_t *> calloc(w.p.fault_regions + 1, sizeof(fault_t))
+    if w.task == NULL or w.wake == NULL or w.stamp == NULL or w.block_stamp == NULL or w.result == NULL or \
+            w.fault == NULL:
         return 0
-    if not add_tasks(w, seed):
+    if w.p.slice_ns and not cpus_start(w) or not add_tasks(w, seed):
         return 0
-    begin_pass(w, w.p.request_start_ns)
+    if w.p.faulters:
+        begin_faults(w, w.p.request_start_ns)
+    else:
+        begin_pass(w, w.p.request_start_ns)
     return 1
 
 
@@ -350,4 +394,6 @@ cdef void world_free(world_t *w) noexcept nogil:
     free(w.stamp)
     free(w.block_stamp)
     free(w.result)
+    free(w.fault)
+    free(w.cpu)
     free(w.turn)
