@@ -377,7 +377,8 @@ _ASKED = ("request_gfp", "fault_second_gfp", *_GFP)
 
 cdef int attach(world_t *w, const params_t *p, const policy_t *policy) noexcept nogil:
     """The parameters, and the machine of the one zone; 0, or 1 + the row of `_ASKED` that it cannot serve."""
-    cdef int64_t *asked = [p.request_gfp, p.fault_second_gfp, p.user_gfp, p.kernel_gfp, p.reclaimable_gfp, p.journal_gfp]
+    cdef int64_t *asked = [p.request_gfp, p.fault_second_gfp, p.user_gfp, p.kernel_gfp, p.reclaimable_gfp,
+                           p.journal_gfp]
     cdef int k
     w.p = p[0]
     machine_init(&w.m)
@@ -420,7 +421,8 @@ cdef int read_parameters(params_t *p, dict parameters, const shape_t *shape) exc
 cdef int check_tables() except -1:
     """The names that Python reads must lie where the structs have their fields."""
     if sizeof(result_t) != RESULT_DTYPE.itemsize or sizeof(pass_t) != PASS_DTYPE.itemsize or \
-            sizeof(load_t) != LOAD_DTYPE.itemsize or sizeof(fault_t) != FAULT_DTYPE.itemsize or sizeof(turn_t) != TURN_DTYPE.itemsize:
+            sizeof(fault_t) != FAULT_DTYPE.itemsize or sizeof(load_t) != LOAD_DTYPE.itemsize or \
+            sizeof(turn_t) != TURN_DTYPE.itemsize:
         raise MisuseError("the tables of names do not fit the structs")
     return 0
 

@@ -24,7 +24,6 @@ __all__ = ["Policy", "find_policies", "load_policies", "policies_to_toml"]
 Policy = CapturePolicy | CompactionPolicy
 
 _BASE = "like"
-_KINDS: tuple[type[Policy], ...] = (CapturePolicy, CompactionPolicy)
 _PLAIN = {"2.6.27": "none", "6.1": "off"}  # the row of each kernel all of whose fields have their usual values
 _REGISTERED: dict[str, Policy] = {**POLICIES, **COMPACTION_POLICIES}
 
@@ -50,7 +49,7 @@ def policies_to_toml(policies: Policy | Iterable[Policy]) -> str:
     capture_min_order = 2
     <BLANKLINE>
     """
-    rows = [policies] if isinstance(policies, _KINDS) else list(policies)
+    rows = [policies] if isinstance(policies, CapturePolicy | CompactionPolicy) else list(policies)
     return "\n".join(_table(row) for row in rows)
 
 

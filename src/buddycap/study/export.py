@@ -34,8 +34,8 @@ from .workers import recorded_load
 
 __all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
 
-FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv")
-PARQUET = ("runs.parquet", "requests.parquet")  # if pyarrow is there
+FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv", "faults.csv")
+PARQUET = ("runs.parquet", "requests.parquet", "faults.parquet")  # if pyarrow is there
 
 _PATHS = [path.name.lower() for path in RequestPath]
 
@@ -70,9 +70,11 @@ def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[
     with replacing_text(files[3]) as stream:
         write_csv(_timings(store, plan), stream)
     write_file(files[4], dumps(manifest(plan, argv), indent=1) + "\n")
-    with replacing_text(files[-1]) as stream:
-        write_requests(store, plan, stream)
-    return files + write_parquet(folder, rows) + write_requests_parquet(folder, store, plan)
+    for file, faults in zip(files[5:], (False, True), strict=True):
+        with replacing_text(file) as stream:
+            write_requests(store, plan, stream, faults)
+    files += write_parquet(folder, rows) + write_requests_parquet(folder, store, plan)
+    return files + write_requests_parquet(folder, store, plan, faults=True)
 
 
 def clean(value: Any) -> Any:
@@ -134,21 +136,22 @@ def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
     return [path]
 
 
-def _request_columns(store: Store, plan: Plan) -> Iterator[dict[str, list[Any]]]:
-    """Yield the requests of each run as columns, path and cause in words."""
+def _request_columns(store: Store, plan: Plan, faults: bool) -> Iterator[dict[str, list[Any]]]:
+    """Yield the requests, or the faults, of each run as columns, path and cause in words."""
     cases = case_columns(plan)
     for case, task in plan.tasks():
-        table = store.requests(task)
+        table = store.requests(task) if bool(case.config.threads) == faults else None
         if table is not None:
             columns = {name: table[name].tolist() for name in table.dtype.names or ()}
             columns["path"] = [_PATHS[path] for path in columns["path"]]
-            columns["cause"] = [CAUSES[cause] for cause in columns["cause"]]
+            if "cause" in columns:
+                columns["cause"] = [CAUSES[cause] for cause in columns["cause"]]
             same = {**cases[case.label], "policy": task.policy.name, "seed": task.seed}
             yield {name: [value] * len(table) for name, value in same.items()} | columns
 
 
-def write_requests(store: Store, plan: Plan, stream: IO[str]) -> None:
-    """Write a row for each request of each run as a CSV table.
+def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = False) -> None:
+    """Write a row for each request, or fault, of each run as a CSV table.
 
     Parameters
     ----------
@@ -156,31 +159,33 @@ def write_requests(store: Store, plan: Plan, stream: IO[str]) -> None:
     plan : Plan
         Runs of it that have not ended, or have an error, are left out.
     stream : text file
+    faults : bool
+        The faults of the cases that have them, instead of the requests of the others.
 
     Notes
     -----
-    Columns: those of `case_columns`, policy, seed, then those of `buddycap._world.RESULT_DTYPE`, with `path` as the
-    name of a `RequestPath` and `cause` in words, empty for a success.  About 10 us a row.
+    Columns: those of `case_columns`, policy, seed, then those of `buddycap._world.RESULT_DTYPE` or `FAULT_DTYPE`, with
+    `path` as the name of a `RequestPath` and `cause` in words, empty for a success.  About 10 us a row.
     """
     writer = csv.writer(stream, lineterminator="\n")
-    for count, columns in enumerate(_request_columns(store, plan)):
+    for count, columns in enumerate(_request_columns(store, plan, faults)):
         if count == 0:
             writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
 
 
-def write_requests_parquet(folder: Path, store: Store, plan: Plan) -> list[Path]:
+def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool = False) -> list[Path]:
     """Write the same rows as Parquet, a group for each run, if pyarrow is installed; return the files written."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return []
-    groups = (pyarrow.table(columns) for columns in _request_columns(store, plan))
+    groups = (pyarrow.table(columns) for columns in _request_columns(store, plan, faults))
     first = next(groups, None)
     if first is None:
         return []
-    path = folder / PARQUET[1]
+    path = folder / PARQUET[2 if faults else 1]
     with replacing(path) as file, parquet.ParquetWriter(file, first.schema) as writer:
         for group in chain([first], groups):
             writer.write_table(group)

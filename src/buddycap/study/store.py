@@ -47,8 +47,6 @@ class Record:
         `Run.summary`.
     totals : dict
         `Run.totals`.
-    kernel : str
-        The simulated kernel.
     """
 
     case: str
@@ -58,7 +56,6 @@ class Record:
     digest: str
     summary: dict[str, Any]
     totals: dict[str, int]
-    kernel: str = "2.6.27"
 
     @property
     def ok(self) -> bool:
@@ -67,8 +64,7 @@ class Record:
 
     def flat(self) -> dict[str, Any]:
         """Return the record as one row of a table: the summary, then the counters that it does not have."""
-        names = ("case", "kernel", "policy", "seed", "error", "digest")
-        row = {name: getattr(self, name) for name in names}
+        row = {"case": self.case, "policy": self.policy, "seed": self.seed, "error": self.error, "digest": self.digest}
         others = {name: value for name, value in self.totals.items() if name not in self.summary}
         return {**row, **self.summary, **others}
 
@@ -217,8 +213,7 @@ class Store:
         if row is None:
             return None
         summary, totals = (parse_object(text, self.path) for text in (row.summary, row.totals))
-        name, kernel = task.policy.name, case.config.kernel
-        return Record(case.label, name, task.seed, row.error, row.digest, summary, totals, kernel)
+        return Record(case.label, task.policy.name, task.seed, row.error, row.digest, summary, totals)
 
     def records(self, plan: Plan) -> list[Record]:
         """Return what is known of a study, in the order of its plan."""

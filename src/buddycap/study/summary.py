@@ -188,7 +188,7 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
 
     With a width, columns that do not fit are left out, the last ones first, and named below.
     """
-    of_load = _COLUMNS
+    of_load: tuple[tuple[str, str, int], ...] = _COLUMNS
     if any("latency_huge_ms" in row["figures"] for row in rows):
         of_load = (_COLUMNS[0], *(c for c in _OF_FAULTS if any(c[1] in row["figures"] for row in rows)))
     columns = (*of_load, *(c for c in _LATER_PASSES if any(c[1] in row["figures"] for row in rows)))

@@ -10,7 +10,7 @@ from .store import Record
 
 __all__ = ["case_columns", "run_rows"]
 
-_ALWAYS = ("preset", "memory_pages")
+_ALWAYS = ("kernel", "preset", "memory_pages")
 _ALSO_COUNTED = "dirty_pages"  # a counter of every run, too: as a parameter it has another name
 
 
@@ -24,8 +24,8 @@ def case_columns(plan: Plan) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict of str to dict
-        Columns by the label of the case: `case`, `preset`, `memory_pages`, then swept parameters by their names in
-        `StudyConfig`. `dirty_pages` is called `dirty_pages_given`.
+        Columns by the label of the case: `case`, `kernel`, `preset`, `memory_pages`, then swept parameters by their
+        names in `StudyConfig`. `dirty_pages` is called `dirty_pages_given`.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def case_columns(plan: Plan) -> dict[str, dict[str, Any]]:
     >>> from buddycap.study.plan import Case, sweep
     >>> cases = sweep([Case("", StudyConfig())], ["builds=2,3"])
     >>> case_columns(Plan(tuple(cases), (POLICIES["none"],), (1,)))["builds=3"]
-    {'case': 'builds=3', 'preset': 'x86_64', 'memory_pages': 262144, 'builds': 3}
+    {'case': 'builds=3', 'kernel': '2.6.27', 'preset': 'x86_64', 'memory_pages': 262144, 'builds': 3}
     """
     swept = [
         field.name

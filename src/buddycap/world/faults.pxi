@@ -1,5 +1,5 @@
-# A9: threads that fault in memory, each region of it as a huge page, or in base pages where there is none.  A10: readers
-# and writers of small files.  Both in the manner of thpscale and thpfioscale of the collection mmtests.
+# A9: threads that fault in memory, each region of it as a huge page, or in base pages where there is none.  A10:
+# readers and writers of small files.  Both in the manner of thpscale and thpfioscale of the collection mmtests.
 #
 #   FAULT_NEW --try--> FAULT_FIRST --none, and a second way to allocate--> FAULT_AGAIN --try--> FAULT_SECOND
 #       a huge page: cleared and written ----------------------------------------------> FAULT_TABLE --> FAULT_NEW
