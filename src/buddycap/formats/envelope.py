@@ -1,35 +1,41 @@
-"""What stands before a line of a kernel's log: quotes of mail, syslog and journald heads, stamps, levels, callers.
+"""What a kernel's log is wrapped in: quotes of mail, syslog and journald heads, stamps, levels, callers; encodings.
 
 A line comes through several hands before it is read here, and each puts something in front of it. `unwrap` takes the
-layers off, from the left, until nothing that is known is left.
+layers off, from the left, until nothing that is known is left. A whole mail may be encoded besides (`plain_mail`).
 """
 
 import html
 import re
 from dataclasses import dataclass
 
-__all__ = ["Unwrapped", "unwrap"]
+__all__ = ["Unwrapped", "plain_mail", "unwrap"]
 
 MOST_LAYERS = 8
 
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _ISO = rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?"
-_KERNEL = r"kernel(?:\[\d+\])?:(?= |$) ?"
-_WEEKDAY, _MONTH = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_KERNEL = r"kernel(?:\[\d+\]|\[-\])?:(?= |$) ?"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_NAME = r"[^\W\d_]{1,9}\.?"  # of a weekday or month: dmesg -T prints them in the language of the session
+_LEVEL = r"(?:emerg|alert|crit|err|warning|notice|info|debug)"
 _LAYERS = (
     r"(?:>|\|)+ ?",  # mail, forum
-    rf"(?P<syslog>{_MONTH} [ \d]\d {_CLOCK}) \S+ {_KERNEL}",
+    rf"(?P<syslog>{_MONTH} [ \d]\d {_CLOCK}) \S+(?:$| (?:{_KERNEL})?)",  # old ones do not name the kernel
     rf"(?P<iso>{_ISO}) (?:\S+ {_KERNEL})?",
     rf"(?:\.+ ?)?{_KERNEL}",  # pasted without the head
     r"\[ *(?P<stamp>\d+\.\d+)\](?: |$)?",
     r"\[ *(?P<caller>[TC]\d+)\](?: |$)?",  # CONFIG_PRINTK_CALLER
-    rf"\[(?P<ctime>{_WEEKDAY} {_MONTH} [ \d]\d {_CLOCK} \d{{4}})\] ?",  # dmesg -T
+    rf"\[(?P<ctime>{_NAME} {_NAME} [ \d]\d {_CLOCK} \d{{4}})\] ?",  # dmesg -T
     rf"\[(?P<serial>{_ISO})\] ?",  # terminal programs
     r"<\d{1,3}>",  # dmesg -r, consoles
     r"(?:kern|user|daemon) *:[a-z]+ *: ?",  # dmesg -x
+    rf"{_LEVEL}\|kernel\[[-\d]+\]\|",  # fields between bars, by a template of rsyslog
     r"```\w*|(?:[-*+] )(?=\[|<\d)|</?(?:pre|code|p|br|div|span)[^<>]{0,80}>",  # Markdown, HTML
 )
 _LAYER = re.compile("|".join(f"(?:{layer})" for layer in _LAYERS))
+_CONTROL = re.compile("#01[0-5]")  # rsyslog writes line ends and tabs so
+_CODED = re.compile(rb"=([0-9A-F]{2})")
+_HARD_BLANK = re.compile(rb"(?:=C2)?=A0")
 _TIMES = ("syslog", "iso", "ctime", "serial", "stamp")
 
 
@@ -81,6 +87,8 @@ def unwrap(line: str) -> Unwrapped:
     """
     if "&" in line:
         line = html.unescape(line)
+    if "#01" in line:
+        line = _CONTROL.sub(" ", line)
     found: dict[str, str] = {}
     layers = 0
     text = line.strip()
@@ -93,3 +101,40 @@ def unwrap(line: str) -> Unwrapped:
         text = text[match.end() :].lstrip()
     when = next((found[name] for name in _TIMES if name in found), None)
     return Unwrapped(text.rstrip(), when, found.get("caller"), layers)
+
+
+def plain_mail(piece: bytes) -> bytes:
+    """Undo the quoted-printable encoding of a mail, in which `=` ends a cut line and `=3D` is an equals sign.
+
+    Parameters
+    ----------
+    piece : bytes
+        Whole lines.
+
+    Returns
+    -------
+    bytes
+        As many lines: what a cut line went on with stands in it, and empty lines follow. A text that has an equals
+        sign of its own is returned as it is: such a mail has none.
+
+    Examples
+    --------
+    >>> plain_mail(b"DMA: 1*4kB =3D 4k=\\nB\\n")
+    b'DMA: 1*4kB = 4kB\\n\\n'
+    >>> plain_mail(b"DMA: 1*4kB =\\n4kB, mode=3D\\n1*8kB = 8kB\\n").count(b"=")
+    3
+    """
+    if b"=3D" not in piece or b" = " in piece:
+        return piece
+    lines: list[bytes] = []
+    parts: list[bytes] = []
+    for line in piece.split(b"\n"):
+        cut = line.rstrip(b"\r").endswith(b"=")
+        parts.append(line.rstrip(b"\r").removesuffix(b"="))
+        if not cut:
+            lines += [b"".join(parts), *[b""] * (len(parts) - 1)]
+            parts = []
+    if parts:
+        lines += [b"".join(parts), *[b""] * (len(parts) - 1)]
+    text = _HARD_BLANK.sub(b" ", b"\n".join(lines))
+    return _CODED.sub(lambda code: bytes((int(code[1], 16),)), text)

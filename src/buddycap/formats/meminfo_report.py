@@ -116,11 +116,13 @@ class MemoryReport:
         Functions, the innermost first, doubtful ones (`?`) left out.
     facts : dict of str to object
         What else decides: `constraint`, `kill_nodemask`, `oom_memcg`, `usage_kb`, `limit_kb`, `killed`, `cma_pages`,
-        `cma_error`, `hugepages`.
+        `cma_error`, `hugepages`, `vmalloc_bytes`.
     mixed : bool
         Whether another report was printed at the same time, and the lines cannot be told apart.
     confidential : bool
         Whether the log says that the machine is a guest whose memory is encrypted.
+    no_addresses : bool
+        Whether the log says that the range of addresses for vmalloc has no room.
     unknown : dict of str to int
         Words that no rule took: kinds of word to their number. `lines` counts foreign lines.
     """
@@ -138,6 +140,7 @@ class MemoryReport:
     facts: dict[str, object] = field(default_factory=dict)
     mixed: bool = False
     confidential: bool = False
+    no_addresses: bool = False
     unknown: dict[str, int] = field(default_factory=dict)
 
 

@@ -6,11 +6,10 @@ log.
 """
 
 import re
-from collections import deque
 from dataclasses import dataclass, field
 from typing import IO
 
-from .envelope import Unwrapped, unwrap
+from .envelope import Unwrapped, plain_mail, unwrap
 from .meminfo_report import MemoryReport, ReportHeader
 from .pieces import LONGEST_LINE, whole_lines
 from .report_text import join_lines, known_line, read_header, read_report
@@ -20,14 +19,13 @@ __all__ = ["MemoryLog", "read_memory_log"]
 _MOST_LINES = 4096  # of one report; the rest is foreign
 _PATIENCE = 128  # foreign lines in a row that end a report
 _MOST_REPORTS = 10_000
-_TAIL = 4
 _HEADER_LINES = 6  # over which a mail program may have wrapped a header
 _BEHIND_HEADER = re.compile(r"CPU|Pid|PID|Hardware|Call|Mem-|Node|Workqueue|active_anon|\S+\+0x|\[<|<")
 
 _MARKS = (
     *(b"allocation failure", b"allocation stalls", b"oom-killer", b"Mem-Info", b"Mem-info", b"how Memory"),
     *(b"alloc failed", b"kB min:", b"kB low:", b"*4kB", b"*16kB", b"*64kB", b"callbacks suppressed"),
-    *(b"vmalloc error", b"Linux version ", b"Allocation of length", b"Memory Encryption", b"tdx: "),
+    *(b"vmalloc", b"vmap allocation", b"Linux version ", b"Allocation of length", b"Memory Encryption", b"tdx: "),
 )
 _BEGIN = re.compile(
     r"page\s+allocation\s+(?:failure|stalls\s+for)|invoked\s+oom-killer|^oom-killer:|cma:.*alloc failed, req-size:"
@@ -39,6 +37,10 @@ _ZONE = re.compile(
 )
 _SUPPRESSED = re.compile(r"warn_alloc\w*: (\d{1,12}) callbacks suppressed")
 _CONFIDENTIAL = re.compile(r"Memory Encryption Features active: .{0,80}(?:SEV|TDX)|tdx: Guest detected")
+_NO_ADDRESSES = re.compile(
+    r"vmap allocation for size \d+ failed|vmalloc_node_range for size \d+ failed|vm_struct allocation failed"
+)
+_SAME_EVENT = 8  # lines from such a message to the report
 _VERSION = re.compile(r"Linux version (\d{1,2}\.\d{1,3}\S{0,80})")
 
 
@@ -76,6 +78,7 @@ class _Open:
     foreign: int = 0
     mem_info: bool = False
     zones: bool = False
+    no_addresses: bool = False
 
 
 class _LogReader:
@@ -84,9 +87,10 @@ class _LogReader:
     def __init__(self) -> None:
         self.log = MemoryLog()
         self._open: dict[str | None, _Open] = {}
-        self._tail: deque[tuple[int, Unwrapped]] = deque(maxlen=_TAIL)
+        self._before = b""  # the line above
         self._release: str | None = None
         self._confidential = False
+        self._no_addresses = -_SAME_EVENT  # line of the last such message
         self._interrupted: dict[str | None, bool] = {}
         self._order: list[tuple[int, MemoryReport]] = []
 
@@ -95,24 +99,23 @@ class _LogReader:
         if self._open or any(mark in piece for mark in _MARKS):
             return False
         self.log.lines += piece.count(b"\n")
-        self._tail.clear()
+        self._before = b""
         return True
 
     def take(self, raw: bytes) -> None:
         """Take one line."""
         self.log.lines += 1
         if not self._open and not any(mark in raw for mark in _MARKS):
-            if len(raw) < 200:
-                self._tail.append((self.log.lines, Unwrapped(raw.decode("utf-8", "replace").strip())))
+            self._before = raw if len(raw) < 200 else b""
             return
-        line = unwrap(raw[:LONGEST_LINE].decode("utf-8", "replace").replace("\0", " "))
+        line = _unwrapped(raw)
         self._note(line.text)
         caller = line.caller
         if line.caller is None and not line.layers and len(self._open) == 1:
             caller = next(iter(self._open))  # a line that goes on from the one before has no head of its own
         if not self._begins(line, caller):
             self._go_on(line, caller)
-        self._tail.append((self.log.lines, line))
+        self._before = raw
 
     def _note(self, text: str) -> None:
         """Take what stands outside of reports."""
@@ -121,12 +124,14 @@ class _LogReader:
             self.log.suppressed += int(suppressed[1])
         if version:
             self._release = version[1]
+        if _NO_ADDRESSES.search(text):
+            self._no_addresses = self.log.lines
         self._confidential = self._confidential or bool(_CONFIDENTIAL.search(text))
 
     def _begins(self, line: Unwrapped, caller: str | None) -> bool:
         """Begin a report if the line does."""
         number, when = self.log.lines, line.when
-        before = self._tail[-1][1] if self._tail else Unwrapped("")
+        before = _unwrapped(self._before)
         match = _BEGIN.search(line.text)
         wrapped = None if match else _BEGIN.search(f"{before.text} {line.text}")
         if match or (wrapped and wrapped.end() > len(before.text) + 1):
@@ -159,9 +164,11 @@ class _LogReader:
         """Close what is open for a printer, and begin anew."""
         old = self._open.get(caller)
         # a header with nothing behind it, then another: what follows belongs to both, and nobody can tell which line
-        interrupted = caller is None and old is not None and old.header and new.header and not old.mem_info
+        begun = old is not None and (old.mem_info or old.zones)
+        interrupted = caller is None and old is not None and old.header and new.header and not begun
         self._interrupted[caller] = interrupted or self._interrupted.get(caller, False)
         self.close(caller)
+        new.no_addresses = new.header and new.line - self._no_addresses < _SAME_EVENT
         self._open[caller] = new
         self._interrupted[caller] = interrupted
 
@@ -191,6 +198,7 @@ class _LogReader:
         report = MemoryReport(opened.line, opened.when, header, release=self._release)
         report.mixed = self._interrupted.pop(caller, False)
         report.confidential = self._confidential
+        report.no_addresses = opened.no_addresses
         for found in read_report(report, opened.lines):
             if found.header is None and not found.zones and not found.facts and not found.nodes:
                 continue
@@ -212,6 +220,10 @@ class _LogReader:
             self.close(caller)
         self.log.reports = [report for _, report in sorted(self._order, key=lambda item: item[0])]
         return self.log
+
+
+def _unwrapped(raw: bytes) -> Unwrapped:
+    return unwrap(raw[:LONGEST_LINE].decode("utf-8", "replace").replace("\0", " "))
 
 
 def read_memory_log(file: IO[bytes]) -> MemoryLog:
@@ -247,7 +259,7 @@ def read_memory_log(file: IO[bytes]) -> MemoryLog:
     reader = _LogReader()
     for piece in whole_lines(file):
         if not reader.skip(piece):
-            lines = piece.split(b"\n")
+            lines = plain_mail(piece).split(b"\n")
             if lines[-1] == b"":
                 lines.pop()
             for line in lines:

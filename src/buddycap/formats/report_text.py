@@ -15,7 +15,7 @@ __all__ = ["join_lines", "known_line", "read_header", "read_report"]
 
 ZONES = ("DMA", "DMA32", "Normal", "HighMem", "Movable", "Device")
 _ZONE = "|".join(sorted(ZONES, key=len, reverse=True))
-_NUMBER = r"\d{1,19}"
+_NUMBER = r"\d{1,20}"
 _FIELD = re.compile(rf"([a-zA-Z_]+(?:\(\w+\))?):({_NUMBER})?(kB|KB)?")
 _CELL = re.compile(rf"({_NUMBER})\*(\d{{1,10}})kB(?:\(([A-Z]+)\))?")
 _LETTERS = re.compile(r"\(([A-Z]{1,8})\)")
@@ -51,6 +51,9 @@ _VMALLOC = re.compile(
     r"[^\n]{0,200}?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
 _NOMMU = re.compile(rf"Allocation of length ({_NUMBER}) from process (\d{{1,10}})(?: \(([^()]{{0,64}})\))? failed")
+_VMALLOC_BYTES = re.compile(
+    rf"vmalloc(?:: allocation failure(?:: |, allocated {_NUMBER} of )| error: size )({_NUMBER})(?: bytes|,)"
+)
 _CMA_RANGES = re.compile(r"number of available pages: ([\d@+]{1,4000})=> ?(\d{1,12}) free of (\d{1,12}) total")
 _CMA = re.compile(r"cma:.*alloc failed, req-size: (\d{1,12}) pages?, ret: (-?\d{1,4})")
 _RELEASE = re.compile(  # Red Hat prints dashes behind the letters, and a letter of its own behind the dashes
@@ -60,6 +63,7 @@ _RELEASE = re.compile(  # Red Hat prints dashes behind the letters, and a letter
 _PID = re.compile(r"\bP(?:ID|id): (\d{1,10})")
 _CPU = re.compile(r"\bCPU: (\d{1,6})\b")
 _FRAME = re.compile(r"(\? )?\b([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
+_GLUED = re.compile(r"(?<=\d[kK]B)(?=\w)")  # blanks that a log lost
 _CONSTRAINT = re.compile(r"constraint=(CONSTRAINT_\w+)")
 _OOM_MEMCG = re.compile(r"oom_memcg=([^\s,]+)")
 _USAGE = re.compile(rf"memory: usage ({_NUMBER})kB, limit ({_NUMBER})kB")
@@ -206,26 +210,49 @@ def read_report(report: MemoryReport, lines: list[str]) -> list[MemoryReport]:
     -----
     O(text).
     """
-    kept = _known_lines(lines)
+    kept = [_GLUED.sub(" ", line) for line in _known_lines(lines)]
     foreign = sum(1 for line in lines if line) - len(kept)
     if foreign:
         report.unknown["lines"] = report.unknown.get("lines", 0) + foreign
-    text = join_lines(line for line in kept if not _TASK_ROW.match(line))
-    _read_facts(report, text)
+    rows = [line for line in kept if not _TASK_ROW.match(line)]
+    _read_facts(report, join_lines(rows))
+    report.stack = _stack(rows)
     reader = _Words(report)
-    reader.read(text.split(" "))
+    reader.read(join_lines(line for line in rows if not _is_frame(line)).split(" "))
     return reader.reports
+
+
+def _is_frame(line: str) -> bool:
+    """Tell whether a line is one of a stack, which may be another's: it stands between the words of a list, too."""
+    return _FRAME.search(line) is not None and "Mem-" not in line and ":" not in line.rpartition("0x")[2]
+
+
+def _stack(rows: list[str]) -> list[str]:
+    """Return the functions above `Mem-Info:`; doubtful ones (`?`) only if there is no other, as old kernels print."""
+    before: list[str] = []
+    for row in rows:
+        before.append(row)
+        if row.startswith(("Mem-Info:", "Mem-info:")) or " free:" in row:
+            break
+    frames = [(match[1], match[2]) for match in _FRAME.finditer(join_lines(before))]
+    certain = [name for doubtful, name in frames if not doubtful]
+    return (certain or [name for _, name in frames])[:64]
 
 
 def _known_lines(lines: Iterable[str]) -> list[str]:
     """Leave foreign lines out; what is left of a word that a terminal cut belongs to the line before."""
     kept: list[str] = []
-    last = ""
+    last = half = ""
     for line in lines:
         words = line.split(None, 1)
+        if words and half and _cut(half, words[0]):
+            kept.append(half)
+        half = ""
         if words and (known_line(line) or (last and _cut(last, words[0]))):
             kept.append(line)
             last = line.rsplit(None, 1)[-1]
+        elif len(words) == 1:
+            half = words[0]  # the first half of a word, if the next line begins with the other
     return kept
 
 
@@ -235,7 +262,6 @@ def _read_facts(report: MemoryReport, text: str) -> None:
     report.release = release[1] if release else report.release
     report.pid = int(pid[1]) if pid else None
     report.cpu = int(cpu[1]) if cpu else None
-    report.stack = [match[2] for match in _FRAME.finditer(text) if not match[1]][:64]
     for match in _TAIL.finditer(text):
         report.totals[match[2]] = int(match[1])
     for match in _SWAP.finditer(text):
@@ -248,6 +274,9 @@ def _read_facts(report: MemoryReport, text: str) -> None:
     if ranges:
         lengths = [int(part.partition("@")[0][:12] or 0) for part in ranges[1].split("+")]
         report.facts |= {"cma_longest": max(lengths), "cma_free": int(ranges[2]), "cma_total": int(ranges[3])}
+    asked = _VMALLOC_BYTES.search(text)
+    if asked:
+        report.facts["vmalloc_bytes"] = int(asked[1])
     huge = [tuple(int(value or 0) for value in match.groups()) for match in _HUGE.finditer(text)][:256]
     if huge:
         report.facts["hugepages"] = huge  # node, total, free, surplus, kB of a page
