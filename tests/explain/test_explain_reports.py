@@ -2,6 +2,7 @@
 
 import io
 import json
+import quopri
 import random
 
 import pytest
@@ -98,6 +99,15 @@ ENVELOPES = {
     "html": lambda lines: "\n".join(f"&gt; {line}" for line in lines),
     "indented": lambda lines: "\n".join(f"    {line}" for line in lines),
     "no stamps": lambda lines: "\n".join(line.split("] ", 1)[-1] for line in lines),
+    "syslog without the kernel's name": lambda lines: "\n".join(f"Feb 19 16:20:13 host1 {line}" for line in lines),
+    "bars": lambda lines: "\n".join(f"warning|kernel[-]|{line}" for line in lines),
+    "dates in another language": lambda lines: "\n".join(
+        f"[Di Mär 12 03:54:03 2024] {line.split('] ', 1)[-1]}" for line in lines
+    ),
+    "line ends as rsyslog writes them": lambda lines: "\n".join(
+        "#012".join(lines[at : at + 3]) for at in range(0, len(lines), 3)
+    ),
+    "quoted-printable": lambda lines: quopri.encodestring("\n".join(lines).encode()).decode(),
     "serial": lambda lines: "\n".join(f"[2024-02-19 16:20:13.123] {line}" for line in lines),
 }
 

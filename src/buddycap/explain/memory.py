@@ -232,6 +232,10 @@ def _judge(answer: Answer, options: Options) -> None:
         answer.inferred["gfp"] = "GFP_KERNEL, by which a kernel without an MMU gets the memory of programs"
     elif report.header is not None and report.header.gfp is None and names is not None:
         answer.inferred["gfp"] = "names from the number of the mask"
+    unprinted = report.header is not None and report.header.kind == "oom" and order is None
+    if unprinted:
+        order = 0
+        answer.inferred["order"] = "0, the least that it can have been: kernels to 2.6.1x do not print it"
     if order is not None and not -1 <= order < MOST_ORDERS:
         answer.notes.append(f"order {order} is no order of an allocation")
         order = None
@@ -239,7 +243,9 @@ def _judge(answer: Answer, options: Options) -> None:
         answer.verdict = None if report.header is None else "unknown"
         return
     request = make_request(max(order, 0), names, release, rules)
-    types = zone_types(report.zones, release.numbers, rules.device)
+    types = zone_types(
+        report.zones, release.numbers, rules.device, bool(report.totals.get("pages HighMem/MovableOnly"))
+    )
     if types is not None:
         answer.inferred["class_index"] = f"zone types {' '.join(types)}, from the {len(types)} numbers of a reserve"
     answer.request = request
@@ -251,7 +257,10 @@ def _judge(answer: Answer, options: Options) -> None:
         answer.allowed, request, rules, answer.page_kb or 4, largest_order(report.zones), answer.class_index
     )
     answer.verdict = overall(answer.zones)
-    answer.notes += _notes_on_zones(answer)
+    if unprinted and answer.verdict == "contradiction":
+        answer.verdict = "unknown"
+        answer.notes.append("the order is not printed; one page would have been served, so more was asked for")
+    answer.notes += [*_notes_on_zones(answer), *_notes_on_addresses(report, answer.page_kb or 4)]
     if answer.zones:
         answer.notes += otherwise(
             answer.zones, request, rules, answer.release, answer.page_kb or 4, answer.class_index, report
@@ -291,6 +300,23 @@ def _notes_on_zones(answer: Answer) -> list[str]:
     if "THISNODE" in request.flags and _bound_to(report) is None and len({zone.node for zone in report.zones}) > 1:
         notes.append(
             "the request was bound to one node (__GFP_THISNODE), the text does not say to which: all are judged"
+        )
+    return notes
+
+
+def _notes_on_addresses(report: MemoryReport, page_kb: int) -> list[str]:
+    """Return why vmalloc can fail that gets every page: no room in its range of addresses, or too much at once."""
+    asked, pages = report.facts.get("vmalloc_bytes"), report.totals.get("pages RAM")
+    notes = []
+    if report.no_addresses:
+        notes.append(
+            "the range of addresses for vmalloc has no room, the log says: no free memory helps; "
+            "the parameter vmalloc= makes the range larger where the kernel has it"
+        )
+    if isinstance(asked, int) and pages and asked > pages * page_kb << 10:
+        notes.append(
+            f"{asked} bytes were asked for at once, more than the machine has: vmalloc refuses that before it asks "
+            "for a page"
         )
     return notes
 

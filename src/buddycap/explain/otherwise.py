@@ -59,6 +59,10 @@ def otherwise(
         low = judged([replace(zone, fields=zone.fields | {"min": zone.fields.get("low", 0)}) for zone in zones])
         if low != "contradiction":
             found.append(f"measured against low instead of min, as attempts that give up early are: {low}")
+    if verdict == "contradiction" and request.movable and any(zone.fields.get("free_cma") for zone in zones):
+        without = judged(zones, replace(request, movable=False))
+        if without != "contradiction":
+            found.append(f"if this kernel keeps CMA blocks from such requests, as those of some vendors do: {without}")
     if release.because and verdict != "unknown":
         numbers = _NEIGHBOURS[rules.blocks == TYPES]
         row = rules_of(numbers)

@@ -118,7 +118,9 @@ def names_of(report: MemoryReport, release: Release) -> tuple[str, ...] | None:
     return decode_mask(header.gfp_value or 0, release.numbers)
 
 
-def zone_types(zones: Sequence[ZoneText], release: tuple[int, ...], device: bool) -> tuple[str, ...] | None:
+def zone_types(
+    zones: Sequence[ZoneText], release: tuple[int, ...], device: bool, hidden: bool = False
+) -> tuple[str, ...] | None:
     """Tell which zone types the kernel was built with; a zone's place in them is its class index.
 
     Parameters
@@ -129,6 +131,8 @@ def zone_types(zones: Sequence[ZoneText], release: tuple[int, ...], device: bool
         Of the kernel.
     device : bool
         Whether it can have a type Device.
+    hidden : bool
+        Whether the machine has memory of HighMem or Movable zones, which since 6.1 may be left out of the text.
 
     Returns
     -------
@@ -145,17 +149,27 @@ def zone_types(zones: Sequence[ZoneText], release: tuple[int, ...], device: bool
     seen = {zone.zone for zone in zones}
     if not lengths:
         return None
-    for layout in _LAYOUTS.get(max(lengths), ()):
-        types = tuple(layout.split())
+    layouts = [tuple(layout.split()) for layout in _LAYOUTS.get(max(lengths), ())]
+    high = [types for types in layouts if hidden and not seen & {"HighMem", "Movable"} and _hides_highmem(zones, types)]
+    for types in [*high, *layouts]:
         if not seen <= set(types) or (("Movable" in types) and release < _MOVABLE_SINCE):
             continue
-        if ("HighMem" in types and "HighMem" not in seen and release >= _MOVABLE_SINCE) or (
+        if ("HighMem" in types and "HighMem" not in seen and types not in high and release >= _MOVABLE_SINCE) or (
             "Device" in types and not device
         ):
             continue
         if all(_zeros(zone, types) for zone in zones):
             return types
     return None
+
+
+def _hides_highmem(zones: Sequence[ZoneText], types: tuple[str, ...]) -> bool:
+    """Tell whether all zones keep something from HighMem and no more from Movable: the first has memory, not both."""
+    if not {"HighMem", "Movable"} <= set(types):
+        return False
+    at = types.index("HighMem")
+    kept = [zone.reserve[at : at + 2] for zone in zones if zone.reserve and len(zone.reserve) == len(types)]
+    return bool(kept) and all(high > 0 and movable in (0, high) for high, movable in kept)
 
 
 def _zeros(zone: ZoneText, types: tuple[str, ...]) -> bool:

@@ -49,11 +49,17 @@ def headline(answer: Answer) -> str:
         return f"{who} {verb} for memory: {_HEADS[answer.verdict or 'unknown']}."
     request = answer.request
     names = for_terminal("|".join(_telling_names(request.gfp))) or "no flags"
-    what = bytes_of(request.order, answer.page_kb or 4)
+    what = f"{bytes_of(request.order, answer.page_kb or 4)} (order {request.order}"
+    if "order" in answer.inferred:
+        what = "memory (order not printed"
     verdict = _HEADS[answer.verdict or "unknown"]
+    if answer.verdict == "fragmented" and _lacks(answer) > 0:
+        verdict = "too little, and in small pieces"
+    if answer.verdict == "reserve" and _own_protection(answer):
+        verdict = _HEADS["below-mark"]
     if answer.verdict == "below-mark" and any(zone.zone == "HighMem" for zone in _barred(answer)):
         verdict = "low memory is used up"
-    return f"{who} {verb} for {what} (order {request.order}, {names}): {verdict}."
+    return f"{who} {verb} for {what}, {names}): {verdict}."
 
 
 def _sysrq_verdict(answer: Answer) -> str:
@@ -139,26 +145,47 @@ def _main(answer: Answer) -> ZoneVerdict:
     return next((verdict for verdict in answer.zones if verdict.kind == wanted), answer.zones[0])
 
 
+def _own_protection(answer: Answer) -> bool:
+    """Tell whether what refused is the zone's protection of itself, a second mark that kernels to 2.6.10 have."""
+    zone = _main(answer).zone
+    return zone.protections and zone.zone == answer.allowed[0].zone
+
+
+def _left(zone: ZoneVerdict) -> int:
+    """Return the pages above what must stay free."""
+    return (zone.free or 0) - zone.kept_highatomic - zone.kept_cma - (zone.mark or 0) - (zone.reserve or 0)
+
+
+def _lacks(answer: Answer) -> int:
+    """Return how many pages more must be free for the wanted size to be there at all, in one piece or not."""
+    zone, order = _main(answer), answer.request.order if answer.request else 0
+    return max((1 << order) - _left(zone), 0)
+
+
 def _told_first(answer: Answer) -> str:
     """Say in words what the zone answers that decides."""
     zone, kb = _main(answer), answer.page_kb or 4
     name = zone_name(zone.zone, _several(answer))
     free = size((zone.free or 0) * kb)
-    left = ((zone.free or 0) - zone.kept_highatomic - zone.kept_cma - (zone.mark or 0) - (zone.reserve or 0)) * kb
-    largest = "nothing" if zone.largest is None else f"pieces of up to {size(kb << zone.largest)}"
+    left = _left(zone) * kb
+    largest = "" if zone.largest is None else f", in pieces of up to {size(kb << zone.largest)}"
     text = {
         "too-small": f"{name} has {_zone_size(zone)} in all, {free} free: no freeing can make it enough.",
         "below-mark": f"In {name} {free} are free, {size(max(-left, 0))} below what must stay free.",
-        "reserve": f"In {name} {free} are free, but {size((zone.reserve or 0) * kb)} are kept for requests that "
-        "need that zone.",
-        "fragmented": f"In {name} {free} are free, {size(left)} above what must stay free, but in {largest} only "
-        f"(index {(zone.extfrag or 0) / 1000:.3f}).",
-        "wrong-types": f"In {name} {free} are free{_in_cma(zone, kb)}, in {largest}, but the large ones are "
+        "reserve": f"In {name} {free} are free, but {size((zone.reserve or 0) * kb)} "
+        + (
+            "must stay free besides the mark."
+            if _own_protection(answer)
+            else "are kept for requests that need that zone."
+        ),
+        "fragmented": f"In {name} {free} are free, {size(left)} above what must stay free,{' but' if largest else ''}"
+        f"{largest.removeprefix(',')}{' only' if largest else ''} (index {(zone.extfrag or 0) / 1000:.3f}).",
+        "wrong-types": f"In {name} {free} are free{_in_cma(zone, kb)}{largest}, but the large ones are "
         f"{_kinds(zone)} blocks, which "
         "this request may not take.",
-        "high-order-mark": f"In {name} {free} are free, in {largest}, but too little of it in large pieces to "
+        "high-order-mark": f"In {name} {free} are free{largest}, but too little of it in large pieces to "
         "stay above the mark.",
-        "would-succeed": f"In {name} {free} are free, in {largest}: enough for this request when the text was written.",
+        "would-succeed": f"In {name} {free} are free{largest}: enough for this request when the text was written.",
     }.get(zone.kind, f"In {name} nothing can be decided: {zone.why}.")
     return paragraph(text, "  ")
 
@@ -181,15 +208,24 @@ def _table(answer: Answer) -> str:
     several = _several(answer)
     names = {id(zone): zone_name(zone.zone, several) for zone in answer.zones}
     width = max(len("zone"), *map(len, names.values()))
-    lines = [f"  {'pages':<{width}}    free    -CMA -atomic   -kept   -mark   =left  largest piece"]
+    rows = [("pages", "free", "-CMA", "-atomic", "-kept", "-mark", "=left", "largest piece")]
     for zone in answer.zones[:8]:
-        left = None
-        if zone.free is not None and zone.mark is not None and zone.reserve is not None:
-            left = zone.free - zone.kept_cma - zone.kept_highatomic - zone.reserve - zone.mark
-        cells = (zone.free, zone.kept_cma, zone.kept_highatomic, zone.reserve, zone.mark)
-        numbers = "".join(f"{'?' if cell is None else cell:>8}" for cell in cells)
-        end = f"{'?' if left is None else left:>8}  {_largest(zone, answer.page_kb or 4)}"
-        lines.append(f"  {names[id(zone)]:<{width}}{numbers}{end}")
+        known = zone.free is not None and zone.mark is not None and zone.reserve is not None
+        cells = (
+            zone.free,
+            zone.kept_cma,
+            zone.kept_highatomic,
+            zone.reserve,
+            zone.mark,
+            _left(zone) if known else None,
+        )
+        numbers = ("?" if cell is None else str(cell) for cell in cells)
+        rows.append((names[id(zone)], *numbers, _largest(zone, answer.page_kb or 4)))
+    columns = [max(7, *(len(row[at]) for row in rows)) for at in range(1, 7)]
+    lines = []
+    for name, *numbers, piece in rows:
+        cells = "".join(f" {number:>{wide}}" for number, wide in zip(numbers, columns, strict=True))
+        lines.append(f"  {name:<{width}}{cells}  {piece}")
     if len(answer.zones) > 8:
         lines.append(f"  and {len(answer.zones) - 8} zones more; --json has all")
     return "\n".join(lines)
@@ -212,7 +248,8 @@ def _state(answer: Answer) -> str:
         largest = max((o for o, (count, _, _) in enumerate(zone.cells or ()) if count), default=None)
         piece = "no list" if zone.cells is None else "nothing" if largest is None else size(kb << largest)
         short = ", short" if fields.get("free", 0) < fields.get("min", 0) else ""
-        whole = size(fields.get("managed", fields.get("present", 0)))
+        pages = fields.get("managed", fields.get("present"))
+        whole = "?" if pages is None else size(pages)
         line = f"  {zone_name(zone, several):<15}{size(fields.get('free', 0)):>7} free of {whole:>7}"
         lines.append(f"{line}, min {size(fields.get('min', 0)):>7}, largest {piece}{short}")
     return "\n".join(lines)
@@ -252,19 +289,28 @@ def _advice(answer: Answer) -> list[str]:
         return [] if answer.verdict != "unknown" else [_missing(answer.report)]
     zone, kb = _main(answer), answer.page_kb or 4
     served = _smaller(answer)
-    smaller = f" Order {served} ({size(kb << served)}) would have been served." if served is not None else ""
+    smaller = f" {_request_of(served, kb)} would have been served." if served is not None else ""
+    lacks = _lacks(answer)
     short = max((zone.mark or 0) + (zone.reserve or 0) - (zone.free or 0) + zone.kept_cma + zone.kept_highatomic + 1, 0)
     if answer.outside == {"reason": "sysrq"} and kind == "contradiction":
         return []
     text = {
-        "fragmented": "compaction, as far as this memory is movable (vm.compact_memory shows it)." + smaller,
+        "fragmented": (
+            f"first {size(lacks * kb)} more free memory in {zone_name(zone.zone, _several(answer))}, then "
+            if lacks
+            else ""
+        )
+        + "compaction, as far as this memory is movable (vm.compact_memory shows it)."
+        + smaller,
         "wrong-types": "a movable request could use CMA blocks; this one needs memory outside of them." + smaller
         if "C" in zone.why.rpartition(" ")[2]
         else "these blocks are kept for atomic requests; compaction can make others." + smaller,
         "high-order-mark": "more free memory in large pieces: compaction, or a little more reclaim." + smaller,
         "below-mark": f"{size(short * kb)} more free memory in {zone_name(zone.zone, _several(answer))}: reclaim, or "
         f"less use. min_free_kbytes creates none.{_users(answer.report, kb)}",
-        "reserve": f"memory in the zones above, or a smaller reserve (vm.lowmem_reserve_ratio).{smaller}",
+        "reserve": "more free memory: reclaim, or less use."
+        if _own_protection(answer)
+        else f"memory in the zones above, or a smaller reserve (vm.lowmem_reserve_ratio).{smaller}",
         "impossible": "another mask, or a smaller request: neither memory nor compaction is the reason.",
         "contradiction": _readings(answer),
     }.get(kind)
@@ -284,6 +330,10 @@ def _smaller(answer: Answer) -> int | None:
     return next(
         (o for o in orders if room >= 1 << o and any(c and (not m or set(m) & usable) for c, _, m in cells[o:])), None
     )
+
+
+def _request_of(order: int, kb: int) -> str:
+    return f"Order {order} ({size(kb << order)})" if order else "A single page"
 
 
 def _users(report: MemoryReport, kb: int) -> str:
@@ -311,7 +361,19 @@ def _readings(answer: Answer) -> str:
     request = answer.request
     if request is not None and ("NORETRY" in request.flags or not request.may_sleep):
         text += "; (c) this request gives up early, its attempt went by the low mark"
-    return text + "; (d) a limit that is no zone's (cgroup, cpuset); (e) a debugging option refused the page."
+    refusing = _refusing_nodes(answer)
+    bound = f", or it was bound to node {refusing}, whose zones refuse it" if refusing else ""
+    return text + f"; (d) a limit that is no zone's (cgroup, cpuset){bound}; (e) a debugging option refused the page."
+
+
+def _refusing_nodes(answer: Answer) -> str:
+    """Return the nodes of which no zone would serve the request."""
+    serving = {zone.zone.node for zone in answer.zones if zone.kind == "would-succeed"}
+    return (
+        listed([str(node) for node in sorted({zone.zone.node for zone in answer.zones} - serving)[:4]], "or")
+        if len({zone.zone.node for zone in answer.zones}) > len(serving)
+        else ""
+    )
 
 
 def _missing(report: MemoryReport) -> str:

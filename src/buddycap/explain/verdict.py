@@ -199,7 +199,7 @@ def _served(
     reserve = 0 if request.no_marks else z.reserve or 0
     left = z.free - ((1 << order) - 1)
     if rules.blocks == PAGES:
-        return z.free >= mark + (1 << order) + reserve
+        return z.free >= mark + (1 << order) + reserve and bool(z.cells is None or _blocks(z.cells, order))
     if left - highatomic - cma <= mark + reserve:
         return False
     if z.cells is None:

@@ -12,15 +12,12 @@ _PLUMBING = {
     *("rmqueue", "rmqueue_bulk", "set_page_owner", "__set_page_owner", "save_stack", "register_early_stack"),
     *("__dump_page_owner", "alloc_frozen_pages", "new_slab_objects", "slab_alloc_node", "slab_alloc", "cache_grow"),
     *("kmem_getpages", "fallback_alloc", "cache_alloc_refill", "____cache_alloc_node", "vmalloc", "kvmalloc_node"),
-    *(
-        "dump_stack",
-        "dump_stack_lvl",
-        "warn_alloc",
-        "warn_alloc_failed",
-        "show_stack",
-        "dump_backtrace",
-        "__dump_stack",
-    ),
+    *("dump_stack", "dump_stack_lvl", "__dump_stack", "show_stack", "dump_backtrace", "unwind_backtrace"),
+    *("warn_alloc", "warn_alloc_failed", "alloc_page_interleave", "alloc_page_vma", "alloc_page"),
+    *("dump_header", "oom_kill_process", "out_of_memory", "__out_of_memory", "pagefault_out_of_memory"),
+    *("mem_cgroup_out_of_memory", "mem_cgroup_oom_synchronize", "mem_cgroup_oom", "try_charge", "try_charge_memcg"),
+    *("dma_generic_alloc_coherent", "dma_alloc_attrs", "dma_direct_alloc", "dma_direct_alloc_pages"),
+    *("__dma_alloc_pages", "__dma_direct_alloc_pages", "dma_alloc_coherent", "dma_common_contiguous_remap"),
 }
 _PLUMBING_BEGINS = (
     *("__alloc_pages", "alloc_pages", "kmem_cache_alloc", "__kmem_cache_alloc", "__kmalloc", "kmalloc_", "alloc_skb"),
