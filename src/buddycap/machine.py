@@ -349,10 +349,18 @@ class Machine(MachineBase):
 
     @classmethod
     def from_texts(
-        cls, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int = 0, mixed: int = 0, **options: Any
+        cls,
+        buddyinfo: str,
+        pagetypeinfo: str | None,
+        zoneinfo: str,
+        iomem: str | None = None,
+        *,
+        seed: int = 0,
+        mixed: int = 0,
+        **options: Any,
     ) -> Self:
         """Draw a machine from texts of /proc: see `recorded.drawn.draw_snapshot`; `options` as for `from_frames`."""
-        drawn = known_reader().draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, seed=seed, mixed=mixed)
+        drawn = known_reader().draw_snapshot(buddyinfo, pagetypeinfo, zoneinfo, iomem, seed=seed, mixed=mixed)
         return cls.from_snapshot(drawn, seed=seed, **options)
 
     def fill_lru(self, frames: ZoneFrames, seed: int = 0) -> None:

@@ -27,6 +27,7 @@ from .._core import Zone
 from ..errors import FormatError, MisuseError
 from ..escape import say
 from ..flags import MigrateType
+from ..formats.snapshot import drawn_from
 from ..images.aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
 from ..images.manifest import manifest_path, read_manifest
 from ..machine import PRESETS
@@ -138,9 +139,12 @@ def _make(args: argparse.Namespace) -> int:
     aged.zone.save(args.out)
     manifest = _manifest(args, recipe, config, aged)
     write_file(manifest_path(args.out), json.dumps(manifest, indent=1) + "\n")
+    drawn = manifest["drawn"]
     if args.json:
         say(json.dumps(manifest))
     else:
+        if drawn is not None:
+            say(drawn)
         say(f"{args.out}: {_line(aged.measures)}; {aged.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s")
     for target in aged.missed:
         say(f"buddycap: target missed after {aged.seconds:g} s: {target}", file=sys.stderr)
@@ -155,6 +159,7 @@ def _manifest(args: argparse.Namespace, recipe: Recipe, config: StudyConfig, age
         "config": asdict(recipe.applied(config)),
         "seed": args.seed,
         "from": args.source,
+        "drawn": drawn_from(args.source),
         "load": args.load,
         "seconds": aged.seconds,
         "free_permille": recipe.free_permille,

@@ -22,6 +22,7 @@ from typing import Any
 from ..errors import MisuseError
 from ..escape import say
 from ..formats.kpageflags import ZoneFrames
+from ..formats.snapshot import drawn_from
 from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
 from ..policies.capture import find_policy
@@ -74,6 +75,9 @@ def command(args: argparse.Namespace) -> int:
         raise MisuseError(f"-o {unknown[0]}: the name must end in {', '.join(_WRITERS)}")
     inputs = [file for path in (args.source, args.replay, args.start) for file in recorded_files(path)]
     check_outputs(args.out, inputs=inputs, force=args.force)
+    drawn = None if args.json else drawn_from(args.source or args.start)
+    if drawn is not None:
+        say(drawn)
     drawing = _watched(args) if args.run else _replayed(args) if args.replay else _drawn(args)
     for name in args.out:
         content = _WRITERS[Path(name).suffix](drawing)
@@ -140,7 +144,8 @@ def _drawn(args: argparse.Namespace) -> _Drawing:
     recorder = Recorder(max_cells=args.cells)
     if any(Path(name).suffix in (".html", ".csv") for name in args.out):
         recorder.add_maps(maps, 0)
-    return _Drawing(args, maps, recorder, str(args.source))
+    drawn = drawn_from(args.source)
+    return _Drawing(args, maps, recorder, f"{args.source}, {drawn}" if drawn else str(args.source))
 
 
 def _watched(args: argparse.Namespace) -> _Drawing:

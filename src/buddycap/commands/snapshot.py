@@ -49,7 +49,7 @@ def command(args: argparse.Namespace) -> int:
     if args.from_texts:
         texts = folder_texts(args.from_texts)
         drawn = draw_snapshot(
-            texts["buddyinfo"], texts.get("pagetypeinfo"), texts["zoneinfo"],
+            texts["buddyinfo"], texts.get("pagetypeinfo"), texts["zoneinfo"], texts.get("iomem"),
             seed=args.seed, mixed=args.mixed, node=args.node,
         )  # fmt: skip
         save_drawn(args.out, drawn)

@@ -23,6 +23,7 @@ from dataclasses import replace
 
 from ..errors import MisuseError
 from ..escape import say
+from ..formats.snapshot import drawn_from
 from ..kernels import KERNELS
 from ..machine import PRESETS
 from ..nearest import meant
@@ -219,11 +220,13 @@ def _heading(plan: Plan) -> str:
     """Return the line above the table."""
     config = plan.cases[0].config
     seeds = f"{told_seeds(plan.seeds)}, 95 % intervals"
+    drawn = drawn_from(plan.source)
+    first = f"{drawn}: one of many machines that fit them\n" if drawn else ""
     if len(plan.cases) > 1:
-        return f"{len(plan.cases)} cases, {seeds}"
+        return f"{first}{len(plan.cases)} cases, {seeds}"
     memory = f"memory of {plan.source}" if plan.source else "synthetic warm-up"
     memory += f", load of {plan.load}" if plan.load else ""
     requests = f"{config.memory_pages >> config.order} requests of order {config.order}"
     if config.threads:
         requests = f"{config.threads} threads that fault in huge pages, defrag={config.defrag}, Linux {config.kernel}"
-    return f"{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"
+    return f"{first}{config.preset}, {config.memory_pages * PAGE_SIZE / 2**30:g} GiB, {memory}: {requests}, {seeds}"

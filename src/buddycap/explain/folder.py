@@ -14,6 +14,8 @@ from typing import IO, Any, TypeVar
 from ..errors import BuddycapError, FormatError
 from ..escape import for_terminal
 from ..formats.packed import damage_of, open_packed
+from ..formats.pageowner import OwnerText, read_page_owner
+from ..formats.pieces import text_lines
 from ..formats.procfs import parse_buddyinfo, parse_pagetypeinfo
 from ..formats.report_log import read_memory_log
 from ..formats.series import vmstat_series
@@ -22,13 +24,15 @@ from .answers import ANSWERED, IN_PART, MemoryAnswers
 from .freeseries import VmstatSeries
 from .hugepages import HugePages, huge_pages
 from .memory import PAGE_SIZES, Options, answer_report, check_options
+from .owners import Owners, find_owners
 
 __all__ = ["FolderAnswer", "explain_folder", "folder_texts", "is_folder"]
 
 LARGEST_TEXT = 1 << 26
 MOST_FILES = 200_000
 _T = TypeVar("_T")
-_TEXTS = ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo")
+_TEXTS = ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "iomem")
+_OWNERS = ("page_owner", "page_owner.txt", "page_owner_full.txt")
 _LOGS = ("dmesg", "messages", "syslog", "kern.log", "journal.log", "journalctl", "kernel.log")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 
@@ -56,6 +60,8 @@ class FolderAnswer:
         Logs with reports.
     vmstat : VmstatSeries or None
         Counters.
+    owners : (str, Owners) or None
+        Who fragments, by the dump of page_owner beside them.
     huge_free : int or None
         Free pages in the pool of hugetlb.
     unreadable : dict of str to str
@@ -65,13 +71,15 @@ class FolderAnswer:
     pages: HugePages | None = None
     logs: list[tuple[str, MemoryAnswers]] = field(default_factory=list)
     vmstat: VmstatSeries | None = None
+    owners: tuple[str, Owners] | None = None
     huge_free: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> int:
         """1 if a file was damaged or a report cannot be judged."""
-        return IN_PART if self.unreadable or any(log.status for _, log in self.logs) else ANSWERED
+        damaged = self.owners is not None and self.owners[1].status
+        return IN_PART if self.unreadable or damaged or any(log.status for _, log in self.logs) else ANSWERED
 
     def as_dict(self) -> dict[str, Any]:
         """Return all answers; the bounds of huge pages are on top."""
@@ -80,6 +88,8 @@ class FolderAnswer:
             found["hugepages_free"] = self.huge_free
         if self.logs:
             found["logs"] = [{"file": name} | log.as_dict() for name, log in self.logs]
+        if self.owners is not None:
+            found["page_owner"] = {"file": self.owners[0]} | self.owners[1].as_dict()
         if self.vmstat is not None:
             found["vmstat"] = self.vmstat.series.moments[-1].content
         return found | {"unreadable": self.unreadable}
@@ -90,6 +100,8 @@ class FolderAnswer:
         if self.pages is not None:
             pool = "" if self.huge_free is None else f"hugetlb has {self.huge_free} free pages of its own.\n"
             parts.append(self.pages.told() + pool)
+        if self.owners is not None:
+            parts.append(f"{for_terminal(self.owners[0])}:\n{self.owners[1].told(full)}")
         if self.vmstat is not None and (full or not parts):
             parts.append(self.vmstat.told(full))
         parts += [f"Not read: {for_terminal(f'{name}: {why}')[:68]}\n" for name, why in self.unreadable.items()]
@@ -103,21 +115,24 @@ class _Files:
         self.path = path
         self.texts: dict[str, tuple[str, str]] = {}
         self.logs: list[tuple[str, MemoryAnswers]] = []
+        self.owners: tuple[str, Owners] | None = None
         self.unreadable: dict[str, str] = {}
 
     def read(self, options: Options, logs: bool = True) -> None:
         """Read all of them; of two texts of a name the one nearest to the top is taken."""
         for name, opened in self._walk():
             kind = _kind(name)
-            if kind is None or (kind == "log" and not logs):
+            if kind is None or (kind in ("log", "owners") and not logs) or (kind == "owners" and self.owners):
                 continue
             depth = name.count("/")
-            if kind != "log" and kind in self.texts and self.texts[kind][0].count("/") <= depth:
+            if kind in self.texts and self.texts[kind][0].count("/") <= depth:
                 continue
             try:
                 with opened() as file:
                     if kind == "log":
                         self._log(name, file, options)
+                    elif kind == "owners":
+                        self._page_owner(name, file, options)
                     else:
                         data = file.read(LARGEST_TEXT)
                         if data.strip():
@@ -134,6 +149,12 @@ class _Files:
         log = read_memory_log(file)
         if log.reports:
             self.logs.append((name, MemoryAnswers(log, [answer_report(report, options) for report in log.reports])))
+
+    def _page_owner(self, name: str, file: IO[bytes], options: Options) -> None:
+        text = OwnerText()
+        owners = find_owners(read_page_owner(text_lines(file), text), text, options.depth)
+        if text.records:
+            self.owners = name, owners
 
     def _walk(self) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
         """Yield names and how to open them, the shallowest first for a folder."""
@@ -169,6 +190,8 @@ def _kind(name: str) -> str | None:
     """Tell what a file is by its name: here names say more than contents, for most files say nothing."""
     path = PurePosixPath(name)
     last = path.name
+    if last in _OWNERS:
+        return "owners"
     if last in _TEXTS and (len(path.parts) <= 2 or path.parent.name in ("proc", "1", "self")):
         return last
     return "log" if last.startswith(_LOGS) and not last.endswith((".json", ".py", ".conf")) else None
@@ -207,7 +230,7 @@ def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
     check_options(options)
     files = _Files(Path(path))
     files.read(options)
-    answer = FolderAnswer(logs=files.logs, unreadable=files.unreadable)
+    answer = FolderAnswer(logs=files.logs, owners=files.owners, unreadable=files.unreadable)
 
     def parsed(name: str, parse: Callable[[str, str], _T]) -> _T | None:
         if name not in files.texts:
@@ -227,9 +250,9 @@ def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
     if buddy is not None or types is not None:
         page_kb = options.page_kb or _page_kb(meminfo, None if types is None else types.pageblock_order)
         answer.pages = huge_pages(buddy, types, zones, (meminfo or {}).get("SwapFree"), options.order, page_kb)
-    if answer.pages is None and not answer.logs and answer.vmstat is None:
+    if answer.pages is None and not answer.logs and answer.vmstat is None and answer.owners is None:
         why = f" ({json.dumps(answer.unreadable)[:200]})" if answer.unreadable else ""
-        wanted = "buddyinfo, pagetypeinfo, zoneinfo, vmstat, meminfo, or a dmesg with a report"
+        wanted = "buddyinfo, pagetypeinfo, zoneinfo, vmstat, page_owner, or a dmesg with a report"
         raise FormatError(f"no text of the kernel's memory here{why}; looked for: {wanted}", str(path))
     return answer
 

@@ -122,9 +122,11 @@ class HugePages:
             rows.append((name, size(zone.free_pages * self.page_kb), mark, *numbers))
         rows.append(("sum", "", "", *(_or_unknown(value) for value in sums.values())))
         text += "".join(f"  {r[0]:<18}{r[1]:>9}{r[2]:>11}{r[3]:>7}{r[4]:>12}{r[5]:>13}\n" for r in rows)
-        text += (
-            wrapped("", "Compaction and reclaim: at most so many, if no page in a movable block is unmovable.") + "\n"
-        )
+        if any(zone.by_compaction is not None for zone in self.zones):
+            line = "Compaction and reclaim: at most so many, if no page in a movable block is unmovable."
+        else:
+            line = "What compaction and reclaim could add needs pagetypeinfo (only root may read it) and zoneinfo."
+        text += wrapped("", line) + "\n"
         return text + "".join(wrapped("Note: ", for_terminal(note)) + "\n" for note in self.notes)
 
 

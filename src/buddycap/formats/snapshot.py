@@ -2,7 +2,8 @@
 
 The file is an `.npz` archive that numpy opens: the words of /proc/kpageflags of every zone as `kpageflags.py` describes
 them (zones of node N > 0 are called `N<number>.<zone>`), and under the names `snapshot.<file>` the texts of /proc as
-arrays of bytes. `snapshot.version` is the version of this layout, `snapshot.meta` a JSON object.
+arrays of bytes. `snapshot.version` is the version of this layout, `snapshot.meta` a JSON object. A machine that was
+drawn has the type of each pageblock besides, as a digit, under `snapshot.types.<zone>`.
 
 Recordings made by hand are read as well: an `.npz` named `kpageflags<suffix>.npz` with the texts `buddyinfo<suffix>`,
 `buddyinfo2<suffix>` (read after the words), `pagetypeinfo<suffix>`, `zoneinfo<suffix>`, `vmstat<suffix>` and
@@ -12,7 +13,7 @@ Recordings made by hand are read as well: an `.npz` named `kpageflags<suffix>.np
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,11 +38,21 @@ from .procfs import BuddyinfoRow, Pagetypeinfo, parse_buddyinfo, parse_pagetypei
 from .proctext import NAMELESS, read_text
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
 
-__all__ = ["SNAPSHOT_VERSION", "TEXTS", "Snapshot", "member_name", "parse_ram", "read_snapshot"]
+__all__ = [
+    "SNAPSHOT_VERSION",
+    "TEXTS",
+    "TYPES_PREFIX",
+    "Snapshot",
+    "drawn_from",
+    "member_name",
+    "parse_ram",
+    "read_snapshot",
+]
 
 SNAPSHOT_VERSION = 1
 TEXTS = ("buddyinfo", "buddyinfo2", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "iomem")
 
+TYPES_PREFIX = RESERVED_PREFIX + "types."
 _PAGE_SIZES = (4096, 8192, 16384, 65536)
 _RAM = re.compile(r"^([0-9a-f]{1,16})-([0-9a-f]{1,16}) : System RAM")
 _T = TypeVar("_T")
@@ -108,12 +119,8 @@ class Snapshot:
 
     def report(self) -> list[str]:
         """Return what a reader should know, as lines: zones, free blocks against /proc/buddyinfo, what is missing."""
-        drawn = self.meta.get("drawn")
-        lines = (
-            [f"drawn from texts, seed {drawn.get('seed')}; invented: places and contents"]
-            if isinstance(drawn, dict)
-            else []
-        )
+        drawn = _told_drawn(self.meta)
+        lines = [f"{drawn}; invented: places and contents"] if drawn else []
         quiet, differences = self.quiet, self.differences
         for zone in self.frames:
             kinds = zone.nr_pages()
@@ -238,6 +245,29 @@ def read_snapshot(path: str | Path, *, node: int = 0, max_pages: int = MAX_PAGES
     return Snapshot(**{**vars(snapshot), "frames": tuple(zones), "node": node, "nodes": nodes})
 
 
+def drawn_from(path: str | Path | None) -> str | None:
+    """Return how a file says that it was drawn from texts, such as `drawn from texts, seed 1`; None if it was not.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read. What is no snapshot was not drawn.
+    """
+    if path is None:
+        return None
+    try:
+        with NpzReader(_source(Path(path))) as npz:
+            meta = json.loads(npz.text(RESERVED_PREFIX + "meta")) if RESERVED_PREFIX + "meta" in npz.names else {}
+    except (FormatError, ValueError, RecursionError):
+        return None
+    return _told_drawn(meta) if isinstance(meta, dict) else None
+
+
+def _told_drawn(meta: Mapping[str, Any]) -> str | None:
+    drawn = meta.get("drawn")
+    return f"drawn from texts, seed {for_terminal(str(drawn.get('seed')))}" if isinstance(drawn, dict) else None
+
+
 def _source(path: Path) -> Path:
     """Return the archive that a path stands for."""
     if not path.is_dir():
@@ -337,7 +367,17 @@ def _zone(
     refuse_heads_only(zone, source)
     if not (zone.kinds != PageKind.HOLE).any():
         raise FormatError(f"{name}: no page is present", file=str(source))
+    if own and TYPES_PREFIX + member in npz.names:
+        zone = replace(zone, block_types=_block_types(npz.text(TYPES_PREFIX + member), zone, source))
     return zone
+
+
+def _block_types(digits: str, zone: ZoneFrames, source: Path) -> NDArray[np.uint8]:
+    """Return the types of a zone's pageblocks."""
+    blocks = ((zone.end_pfn - 1) >> zone.pageblock_order) - (zone.start_pfn >> zone.pageblock_order) + 1
+    if len(digits) != blocks or not set(digits) <= set("01234"):
+        raise FormatError(f"{zone.name}: types of {len(digits)} pageblocks, {blocks} expected", file=str(source))
+    return np.frombuffer(digits.encode("ascii"), np.uint8) - np.uint8(ord("0"))
 
 
 def _spanned(told: Snapshot, name: str, start_pfn: int, source: Path) -> int:

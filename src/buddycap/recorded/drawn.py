@@ -10,6 +10,7 @@ import random
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ..formats.procfs import (
     parse_buddyinfo,
     parse_pagetypeinfo,
 )
-from ..formats.snapshot import SNAPSHOT_VERSION, Snapshot, member_name
+from ..formats.snapshot import SNAPSHOT_VERSION, TYPES_PREFIX, Snapshot, member_name, parse_ram
 from ..formats.zoneinfo import ZoneinfoZone, format_zoneinfo, parse_zoneinfo
 from ..newfile import replacing
 
@@ -36,8 +37,9 @@ __all__ = ["draw_snapshot", "save_drawn"]
 
 LARGEST_ORDER = 14
 _FEW = 64  # places that are tried
+_NEARLY = 64  # one page in so many may be missing from iomem: what firmware keeps is no System RAM there
 EXACT = "zones, bounds, free blocks by order and type, pageblocks by type, totals of LRU, slab and page tables"
-INVENTED = "places of blocks, contents of pages in use, mixed blocks, holes"
+INVENTED = "places of blocks, contents of pages in use, mixed blocks"
 _TYPES = {"Unmovable": MigrateType.UNMOVABLE, "Reclaimable": MigrateType.RECLAIMABLE, "Movable": MigrateType.MOVABLE}
 _FIXED = ("Unmovable", "Reclaimable", "HighAtomic", "Reserve")  # blocks for what cannot be moved
 _LRU = {
@@ -59,6 +61,7 @@ class _Plan:
     order: int
     largest: int
     draw: random.Random
+    memory: list[tuple[int, int]]
     types: dict[int, str] = field(default_factory=dict)
     regions: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     placed: set[tuple[int, int]] = field(default_factory=set)
@@ -71,14 +74,19 @@ class _Plan:
 
     @property
     def end(self) -> int:
-        """First PFN behind its memory; holes are put at the end."""
-        spanned, present = self.info.pages["spanned"], self.info.pages["present"]
-        holes = (spanned - present) >> self.order << self.order
-        return self.start + spanned - holes
+        """First PFN behind its memory."""
+        return self.memory[-1][1]
 
 
 def draw_snapshot(
-    buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int = 0, node: int = 0, mixed: int = 0
+    buddyinfo: str,
+    pagetypeinfo: str | None,
+    zoneinfo: str,
+    iomem: str | None = None,
+    *,
+    seed: int = 0,
+    node: int = 0,
+    mixed: int = 0,
 ) -> Snapshot:
     """Draw a plausible machine from texts of /proc.
 
@@ -88,6 +96,8 @@ def draw_snapshot(
         The texts.
     pagetypeinfo : str or None
         The text; without it all free blocks and pageblocks count as movable.
+    iomem : str, optional
+        The text; who may see addresses finds the holes there. Without it they are put at the end of each zone.
     seed : int
         Draws the places; equal texts and seeds give equal machines.
     node : int
@@ -131,7 +141,11 @@ def draw_snapshot(
     zones = [zone for zone in zones if zone.zone in rows and zone.start_pfn is not None]
     if not zones:
         raise FormatError(f"no zone of node {node} stands in both zoneinfo and buddyinfo", "zoneinfo")
-    frames = tuple(_frames(_plan(zone, rows[zone.zone], types, by_type.get(zone.zone), seed), mixed) for zone in zones)
+    ram = parse_ram(iomem or "")
+    plans = [_plan(zone, rows[zone.zone], types, by_type.get(zone.zone), seed, ram) for zone in zones]
+    frames = tuple(_frames(plan, mixed) for plan in plans)
+    holes = any(plan.info.pages["spanned"] > plan.info.pages["present"] for plan in plans)
+    told = all(_ram_of(plan.info, ram) for plan in plans)
     wanted = {zone.zone: _wanted(rows[zone.zone], by_type.get(zone.zone)) for zone in zones}
     return Snapshot(
         "texts",
@@ -140,14 +154,20 @@ def draw_snapshot(
         wanted,
         {zone.zone: zone for zone in zones},
         types,
-        meta={"drawn": {"seed": seed, "exact": EXACT, "invented": INVENTED}},
+        meta={
+            "drawn": {
+                "seed": seed,
+                "exact": EXACT + (", holes" if holes and told else ""),
+                "invented": INVENTED + (", holes" if holes and not told else ""),
+            }
+        },
         node=node,
         nodes=tuple(sorted({row.node for row in parse_buddyinfo(buddyinfo)})),
     )
 
 
 def save_drawn(path: str | Path, snapshot: Snapshot) -> None:
-    """Write a drawn machine as a file that `read_snapshot` reads; types of pageblocks are inferred there.
+    """Write a drawn machine as a file that `read_snapshot` reads, with the types of its pageblocks.
 
     Parameters
     ----------
@@ -175,6 +195,9 @@ def save_drawn(path: str | Path, snapshot: Snapshot) -> None:
     }
     for zone in snapshot.frames:
         name = member_name(node, zone.name)
+        if zone.block_types is not None:
+            digits = (zone.block_types + np.uint8(ord("0"))).astype(np.uint8)
+            arrays[TYPES_PREFIX + name] = digits
         arrays |= {name: zone.flags, name + START_SUFFIX: np.array(zone.start_pfn, np.uint64)}
     arrays[RESERVED_PREFIX + "version"] = np.array(SNAPSHOT_VERSION, np.uint64)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
@@ -190,7 +213,12 @@ def _wanted(row: BuddyinfoRow, typed: PagetypeinfoZone | None) -> tuple[int, ...
 
 
 def _plan(
-    info: ZoneinfoZone, row: BuddyinfoRow, types: Pagetypeinfo | None, typed: PagetypeinfoZone | None, seed: int
+    info: ZoneinfoZone,
+    row: BuddyinfoRow,
+    types: Pagetypeinfo | None,
+    typed: PagetypeinfoZone | None,
+    seed: int,
+    ram: list[tuple[int, int]],
 ) -> _Plan:
     """Collect what is to be drawn of a zone."""
     largest = len(row.nr_free) - 1
@@ -202,17 +230,31 @@ def _plan(
         raise FormatError(f"{info.zone}: more pages present than spanned", "zoneinfo")
     order = min(types.pageblock_order, largest) if types else min(9, largest)
     draw = random.Random(f"{seed} {info.node} {info.zone}")
+    start, spanned = info.start_pfn or 0, info.pages["spanned"]
+    holes = (spanned - info.pages["present"]) >> order << order
+    memory = _ram_of(info, ram) or [(start, start + spanned - holes)]
     if typed is None:
-        return _Plan(info, {"Movable": row.nr_free}, {}, order, largest, draw)
-    return _Plan(info, typed.free, typed.blocks, order, largest, draw)
+        return _Plan(info, {"Movable": row.nr_free}, {}, order, largest, draw, memory)
+    return _Plan(info, typed.free, typed.blocks, order, largest, draw, memory)
+
+
+def _ram_of(info: ZoneinfoZone, ram: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges of a zone that have memory; none if iomem does not tell, or not as many pages as zoneinfo."""
+    start = info.start_pfn or 0
+    end = start + info.pages["spanned"]
+    ranges = [(max(first, start), min(behind, end)) for first, behind in ram if first < end and behind > start]
+    pages = sum(behind - first for first, behind in ranges)
+    close = abs(pages - info.pages["present"]) * _NEARLY <= info.pages["present"]
+    disjoint = all(one[1] <= other[0] for one, other in pairwise(ranges))
+    return ranges if ranges and close and disjoint else []
 
 
 def _give_types(plan: _Plan) -> None:
     """Give every whole pageblock a type, as many as counted; those for larger blocks first, in aligned groups."""
     size, group = 1 << plan.order, 1 << plan.largest - plan.order
-    first, last = -(-plan.start // size), plan.end // size
+    whole = [range(-(-first // size), last // size) for first, last in plan.memory]
     left = {kind: count for kind, count in plan.blocks.items() if count}
-    groups = list(range(-(-first // group) * group, last - group + 1, group))
+    groups = [first for run in whole for first in range(-(-run.start // group) * group, run.stop - group + 1, group)]
     plan.draw.shuffle(groups)
     for kind, counts in plan.free.items():
         for _ in range(sum(counts[plan.order + 1 :])):
@@ -222,8 +264,10 @@ def _give_types(plan: _Plan) -> None:
             plan.types.update((block, kind) for block in range(start, start + group))
             plan.regions.setdefault((kind, plan.largest), []).append(start * size)
             left[kind] = left.get(kind, group) - group
-    _cut_blocks(plan, left, first * size, last * size)
-    singles = [block for block in range(first, last) if block not in plan.types]
+    for (first, last), run in zip(plan.memory, whole, strict=True):
+        _cut_blocks(plan, left, (first, min(run.start * size, last)))
+        _cut_blocks(plan, left, (max(run.stop * size, min(run.start * size, last)), last))
+    singles = [block for run in whole for block in run if block not in plan.types]
     plan.draw.shuffle(singles)
     for kind, count in left.items():
         for block in singles[: max(count, 0)] if kind != "Movable" else ():
@@ -235,18 +279,20 @@ def _give_types(plan: _Plan) -> None:
         plan.regions.setdefault(("Movable", plan.order), []).append(block * size)
 
 
-def _cut_blocks(plan: _Plan, left: dict[str, int], first: int, last: int) -> None:
-    """Give a type to the pageblocks that the zone's ends cut, and make regions of what is left of them."""
-    for start, end in ((plan.start, min(first, plan.end)), (max(last, plan.start), plan.end)):
-        if start >= end or (start >> plan.order) in plan.types:
-            continue
+def _cut_blocks(plan: _Plan, left: dict[str, int], part: tuple[int, int]) -> None:
+    """Give a type to the pageblock that an end of memory cuts, and make regions of what is there of it."""
+    start, end = part
+    if start >= end:
+        return
+    kind = plan.types.get(start >> plan.order)
+    if kind is None:
         kind = next((name for name in (*_FIXED, *left) if left.get(name, 0) > 0), "Movable")
         left[kind] = left.get(kind, 0) - 1
         plan.types[start >> plan.order] = kind
-        while start < end:
-            size = min((start & -start).bit_length() - 1 if start else plan.order, (end - start).bit_length() - 1)
-            plan.regions.setdefault((kind, size), []).append(start)
-            start += 1 << size
+    while start < end:
+        size = min((start & -start).bit_length() - 1 if start else plan.order, (end - start).bit_length() - 1)
+        plan.regions.setdefault((kind, size), []).append(start)
+        start += 1 << size
 
 
 def _take_region(plan: _Plan, kind: str, order: int) -> tuple[str, int, int] | None:
@@ -302,15 +348,17 @@ def _frames(plan: _Plan, mixed: int) -> ZoneFrames:
     for start, order in plan.placed:
         free[start - plan.start : start - plan.start + (1 << order)] = True
     words[free] = int(KPF.BUDDY)
-    present = plan.end - plan.start
-    words[present:] = int(KPF.NOPAGE)
-    _fill(plan, words, np.flatnonzero(~free[:present]), mixed)
+    hole = np.ones(spanned, bool)
+    for first, last in plan.memory:
+        hole[first - plan.start : last - plan.start] = False
+    words[hole] = int(KPF.NOPAGE)
+    _fill(plan, words, np.flatnonzero(~free & ~hole), mixed)
     size = 1 << plan.order
     touched = range(plan.start // size, -(-(plan.start + spanned) // size))
     kinds = [_TYPES.get(plan.types.get(block, "Movable"), MigrateType.MOVABLE) for block in touched]
     frames = ZoneFrames.from_flags(
         plan.info.zone, plan.start, words, max_page_order=plan.largest, pageblock_order=plan.order,
-        present=[(plan.start, plan.end)], pageblocks=plan.blocks or None,
+        present=plan.memory, pageblocks=plan.blocks or None,
     )  # fmt: skip
     return ZoneFrames(
         frames.name, frames.start_pfn, frames.flags, frames.kinds, plan.largest, plan.order, frames.pageblocks,
