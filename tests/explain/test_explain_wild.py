@@ -32,6 +32,22 @@ def test_frames_of_another_stack_between_the_cells_of_a_list_are_no_part_of_it()
     assert (found.verdict, found.report.stack) == ("fragmented", [])
 
 
+@pytest.mark.parametrize(("other", "told_so"), [(60000, True), (3000, False)])
+def test_two_mixed_reports_that_agree_whichever_line_is_whose_say_so(other, told_so):
+    header, rest = MODERN.split("\n", 1)
+    again = rest.partition("[9.1] Node")[2].replace("64000", str(other), 1)
+    text = f"{header}\n{header.replace('spooler', 'printer')}\n{rest}[9.1] Node{again}" + LIST * 2
+    found = answers(text)[-1]
+    assert found.verdict == "unknown"
+    assert any("whichever" in note and note.endswith("fragmented") for note in found.notes) == told_so
+
+
+def test_a_zone_that_two_mixed_reports_print_alike_is_judged():
+    header, rest = MODERN.split("\n", 1)
+    text = f"{header}\n{header.replace('spooler', 'printer')}\n{rest}{rest.partition('Mem-Info:')[2]}" + LIST * 2
+    assert answers(text)[-1].verdict == "fragmented"
+
+
 def test_words_that_lost_the_blank_between_them_are_two():
     [found] = answers(MODERN.replace("kB low:", "kBlow:") + LIST.replace("kB (UM) 0*16kB", "kB (UM) 0*16kB0*32kB", 1))
     assert found.as_dict()["zones"][0]["low_kb"] == 5000

@@ -1,9 +1,10 @@
 """What a file answers: its kind is found by its content, and the question that goes with the kind is answered."""
 
+import codecs
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from ..errors import FormatError
 from ..formats.extfrag import parse_index
@@ -29,6 +30,15 @@ from .zonestate import IndexAnswer, ZoneStates
 
 __all__ = ["explain_file", "refusal"]
 
+_MARKED = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}  # editors, PowerShell
+_ONLY_WAITS = (
+    "Of this form only the events of waiting are read, not who asks for memory: for that record with the nop tracer, "
+    "turn the option latency-format off, and give /sys/kernel/tracing/trace."
+)
 LARGEST_TEXT = 1 << 26  # of texts that are read as a whole
 
 
@@ -87,6 +97,10 @@ def explain_file(path: str | Path, options: Options | None = None) -> Explained:
 def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
     """Explain an open file."""
     head = _read_head(file)
+    coding = next((name for mark, name in _MARKED.items() if head.startswith(mark)), None)
+    if coding is not None:
+        file = codecs.EncodedFile(cast(Any, BegunFile(head, file)), "utf-8", coding, "replace")
+        head = _read_head(file)
     kind = kind_of(head)
     reader = _READERS.get(kind.name)
     answer = reader(cast(IO[bytes], BegunFile(head, file)), name, options) if reader is not None else None
@@ -138,7 +152,7 @@ def _waits(file: IO[bytes], name: str, options: Options) -> Explained | None:
     """Answer from a trace of which only the events of waiting are read."""
     text = StallText()
     stalls = measure_stalls(read_stalls(file, text), text)
-    return TraceAnswer(stalls) if stalls.runs else None
+    return TraceAnswer(stalls, left_out=_ONLY_WAITS) if stalls.runs else None
 
 
 def _zoneinfo(file: IO[bytes], name: str, options: Options) -> Explained:

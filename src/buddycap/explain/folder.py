@@ -33,7 +33,8 @@ MOST_FILES = 200_000
 _T = TypeVar("_T")
 _TEXTS = ("buddyinfo", "pagetypeinfo", "zoneinfo", "vmstat", "meminfo", "iomem")
 _OWNERS = ("page_owner", "page_owner.txt", "page_owner_full.txt")
-_LOGS = ("dmesg", "messages", "syslog", "kern.log", "journal.log", "journalctl", "kernel.log")
+_LOGS = ("dmesg", "messages", "syslog", "kern", "journal", "console", "serial")
+_NO_LOGS = (".json", ".py", ".conf", ".journal", ".journal~", ".ko", ".rpm", ".yaml")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
 
 
@@ -62,6 +63,8 @@ class FolderAnswer:
         Counters.
     owners : (str, Owners) or None
         Who fragments, by the dump of page_owner beside them.
+    movable_blocks : int or None
+        Movable pageblocks, by pagetypeinfo.
     huge_free : int or None
         Free pages in the pool of hugetlb.
     unreadable : dict of str to str
@@ -72,6 +75,7 @@ class FolderAnswer:
     logs: list[tuple[str, MemoryAnswers]] = field(default_factory=list)
     vmstat: VmstatSeries | None = None
     owners: tuple[str, Owners] | None = None
+    movable_blocks: int | None = None
     huge_free: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
 
@@ -94,6 +98,16 @@ class FolderAnswer:
             found["vmstat"] = self.vmstat.series.moments[-1].content
         return found | {"unreadable": self.unreadable}
 
+    def _share(self) -> str:
+        """Say what part of the movable blocks is spoiled, if pagetypeinfo tells how many there are."""
+        if self.owners is None or not self.movable_blocks:
+            return ""
+        spoiled = self.owners[1].as_dict()["movable_blocks_spoiled"]
+        return (
+            f"At least {spoiled} of {self.movable_blocks} movable pageblocks hold pages that cannot be moved.\n"
+            "Pages from before page_owner was on are not seen.\n"
+        )
+
     def told(self, full: bool = False) -> str:
         """Return all answers, the most telling first."""
         parts = [f"{for_terminal(name)}:\n{log.told(full)}" for name, log in self.logs]
@@ -101,7 +115,7 @@ class FolderAnswer:
             pool = "" if self.huge_free is None else f"hugetlb has {self.huge_free} free pages of its own.\n"
             parts.append(self.pages.told() + pool)
         if self.owners is not None:
-            parts.append(f"{for_terminal(self.owners[0])}:\n{self.owners[1].told(full)}")
+            parts.append(f"{for_terminal(self.owners[0])}:\n{self.owners[1].told(full)}{self._share()}")
         if self.vmstat is not None and (full or not parts):
             parts.append(self.vmstat.told(full))
         parts += [f"Not read: {for_terminal(f'{name}: {why}')[:68]}\n" for name, why in self.unreadable.items()]
@@ -194,7 +208,7 @@ def _kind(name: str) -> str | None:
         return "owners"
     if last in _TEXTS and (len(path.parts) <= 2 or path.parent.name in ("proc", "1", "self")):
         return last
-    return "log" if last.startswith(_LOGS) and not last.endswith((".json", ".py", ".conf")) else None
+    return "log" if any(word in last for word in _LOGS) and not last.endswith(_NO_LOGS) else None
 
 
 def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
@@ -246,6 +260,7 @@ def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
     zones, meminfo = parsed("zoneinfo", parse_zoneinfo), parsed("meminfo", _meminfo)
     vmstat = parsed("vmstat", lambda text, file: vmstat_series(io.StringIO(text), file))
     answer.vmstat = VmstatSeries(vmstat) if vmstat is not None else None
+    answer.movable_blocks = None if types is None else sum(zone.blocks.get("Movable", 0) for zone in types.zones)
     answer.huge_free = (meminfo or {}).get("HugePages_Free")
     if buddy is not None or types is not None:
         page_kb = options.page_kb or _page_kb(meminfo, None if types is None else types.pageblock_order)

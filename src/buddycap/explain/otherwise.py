@@ -1,11 +1,12 @@
 """Would the verdict be another one, if what the text does not tell were otherwise? Then it is said."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..formats.meminfo_report import MemoryReport, ZoneText
 from .request import Request, make_request
 from .rules import TYPES, Release, Rules, rules_of
-from .verdict import ZoneVerdict, judge_zones, largest_order, overall
+from .verdict import ZoneVerdict, judge_zone, judge_zones, largest_order, overall
 
 __all__ = ["otherwise"]
 
@@ -44,10 +45,14 @@ def otherwise(
     zones, largest = [verdict.zone for verdict in verdicts], largest_order(report.zones)
     verdict = overall(verdicts)
     found: list[str] = []
+    orders = None if largest is None else largest + 1
 
     def judged(other: list[ZoneText], own: Request = request, row: Rules = rules) -> str:
         return overall(judge_zones(other, own, row, page_kb, largest, index))
 
+    either = _either(verdicts, lambda zone, first: judge_zone(zone, request, rules, page_kb, orders, index, first))
+    if either is not None:
+        found.append(f"two reports are mixed; whichever of the numbers belong to this one: {either}")
     if rules.highatomic and request.spares_highatomic and not any(_tells_highatomic(zone) for zone in zones):
         capped = judged([_with_cap(zone) for zone in zones])
         if capped != verdict:
@@ -73,6 +78,31 @@ def otherwise(
     if any(word in (release.printed or "") for word in ("android", "-perf")) and any(v.kept_cma for v in verdicts):
         found.append("kernels of Android have rules of their own for CMA: that part is uncertain")
     return found
+
+
+def _either(verdicts: list[ZoneVerdict], judge: Callable[[ZoneText, bool], ZoneVerdict]) -> str | None:
+    """Return the verdict of zones that stand in the text twice, if it is the same with either line and either list."""
+    if not any(verdict.zone.doubled for verdict in verdicts):
+        return None
+    nodes: set[int] = set()
+    found = []
+    for verdict in verdicts:
+        zone, other = verdict.zone, verdict.zone.again or verdict.zone
+        lines = [zone.fields, other.fields or zone.fields]
+        lists = [
+            (zone.cells, zone.list_kb),
+            (zone.cells, zone.list_kb) if other.cells is None else (other.cells, other.list_kb),
+        ]
+        every = [
+            judge(replace(zone, fields=fields, cells=cells, list_kb=total, again=None), zone.node not in nodes)
+            for fields in lines
+            for cells, total in lists
+        ]
+        if len({one.kind for one in every}) > 1:
+            return None
+        nodes.add(zone.node)
+        found.append(every[0])
+    return overall(found)
 
 
 def _tells_highatomic(zone: ZoneText) -> bool:

@@ -14,6 +14,7 @@ from ..escape import for_terminal
 from ..formats.stacks import caller_of, collapsed
 from ..formats.tracetext import EVENTS, TraceFlags, TraceReader, TraceReport
 from .stalls import Stalls
+from .words import wrapped
 
 __all__ = ["Requests", "TraceAnswer", "read_requests"]
 
@@ -213,10 +214,13 @@ class TraceAnswer:
         Who waited.
     requests : Requests or None
         What was asked for; None if the trace has no such events, or comes through a pipe.
+    left_out : str
+        What of this form of trace is not read; empty if all is.
     """
 
     stalls: Stalls
     requests: Requests | None = None
+    left_out: str = ""
 
     @property
     def status(self) -> int:
@@ -225,10 +229,11 @@ class TraceAnswer:
 
     def as_dict(self) -> dict[str, Any]:
         """Return times and counts for JSON."""
-        return self.stalls.as_dict() | {"requests": None if self.requests is None else self.requests.as_dict()}
+        requests = None if self.requests is None else self.requests.as_dict()
+        return self.stalls.as_dict() | {"requests": requests} | ({"left_out": self.left_out} if self.left_out else {})
 
     def told(self, full: bool = False) -> str:
         """Return times and counts for a person."""
         if self.requests is None or (self.stalls.runs and not self.requests.asked):
-            return self.stalls.told(full)
+            return self.stalls.told(full) + (wrapped("", self.left_out) + "\n" if self.left_out else "")
         return (self.stalls.told(full) if self.stalls.runs else "") + self.requests.told(full)

@@ -71,8 +71,8 @@ class ZoneText:
         The free list: count, kB of a block, letters of its types. `[]`: the kernel prints `empty`. None: no list.
     list_kb : int or None
         The printed sum of the list; None if the list is cut off before it.
-    doubled : bool
-        Whether the zone stands in the report again, with other numbers.
+    again : ZoneText or None
+        What stands in the report about this zone a second time, where two reports are mixed.
     """
 
     node: int
@@ -82,7 +82,16 @@ class ZoneText:
     protections: bool = False
     cells: list[tuple[int, int, str]] | None = None
     list_kb: int | None = None
-    doubled: bool = False
+    again: "ZoneText | None" = None
+
+    @property
+    def doubled(self) -> bool:
+        """Whether the zone stands in the report again, with other numbers."""
+        if self.again is None:
+            return False
+        other = self.again.fields
+        lists = self.again.cells is not None and (self.again.cells, self.again.list_kb) != (self.cells, self.list_kb)
+        return lists or any(self.fields[name] != other[name] for name in self.fields.keys() & other.keys())
 
     @property
     def nr_free(self) -> list[int] | None:

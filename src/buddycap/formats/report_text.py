@@ -376,7 +376,7 @@ class _Words:
                 report.zones.append(zone)
                 self._known[node, name] = zone
             else:
-                known.doubled = True
+                known.again = known.again or zone
             self._zone = zone
         else:
             self._zone = known
@@ -447,6 +447,7 @@ class _Words:
         if zone.cells is None:
             zone.cells, zone.list_kb = cells, total
         elif (zone.cells, zone.list_kb) != (cells, total):
-            zone.doubled = True
+            zone.again = zone.again or ZoneText(node, name)
+            zone.again.cells, zone.again.list_kb = cells, total
         self._place, self._zone = "list", None
         return at
