@@ -28,8 +28,8 @@ _MARKS = (
     *(b"vmalloc", b"vmap allocation", b"Linux version ", b"Allocation of length", b"Memory Encryption", b"tdx: "),
 )
 _BEGIN = re.compile(
-    r"page\s+allocation\s+(?:failure|stalls\s+for)|invoked\s+oom-killer|^oom-killer:|cma:.*alloc failed, req-size:"
-    r"|vmalloc(?:: | error: ).{0,200}mode:|Allocation of length \d+ from process"
+    r"page\s+allocation\s+(?:failure|stalls\s+for)|invoked\s+oom-killer|^oom-killer:"
+    r"|cma:.{0,200}alloc failed, req-size:|vmalloc(?:: | error: ).{0,200}mode:|Allocation of length \d+ from process"
 )
 _MEM_INFO = re.compile(r"^(?:Mem-[Ii]nfo:|(?:SysRq ?: ?|sysrq: )?Show Memory)")
 _ZONE = re.compile(

@@ -40,14 +40,14 @@ _FAILURE = re.compile(
     r"page allocation (?:failure ?([.:])?|stalls for (\d{1,12}) ?ms[,:.]?) ?"
     r"order: ?(-?\d{1,3}),? ?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
-_OOM = re.compile(r"(?:(.*?) invoked )?oom-killer: ?(.*)", re.S)
+_OOM = re.compile(r"(?:(.{1,64}) invoked )?oom-killer: ?(.{0,4096})", re.S)
 _MASK = re.compile(r"(?:gfp_mask=|mode: ?)(0x[0-9a-fA-F]{1,16}) ?(?:\(([^()]*)\))?")
 _NAMES = re.compile(r" ?\(([A-Za-z_0-9|\s]*)\)")
 _ORDER = re.compile(r"order[=:] ?(-?\d{1,3})")
 _NODEMASK = re.compile(r"nodemask= ?(\(null\)|[\d,-]*\d)")
 _MEMS = re.compile(r"mems_allowed= ?([\d,-]*\d)")
 _VMALLOC = re.compile(
-    r"(?:^|(.*?): )vmalloc(?:: | error: )(?:[^\n]{0,120}?page order (\d{1,2}))?"
+    r"(?:(.{1,64}): )?vmalloc(?:: | error: )(?:[^\n]{0,120}?page order (\d{1,2}))?"
     r"[^\n]{0,200}?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
 _NOMMU = re.compile(rf"Allocation of length ({_NUMBER}) from process (\d{{1,10}})(?: \(([^()]{{0,64}})\))? failed")
@@ -55,14 +55,14 @@ _VMALLOC_BYTES = re.compile(
     rf"vmalloc(?:: allocation failure(?:: |, allocated {_NUMBER} of )| error: size )({_NUMBER})(?: bytes|,)"
 )
 _CMA_RANGES = re.compile(r"number of available pages: ([\d@+]{1,4000})=> ?(\d{1,12}) free of (\d{1,12}) total")
-_CMA = re.compile(r"cma:.*alloc failed, req-size: (\d{1,12}) pages?, ret: (-?\d{1,4})")
+_CMA = re.compile(r"cma:.{0,200}alloc failed, req-size: (\d{1,12}) pages?, ret: (-?\d{1,4})")
 _RELEASE = re.compile(  # Red Hat prints dashes behind the letters, and a letter of its own behind the dashes
-    r"(?:Not tainted|Tainted: [A-Z](?: *[A-Z])*?(?: \S+=\[[^\]]*\],?)*)(?: -+(?: [A-Z]+)*)?"
+    r"(?:Not tainted|Tainted: [A-Z](?: *[A-Z])*?(?: \S{1,80}=\[[^\]]{0,80}\],?)*)(?: -+(?: [A-Z]+)*)?"
     r"\s+(\d{1,2}\.\d{1,3}\S{0,80})"
 )
 _PID = re.compile(r"\bP(?:ID|id): (\d{1,10})")
 _CPU = re.compile(r"\bCPU: (\d{1,6})\b")
-_FRAME = re.compile(r"(\? )?\b([A-Za-z_][\w.]*)\+0x[0-9a-f]+/0x[0-9a-f]+")
+_FRAME = re.compile(r"(\? )?\b([A-Za-z_][\w.]{0,128})\+0x[0-9a-f]+/0x[0-9a-f]+")
 _GLUED = re.compile(r"(?<=\d[kK]B)(?=\w)")  # blanks that a log lost
 _CONSTRAINT = re.compile(r"constraint=(CONSTRAINT_\w+)")
 _OOM_MEMCG = re.compile(r"oom_memcg=([^\s,]+)")
