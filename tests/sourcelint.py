@@ -88,10 +88,11 @@ PYTHON_RANKS = {
     "conformance": 6,
     "bench": 7,
     "views": 7,
-    "commands": 8,
-    "cli": 8,
-    "__main__": 8,
-    "": 8,
+    "calls": 8,
+    "commands": 9,
+    "cli": 9,
+    "__main__": 9,
+    "": 9,
 }
 
 _TOKEN = re.compile(

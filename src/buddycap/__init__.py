@@ -14,6 +14,11 @@ from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the re
 # isort: split
 from . import _core, reader, recorded, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Node, Zone
+from .calls.explain import explain_file
+from .calls.image import make_image
+from .calls.replay import run_replay
+from .calls.results import StudyResult
+from .calls.study import run_comparison, run_study
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
 from .header import get_include
@@ -52,8 +57,14 @@ __all__ = [
     "PolicyError",
     "RequestOp",
     "RequestPath",
+    "StudyResult",
     "Zone",
+    "explain_file",
     "get_include",
     "load_policies",
+    "make_image",
     "policies_to_toml",
+    "run_comparison",
+    "run_replay",
+    "run_study",
 ]

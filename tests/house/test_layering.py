@@ -1,7 +1,7 @@
 """Does every file use only what lies below it?
 
 core/common < core/linux_* < core/kernel < capi, facade < _world, _trace < formats < policies, machine < recorded
-< study, replay, images, explain, conformance < bench, views < commands. No circles, within a layer either.
+< study, replay, images, explain, conformance < bench, views < calls < commands. No circles, within a layer either.
 """
 
 import ast

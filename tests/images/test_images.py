@@ -147,8 +147,8 @@ def test_an_image_from_a_recording(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["--target", "huge"], "target='huge'"),
-        (["--free", "101"], "--free=101"),
-        (["--seconds", "-1"], "--seconds=-1"),
+        (["--free", "101"], "free=101"),
+        (["--seconds", "-1"], "seconds=-1"),
         (["--seconds", "700"], "allowed range is 0..600"),
         (["--memory", "2MiB"], "memory_pages"),
         (["--config", "nowhere.toml"], "nowhere.toml"),

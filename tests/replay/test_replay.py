@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from buddycap import FormatError, MisuseError
+from buddycap.calls import replay as calls_replay
 from buddycap.cli import main
 from buddycap.commands import replay as views_replay
 from buddycap.formats.extfrag import fragmentation_index
@@ -333,8 +334,8 @@ def test_after_ctrl_c_what_is_done_is_told(monkeypatch, tmp_path, capsys):
             raise KeyboardInterrupt
         return what_if(recording, what, *rest, **options)
 
-    what_if = views_replay.what_if
-    monkeypatch.setattr(views_replay, "what_if", interrupted)
+    what_if = calls_replay.what_if
+    monkeypatch.setattr(calls_replay, "what_if", interrupted)
     words = ["--samples", "2", "--timeline", str(tmp_path / "t.csv"), "--what-if", "policy=none"]
     assert main(["replay", str(DATA / "thpfrag"), *words, "--what-if", "policy=v3"]) == 130
     out, err = capsys.readouterr()

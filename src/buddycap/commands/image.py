@@ -16,31 +16,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._core import Zone
+from ..calls.image import DEFAULT_MEMORY, make_image
 from ..errors import FormatError, MisuseError
 from ..escape import say
 from ..flags import MigrateType
-from ..formats.snapshot import drawn_from
-from ..images.aging import MEASURES, RECIPES, Aged, Recipe, Target, measure, reach
+from ..images.aging import MEASURES, RECIPES, Recipe, measure
 from ..images.manifest import manifest_path, read_manifest
 from ..machine import PRESETS
-from ..newfile import add_force, check_outputs, write_file
-from ..recorded.load import Load
-from ..recorded.recording import frames_from_recording, recorded_files
-from ..sizes import parse_pages
-from ..study.config import StudyConfig, preset_config
+from ..newfile import add_force
+from ..sizes import PAGE_SIZE
 
 __all__ = ["add_arguments", "command"]
 
-PAGE_SIZE = 4096
-DEFAULT_MEMORY = "4GiB"
 PIECE = 1 << 16  # frames allocated and printed at once
 
 
@@ -93,41 +85,7 @@ def command(args: argparse.Namespace) -> int:
     return action(args)
 
 
-def _recipe(args: argparse.Namespace) -> Recipe:
-    """Return the recipe that the arguments describe."""
-    recipe = RECIPES[args.recipe] if args.recipe else Recipe("own", grows=not (args.config or args.load))
-    changes: dict[str, Any] = {}
-    if args.seconds is not None:
-        changes["seconds"] = args.seconds
-    if args.target:
-        changes["targets"] = (*recipe.targets, *map(Target.parse, args.target))
-    if args.free is not None:
-        if not 0 <= args.free <= 100:
-            raise MisuseError(f"--free={args.free}: allowed range is 0..100")
-        changes["free_permille"] = round(args.free * 10)
-    if not 0 <= changes.get("seconds", 0) <= args.limit:
-        raise MisuseError(f"--seconds={args.seconds}: allowed range is 0..{args.limit:g} (--limit)")
-    return replace(recipe, **changes)
-
-
-def _config(args: argparse.Namespace, pages: int | None) -> StudyConfig:
-    """Return the configuration of the machine; `pages`: those of the recording, if there is one."""
-    if args.memory and pages:
-        raise MisuseError("--memory: the recording says how large the machine is")
-    if args.config:
-        config = StudyConfig.from_toml(args.config)
-        pages = parse_pages(args.memory, "memory") if args.memory else pages
-        return config.replace(memory_pages=pages) if pages else config
-    return preset_config(args.preset, pages or parse_pages(args.memory or DEFAULT_MEMORY, "memory"))
-
-
 def _make(args: argparse.Namespace) -> int:
-    recipe = _recipe(args)
-    inputs = [args.config, *recorded_files(args.source), *recorded_files(args.load)]
-    check_outputs((args.out, manifest_path(args.out)), inputs=inputs, force=args.force)
-    frames = frames_from_recording(args.source, args.zone) if args.source else None
-    load = Load.load(args.load) if args.load else None
-    config = _config(args, len(frames.kinds) if frames else None)
     show = sys.stderr.isatty()
 
     def progress(seconds: float, measures: dict[str, int]) -> None:
@@ -135,40 +93,33 @@ def _make(args: argparse.Namespace) -> int:
             say(f"{seconds:g} s: {_line(measures)}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
-    aged = reach(recipe, config, args.seed, limit_s=args.limit, frames=frames, load=load, progress=progress)
-    aged.zone.save(args.out)
-    manifest = _manifest(args, recipe, config, aged)
-    write_file(manifest_path(args.out), json.dumps(manifest, indent=1) + "\n")
-    drawn = manifest["drawn"]
+    made = make_image(
+        args.out,
+        recipe=args.recipe,
+        config=args.config,
+        preset=args.preset,
+        memory=args.memory,
+        source=args.source,
+        zone=args.zone,
+        load=args.load,
+        seed=args.seed,
+        seconds=args.seconds,
+        limit=args.limit,
+        targets=args.target,
+        free=args.free,
+        force=args.force,
+        progress=progress,
+    )
     if args.json:
-        say(json.dumps(manifest))
+        say(json.dumps(made.manifest))
     else:
-        if drawn is not None:
-            say(drawn)
-        say(f"{args.out}: {_line(aged.measures)}; {aged.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s")
-    for target in aged.missed:
-        say(f"buddycap: target missed after {aged.seconds:g} s: {target}", file=sys.stderr)
-    return 1 if aged.missed else 0
-
-
-def _manifest(args: argparse.Namespace, recipe: Recipe, config: StudyConfig, aged: Aged) -> dict[str, Any]:
-    """Return what a reader needs to make the image again."""
-    return {
-        "buddycap": version("buddycap"),
-        "recipe": recipe.name,
-        "config": asdict(recipe.applied(config)),
-        "seed": args.seed,
-        "from": args.source,
-        "drawn": drawn_from(args.source),
-        "load": args.load,
-        "seconds": aged.seconds,
-        "free_permille": recipe.free_permille,
-        "targets": [str(target) for target in recipe.targets],
-        "missed": [str(target) for target in aged.missed],
-        "measures": aged.measures,
-        "digest": aged.zone.digest(),
-        "image_bytes": Path(args.out).stat().st_size,
-    }
+        if made.manifest["drawn"] is not None:
+            say(made.manifest["drawn"])
+        took = f"{made.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s"
+        say(f"{args.out}: {_line(made.measures)}; {took}")
+    for target in made.missed:
+        say(f"buddycap: target missed after {made.seconds:g} s: {target}", file=sys.stderr)
+    return 1 if made.missed else 0
 
 
 def _line(measures: dict[str, int]) -> str:

@@ -16,11 +16,13 @@ every request above order 0 may reclaim), cpus, seed. docs/replay.md says how to
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..calls.replay import MOST_SAMPLES, ReplayResult, counts_of, follow
 from ..errors import MisuseError
 from ..escape import for_terminal, say
 from ..explain.stalls import Stalls, stalls_of
@@ -28,19 +30,17 @@ from ..formats.tracefile import convert_trace, load_trace
 from ..formats.tracetext import EVENTS, TraceReport
 from ..newfile import add_force, check_outputs
 from ..progress import Progress
-from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
+from ..recorded.lifetimes import MatchedRequests
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording, recorded_files, trace_of
-from ..replay.course import reconstruct
 from ..replay.ending import EndReport
 from ..replay.reconstruct import Reconstruction
-from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
-from ..replay.whatif import WhatIf, WhatIfResult, what_if
+from ..replay.timeline import HUGE_ORDER, Timeline
+from ..replay.whatif import WhatIf, WhatIfResult
 from ..views.figures import figure_class
 from ..views.fragmentation import draw_timelines
 
 __all__ = ["add_arguments", "command"]
 
-MOST_SAMPLES = 100_000
 _ODDITIES = {
     "alloc_of_free": "allocations of pages whose removal from the free lists was not seen",
     "alloc_of_used": "allocations of pages that were in use: their free is missing",
@@ -107,39 +107,24 @@ def command(args: argparse.Namespace) -> int:
         args.trace, args.start, args.end, args.kernel
     )  # fmt: skip
     _warn(recording.trace.report)
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
-    if bare and not all(what.empty for what in whats):
-        raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
     _check_moment(args, recording)
     stalls = stalls_of(trace_of(args.trace)) if bare else None
-    moments = sample_times(recording.first_ns, recording.end_ns[0], args.samples)
-    timeline, end = None, None
-    odd: dict[str, int] = {}
-    results: list[WhatIfResult] = []
-    interrupted = False
-    with Progress(len(moments) * (len(whats) + (not bare)), "moments") as progress:
-        if not bare:
-            timeline, end, odd = reconstruct(recording, args.samples, step=progress.step)
-        try:
-            for what in whats:
-                results.append(what_if(recording, what, moments, matched=matched, step=progress.step))
-        except KeyboardInterrupt:
-            if timeline is None and not results:
-                raise
-            interrupted = True
+    lines = len(whats) + (not bare)
+    with Progress(args.samples * lines, "moments") as progress:
+        result = follow(recording, whats, args.samples, bare=bare, step=progress.step)
     if args.json:
-        found = _as_dict(recording, matched, timeline, end, odd, results, args.order)
+        found = result.as_dict(args.order)
         say(json.dumps(found | ({} if stalls is None else _stalls_as_dict(stalls))))
     else:
         if stalls is not None and stalls.runs:
             say(stalls.told(), end="")
-        _print_head(recording, matched)
-        if timeline is not None:
-            _print_reconstruction(end, odd)
-        _print_lines(timeline, results, args.order)
-        _print_failures(results)
-    _write_files(args, recording, timeline, results)
-    if interrupted:
+        _print_head(recording, result.matched)
+        if result.timeline is not None:
+            _print_reconstruction(result.end, result.oddities)
+        _print_lines(result.lines, args.order)
+        _print_failures(result.what_if)
+    _write_files(args, result)
+    if result.interrupted:
         raise KeyboardInterrupt
     return 0
 
@@ -206,16 +191,9 @@ def _warn(report: TraceReport) -> None:
         say(f"buddycap: warning: {line}", file=sys.stderr)
 
 
-def _lines(timeline: Timeline | None, results: list[WhatIfResult]) -> list[tuple[str, Timeline]]:
-    """Return the time lines there are and what each is called."""
-    return ([("reconstructed", timeline)] if timeline else []) + [(r.what.label, r.timeline) for r in results]
-
-
-def _write_files(
-    args: argparse.Namespace, recording: Recording, timeline: Timeline | None, results: list[WhatIfResult]
-) -> None:
+def _write_files(args: argparse.Namespace, result: ReplayResult) -> None:
     """Write what was asked for."""
-    lines = _lines(timeline, results)
+    lines, recording = result.lines, result.recording
     for path, (_, line) in zip(_timeline_files(args, len(lines)), lines, strict=False):
         line.write_csv(path, args.order)
     if args.plot:
@@ -227,50 +205,15 @@ def _write_files(
         memory.save(args.save)
 
 
-def _as_dict(
-    recording: Recording,
-    matched: MatchedRequests,
-    timeline: Timeline | None,
-    end: EndReport | None,
-    odd: dict[str, int],
-    results: list[WhatIfResult],
-    order: int,
-) -> dict[str, Any]:
-    """Return everything for --json."""
-    return {
-        "name": recording.name,
-        "trace": recording.trace.report.as_dict(),
-        "seconds": round((recording.end_ns[0] - recording.first_ns) / 1e9, 6),
-        "requests": _counts(matched),
-        "reported_at_start_pages": recording.reported,
-        "reconstruction": None
-        if timeline is None
-        else {
-            "end": None if end is None else end.as_dict(),
-            "oddities": odd,
-            "zones": timeline.summary(order),
-        },
-        "what_if": [result.as_dict() for result in results],
-    }
-
-
 def _stalls_as_dict(stalls: Stalls) -> dict[str, Any]:
     """Return the time in compaction and reclaim for --json."""
     found = stalls.as_dict()
     return {key: found[key] for key in ("stalls", "by_task", "background", "unpaired")}
 
 
-def _counts(matched: MatchedRequests) -> dict[str, int]:
-    """Return how many requests there are of each sort."""
-    flags = matched.requests["flags"]
-    found = {flag.name.lower(): int(((flags & int(flag)) != 0).sum()) for flag in TracedFlags if flag.name}
-    found["begun"] = len(flags) - found["held"]
-    return found | {"silent": matched.silent, "lost_frees": matched.lost_frees, "outside": matched.outside}
-
-
 def _print_head(recording: Recording, matched: MatchedRequests) -> None:
     """Print what the trace is."""
-    report, counts = recording.trace.report, _counts(matched)
+    report, counts = recording.trace.report, counts_of(matched)
     kernel = f", kernel {report.kernel}" if report.kernel else ""
     seconds = (recording.end_ns[0] - recording.first_ns) / 1e9
     say(f"{recording.name}: {len(recording.trace)} events in {seconds:.2f} s, {report.kind}{kernel}")
@@ -319,9 +262,8 @@ def _print_pages(end: EndReport) -> None:
         say(f"    {end.moving_wrong} of the others wrong; {end.moving_wrong_even} if it was read at an even pace")
 
 
-def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: int) -> None:
+def _print_lines(lines: Sequence[tuple[str, Timeline]], order: int) -> None:
     """Print the state at the end, reconstruction and what-ifs side by side."""
-    lines = _lines(timeline, results)
     if not lines:
         return
     tables = [(label, line.summary(order)) for label, line in lines]
@@ -343,7 +285,7 @@ def _print_lines(timeline: Timeline | None, results: list[WhatIfResult], order: 
             say(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
 
 
-def _print_failures(results: list[WhatIfResult]) -> None:
+def _print_failures(results: Sequence[WhatIfResult]) -> None:
     """Print what requests got."""
     for result in results:
         say(f"{result.what.label}: {result.operations} operations", end="")

@@ -5,13 +5,14 @@ over "various rates" of requests.  Here each machine is simulated at three rates
 three, seed by seed.  docs/study.md discusses the results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
 from ..errors import MisuseError
+from ..policies.capture import CapturePolicy
 from ..policies.files import find_policies
 from .config import PRESET_CHANGES, preset_config
 from .findings import finding, tried, verdict
@@ -30,7 +31,9 @@ REFERENCE = "v3"
 Row = dict[str, Any]
 
 
-def compare_plan(policies: str, seeds: Sequence[int], periods: Sequence[float], memory_pages: int) -> Plan:
+def compare_plan(
+    policies: str | Iterable[str | CapturePolicy], seeds: Sequence[int], periods: Sequence[float], memory_pages: int
+) -> Plan:
     """Return the study of the comparison: both machines, at each period.
 
     Raises
@@ -40,7 +43,7 @@ def compare_plan(policies: str, seeds: Sequence[int], periods: Sequence[float], 
     """
     rows = find_policies(policies)
     if rows[0].name != BASE:
-        raise MisuseError(f"--policies {policies}: {BASE!r}, the mainline of 2008, comes first; `study` takes any")
+        raise MisuseError(f"policies: {rows[0].name}: {BASE!r}, the mainline of 2008, comes first; `study` takes any")
     machines = [Case(name, preset_config(name, memory_pages)) for name in PUBLISHED]
     return Plan(tuple(with_periods(machines, periods)), rows, tuple(seeds))
 

@@ -13,7 +13,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -22,22 +22,19 @@ from typing import IO, Any
 
 import numpy as np
 
-from .._world import CAUSES, PARAMETERS
-from ..flags import RequestPath
+from .._world import PARAMETERS
 from ..newfile import replacing, replacing_text, write_file
 from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
-from .tidy import case_columns, run_rows
+from .tidy import column_names, request_columns, run_rows
 from .workers import recorded_load
 
 __all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
 
 FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv", "faults.csv")
 PARQUET = ("runs.parquet", "requests.parquet", "faults.parquet")  # if pyarrow is there
-
-_PATHS = [path.name.lower() for path in RequestPath]
 
 
 def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[Path]:
@@ -99,14 +96,9 @@ def dumps(value: Any, indent: int | None = None) -> str:
     return json.dumps(clean(value), indent=indent, allow_nan=False)
 
 
-def _names(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the columns of some rows in the order in which they first stand there."""
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
 def write_csv(rows: Sequence[dict[str, Any]], stream: IO[str]) -> None:
     """Write rows as a CSV table; numbers keep every digit, what is missing is empty."""
-    writer = csv.DictWriter(stream, _names(rows), restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, column_names(rows), restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(value) for name, value in clean(row).items()})
@@ -128,26 +120,12 @@ def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
         from pyarrow import parquet
     except ImportError:
         return []
-    names = _names(rows)
+    names = column_names(rows)
     columns = {name: [_cell(clean(row.get(name))) for row in rows] for name in names}
     path = folder / PARQUET[0]
     with replacing(path) as file:
         parquet.write_table(pyarrow.table(columns), file)
     return [path]
-
-
-def _request_columns(store: Store, plan: Plan, faults: bool) -> Iterator[dict[str, list[Any]]]:
-    """Yield the requests, or the faults, of each run as columns, path and cause in words."""
-    cases = case_columns(plan)
-    for case, task in plan.tasks():
-        table = store.requests(task) if bool(case.config.threads) == faults else None
-        if table is not None:
-            columns = {name: table[name].tolist() for name in table.dtype.names or ()}
-            columns["path"] = [_PATHS[path] for path in columns["path"]]
-            if "cause" in columns:
-                columns["cause"] = [CAUSES[cause] for cause in columns["cause"]]
-            same = {**cases[case.label], "policy": task.policy.name, "seed": task.seed}
-            yield {name: [value] * len(table) for name, value in same.items()} | columns
 
 
 def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = False) -> None:
@@ -168,7 +146,7 @@ def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = Fal
     `path` as the name of a `RequestPath` and `cause` in words, empty for a success.  About 10 us a row.
     """
     writer = csv.writer(stream, lineterminator="\n")
-    for count, columns in enumerate(_request_columns(store, plan, faults)):
+    for count, columns in enumerate(request_columns(store, plan, faults)):
         if count == 0:
             writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
@@ -181,7 +159,7 @@ def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool 
         from pyarrow import parquet
     except ImportError:
         return []
-    groups = (pyarrow.table(columns) for columns in _request_columns(store, plan, faults))
+    groups = (pyarrow.table(columns) for columns in request_columns(store, plan, faults))
     first = next(groups, None)
     if first is None:
         return []

@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from ..errors import MisuseError
 from ..policies.capture import CapturePolicy
 from ..policies.compaction import CompactionPolicy
@@ -19,7 +21,7 @@ from .config import MEMORY, StudyConfig
 from .parameters import world_parameters
 from .ranges import WORDS
 
-__all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "with_periods"]
+__all__ = ["Case", "Plan", "Task", "ablations", "code_version", "sweep", "sweep_over", "with_periods"]
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -263,7 +265,23 @@ def sweep(cases: Iterable[Case], words: Sequence[str]) -> list[Case]:
     >>> [case.label for case in sweep([Case("", StudyConfig())], ["builds=2,3", "memory=1GiB,2GiB"])]
     ['builds=2 memory=1GiB', 'builds=2 memory=2GiB', 'builds=3 memory=1GiB', 'builds=3 memory=2GiB']
     """
-    axes = [_axis(word) for word in words]
+    return _combined(cases, [_axis(word) for word in words])
+
+
+def sweep_over(cases: Iterable[Case], axes: Mapping[str, Sequence[Any]]) -> list[Case]:
+    """Return every combination of values of some parameters, for each case.
+
+    Examples
+    --------
+    >>> [case.label for case in sweep_over([Case("", StudyConfig())], {"builds": [2, 3], "memory": ["1GiB"]})]
+    ['builds=2 memory=1GiB', 'builds=3 memory=1GiB']
+    """
+    plain = {name: [value.item() if isinstance(value, np.generic) else value for value in axes[name]] for name in axes}
+    return _combined(cases, [[(f"{name}={value}", (name, value)) for value in plain[name]] for name in plain])
+
+
+def _combined(cases: Iterable[Case], axes: Sequence[Sequence[tuple[str, tuple[str, Any]]]]) -> list[Case]:
+    """Return every combination of the values of axes, for each case."""
     found = []
     for case in cases:
         for point in product(*axes):

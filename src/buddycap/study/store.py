@@ -193,6 +193,18 @@ class Store:
         else:
             summary, totals = json.dumps(run.summary()), json.dumps(run.totals)
             row = Row(task.key, "", run.digest, summary, totals, _packed(run.table), run.cpu_s)
+        self._keep(row)
+
+    def take(self, other: "Store", plan: Plan) -> None:
+        """Keep what another store has of a plan, too."""
+        self.plan = plan
+        for _, task in plan.tasks():
+            row = other._content.rows.get(task.key)
+            if row is not None:
+                self._keep(row)
+
+    def _keep(self, row: Row) -> None:
+        """Keep a row, in one transaction."""
         writer = self._begun()
         if writer is not None:
             writer.add(row)

@@ -28,6 +28,7 @@ from ..errors import MisuseError
 from ..formats.kpageflags import ZoneFrames
 from ..recorded.load import Load
 from ..recorded.recording import frames_from_recording
+from .carrying import Parcel, carried
 from .plan import Task
 from .run import Run, run_once
 
@@ -52,12 +53,12 @@ class Outcome:
     error: str = ""
 
 
-def perform(task: Task, timeout_s: float | None = None) -> Outcome:
+def perform(task: Task | Parcel, timeout_s: float | None = None) -> Outcome:
     """Do one task.  An exception becomes part of the outcome; a run that takes too long ends with its process.
 
     Parameters
     ----------
-    task : Task
+    task : Task or Parcel
     timeout_s : float, s, optional
         Only in a worker process: its end is the only way to end a run that is stuck in compiled code.
 
@@ -70,6 +71,7 @@ def perform(task: Task, timeout_s: float | None = None) -> Outcome:
         raise MisuseError(f"timeout={timeout_s:g} s: a time limit needs worker processes")
     with _deadline(timeout_s):
         try:
+            task = task.opened() if isinstance(task, Parcel) else task
             frames = _frames(task.source, task.zone) if task.source else None
             load = recorded_load(task.load) if task.load else None
             return Outcome(run_once(task.config, task.policy, task.seed, frames, load))
@@ -168,7 +170,7 @@ def _drain(
         while queue and len(running) < width and not lost:
             task = queue.popleft()
             try:
-                running[executor.submit(perform, task, timeout_s)] = task
+                running[executor.submit(perform, carried(task, executor), timeout_s)] = task
             except BrokenExecutor:
                 lost.append(task)
         for future in wait(running, return_when=FIRST_COMPLETED).done:

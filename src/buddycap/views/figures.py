@@ -1,5 +1,7 @@
 """What all pictures of matplotlib share: the library itself, when it is there, and colours."""
 
+import io
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ COLOURS = (BLACK, BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 
 
 def figure_class() -> Any:
-    """Return matplotlib's `Figure`.
+    """Return matplotlib's `Figure`, as one that a notebook shows of itself.
 
     Raises
     ------
@@ -28,7 +30,20 @@ def figure_class() -> Any:
         from matplotlib.figure import Figure
     except ImportError:
         raise MisuseError("pictures need matplotlib: pip install 'buddycap[plot]'") from None
-    return Figure
+    return _shown_by_notebooks(Figure)
+
+
+@cache
+def _shown_by_notebooks(figure: Any) -> Any:
+    """Return a class of figures that need no pyplot to be shown."""
+
+    class Picture(figure):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            self.savefig(stream, dpi=110)
+            return stream.getvalue()
+
+    return Picture
 
 
 def save_figure(figure: Any, path: str | Path) -> None:

@@ -1,0 +1,193 @@
+"""Memory that has been in use, in one call."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._core import Zone
+from ..errors import MisuseError
+from ..formats.snapshot import drawn_from
+from ..images.aging import RECIPES, Recipe, Target, reach
+from ..images.manifest import manifest_path
+from ..nearest import meant
+from ..newfile import check_outputs, write_file
+from ..recorded.load import Load
+from ..recorded.recording import frames_from_recording, recorded_files
+from ..sizes import parse_pages
+from ..study.config import StudyConfig, preset_config
+from .seeds import seed_of
+
+__all__ = ["DEFAULT_MEMORY", "Image", "make_image"]
+
+DEFAULT_MEMORY = "4GiB"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that has been made.
+
+    Parameters
+    ----------
+    path : Path
+        The image, which `Zone.load` reads; beside it stands its manifest, with `.json` behind the name.
+    zone : Zone
+        The same memory.
+    seconds : float, s
+        Simulated time that it took.
+    measures : dict
+        How old it looks: `buddycap.images.aging.MEASURES`.
+    missed : tuple of Target
+        Targets that could not be met within the limit.
+    manifest : dict
+        What a reader needs to make it again.
+    """
+
+    path: Path
+    zone: Zone
+    seconds: float
+    measures: dict[str, int]
+    missed: tuple[Target, ...]
+    manifest: dict[str, Any]
+
+
+def make_image(
+    path: str | Path,
+    *,
+    recipe: str | Recipe | None = None,
+    config: StudyConfig | str | Path | None = None,
+    preset: str = "x86_64",
+    memory: int | str | None = None,
+    source: str | Path | None = None,
+    zone: str | None = None,
+    load: str | Path | None = None,
+    seed: int | np.random.SeedSequence | np.random.Generator = 1,
+    seconds: float | None = None,
+    limit: float = 600,
+    targets: Iterable[str | Target] = (),
+    free: float | None = None,
+    force: bool = False,
+    progress: Callable[[float, dict[str, int]], None] | None = None,
+) -> Image:
+    """Age a machine and save its memory: `buddycap image make` as one call.
+
+    Parameters
+    ----------
+    path : path
+        The image to write.
+    recipe : str or Recipe, optional
+        A ready-made age, a row of `buddycap.images.aging.RECIPES`.
+    config : StudyConfig or path, optional
+        Machine and load, in place of a preset.
+    preset, memory : str, and int (bytes) or str
+        Machine, and its size: "4GiB" if not given.
+    source, zone : path, str, optional
+        Recording of a real machine's memory to begin with, and its zone.
+    load : path, optional
+        Trace, or folder of a recording, in place of the builds.
+    seed : int, SeedSequence or Generator
+        See `buddycap.calls.seeds.seed_of`.
+    seconds, limit : float, s
+        Simulated time that the load runs at least, and at most.
+    targets : iterable of str
+        Bounds such as "unusable>=900", of `buddycap.images.aging.MEASURES`.
+    free : float, percent
+        Memory to be made free at the end.
+    force : bool
+        Replace a file that exists.
+    progress : callable, optional
+        Called with the time and the measures of each attempt.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    MisuseError
+        If a value is not allowed, or the file exists.
+    FormatError, OSError
+        If a file cannot be read or written.
+
+    Examples
+    --------
+    >>> import buddycap, os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = buddycap.make_image(os.path.join(folder, "old.img"), recipe="fresh", memory="128MiB")
+    >>> made.measures["unusable"], made.missed
+    (0, ())
+    """
+    chosen = _recipe(recipe, config, load, seconds, limit, targets, free)
+    inputs = [config if isinstance(config, str | Path) else None, *recorded_files(source), *recorded_files(load)]
+    check_outputs((path, manifest_path(path)), inputs=inputs, force=force)
+    frames = frames_from_recording(str(source), zone) if source else None
+    recorded = Load.load(str(load)) if load else None
+    machine = _config(config, preset, memory, len(frames.kinds) if frames else None)
+    number = seed_of(seed)
+    aged = reach(chosen, machine, number, limit_s=limit, frames=frames, load=recorded, progress=progress)
+    aged.zone.save(path)
+    manifest = {
+        "buddycap": version("buddycap"),
+        "recipe": chosen.name,
+        "config": asdict(chosen.applied(machine)),
+        "seed": number,
+        "from": None if source is None else str(source),
+        "drawn": drawn_from(source),
+        "load": None if load is None else str(load),
+        "seconds": aged.seconds,
+        "free_permille": chosen.free_permille,
+        "targets": [str(target) for target in chosen.targets],
+        "missed": [str(target) for target in aged.missed],
+        "measures": aged.measures,
+        "digest": aged.zone.digest(),
+        "image_bytes": Path(path).stat().st_size,
+    }
+    write_file(manifest_path(path), json.dumps(manifest, indent=1) + "\n")
+    return Image(Path(path), aged.zone, aged.seconds, aged.measures, aged.missed, manifest)
+
+
+def _recipe(
+    recipe: str | Recipe | None,
+    config: object,
+    load: object,
+    seconds: float | None,
+    limit: float,
+    targets: Iterable[str | Target],
+    free: float | None,
+) -> Recipe:
+    """Return the recipe with what is wanted besides."""
+    if recipe is not None and config is not None:
+        raise MisuseError("recipe, config: one of them is wanted")
+    if isinstance(recipe, str) and recipe not in RECIPES:
+        raise MisuseError(f"recipe={recipe!r}: {meant(recipe, RECIPES)}")
+    found = RECIPES[recipe] if isinstance(recipe, str) else recipe or Recipe("own", grows=not (config or load))
+    changes: dict[str, Any] = {}
+    if seconds is not None:
+        changes["seconds"] = seconds
+    bounds = tuple(Target.parse(bound) if isinstance(bound, str) else bound for bound in targets)
+    if bounds:
+        changes["targets"] = (*found.targets, *bounds)
+    if free is not None:
+        if not 0 <= free <= 100:
+            raise MisuseError(f"free={free}: allowed range is 0..100")
+        changes["free_permille"] = round(free * 10)
+    if not 0 <= changes.get("seconds", 0) <= limit:
+        raise MisuseError(f"seconds={seconds}: allowed range is 0..{limit:g} (limit)")
+    return replace(found, **changes)
+
+
+def _config(
+    config: StudyConfig | str | Path | None, preset: str, memory: int | str | None, recorded: int | None
+) -> StudyConfig:
+    """Return the configuration of the machine; `recorded`: pages of the recording, if there is one."""
+    if memory is not None and recorded:
+        raise MisuseError("memory: the recording says how large the machine is")
+    pages = recorded if memory is None else parse_pages(memory, "memory")
+    if config is None:
+        return preset_config(preset, pages or parse_pages(DEFAULT_MEMORY, "memory"))
+    found = config if isinstance(config, StudyConfig) else StudyConfig.from_toml(config)
+    return found.replace(memory_pages=pages) if pages else found

@@ -1,0 +1,197 @@
+"""A recorded trace followed page by page, and served anew under other rules, in one call."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import MisuseError
+from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
+from ..recorded.recording import Recording, bare_recording, has_start, open_recording
+from ..replay.course import reconstruct
+from ..replay.ending import EndReport
+from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
+from ..replay.whatif import WhatIf, WhatIfResult, what_if
+from ..views.fragmentation import draw_timelines
+
+__all__ = ["MOST_SAMPLES", "ReplayResult", "counts_of", "follow", "run_replay"]
+
+MOST_SAMPLES = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayResult:
+    """What a replay gave.
+
+    Parameters
+    ----------
+    recording : Recording
+    matched : MatchedRequests
+        Requests with their ends.
+    timeline : Timeline or None
+        Of the reconstruction; none without a snapshot of the start.
+    end : EndReport or None
+        How far the end is from the recorded one; none without a snapshot of the end.
+    oddities : dict of str to int
+        What did not fit: docs/replay.md.
+    what_if : tuple of WhatIfResult
+    interrupted : bool
+        Whether Ctrl-C came before all was done.
+    """
+
+    recording: Recording
+    matched: MatchedRequests
+    timeline: Timeline | None
+    end: EndReport | None
+    oddities: dict[str, int]
+    what_if: tuple[WhatIfResult, ...]
+    interrupted: bool = False
+
+    @property
+    def lines(self) -> list[tuple[str, Timeline]]:
+        """The time lines that there are, and what each is called."""
+        own = [("reconstructed", self.timeline)] if self.timeline else []
+        return own + [(result.what.label, result.timeline) for result in self.what_if]
+
+    def as_dict(self, order: int = HUGE_ORDER) -> dict[str, Any]:
+        """Return what `buddycap replay --json` prints, with the indices of an order."""
+        recording, end = self.recording, self.end
+        return {
+            "name": recording.name,
+            "trace": recording.trace.report.as_dict(),
+            "seconds": round((recording.end_ns[0] - recording.first_ns) / 1e9, 6),
+            "requests": counts_of(self.matched),
+            "reported_at_start_pages": recording.reported,
+            "reconstruction": None
+            if self.timeline is None
+            else {
+                "end": None if end is None else end.as_dict(),
+                "oddities": self.oddities,
+                "zones": self.timeline.summary(order),
+            },
+            "what_if": [result.as_dict() for result in self.what_if],
+        }
+
+    def plot(self, path: str | Path, order: int = HUGE_ORDER) -> Path:
+        """Draw the time lines into a file.
+
+        Raises
+        ------
+        MisuseError
+            If matplotlib is missing, or there is no time line.
+        OSError
+            If the file cannot be written.
+        """
+        if not self.lines:
+            raise MisuseError("plot: without a snapshot or a what-if there is no time line")
+        draw_timelines(path, self.lines, order, self.recording.name)
+        return Path(path)
+
+
+def run_replay(
+    trace: str | Path,
+    *,
+    start: str | Path | None = None,
+    end: str | Path | None = None,
+    recorded_kernel: str | None = None,
+    what_if: Iterable[WhatIf | Mapping[str, Any] | str] = (),
+    samples: int = 101,
+) -> ReplayResult:
+    """Follow a recorded trace, and serve its requests under other rules: `buddycap replay` as one call.
+
+    Parameters
+    ----------
+    trace : path
+        A trace, or the folder of a recording.
+    start, end : path, optional
+        Snapshots before and after; a folder has its own.
+    recorded_kernel : str, optional
+        Release that made the trace, if it does not say.
+    what_if : iterable of WhatIf, dict or str
+        Other rules, such as `{"policy": "v3", "min_free": 65536}` or "policy=v3,empty=yes".
+    samples : int, 1..100000
+        Moments of the time lines.
+
+    Returns
+    -------
+    ReplayResult
+
+    Raises
+    ------
+    MisuseError
+        If a rule is not possible, or a what-if has nothing to start from.
+    FormatError, OSError
+        If a file cannot be read.
+    """
+    whats = [_what(rule) for rule in what_if]
+    bare = start is None and not has_start(trace)
+    recording = bare_recording(trace, recorded_kernel) if bare else open_recording(trace, start, end, recorded_kernel)
+    result = follow(recording, whats, samples, bare=bare)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
+
+
+def _what(rule: WhatIf | Mapping[str, Any] | str) -> WhatIf:
+    """Return a what-if from what describes it."""
+    if isinstance(rule, WhatIf):
+        return rule
+    return WhatIf.parse(rule.split(",")) if isinstance(rule, str) else WhatIf(**rule)
+
+
+def follow(
+    recording: Recording,
+    whats: Sequence[WhatIf],
+    samples: int,
+    *,
+    bare: bool,
+    step: Callable[[], None] | None = None,
+) -> ReplayResult:
+    """Follow a recording and serve its requests anew; after Ctrl-C with what was done until then.
+
+    Parameters
+    ----------
+    recording : Recording
+    whats : sequence of WhatIf
+    samples : int, 1..100000
+    bare : bool
+        There is no snapshot of the start, so nothing to reconstruct.
+    step : callable, optional
+        Called after each moment of each time line.
+
+    Raises
+    ------
+    MisuseError
+        If a what-if has nothing to start from, or the samples are out of range.
+    KeyboardInterrupt
+        If nothing was done.
+    """
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise MisuseError(f"samples={samples}: allowed range is 1..{MOST_SAMPLES}")
+    if bare and not all(what.empty for what in whats):
+        raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
+    timeline, end, odd = (None, None, {}) if bare else reconstruct(recording, samples, step=step)
+    results: list[WhatIfResult] = []
+    interrupted = False
+    try:
+        for what in whats:
+            results.append(what_if(recording, what, moments, matched=matched, step=step or _nothing))
+    except KeyboardInterrupt:
+        if timeline is None and not results:
+            raise
+        interrupted = True
+    return ReplayResult(recording, matched, timeline, end, odd, tuple(results), interrupted)
+
+
+def _nothing() -> None:
+    """Do nothing after a moment."""
+
+
+def counts_of(matched: MatchedRequests) -> dict[str, int]:
+    """Return how many requests there are of each sort."""
+    flags = matched.requests["flags"]
+    found = {flag.name.lower(): int(((flags & int(flag)) != 0).sum()) for flag in TracedFlags if flag.name}
+    found["begun"] = len(flags) - found["held"]
+    return found | {"silent": matched.silent, "lost_frees": matched.lost_frees, "outside": matched.outside}
