@@ -71,6 +71,7 @@ PYTHON_RANKS = {
     "progress": 0,
     "sizes": 0,
     "tomltext": 0,
+    "version": 0,
     "_core": 1,
     "_trace": 1,  # beside _core: traces need no zone
     "_world": 2,
@@ -89,6 +90,7 @@ PYTHON_RANKS = {
     "bench": 7,
     "views": 7,
     "calls": 8,
+    "later": 8,
     "commands": 9,
     "cli": 9,
     "__main__": 9,

@@ -12,22 +12,27 @@ Examples
 from . import interrupts  # noqa: F401 - first, as it is for Ctrl-C while the rest is imported
 
 # isort: split
+from typing import TYPE_CHECKING
+
 from . import _core, reader, recorded, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Node, Zone
-from .calls.explain import explain_file
-from .calls.image import make_image
-from .calls.replay import run_replay
-from .calls.results import StudyResult
-from .calls.study import run_comparison, run_study
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
 from .header import get_include
 from .kernels import KERNELS
+from .later import __dir__ as __dir__
+from .later import __getattr__ as __getattr__
 from .machine import Machine
 from .policies.capture import POLICIES, CapturePolicy
 from .policies.compaction import COMPACTION_POLICIES, CompactionPolicy
 from .policies.files import load_policies, policies_to_toml
-from .version import __getattr__ as __getattr__
+
+if TYPE_CHECKING:
+    from .calls.explain import explain_file
+    from .calls.image import make_image
+    from .calls.replay import run_replay
+    from .calls.results import StudyResult
+    from .calls.study import run_comparison, run_study
 
 _core.set_html_view(views.html_view)
 reader.set_reader(recorded)

@@ -16,7 +16,7 @@ from buddycap.formats.extfrag import fragmentation_index, unusable_free_index
 from buddycap.study.config import StudyConfig
 from buddycap.views.pagemap import KINDS, PageMap, maps_of
 from buddycap.views.record import Recorder
-from buddycap.views.report import html_report
+from buddycap.views.report import html_comparison, html_report
 from buddycap.views.runs import owner_name, watch_run
 
 STRESS = (pytest.mark.slow, pytest.mark.stress)
@@ -175,7 +175,8 @@ class TestPage:
         path, recorder = report
         data = json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', path.read_text(encoding="utf-8"))[1])
         assert data["title"] == "a </script> run"
-        assert [moment["time"] for moment in data["moments"]] == [moment.time_ns for moment in recorder.moments]
+        (side,) = data["sides"]
+        assert [moment["time"] for moment in side["moments"]] == [moment.time_ns for moment in recorder.moments]
         assert data["kinds"] == [kind._asdict() for kind in KINDS]
 
     def test_fifty_steps_of_a_machine_stay_small(self):
@@ -191,6 +192,8 @@ const wait = setInterval(() => {
   if (root.dataset.ready !== "yes") return;
   clearInterval(wait);
   const found = {}, slider = document.getElementById("slider"), map = document.getElementById("map");
+  const move = (clientX, clientY) =>
+    map.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, pointerType: "mouse" }));
   found.opened = { step: slider.value, hover: document.getElementById("hover").textContent, drawn: map.dataset.drawn };
   slider.value = 7;
   slider.dispatchEvent(new Event("input"));
@@ -198,16 +201,50 @@ const wait = setInterval(() => {
     spoken: slider.getAttribute("aria-valuetext"), table: document.getElementById("buddyinfo").textContent,
     legend: document.getElementById("legend").textContent };
   const box = map.getBoundingClientRect();
-  const clientX = box.left + 3.5 * box.width / map.width, clientY = box.top + 4.5 * box.height / map.height;
-  map.dispatchEvent(new MouseEvent("mousemove", { clientX, clientY }));
-  found.pointed = document.getElementById("hover").textContent;
+  const at = layout(), clientX = box.left + 3.5 * box.width / at.width, clientY = box.top + 4.5 * box.height / at.high;
+  move(clientX, clientY);
+  const tip = document.getElementById("hover"), place = tip.getBoundingClientRect();
+  found.pointed = tip.textContent;
+  found.away = Math.max(place.left - clientX, place.top - clientY);
+  found.inside = place.left >= 0 && place.right <= innerWidth && place.top >= 0 && place.bottom <= innerHeight;
   map.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", cancelable: true }));
   found.arrowed = document.getElementById("hover").textContent;
+  document.querySelector("[data-kind='1']").click();
+  found.pressed = [...document.querySelectorAll(".kind[aria-pressed=true]")].map(button => button.dataset.kind).join();
+  document.querySelector("[data-kind='1']").click();
+  for (let k = 0; k < 12; k++) document.querySelector("[data-zoom='2']").click();
+  const near = map.getBoundingClientRect(), page = near.width / at.width * state.zoom;
+  found.page = page;
+  move(near.left + 1, near.top + 1);
+  const before = state.pfn;
+  move(near.left + 1 + page, near.top + 1);
+  found.neighbour = (state.pfn - before) / sides[0].factor;
+  document.querySelector("[data-zoom='0']").click();
+  found.whole = state.zoom;
   found.curves = document.querySelectorAll("svg polygon, svg path").length;
   found.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const out = document.createElement("pre");
   out.id = "found";
   out.textContent = JSON.stringify(found);
+  document.body.append(out);
+}, 20);
+</script>
+"""
+
+
+DRIVER_OF_TWO = """
+<script>
+const wait = setInterval(() => {
+  const root = document.documentElement;
+  if (root.dataset.ready !== "yes") return;
+  clearInterval(wait);
+  const [left, right] = sides.map(side => side.canvas);
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = JSON.stringify({ drawn: [left.dataset.drawn, right.dataset.drawn],
+    hover: document.getElementById("hover").textContent, legend: document.getElementById("legend").textContent,
+    beside: right.getBoundingClientRect().left - left.getBoundingClientRect().right,
+    wide: root.scrollWidth - root.clientWidth });
   document.body.append(out);
 }, 20);
 </script>
@@ -264,6 +301,12 @@ class TestBrowser:
         pfn = 4 * 512 + 3 * recorder.factor
         assert found["pointed"].startswith(f"PFN {pfn} ")
         assert self.described(recorder, 7, pfn) in found["pointed"]
+        assert 0 < found["away"] < 40, "the words stand where the pointer is"
+        assert found["inside"]
+        assert found["pressed"] == "1", "a click in the legend lets one kind stand out"
+        assert found["page"] >= 30, "a page can be looked at"
+        assert found["neighbour"] == 1
+        assert found["whole"] == 1
         assert found["arrowed"].startswith(f"PFN {pfn + 512} ")
         assert found["curves"] == 11 + 2
         assert found["wide"] == 0, "no scrolling sideways"
@@ -291,3 +334,32 @@ class TestBrowser:
         assert 'data-ready="yes"' in dom
         assert '<option value="0">DMA</option>' in dom
         assert f'data-drawn="{8192}"' in dom
+        assert re.search(r'id="bar"[^>]*>\s*<button id="play"[^>]*hidden', dom), "nothing to play"
+        assert dom.count('<section class="course" hidden') == 2, "nothing to draw over time"
+
+    @pytest.mark.parametrize("size", ["1280,800", "390,844"])
+    def test_two_runs_beside_each_other(self, tmp_path, size):
+        runs = [(name, watch_run(SMALL, POLICIES[name], 1, steps=6).recorder) for name in ("none", "v3")]
+        page = tmp_path / "page.html"
+        told = html_comparison(runs, title="none | v3").replace("</body>", DRIVER_OF_TWO + "</body>")
+        page.write_text(told, encoding="utf-8")
+        dom, console = browse(page, "#step=4&pfn=20000", size)
+        assert console == []
+        assert "data-error" not in dom
+        found = json.loads(html.unescape(re.search(r'<pre id="found">(.*?)</pre>', dom, re.S)[1]))
+        for drawn, (_, recorder) in zip(found["drawn"], runs, strict=True):
+            assert int(drawn) == int((list(unpacked(recorder))[4][0] != 0).sum())
+        assert re.match(r"PFN 20000 \(0x4e20\): none: .*v3: ", found["hover"])
+        assert found["beside"] > 0
+        assert found["wide"] == 0
+        counts = [recorder.moments[4].counts[0].get("free", 0) for _, recorder in runs]
+        assert "free, smaller" + "".join(f"{pages}{pages / 256:.1f}" for pages in counts) in found["legend"]
+
+    def test_sides_of_different_machines_are_refused(self):
+        recorders = [Recorder(), Recorder()]
+        for pages, recorder in zip((64, 128), recorders, strict=True):
+            recorder.add(Zone(0, pages, min_free_kbytes=0), 0)
+        with pytest.raises(MisuseError, match="zones differ"):
+            html_comparison([("a", recorders[0]), ("b", recorders[1])])
+        with pytest.raises(MisuseError, match="one or two"):
+            html_comparison([])

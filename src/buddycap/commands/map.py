@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..formats.kpageflags import ZoneFrames
 from ..formats.snapshot import drawn_from
 from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
-from ..policies.capture import find_policy
+from ..policies.files import find_policies
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, open_recording, recorded_files
 from ..sizes import parse_pages
@@ -34,9 +34,9 @@ from ..views.ftrace import ftrace_text
 from ..views.pagemap import PageMap, read_maps
 from ..views.perfetto import Timeline
 from ..views.picture import map_png
-from ..views.record import MAX_CELLS, Recorder
+from ..views.record import MAX_CELLS, MOST_CELLS, Recorder
 from ..views.replays import WatchedReplay, replay_timeline, watch_replay
-from ..views.report import html_report
+from ..views.report import html_comparison
 from ..views.runs import WatchedRun, watch_run
 from ..views.terminal import terminal_map, wants_colour
 from ..views.timelines import run_timeline, trace_of_requests
@@ -59,10 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replay", metavar="PATH", help="follow a trace: a folder with snapshot and trace")
     parser.add_argument("--memory", default="1GiB", help="memory of the run (default: 1GiB)")
     parser.add_argument("--from", dest="start", metavar="FILE", help="snapshot that the run starts from")
-    parser.add_argument("--policy", default="v3", help="capture policy of the run (default: v3)")
+    parser.add_argument(
+        "--policy",
+        default="v3",
+        metavar="NAME",
+        help="capture policy of the run, or two by a comma (default: v3)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of the run (default: 1)")
     parser.add_argument("--steps", type=int, default=50, help="moments to record (default: 50)")
-    parser.add_argument("--cells", type=int, default=MAX_CELLS, help="cells of the report's map (default: 2^18)")
+    parser.add_argument(
+        "--cells", type=int, help="cells of the report's map (default: 2^18 a moment of a run, 2^24 of a file)"
+    )
     parser.add_argument("--json", action="store_true", help="print the pages of every kind as one JSON object")
 
 
@@ -103,8 +110,10 @@ class _Drawing:
         recorder: Recorder,
         title: str,
         watched: WatchedRun | WatchedReplay | None = None,
+        others: Sequence[tuple[str, Recorder]] = (),
     ) -> None:
         self.maps, self.recorder = maps, recorder
+        self.sides = [(args.policy.partition(",")[0], recorder), *others]
         self.title = args.title or title
         self.width = args.width
         self.facts = {"policy": args.policy, "seed": str(args.seed)} if args.run else {}
@@ -126,7 +135,7 @@ class _Drawing:
 
 _WRITERS: dict[str, Callable[[_Drawing], bytes | str]] = {
     ".png": lambda d: map_png(d.maps, width=d.width, title=d.title),
-    ".html": lambda d: html_report(d.recorder, title=d.title, facts=d.facts),
+    ".html": lambda d: html_comparison(d.sides, title=d.title, facts=d.facts),
     ".pftrace": lambda d: d.timeline().encode(),
     ".trace": lambda d: ftrace_text(trace_of_requests(d.run(".trace"))),
     ".csv": lambda d: d.recorder.csv(),
@@ -141,33 +150,41 @@ def _drawn(args: argparse.Namespace) -> _Drawing:
         if not found:
             raise MisuseError(f"--zone={args.zone}: {args.source} has {', '.join(m.name for m in maps)}")
         maps = found
-    recorder = Recorder(max_cells=args.cells)
+    recorder = Recorder(max_cells=args.cells or MOST_CELLS)
     if any(Path(name).suffix in (".html", ".csv") for name in args.out):
         recorder.add_maps(maps, 0)
     drawn = drawn_from(args.source)
-    return _Drawing(args, maps, recorder, f"{args.source}, {drawn}" if drawn else str(args.source))
+    name = Path(args.source).name
+    return _Drawing(args, maps, recorder, f"{name}, {drawn}" if drawn else name)
 
 
 def _watched(args: argparse.Namespace) -> _Drawing:
     """Return the drawing of a run."""
     frames: ZoneFrames | None = frames_from_recording(args.start, args.zone) if args.start else None
     pages = len(frames.kinds) if frames else parse_pages(args.memory, "memory")
-    config, policy = preset_config(args.run, pages), find_policy(args.policy)
-    with Progress(args.steps, "moments") as progress:
-        run = watch_run(
-            config, policy, args.seed, steps=args.steps, frames=frames, max_cells=args.cells, step_done=progress.step
-        )
-    size = f"{pages / 2**18:g} GiB"
-    place = f"{frames.name} zone of {args.start}" if frames else f"{size}, {config.preset}"
-    maps = (PageMap.of_zone(run.zone, run.recorder.zones[0].name),)
-    return _Drawing(args, maps, run.recorder, f"{place}, policy {policy.name}, seed {args.seed}", run)
+    config = preset_config(args.run, pages)
+    policies = find_policies(args.policy)
+    if len(policies) > 2 or (len(policies) == 2 and any(Path(name).suffix != ".html" for name in args.out)):
+        raise MisuseError(f"--policy {args.policy}: one is wanted; two beside each other are for a report (.html)")
+    cells = args.cells or MAX_CELLS
+    with Progress(args.steps * len(policies), "moments") as progress:
+        runs = [
+            watch_run(config, row, args.seed, steps=args.steps, frames=frames, max_cells=cells, step_done=progress.step)
+            for row in policies
+        ]
+    place = f"{frames.name} zone of {args.start}" if frames else f"{pages / 2**18:g} GiB, {config.preset}"
+    names = " | ".join(row.name for row in policies)
+    others = [(row.name, run.recorder) for row, run in zip(policies[1:], runs[1:], strict=True)]
+    maps = (PageMap.of_zone(runs[0].zone, runs[0].recorder.zones[0].name),)
+    title = f"{place}, policy {names}, seed {args.seed}"
+    return _Drawing(args, maps, runs[0].recorder, title, runs[0], others)
 
 
 def _replayed(args: argparse.Namespace) -> _Drawing:
     """Return the drawing of a trace."""
     recording = open_recording(args.replay, args.start)
     with Progress(args.steps, "moments") as progress:
-        watched = watch_replay(recording, steps=args.steps, max_cells=args.cells, step_done=progress.step)
+        watched = watch_replay(recording, steps=args.steps, max_cells=args.cells or MAX_CELLS, step_done=progress.step)
     return _Drawing(args, watched.maps, watched.recorder, str(args.replay), watched)
 
 

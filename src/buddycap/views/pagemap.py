@@ -1,10 +1,11 @@
 """What a map of memory shows: one byte a page, the same for simulated zones and for recorded ones.
 
 The byte says what the page is and the order of its block, so that pictures, counts and the hover of the report all come
-from one array. Allocated pages of a simulated zone that are on no list go by the type of their pageblock, those of a
-replay by that of their request. `KINDS` is the legend: names, texts, colours. The colours keep apart for eyes without
-red or green cones (tests/views/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one
-of a pair inactive.
+from one array. Allocated pages of a simulated zone that are on no list go by the type of their pageblock, which need
+not be their own: "among movable pages" may lie one of the kernel. Those of a replay go by the type of their request.
+`KINDS` is the legend: names, texts, colours. The colours keep apart for eyes without red or green cones
+(tests/views/test_pagemap.py measures it): file is blue, anonymous memory yellow-brown, the light one of a pair
+inactive, and what cannot be moved the darkest.
 """
 
 from collections.abc import Iterable
@@ -63,9 +64,9 @@ KINDS = (
     Kind("huge", "huge page, or as large a block", "400ca0", "H"),
     Kind("offline", "given back to the hypervisor", "cfadda", "o"),
     Kind("hwpoison", "faulty", "ff0523", "!"),
-    Kind("unmovable", "allocated, unmovable", "222222", "U"),
-    Kind("reclaimable", "allocated, reclaimable", "0e5859", "R"),
-    Kind("movable", "allocated, movable", "761f0c", "M"),
+    Kind("unmovable", "allocated, among unmovable pages", "000000", "U"),
+    Kind("reclaimable", "allocated, among reclaimable pages", "0e5859", "R"),
+    Kind("movable", "allocated, among movable pages", "761f0c", "M"),
     Kind("other", "allocated, in another pageblock", "99b99b", "E"),
 )
 

@@ -20,7 +20,8 @@ from .pagemap import PageMap, maps_of
 
 __all__ = ["Moment", "RecordedZone", "Recorder"]
 
-MAX_CELLS = 1 << 18
+MAX_CELLS = 1 << 18  # of a moment of a run
+MOST_CELLS = 1 << 24
 _MANY_OWNERS = 65535
 
 
@@ -114,7 +115,7 @@ class Recorder:
         owner_shift: int = 0,
         owner_name: Callable[[int], str] | None = None,
     ) -> None:
-        if not 1 <= max_cells <= 1 << 24 or not 0 <= owner_shift <= 63:
+        if not 1 <= max_cells <= MOST_CELLS or not 0 <= owner_shift <= 63:
             raise MisuseError(f"max_cells={max_cells}, owner_shift={owner_shift}: allowed are 1..2^24 and 0..63")
         self.zones: tuple[RecordedZone, ...] = ()
         self.moments: list[Moment] = []

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -9,7 +10,7 @@ from ..errors import MisuseError
 from .pagemap import CODE_ORDERS, KINDS, PageMap
 from .record import Recorder
 
-__all__ = ["html_report"]
+__all__ = ["html_comparison", "html_report"]
 
 _PLACE = "/*DATA*/"
 
@@ -36,16 +37,47 @@ def html_report(recorder: Recorder, *, title: str = "memory", facts: dict[str, s
     MisuseError
         If nothing has been recorded.
     """
-    if not recorder.moments:
+    return html_comparison([("", recorder)], title=title, facts=facts)
+
+
+def html_comparison(
+    sides: Sequence[tuple[str, Recorder]], *, title: str = "memory", facts: dict[str, str] | None = None
+) -> str:
+    """Return the report of two runs of one machine, beside each other at the same moment.
+
+    Parameters
+    ----------
+    sides : sequence of (str, Recorder)
+        What each is called, and what was recorded of it.
+    title, facts
+        As `html_report`.
+
+    Raises
+    ------
+    MisuseError
+        If there are not one or two sides, nothing has been recorded, or the sides have different zones.
+    """
+    if not 1 <= len(sides) <= 2:
+        raise MisuseError(f"sides: {len(sides)}: one or two are wanted")
+    if not all(recorder.moments for _, recorder in sides):
         raise MisuseError("recorder: nothing has been recorded")
-    data = json.dumps(_data(recorder, title, facts or {}), separators=(",", ":")).replace("<", "\\u003c")
+    if any((recorder.zones, recorder.factor) != (sides[0][1].zones, sides[0][1].factor) for _, recorder in sides):
+        raise MisuseError("sides: their zones differ")
+    told = {
+        "title": title,
+        "facts": facts or {},
+        "kinds": [kind._asdict() for kind in KINDS],
+        "orderOfCode": CODE_ORDERS.tolist(),
+        "sides": [_side(name, recorder) for name, recorder in sides],
+    }
+    data = json.dumps(told, separators=(",", ":")).replace("<", "\\u003c")
     page = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     before, after = page.split(_PLACE)
     return before + data + after
 
 
-def _data(recorder: Recorder, title: str, facts: dict[str, str]) -> dict[str, Any]:
-    """Return what the page draws, ready for JSON."""
+def _side(name: str, recorder: Recorder) -> dict[str, Any]:
+    """Return what the page draws of one recorder, ready for JSON."""
     tables = [recorder.table(k) for k in range(len(recorder.zones))]
     zones = []
     for zone, table in zip(recorder.zones, tables, strict=True):
@@ -59,11 +91,8 @@ def _data(recorder: Recorder, title: str, facts: dict[str, str]) -> dict[str, An
             }
         )
     return {
-        "title": title,
-        "facts": facts,
+        "name": name,
         "factor": recorder.factor,
-        "kinds": [kind._asdict() for kind in KINDS],
-        "orderOfCode": CODE_ORDERS.tolist(),
         "owners": recorder.owner_names,
         "zones": zones,
         "moments": [
