@@ -13,6 +13,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 import sysconfig
 from contextlib import redirect_stderr
@@ -22,6 +23,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 DEBUG, SANITIZE, ANNOTATE = (os.environ.get(f"BUDDYCAP_{name}") == "1" for name in ("DEBUG", "SANITIZE", "ANNOTATE"))
 CHECKED = DEBUG or SANITIZE
@@ -112,6 +114,30 @@ class BuildWithLibrary(build_ext):
         return {**super().get_output_mapping(), **(self.library_mapping() if self.inplace else {})}
 
 
+class BuildWithCommit(build_py):
+    """Notes the commit of a source tree with history in what is installed, for `buddycap --version`."""
+
+    def run(self):
+        super().run()
+        commit = self.commit()
+        if commit and not self.editable_mode:
+            Path(self.commit_file()).write_text(f"{commit}\n")
+
+    def commit(self):
+        """The commit, and whether the tree differs from it; nothing without git or history."""
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        if not Path(".git").exists() or not shutil.which("git"):
+            return ""
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    def commit_file(self):
+        return os.path.join(self.build_lib, "buddycap", "COMMIT")
+
+    def get_outputs(self, include_bytecode=True):
+        mine = [self.commit_file()] if os.path.exists(self.commit_file()) else []
+        return [*super().get_outputs(include_bytecode), *mine]
+
+
 generated = BUILD / "cython"
 with redirect_stderr(io.StringIO()) as said:
     try:
@@ -123,6 +149,6 @@ if "performance hint" in said.getvalue():
     sys.exit("Cython gave a performance hint (above): the compiled code would touch Python where it must not")
 setup(
     ext_modules=modules,
-    cmdclass={"build_ext": BuildWithLibrary},
+    cmdclass={"build_ext": BuildWithLibrary, "build_py": BuildWithCommit},
     options={"build": {"build_base": str(BUILD)}},
 )

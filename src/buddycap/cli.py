@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from . import __version__
 from .errors import BuddycapError, FormatError
 from .escape import say
 from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
 from .formats.packed import open_packed
 from .interrupts import INTERRUPTED, arm, disarm
+from .version import version_told
 
 __all__ = ["main"]
 
@@ -35,6 +35,9 @@ COMMANDS = {
     "conformance": "play recordings of the kernel's code and compare every result",
     "info": "versions, presets, policies, sizes",
 }
+
+
+COMPLETION = "_ARGCOMPLETE"  # set by the shell's part of argcomplete: eval "$(register-python-argcomplete buddycap)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str]) -> int:
     """Run the command with its arguments; the exit status, whatever happens."""
     try:
+        if COMPLETION in os.environ:
+            _complete(os.environ.get("COMP_LINE", "").split())
         args = _parser(words).parse_args(words)
         arm()
         status = int(args.command(args))
@@ -88,6 +93,15 @@ def _run(words: Sequence[str]) -> int:
         return 2
 
 
+def _complete(words: Sequence[str]) -> None:
+    """Answer a shell that completes a command line, and end: argcomplete asks the parser what may come next."""
+    try:
+        from argcomplete import autocomplete
+    except ImportError:
+        return
+    autocomplete(_parser(words))
+
+
 def _say_what_it_is(error: Exception) -> None:
     """Name a file that was given to the wrong command, and the command that takes it."""
     if not isinstance(error, FormatError) or error.file is None or "this is " in error.message:
@@ -106,7 +120,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux, simulated exactly."
     )
-    parser.add_argument("--version", action="version", version=f"buddycap {__version__}")
+    parser.add_argument("--version", action="version", version=version_told())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         own = commands.add_parser(name, help=summary)

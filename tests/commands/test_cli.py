@@ -32,7 +32,7 @@ def test_help_offers_the_commands_that_exist():
 
 
 def test_version():
-    assert run("--version").stdout == f"buddycap {buddycap.__version__}\n"
+    assert re.fullmatch(rf"buddycap {re.escape(buddycap.__version__)} \([^()]+\)\n", run("--version").stdout)
 
 
 def test_info():

@@ -121,7 +121,15 @@ class StudyResult:
     @property
     def requests(self) -> NDArray[np.void]:
         """One record a request of every run, with `path` and `cause` in words; for units see docs/model.md."""
-        parts = list(request_columns(self._store, self.plan))
+        return self._told(faults=False)
+
+    @property
+    def faults(self) -> NDArray[np.void]:
+        """The same for the faults of runs with `threads`."""
+        return self._told(faults=True)
+
+    def _told(self, *, faults: bool) -> NDArray[np.void]:
+        parts = list(request_columns(self._store, self.plan, faults))
         return structured({name: [value for part in parts for value in part[name]] for name in column_names(parts)})
 
     @property
@@ -130,15 +138,15 @@ class StudyResult:
         return [record for record in self.records if not record.ok]
 
     def to_pandas(self, what: str = "runs") -> Any:
-        """Return `runs` or `requests` as a pandas.DataFrame.
+        """Return `runs`, `requests` or `faults` as a pandas.DataFrame.
 
         Raises
         ------
         MisuseError
-            If pandas is not installed, or `what` is neither.
+            If pandas is not installed, or `what` is none of these.
         """
-        if what not in ("runs", "requests"):
-            raise MisuseError(f"what={what!r}: allowed are runs, requests")
+        if what not in ("runs", "requests", "faults"):
+            raise MisuseError(f"what={what!r}: allowed are runs, requests, faults")
         try:
             import pandas
         except ImportError:
@@ -178,7 +186,9 @@ class StudyResult:
             return groups.get((case.label, name), [])
 
         return Gains(
-            _gain(case.label, policy, base, figure, runs(case, policy), runs(case, base)) for case in self.plan.cases
+            _gain(case.label, policy, base, figure, runs(case, policy), runs(case, base))
+            for case in self.plan.cases
+            if {policy, base} <= {row.name for row in self.plan.policies_of(case)}
         )
 
     def plot(self, picture: str = "success") -> Any:

@@ -10,13 +10,12 @@ import numpy as np
 from ..errors import MisuseError
 from ..machine import PRESETS
 from ..nearest import meant
-from ..policies.capture import CapturePolicy
-from ..policies.files import find_policies
+from ..policies.files import Policy, find_policies
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording
 from ..sizes import parse_pages
 from ..study.comparison import compare_plan
-from ..study.config import MEMORY, StudyConfig, preset_config
+from ..study.config import DEFAULT_POLICIES, FAULTERS, MEMORY, StudyConfig, faulting_config, preset_config
 from ..study.export import export
 from ..study.plan import Case, Plan, sweep_over, with_periods
 from ..study.running import run_plan
@@ -27,14 +26,16 @@ from .seeds import Seeds, seeds_of
 
 __all__ = ["run_comparison", "run_study"]
 
-Policies = str | Iterable[str | CapturePolicy]
+Policies = str | Iterable[str | Policy]
 
 
 def run_study(
-    policies: Policies = "none,v3",
+    policies: Policies | None = None,
     *,
     seeds: Seeds = 8,
     count: int = 8,
+    kernel: str | Sequence[str] = "2.6.27",
+    threads: int | Sequence[int] | None = None,
     preset: str | Sequence[str] = "x86_64",
     memory: int | str | Sequence[int | str] | None = None,
     config: StudyConfig | str | Path | None = None,
@@ -54,9 +55,14 @@ def run_study(
     Parameters
     ----------
     policies : str or iterable
-        Names and TOML files by commas, "all", or rows of `CapturePolicy`; gains are against the first.
+        Names and TOML files by commas, "all", or rows of `CapturePolicy` and `CompactionPolicy`; gains are against the
+        first of a kernel. "none,v3" if not given, for Linux 6.1 "off,capture".
     seeds, count : int, iterable of int, SeedSequence or Generator; and int
         Runs of each policy and case: see `buddycap.calls.seeds.seeds_of`. `seeds=24` is 24 runs with seeds 1..24.
+    kernel : str or sequence of str
+        What is simulated: "2.6.27" or "6.1". A sequence is swept.
+    threads : int or sequence of int, optional
+        Threads that fault in huge pages, in place of the requests; 12 with Linux 6.1 if not given. A sequence is swept.
     preset : str or sequence of str
         Machines: "x86_64", "ppc64".
     memory : int, bytes, or str, or a sequence of these
@@ -95,20 +101,21 @@ def run_study(
     >>> sorted(set(result.runs["builds"].tolist()))
     [1, 3]
     """
-    cases = _cases(preset, memory, config, source, zone)
+    cases = _cases(preset, memory, config, source, zone, _listed(kernel)[0], threads)
     if load is not None:
         recorded_load(str(load))  # what is wrong with it is said once, before anything runs
     fixed = {name: value for name, value in parameters.items() if not _is_swept(value)}
     cases = [Case(case.label, case.config.replace(**fixed)) for case in cases]
     axes = {name: list(value) for name, value in parameters.items() if name not in fixed}
-    if _is_swept(memory):
-        axes = {MEMORY: list(memory)} | axes  # type: ignore[arg-type]
+    for name, value in (("threads", threads), (MEMORY, memory), ("kernel", kernel)):
+        if _is_swept(value):
+            axes = {name: _listed(value)} | axes
     for name, values in axes.items():
         if not values:
             raise MisuseError(f"{name}: at least one value is wanted")
     cases = sweep_over(with_periods(cases, periods), axes)
     paths = (None if path is None else str(path) for path in (source, load))
-    plan = Plan(tuple(cases), find_policies(policies), seeds_of(seeds, count), next(paths), zone, next(paths))
+    plan = Plan(tuple(cases), _policies(policies, cases), seeds_of(seeds, count), next(paths), zone, next(paths))
     return _run(plan, out, resume, executor=executor, jobs=jobs, timeout_s=timeout_s)
 
 
@@ -161,8 +168,10 @@ def _cases(
     config: StudyConfig | str | Path | None,
     source: str | Path | None,
     zone: str | None,
+    kernel: str,
+    threads: object,
 ) -> list[Case]:
-    """Return a case for each machine; a memory that is swept is still to come."""
+    """Return a case for each machine; what is swept is still to come."""
     if zone is not None and source is None:
         raise MisuseError("zone: of which recording? source names it")
     if memory is not None and (config is not None or source is not None):
@@ -177,7 +186,27 @@ def _cases(
         pages = len(frames_from_recording(str(source), zone).kinds)
     else:
         pages = parse_pages("1GiB" if memory is None or _is_swept(memory) else memory, MEMORY)  # type: ignore[arg-type]
-    return [Case(name if len(names) > 1 else "", preset_config(name, pages)) for name in names]
+    if kernel == "2.6.27" and threads in (None, 0):
+        return [Case(name if len(names) > 1 else "", preset_config(name, pages)) for name in names]
+    if names != ["x86_64"] or source is not None:
+        raise MisuseError("kernel, threads: Linux 6.1 and faults are on the synthetic machine x86_64 alone")
+    return [Case("", faulting_config(kernel, FAULTERS if threads is None else _listed(threads)[0], pages))]
+
+
+def _policies(policies: Policies | None, cases: Sequence[Case]) -> tuple[Policy, ...]:
+    """Return the policies that are asked for: of every kernel that is simulated."""
+    kernels = dict.fromkeys(case.config.kernel for case in cases)
+    rows = policies if policies is None or isinstance(policies, str) else list(policies)
+    found = [find_policies(rows or DEFAULT_POLICIES[kernel], kernel) for kernel in kernels]
+    return tuple(dict.fromkeys(policy for some in found for policy in some))
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return the values of a parameter: one, or those to be swept."""
+    values = list(value) if _is_swept(value) else [value]
+    if not values:
+        raise MisuseError("a parameter to be swept: at least one value is wanted")
+    return values
 
 
 def _is_swept(value: object) -> bool:

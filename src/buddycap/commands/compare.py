@@ -7,6 +7,7 @@ three, seed by seed.  docs/study.md discusses the results.
   buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
   buddycap compare --policies all --out DIR           and a verdict on every policy
   buddycap compare --policies all --out DIR --resume  after an interruption
+  buddycap compare --format html > report.html        for a browser; --format mmtests as users of mmtests read it
 """
 
 import argparse
@@ -16,9 +17,10 @@ from ..errors import MisuseError
 from ..escape import say
 from ..progress import Progress
 from ..sizes import parse_pages
-from ..study.comparison import BASE, REFERENCE, Row, compare_plan, comparison
+from ..study.comparison import BASE, REFERENCE, Row, averaged, compare_plan, comparison
 from ..study.export import dumps, export
 from ..study.summary import laid_out, resampled, shown
+from ..views.mmtests import mmtests_html, mmtests_text
 from .experiment import (
     add_store_arguments,
     add_worker_arguments,
@@ -32,6 +34,8 @@ from .experiment import (
 
 __all__ = ["add_arguments", "command"]
 
+FORMATS = ("table", "json", "mmtests", "html")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap compare`."""
@@ -43,7 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--periods", default="0.5,1,2", metavar="F,F", help="factors of the time between requests")
     out = parser.add_argument_group("what comes out")
     add_store_arguments(out)
-    out.add_argument("--json", action="store_true", help="print one JSON object")
+    out.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="mmtests: as compare-mmtests reports (default: table)",
+    )
+    out.add_argument("--json", action="store_const", dest="format", const="json", help="same as --format json")
     add_worker_arguments(parser)
 
 
@@ -56,14 +66,20 @@ def command(args: argparse.Namespace) -> int:
     plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
     with open_store(args) as store:
-        with keeping(plan, store, "json" if args.json else "table"), Progress(0, "runs") as progress:
+        with keeping(plan, store, args.format), Progress(0, "runs") as progress:
             records = runner(args, store, progress)(plan)
         if store.folder is not None:
             export(store, plan)
     result = comparison(plan, records)
     status = tell_failed(records)
-    if args.json:
+    if args.format == "json":
         say(dumps(result))
+        return status
+    if args.format != "table":
+        machines = averaged(plan, records)
+        notes = [f"{told_seeds(plan.seeds)}, {args.memory}; simulated, not measured.", *_remarks(result)]
+        page = mmtests_html(*machines, title="Reclaim page capture: mainline and proposals", notes=notes)
+        say(page if args.format == "html" else mmtests_text(*machines), end="" if args.format == "html" else "\n")
         return status
     rates = ", ".join(f"x{factor:g}" for factor in periods)
     counted = told_seeds(plan.seeds)

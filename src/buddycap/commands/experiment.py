@@ -21,6 +21,7 @@ from ..study.running import Runner, run_plan
 from ..study.store import DATABASE, Record, Store
 from ..study.summary import alike, summarize, table
 from ..study.tidy import run_rows
+from ..views.mmtests import mmtests_html, mmtests_text
 
 __all__ = [
     "FORMATS",
@@ -36,7 +37,7 @@ __all__ = [
     "told_seeds",
 ]
 
-FORMATS = ("table", "json", "jsonl", "csv")
+FORMATS = ("table", "json", "jsonl", "csv", "mmtests", "html")
 
 
 def add_store_arguments(group: argparse._ArgumentGroup) -> None:
@@ -120,6 +121,10 @@ def show(plan: Plan, records: Sequence[Record], form: str) -> None:
     elif form == "json":
         runs = run_rows(plan, records)
         say(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
+    elif form == "mmtests":
+        say(mmtests_text(plan, records))
+    elif form == "html":
+        say(mmtests_html(plan, records, title="Policies under load"), end="")
     else:
         write = {"csv": write_csv, "jsonl": write_jsonl}[form]
         write(run_rows(plan, records), sys.stdout)

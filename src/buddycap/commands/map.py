@@ -25,7 +25,7 @@ from ..formats.kpageflags import ZoneFrames
 from ..formats.snapshot import drawn_from
 from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
-from ..policies.files import find_policies
+from ..policies.capture import find_policy
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, open_recording, recorded_files
 from ..sizes import parse_pages
@@ -163,7 +163,7 @@ def _watched(args: argparse.Namespace) -> _Drawing:
     frames: ZoneFrames | None = frames_from_recording(args.start, args.zone) if args.start else None
     pages = len(frames.kinds) if frames else parse_pages(args.memory, "memory")
     config = preset_config(args.run, pages)
-    policies = find_policies(args.policy)
+    policies = [find_policy(name) for name in args.policy.split(",")]
     if len(policies) > 2 or (len(policies) == 2 and any(Path(name).suffix != ".html" for name in args.out)):
         raise MisuseError(f"--policy {args.policy}: one is wanted; two beside each other are for a report (.html)")
     cells = args.cells or MAX_CELLS

@@ -32,7 +32,7 @@ from ..policies.files import Policy, find_policies
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import PAGE_SIZE, parse_pages
-from ..study.config import StudyConfig, faulting_config, preset_config
+from ..study.config import DEFAULT_POLICIES, FAULTERS, StudyConfig, faulting_config, preset_config
 from ..study.configtext import commented_toml
 from ..study.export import export
 from ..study.plan import Case, Plan, ablations, sweep, with_periods
@@ -55,8 +55,6 @@ from .experiment import (
 __all__ = ["add_arguments", "command"]
 
 DEFAULT_MEMORY = "1GiB"
-DEFAULT_POLICIES = {"2.6.27": "none,v3", "6.1": "off,capture"}
-FAULTERS = 12
 MOST_SEEDS = 96
 
 

@@ -42,12 +42,13 @@ def carried(task: Task, executor: Executor) -> Task | Parcel:
     MisuseError
         If the task has a hook that worker processes cannot get.
     """
-    if task.policy.hook is None or not isinstance(executor, ProcessPoolExecutor):
+    hook = getattr(task.policy, "hook", None)  # rows of Linux 6.1 have none
+    if hook is None or not isinstance(executor, ProcessPoolExecutor):
         return task
     try:
         import cloudpickle
     except ImportError:
-        _check_importable(task.policy.name, task.policy.hook)
+        _check_importable(task.policy.name, hook)
         return task
     try:
         return Parcel(cloudpickle.dumps(task))

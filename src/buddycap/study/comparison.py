@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import MisuseError
-from ..policies.capture import CapturePolicy
-from ..policies.files import find_policies
+from ..policies.files import Policy, find_policies
 from .config import PRESET_CHANGES, preset_config
 from .findings import finding, tried, verdict
 from .plan import Case, Plan, with_periods
@@ -32,7 +31,7 @@ Row = dict[str, Any]
 
 
 def compare_plan(
-    policies: str | Iterable[str | CapturePolicy], seeds: Sequence[int], periods: Sequence[float], memory_pages: int
+    policies: str | Iterable[str | Policy], seeds: Sequence[int], periods: Sequence[float], memory_pages: int
 ) -> Plan:
     """Return the study of the comparison: both machines, at each period.
 

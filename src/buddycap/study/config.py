@@ -15,6 +15,8 @@ from ..tomltext import line_of, read_toml
 from .ranges import check_field
 
 __all__ = [
+    "DEFAULT_POLICIES",
+    "FAULTERS",
     "FAULTING_CHANGES",
     "PAGES_4GIB",
     "PRESET_CHANGES",
@@ -25,6 +27,8 @@ __all__ = [
 ]
 
 PAGES_4GIB = 1 << 20
+DEFAULT_POLICIES = MappingProxyType({"2.6.27": "none,v3", "6.1": "off,capture"})
+FAULTERS = 12  # threads, where faults are the load and their number is not said
 MEMORY = "memory"  # what may be given in place of `memory_pages`
 SECOND_NS = 1_000_000_000
 
