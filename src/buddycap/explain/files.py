@@ -11,10 +11,10 @@ from ..formats.extfrag import parse_index
 from ..formats.kinds import HEAD_BYTES, Kind, kind_of
 from ..formats.packed import damage_of, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
-from ..formats.pieces import BegunFile, text_lines
+from ..formats.pieces import BegunFile, UnquotedFile, is_quoted, text_lines
 from ..formats.procfs import BuddyinfoRow
 from ..formats.report_log import read_memory_log
-from ..formats.series import buddyinfo_series, pagetypeinfo_series, vmstat_series
+from ..formats.series import Moment, Series, buddyinfo_series, cut_pagetypeinfo, pagetypeinfo_series, vmstat_series
 from ..formats.snapshot import read_snapshot
 from ..formats.stalltext import StallText, read_stalls
 from ..formats.zoneinfo import parse_zoneinfo
@@ -101,6 +101,9 @@ def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
     if coding is not None:
         file = codecs.EncodedFile(cast(Any, BegunFile(head, file)), "utf-8", coding, "replace")
         head = _read_head(file)
+    if is_quoted(head):
+        file = cast(IO[bytes], UnquotedFile(cast(IO[bytes], BegunFile(head, file))))
+        head = _read_head(file)
     kind = kind_of(head)
     reader = _READERS.get(kind.name)
     answer = reader(cast(IO[bytes], BegunFile(head, file)), name, options) if reader is not None else None
@@ -126,10 +129,19 @@ def _buddyinfo(file: IO[bytes], name: str, options: Options) -> Explained:
 
 
 def _pagetypeinfo(file: IO[bytes], name: str, options: Options) -> Explained:
-    series = pagetypeinfo_series(_whole(file, name), name)
+    text = _whole(file, name)
+    note = ""
+    try:
+        series = pagetypeinfo_series(text, name)
+    except FormatError:
+        rows = cut_pagetypeinfo(text, HUGE_ORDER)
+        if rows is None:
+            raise
+        series = Series([Moment(None, rows)])
+        note = "The text is cut or damaged: its rows of free blocks are read, and pageblocks are not told."
     order = series.moments[-1].content.pageblock_order if options.order is None else options.order
     types = series.moments[-1].content
-    return FreeSeries("/proc/pagetypeinfo", rows_of_types(series), order, options.page_kb or 4, types)
+    return FreeSeries("/proc/pagetypeinfo", rows_of_types(series), order, options.page_kb or 4, types, note)
 
 
 def _vmstat(file: IO[bytes], name: str, options: Options) -> Explained:

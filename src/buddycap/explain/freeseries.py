@@ -55,6 +55,8 @@ class FreeSeries:
         Kilobytes of a page.
     types : Pagetypeinfo or None
         Blocks by type, of the last moment.
+    note : str
+        What was assumed; empty if nothing.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class FreeSeries:
     order: int = HUGE_ORDER
     page_kb: int = 4
     types: Pagetypeinfo | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.order <= MOST_ORDER:
@@ -69,8 +72,8 @@ class FreeSeries:
 
     @property
     def status(self) -> int:
-        """0: there is at least one moment."""
-        return 0
+        """1 if the text was cut."""
+        return int(bool(self.note))
 
     def pieces(self, row: BuddyinfoRow) -> int:
         """Return how many pieces of the wanted order the free blocks of a row hold."""
@@ -153,6 +156,7 @@ class FreeSeries:
         text += self._told_types(full)
         if self.series.unknown:
             text += f"{self.series.unknown} lines are no rows (the first is line {self.series.first_unknown})\n"
+        text += wrapped("", self.note) + "\n" if self.note else ""
         return (
             text
             + wrapped("", "Marks and reserves are not in this text; a folder with zoneinfo beside it has them.")
