@@ -73,6 +73,34 @@ def test_sorted_page_owner_tells_who_holds_most(tmp_path):
     assert (found.blocks, found.status) == ({}, 0)
 
 
+def test_all_has_the_slowest_waits_with_their_place(tmp_path):
+    answer = explain_file(case(27)[0])
+    assert "the slowest" not in answer.told()
+    lines = answer.told(full=True).partition("the slowest\n")[2].splitlines()[:10]
+    times = [float(line.split()[0]) for line in lines]
+    assert times == sorted(times, reverse=True)
+    assert len(times) == 10
+
+
+def test_a_dump_of_page_owner_names_who_holds_large_blocks():
+    assert "Order 3: 16 pages, most by caller_2 8, caller_3 8." in explain_file(case(21)[0]).told()
+
+
+def test_a_series_tells_how_fast_large_pieces_go(tmp_path):
+    row = "Node 0, zone Normal 9 9 9 9 9 9 9 9 9 {} 0\n"
+    text = "".join(f"2024-03-04T10:0{at}:00\n{row.format(60 - 20 * at)}" for at in range(3))
+    found = explained(tmp_path, text)
+    assert "(-20 a minute)" in found.told().replace("\n ", "")
+    assert found.as_dict()["zones"][0]["pieces_per_second"] == round(-1 / 3, 6)
+
+
+def test_a_report_that_a_page_put_into_one_line_has_the_task_without_what_stands_before(tmp_path):
+    text = (
+        "<p>It <pre>[9.1] sh: page allocation failure: order:1, mode:0xcc0(GFP_KERNEL) [9.2] CPU: 0 PID: 3 Comm: sh\n"
+    )
+    assert explained(tmp_path, text).as_dict()["failure"]["comm"] == "sh"
+
+
 def test_who_has_tried_does_not_say_try(tmp_path, capsys):
     (tmp_path / "types").write_text("Page block order: 9\nPages per block: 512\n")
     assert main(["explain", str(tmp_path / "types")]) == 2

@@ -129,6 +129,7 @@ class FreeSeries:
             "unusable_index": {"first": unusable[0], "last": unusable[-1], "highest": max(unusable)},
             "extfrag_index": {"first": index[0], "last": index[-1], "highest": max(index)},
             "pages_per_second": round((pages[-1] - pages[0]) / seconds, 3) if seconds else None,
+            "pieces_per_second": round((pieces[-1] - pieces[0]) / seconds, 6) if seconds else None,
         }
 
     def _large_blocks(self) -> list[dict[str, Any]] | None:
@@ -173,7 +174,9 @@ class FreeSeries:
         first, lowest = (sum(zone["pieces"][name] for zone in zones) for name in ("first", "lowest"))
         seconds = self.series.seconds()
         span = f" in {seconds:.0f} s" if seconds else ""
-        line = f"{self.kind}, {count} moments{span}: {what} went from {first} to {last}, zone by zone down to {lowest}."
+        rate = f" ({60 * (last - first) / seconds:+.3g} a minute)" if seconds and last != first else ""
+        line = f"{self.kind}, {count} moments{span}: {what} went from {first} to {last}{rate}, "
+        line += f"zone by zone down to {lowest}."
         return wrapped("", line) + "\n"
 
     def _one(self, zones: list[dict[str, Any]]) -> str:

@@ -41,6 +41,7 @@ _FAILURE = re.compile(
     r"order: ?(-?\d{1,3}),? ?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
 _OOM = re.compile(r"(?:(.{1,64}) invoked )?oom-killer: ?(.{0,4096})", re.S)
+_STAMP = re.compile(r"\[ *\d{1,12}\.\d{1,9}\]")  # inside a line where a page has lost its line ends
 _MASK = re.compile(r"(?:gfp_mask=|mode: ?)(0x[0-9a-fA-F]{1,16}) ?(?:\(([^()]*)\))?")
 _NAMES = re.compile(r" ?\(([A-Za-z_0-9|\s]*)\)")
 _ORDER = re.compile(r"order[=:] ?(-?\d{1,3})")
@@ -157,12 +158,14 @@ def read_header(text: str, before: str = "") -> ReportHeader | None:
         header = ReportHeader("stall" if stalls else "failure", order=int(failure[3]), gfp_value=int(failure[4], 16))
         header.stall_ms = int(stalls) if stalls else None
         header.period = failure[1] == "."
-        head = text[: failure.start()].strip() or (before.strip() if before.rstrip().endswith(":") else "")
+        head = _STAMP.split(text[: failure.start()])[-1].strip() or (
+            before.strip() if before.rstrip().endswith(":") else ""
+        )
         header.comm = head.removesuffix(":").strip()[-64:] or None
         return _with_nodes(header, text[failure.end() :])
     oom = _OOM.search(text)
     if oom and "gfp_mask" in oom[2]:
-        header = ReportHeader("oom", comm=(oom[1] or "").strip()[-64:] or None)
+        header = ReportHeader("oom", comm=_STAMP.split(oom[1] or "")[-1].strip()[-64:] or None)
         mask, order = _MASK.search(oom[2]), _ORDER.search(oom[2])
         header.order = int(order[1]) if order else None
         if mask is None:
