@@ -158,3 +158,16 @@ def test_the_columns_of_a_large_machine_stay_apart():
     [found] = answers(text.replace("managed:880000", "managed:8800000000") + LIST)
     [row] = [line for line in told(found).splitlines() if line.startswith("  Normal")]
     assert row.split()[1:6] == ["160000000", "0", "0", "0", "1000"]
+
+
+def test_a_list_that_lost_a_cell_is_cut_there():
+    [found] = answers(MODERN + LIST.replace(" 0*16kB", ""))
+    assert found.as_dict()["zones"][0]["nr_free"] == [12000, 2000]
+    assert (found.verdict, found.zones[0].why) == ("unknown", "the free list is missing or cut")
+
+
+def test_a_list_of_thousands_of_cells_is_no_list():
+    cells = " ".join(f"1*{4 << order if order < 20 else 4}kB" for order in range(3000))
+    [found] = answers(MODERN + f"[9.1] Node 0 Normal: {cells} = 64000kB\n")
+    assert len(found.as_dict()["zones"][0]["nr_free"]) == 20
+    assert told(found)

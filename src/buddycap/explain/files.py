@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 from ..errors import FormatError
 from ..formats.extfrag import parse_index
 from ..formats.kinds import HEAD_BYTES, Kind, kind_of
-from ..formats.packed import damage_of, open_packed
+from ..formats.packed import damage_of, looked_through, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
 from ..formats.pieces import BegunFile, UnquotedFile, is_quoted, text_lines
 from ..formats.procfs import BuddyinfoRow
@@ -81,17 +81,22 @@ def explain_file(path: str | Path, options: Options | None = None) -> Explained:
     """
     options = options or Options()
     if str(path) == "-":
-        return _explain(sys.stdin.buffer, "standard input", options)
+        return _unpacked(looked_through(sys.stdin.buffer, "standard input"), "standard input", options)
     if is_folder(path):
         return explain_folder(path, options)
     with open_packed(path) as file:
-        try:
-            return _explain(file, str(path), options)
-        except Exception as error:
-            damage = damage_of(error)
-            if damage is None:
-                raise
-            raise FormatError(damage, str(path)) from error
+        return _unpacked(file, str(path), options)
+
+
+def _unpacked(file: IO[bytes], name: str, options: Options) -> Explained:
+    """Explain a file that may be compressed; its damage shows while it is read."""
+    try:
+        return _explain(file, name, options)
+    except Exception as error:
+        damage = damage_of(error)
+        if damage is None:
+            raise
+        raise FormatError(damage, name) from error
 
 
 def _explain(file: IO[bytes], name: str, options: Options) -> Explained:

@@ -44,7 +44,10 @@ def headline(answer: Answer) -> str:
     if answer.outside == {"reason": "sysrq"}:
         return f"a person called the OOM killer (SysRq-f, {who}); a request for one page: {_sysrq_verdict(answer)}."
     if header is not None and header.kind == "cma":
-        return f"CMA could not give {answer.report.facts.get('cma_pages')} pages in one piece"
+        pages, error = answer.report.facts.get("cma_pages"), str(answer.report.facts.get("cma_error"))
+        why = {"-16": "others in the area could not be moved", "-12": "no free range is long enough"}
+        amount = size(pages * (answer.page_kb or 4)) if isinstance(pages, int) else "?"
+        return f"CMA could not give {pages} pages ({amount}) in one piece: {why.get(error, 'error ' + error)}."
     if answer.request is None:
         return f"{who} {verb} for memory: {_HEADS[answer.verdict or 'unknown']}."
     request = answer.request

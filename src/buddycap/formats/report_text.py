@@ -41,6 +41,7 @@ _FAILURE = re.compile(
     r"order: ?(-?\d{1,3}),? ?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
 _OOM = re.compile(r"(?:(.{1,64}) invoked )?oom-killer: ?(.{0,4096})", re.S)
+_MOST_CELLS = 40
 _STAMP = re.compile(r"\[ *\d{1,12}\.\d{1,9}\]")  # inside a line where a page has lost its line ends
 _MASK = re.compile(r"(?:gfp_mask=|mode: ?)(0x[0-9a-fA-F]{1,16}) ?(?:\(([^()]*)\))?")
 _NAMES = re.compile(r" ?\(([A-Za-z_0-9|\s]*)\)")
@@ -430,6 +431,7 @@ class _Words:
             report.zones.append(zone)
         cells: list[tuple[int, int, str]] = []
         total: int | None = None
+        broken = False
         at += 1
         if words[at] == "empty":
             at, total = at + 1, 0
@@ -442,11 +444,14 @@ class _Words:
                 break
             letters = cell[3] or ""
             at += 1
+            if cells and int(cell[2]) != 2 * cells[-1][1]:
+                broken = True  # a cell is lost: what follows has another order than its place says
             if at < len(words) and (mark := _LETTERS.fullmatch(words[at])):
                 letters, at = mark[1], at + 1
-            cells.append((int(cell[1]), int(cell[2]), letters))
+            if not broken and len(cells) < _MOST_CELLS:
+                cells.append((int(cell[1]), int(cell[2]), letters))
         if at + 1 < len(words) and words[at] == "=" and (mark := _SUM.fullmatch(words[at + 1])):
-            total, at = int(mark[1]), at + 2
+            total, at = None if broken else int(mark[1]), at + 2
         if zone.cells is None:
             zone.cells, zone.list_kb = cells, total
         elif (zone.cells, zone.list_kb) != (cells, total):
