@@ -171,3 +171,13 @@ def test_a_list_of_thousands_of_cells_is_no_list():
     [found] = answers(MODERN + f"[9.1] Node 0 Normal: {cells} = 64000kB\n")
     assert len(found.as_dict()["zones"][0]["nr_free"]) == 20
     assert told(found)
+
+
+@pytest.mark.parametrize(
+    ("release", "takes", "noted"), [("6.1.0", False, True), ("6.1.200", True, False), ("6.2.1", False, False)]
+)
+def test_late_updates_of_6_1_have_the_rules_of_6_3(release, takes, noted):
+    text = MODERN.replace("6.6.9", release).replace("mode:0xcc0(GFP_KERNEL)", "mode:0x20(__GFP_HIGH)")
+    [found] = answers(text + "[9.1] Node 0 Normal: 15996*4kB (UM) 0*8kB 1*16kB (H) 0*32kB = 64000kB\n")
+    assert found.request.takes_highatomic == takes
+    assert any("late updates of 6.1" in note for note in found.notes) == noted

@@ -75,6 +75,11 @@ def otherwise(
         if other != verdict:
             name = ".".join(map(str, numbers))
             found.append(f"the release is not printed; by the rules of {name} the verdict would be: {other}")
+    if (6, 1) <= release.numbers < (6, 1, 192):
+        row = rules_of((6, 3))
+        other = judged(zones, make_request(request.order, request.gfp, Release((6, 3)), row), row)
+        if other != verdict:
+            found.append(f"late updates of 6.1 have the rules of 6.3, by which the verdict would be: {other}")
     if any(word in (release.printed or "") for word in ("android", "-perf")) and any(v.kept_cma for v in verdicts):
         found.append("kernels of Android have rules of their own for CMA: that part is uncertain")
     return found

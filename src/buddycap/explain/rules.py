@@ -63,6 +63,8 @@ RULES: dict[tuple[int, ...], Rules] = {
     (4, 4): _TYPES,
     (4, 5): replace(_TYPES, device=True),
     (5, 8): _BY_MASK,
+    (6, 1, 192): _NON_BLOCK,  # carried back; which update was the first is not known
+    (6, 2): _BY_MASK,
     (6, 3): _NON_BLOCK,
     (6, 5): replace(_NON_BLOCK, unaccepted=True),
     (6, 12): _NON_BLOCK,
