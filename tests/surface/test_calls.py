@@ -74,7 +74,7 @@ class TestStudy:
     def test_pictures_and_pages(self, result):
         pytest.importorskip("matplotlib")
         assert result.plot("success")._repr_png_().startswith(b"\x89PNG")
-        with pytest.raises(MisuseError, match="has no data for it; it has for success, course"):
+        with pytest.raises(MisuseError, match="it is for a study with --sensitivity"):
             result.plot("tornado")
         page = result._repr_html_()
         assert page.count("<tr>") == 7

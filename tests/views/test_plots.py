@@ -74,13 +74,39 @@ def test_periods_of_a_machine_are_one_panel(compared, swept):
 
 
 def test_what_cannot_be_drawn_is_refused(compared, tmp_path):
-    with pytest.raises(MisuseError, match="no data for it"):
+    with pytest.raises(MisuseError, match="more than two sizes"):
         draw(compared, tmp_path, only=["memory"])
-    with pytest.raises(MisuseError, match="no data for it"):
+    with pytest.raises(MisuseError, match="--sensitivity"):
         draw(compared, tmp_path, only=["tornado"])
-    with pytest.raises(MisuseError, match="allowed are"):
+    with pytest.raises(MisuseError, match="there are success"):
         draw(compared, tmp_path, only=["sculpture"])
     with pytest.raises(MisuseError, match="no results"):
         draw(tmp_path / "nowhere")
     with Store(tmp_path / "empty"), pytest.raises(MisuseError, match="no results"):
         draw(tmp_path / "empty")
+
+
+def test_many_cases_have_every_policy_and_one_scale(tmp_path):
+    """Eight cases of three policies: each has its panel, and the gains of both policies are drawn."""
+    words = ["--memory", "512MiB", "--sweep", "builds=1,2,3,4,5,6,7,8", "--policies", "none,v3,simple", "--seeds", "2"]
+    assert main(["study", *words, "--out", str(tmp_path / "out"), "--json", "--jobs", "2"]) == 0
+    with Store.open(tmp_path / "out") as store:
+        results = Results(store)
+        makers = {name: make for name, make, missing in PICTURES if not missing(results)}
+        assert {"success", "course", "cases", "curve"} <= set(makers)
+        axes = [ax for ax in makers["success"](results).axes if ax.get_visible()]
+        assert len(axes) == 8
+        assert len({ax.get_xlim() for ax in axes}) == 1
+        assert all(low >= 0 for ax in axes for low, _ in intervals(ax))
+        (gains,) = makers["cases"](results).axes
+        assert len(gains.containers) == 8 * 2
+        (curve,) = makers["curve"](results).axes
+        assert [list(line.get_xdata()) for line in curve.lines] == [list(range(1, 9))] * 3
+        assert all(path.vertices[:, 1].min() >= 0 for band in curve.collections for path in band.get_paths())
+
+
+def intervals(ax):
+    """The ends of the horizontal intervals of a panel."""
+    for container in ax.containers:
+        for bars in container[2]:
+            yield from ((segment[0][0], segment[1][0]) for segment in bars.get_segments())

@@ -212,13 +212,13 @@ class StudyResult:
         from ..views.plots import PICTURES, Results
 
         results = Results(self._store)
-        makers = {name: (make, possible) for name, make, possible in PICTURES}
+        makers = {name: (make, missing) for name, make, missing in PICTURES}
         if picture not in makers:
             raise MisuseError(f"picture={picture!r}: {meant(picture, makers)}")
-        make, possible = makers[picture]
-        if not possible(results):
-            able = [name for name, (_, fits) in makers.items() if fits(results)]
-            raise MisuseError(f"picture={picture!r}: this study has no data for it; it has for {', '.join(able)}")
+        make, missing = makers[picture]
+        why = missing(results)
+        if why:
+            raise MisuseError(f"picture={picture!r}: not of this study: {why}")
         return make(results)
 
     def save(self, folder: str | Path) -> list[Path]:

@@ -9,7 +9,9 @@ from ..errors import MisuseError
 from ..escape import for_terminal
 from ..newfile import replacing
 
-__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class", "save_figure", "verbatim"]
+__all__ = ["BLACK", "BLUE", "COLOURS", "ORANGE", "RED", "figure_class", "save_figure", "save_small", "verbatim"]
+
+PNG_COLOURS = 128
 
 # Of Okabe and Ito, which the colour-blind can tell apart.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -72,3 +74,21 @@ def verbatim(name: str) -> str:
     ('\\\\$x\\\\$', ' _own')
     """
     return " " * name.startswith("_") + for_terminal(name).replace("$", "\\$")
+
+
+def save_small(figure: Any, path: Path) -> Path:
+    """Write a picture as PNG or SVG, small, and without anything that differs from day to day; return where."""
+    import matplotlib
+    from PIL import Image  # comes with matplotlib
+
+    if path.suffix == ".svg":
+        with matplotlib.rc_context({"svg.hashsalt": "buddycap"}), replacing(path) as file:
+            figure.savefig(file, format="svg", metadata={"Date": None})
+        return path
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=110, metadata={"Software": None})
+    with Image.open(stream) as picture:
+        palette = picture.convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
+        with replacing(path) as file:
+            palette.save(file, format="png", optimize=True)
+    return path

@@ -3,7 +3,6 @@
 Colours are those of Okabe and Ito, which the colour-blind can tell apart; intervals are 95 % (t).
 """
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,23 +15,23 @@ from numpy.typing import NDArray
 
 from ..errors import MisuseError
 from ..nearest import meant
-from ..newfile import check_outputs, replacing
+from ..newfile import check_outputs
 from ..study.comparison import averaged
 from ..study.plan import Case, Plan
 from ..study.sensitivity import AS_IT_IS, gaining, swings
 from ..study.stats import mean_interval
 from ..study.store import Store
 from ..study.summary import shown, summarize
-from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class, verbatim
+from .curves import MARKERS, curve_of, swept_parameter
+from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class, save_small, verbatim
 from .tornado import tornado_of
 
 __all__ = ["PICTURES", "Results", "draw"]
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST_LINES = 4
-MOST_PANELS = 6
+MOST_PANELS = 24
+WIDE_PANELS = 6  # beside each other
 DECILES = 10
-PNG_COLOURS = 128
 GIB_PAGES = 1 << 18
 MACHINES = MappingProxyType({"x86_64": "x86-64, 2 MiB pages", "ppc64": "ppc64, 16 MiB pages"})
 
@@ -146,10 +145,15 @@ def _are_periods(plan: Plan) -> bool:
     return len(configs) == len({config.preset for config in configs})
 
 
-def _figure(panels: int, height: float = 3.4, width: float = 4.2) -> tuple[Any, list[Axes]]:
-    """Return an empty picture and its axes, side by side."""
-    figure = figure_class()(figsize=(max(width * panels, 5.0), height), layout="constrained")
-    axes = list(figure.subplots(1, panels, squeeze=False)[0])
+def _figure(panels: int, height: float = 3.4, width: float = 4.2, **shared: Any) -> tuple[Any, list[Axes]]:
+    """Return an empty picture and its axes, side by side, in several rows if they are many."""
+    wide = min(panels, WIDE_PANELS) if panels <= WIDE_PANELS else 4
+    rows = -(-panels // wide)
+    figure = figure_class()(figsize=(max(width * wide, 5.0), height * rows), layout="constrained")
+    every = list(figure.subplots(rows, wide, squeeze=False, **shared).flat)
+    axes = every[:panels]
+    for ax in every[panels:]:
+        ax.set_visible(False)
     for ax in axes:
         ax.grid(True, color="#dddddd", linewidth=0.6)
         ax.set_axisbelow(True)
@@ -158,12 +162,19 @@ def _figure(panels: int, height: float = 3.4, width: float = 4.2) -> tuple[Any, 
     return figure, axes
 
 
-def _columns(results: Results, height: float = 3.4) -> tuple[Any, list[tuple[Panel, Axes]]]:
-    panels = results.panels[:MOST_PANELS]
-    figure, axes = _figure(len(panels), height)
+def _columns(results: Results, height: float = 3.4, share: bool = False) -> tuple[Any, list[tuple[Panel, Axes]]]:
+    """Return a picture with a panel for each case; many have one scale, so that they can be compared."""
+    panels = results.panels
+    shared = {"sharex": True} if share or len(panels) > WIDE_PANELS else {}
+    figure, axes = _figure(len(panels), height, **shared)
     for panel, ax in zip(panels, axes, strict=True):
         ax.set_title(panel.title, fontsize=10)
     return figure, list(zip(panels, axes, strict=True))
+
+
+def _above_zero(mean: float, width: float) -> list[list[float]]:
+    """Return the two arms of an interval of what cannot be below 0."""
+    return [[min(width, max(mean, 0.0))], [width]]
 
 
 def _rows(ax: Axes, names: Sequence[str]) -> None:
@@ -197,12 +208,14 @@ def success(results: Results) -> Any:
         places = np.arange(len(means))
         ax.axvline(means[0], color=BLACK, linewidth=0.8, linestyle=":")
         for place, mean, width, colour in zip(places, means, widths, _policy_colours(panel), strict=True):
-            ax.errorbar(mean, place, xerr=width, fmt="o", color=colour, capsize=3, markersize=5)
+            ax.errorbar(mean, place, xerr=_above_zero(mean, width), fmt="o", color=colour, capsize=3, markersize=5)
         texts = ["paired gain", *(shown(row["gain"], signed=True) for row in panel.rows[1:])]
         for line, text in enumerate(texts):
             ax.text(1.02, line, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
         _policies(ax, panel)
-        ax.set_xlabel("huge pages obtained, % of those requested")
+        if not any(means):
+            ax.set_xlim(-0.05, 1)  # no digits of nothing
+        ax.set_xlabel("huge pages obtained, %")
     base = results.plan.policies[0].name
     figure.suptitle(f"What each policy obtains (dotted: {verbatim(base)}; bars: 95 % intervals)", fontsize=11)
     return figure
@@ -220,9 +233,8 @@ def course(results: Results) -> Any:
             spread = np.array([value.half_width if value.n > 1 else 0.0 for value in means])
             mark = MARKERS[results.shown.index(name) % len(MARKERS)]
             ax.plot(place, middle, color=results.colour(name), marker=mark, markersize=4, label=verbatim(name))
-            ax.fill_between(
-                place, middle - spread, middle + spread, color=results.colour(name), alpha=0.18, linewidth=0
-            )
+            low, high = np.maximum(middle - spread, 0), np.minimum(middle + spread, 100)
+            ax.fill_between(place, low, high, color=results.colour(name), alpha=0.18, linewidth=0)
         ax.set_xticks(range(1, DECILES + 1))
         ax.set_ylim(0, 101)
         ax.set_xlabel("tenth of the pass")
@@ -296,7 +308,8 @@ def steals(results: Results) -> Any:
         means, widths = _values(panel.rows, "steals")
         places = np.arange(len(means))
         ax.barh(places, means, color=_policy_colours(panel), height=0.6)
-        ax.errorbar(means, places, xerr=widths, fmt="none", ecolor=RED, capsize=3)
+        arms = np.hstack([_above_zero(mean, width) for mean, width in zip(means, widths, strict=True)])
+        ax.errorbar(means, places, xerr=arms, fmt="none", ecolor=RED, capsize=3)
         _policies(ax, panel)
         ax.set_xlabel("pages stolen per request")
     figure.suptitle("Pages that a request had freed and others took (bars: 95 % intervals)", fontsize=11)
@@ -333,26 +346,36 @@ def memory(results: Results) -> Any:
 
 
 def cases(results: Results) -> Any:
-    """Gain of one policy over the first, in every case."""
-    policy = gaining(results.plan)
-    rows = [row for row in summarize(results.plan, results.records) if row["policy"] == policy and row["gain"]["n"]]
-    figure, (ax,) = _figure(1, 1.4 + 0.3 * len(rows), 7.0)
+    """Gain of every policy over the first, in every case."""
+    policies = [policy.name for policy in results.plan.policies[1:]]
+    labels = [case.label for case in results.plan.cases]
+    rows = [row for row in summarize(results.plan, results.records) if row["gain"] and row["gain"]["n"]]
+    figure, (ax,) = _figure(1, 1.4 + 0.3 * len(labels) * max(1.0, len(policies) / 3), 7.0)
     ax.axvline(0, color=BLACK, linewidth=0.8)
-    for place, row in enumerate(rows):
-        gain = row["gain"]
-        colour = BLUE if row["preset"] == "x86_64" else RED
-        mark = "o" if row["preset"] == "x86_64" else "s"
+    for row in rows:
+        k = policies.index(row["policy"])
+        gain, place = row["gain"], labels.index(row["case"]) + (k - (len(policies) - 1) / 2) * 0.8 / len(policies)
+        colour, mark = COLOURS[(k + 1) % len(COLOURS)], MARKERS[k % len(MARKERS)]
         width = gain["half_width"] if gain["n"] > 1 else 0.0
-        ax.errorbar(gain["mean"], place, xerr=width, fmt=mark, color=colour, capsize=3, markersize=5)
-        told = shown(gain, signed=True)
-        ax.text(1.02, place, told, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
-    _rows(ax, [row["case"] for row in rows])
+        ax.errorbar(gain["mean"], place, xerr=width, fmt=mark, color=colour, capsize=2, markersize=4)
+        if len(policies) == 1:
+            told = shown(gain, signed=True)
+            ax.text(1.02, place, told, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+    for k, name in enumerate(policies):
+        colour, mark = COLOURS[(k + 1) % len(COLOURS)], MARKERS[k % len(MARKERS)]
+        ax.plot([], [], color=colour, marker=mark, linestyle="none", label=verbatim(name))
+    _rows(ax, labels)
     ax.set_xlabel("gain, points of success")
+    if len(policies) > 1:
+        figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     base = results.plan.policies[0].name
-    figure.suptitle(
-        f"Gain of {verbatim(policy)} over {verbatim(base)}, one thing changed at a time (95 % intervals)", fontsize=11
-    )
+    figure.suptitle(f"Gain over {verbatim(base)} in every case (95 % intervals)", fontsize=11)
     return figure
+
+
+def curve(results: Results) -> Any:
+    """Success of every policy along the parameter that was swept."""
+    return curve_of(results.plan, summarize(results.plan, results.records), swept_parameter(results.plan) or "")
 
 
 def tornado(results: Results) -> Any:
@@ -364,32 +387,49 @@ def tornado(results: Results) -> Any:
     return tornado_of(machines, gaining(results.plan), results.plan.policies[0].name)
 
 
-def _has(name: str) -> Callable[[Results], bool]:
-    """Whether every run has a figure."""
-    return lambda results: all(name in row["figures"] for panel in results.panels for row in panel.rows)
+def _has(name: str) -> Callable[[Results], str]:
+    """Return what says why a picture of a figure in every case is not possible, or nothing."""
+
+    def missing(results: Results) -> str:
+        if not all(name in row["figures"] for panel in results.panels for row in panel.rows):
+            return f"its runs have no {name}"
+        count = len(results.panels)
+        return f"{count} cases are more than {MOST_PANELS}; cases or curve show them" if count > MOST_PANELS else ""
+
+    return missing
 
 
-def _many_cases(results: Results) -> bool:
-    return len(results.panels) > 2 and len(results.plan.policies) > 1 and not results.swings
+def _many_cases(results: Results) -> str:
+    if len(results.plan.policies) < 2:
+        return "a gain needs two policies"
+    if results.swings:
+        return "tornado shows a study with --sensitivity"
+    return "" if len(results.panels) > 2 else "it is for more than two cases"
 
 
-def _few_panels(results: Results) -> bool:
-    return len(results.panels) <= MOST_PANELS
+def _swept(results: Results) -> str:
+    return "" if swept_parameter(results.plan) else "one parameter with at least three values is to be swept"
 
 
-def _sizes(results: Results) -> bool:
-    return len({case.config.memory_pages for case in results.plan.cases}) > 2
+def _swings(results: Results) -> str:
+    return "" if results.swings else "it is for a study with --sensitivity and two policies"
 
 
-# Name, what draws it, and whether the results have what it takes.
-PICTURES: tuple[tuple[str, Callable[[Results], Any], Callable[[Results], bool]], ...] = (
-    ("success", success, _few_panels),
-    ("course", course, _few_panels),
-    ("harvest", harvest, lambda results: _few_panels(results) and _has("clean_left")(results)),
-    ("latency", latency, _few_panels),
-    ("steals", steals, _few_panels),
+def _sizes(results: Results) -> str:
+    sizes = {case.config.memory_pages for case in results.plan.cases}
+    return "" if len(sizes) > 2 else "more than two sizes of memory are wanted"
+
+
+# Name, what draws it, and what says why the results have not what it takes, or nothing.
+PICTURES: tuple[tuple[str, Callable[[Results], Any], Callable[[Results], str]], ...] = (
+    ("success", success, _has("success_percent")),
+    ("course", course, _has("tenth1_percent")),
+    ("harvest", harvest, _has("clean_left")),
+    ("latency", latency, _has("latency_ms")),
+    ("steals", steals, _has("steals")),
     ("cases", cases, _many_cases),
-    ("tornado", tornado, lambda results: bool(results.swings)),
+    ("curve", curve, _swept),
+    ("tornado", tornado, _swings),
     ("memory", memory, _sizes),
 )
 
@@ -434,29 +474,12 @@ def draw(
     target = Path(folder if out is None else out)
     with Store.open(folder) as store:
         results = Results(store)
-        makers = {name: make for name, make, possible in PICTURES if possible(results)}
+        missing = {name: why(results) for name, _, why in PICTURES}
+        makers = {name: make for name, make, _ in PICTURES if not missing[name]}
         for name in wanted:
-            if name not in makers:
-                raise MisuseError(f"picture={name!r}: the results in {folder} have no data for it")
+            if missing[name]:
+                raise MisuseError(f"picture={name!r}: not of the results in {folder}: {missing[name]}")
         files = {target / f"{name}.{form}": makers[name] for name in makers if name in (wanted or makers)}
         target.mkdir(parents=True, exist_ok=True)
         check_outputs(files, force=force)
-        return [_saved(make(results), path) for path, make in files.items()]
-
-
-def _saved(figure: Any, path: Path) -> Path:
-    """Write a picture, small, and without anything that differs from day to day."""
-    import matplotlib
-    from PIL import Image  # comes with matplotlib
-
-    if path.suffix == ".svg":
-        with matplotlib.rc_context({"svg.hashsalt": "buddycap"}), replacing(path) as file:
-            figure.savefig(file, format="svg", metadata={"Date": None})
-        return path
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=110, metadata={"Software": None})
-    with Image.open(stream) as picture:
-        palette = picture.convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
-        with replacing(path) as file:
-            palette.save(file, format="png", optimize=True)
-    return path
+        return [save_small(make(results), path) for path, make in files.items()]
