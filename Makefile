@@ -27,8 +27,7 @@ lint:
 	$(PYTHON) -m pytest -q $(RULES)
 
 docs:
-	$(PYTHON) -m mkdocs build --strict --quiet
-	@echo build/site/index.html
+	$(PYTHON) -m pytest -q tests/house/test_docs.py
 
 debug:
 	BUDDYCAP_DEBUG=1 $(EDITABLE)

@@ -1,13 +1,25 @@
 """The memory of a zone of Linux 6.1 as ctypes sees it: what stands behind the common header, where its lists are."""
 
 import ctypes
-from ctypes import c_int16, c_int32, c_int64, c_uint16
+from ctypes import c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint64
 
-from zone_struct import NR_PAGE_LISTS, Header, Memory
+from zone_struct import MAX_ORDERS, MIGRATE_TYPES, NR_PAGE_LISTS, Header, Memory
 
 PG_RESERVED, PG_TAKEN, PG_PCP = 0x60, 0x70, 0x80
 TYPES = 6
 PCP_LISTS = 14
+
+
+class Compact(ctypes.Structure):
+    """compact_zone_6_1_t"""
+
+    _fields_ = (
+        ("cached_migrate", c_uint64 * 2),
+        *((name, c_uint64) for name in ("cached_free", "init_migrate", "init_free")),
+        *((name, c_int32) for name in ("considered", "defer_shift", "order_failed", "blockskip_flush")),
+        *((name, c_int32) for name in ("unevictable_allowed", "reserved")),
+        ("events", c_int64 * 11),
+    )
 
 
 class Own(ctypes.Structure):
@@ -21,6 +33,7 @@ class Own(ctypes.Structure):
         ("lowmem_ratio", c_int32 * 5),
         *((name, c_int32) for name in ("cma", "isolate_type", "boosted", "reclaim", "nr_isolated", "counts_exact")),
         *((name, c_int32) for name in ("cpu", "pcp_high", "pcp_batch", "capture_order", "capture_page", "reserved")),
+        ("compact", Compact),
     )
 
 
@@ -49,6 +62,11 @@ class Memory61(Memory):
         start = self.header.off_flags + 4 * self.header.nr_index
         return self._array(c_uint16, start, pfn - self.header.base_pfn)
 
+    def skip(self, pfn):
+        """Skip bits of compaction, behind the types of the pageblocks."""
+        start = self.header.off_pageblock + self.header.nr_pageblocks
+        return self._array(c_uint8, start, (pfn - self.header.base_pfn) >> self.header.pageblock_order)
+
     def pcp(self, cpu):
         """The sizes of a CPU's lists."""
         return self._array(Pcp61, self.header.off_pcp, cpu)
@@ -61,4 +79,4 @@ def free_list_61(order, migratetype):
 
 def pcp_list_61(cpu, index):
     """Index of the head of a per-CPU list."""
-    return -1 - (11 * TYPES + NR_PAGE_LISTS + cpu * PCP_LISTS + index)
+    return -1 - (MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpu * PCP_LISTS + index)

@@ -154,6 +154,7 @@ cdef enum:
     SLOT_UNUSED = 0
     SLOT_CAPTURE = 1            # a capture list
     SLOT_PAGES = 2              # pages that a reclaimer has isolated
+    SLOT_TARGETS = 3            # 6.1: free pages that compaction moves others to
 
 cdef enum:                      # rules of a capture list; with none it is that of v3
     LIST_PRIVATE = 1            # its blocks merge only with each other
@@ -457,6 +458,8 @@ cdef enum:                      # records of the event ring
     EV_QUEUE                    # machine_t.queue, which waits, may go on
     EV_CAPTURED                 # a reclaimed page goes to a capture list; only if wanted: see event_mask
     EV_FREED                    # its owner has let the page go; only if wanted
+    EV_MIGRATED                 # 6.1: the page was moved; its new place follows
+    EV_MIGRATED_TO
 
 cdef enum:                      # policy_t.queue
     QUEUE_NONE = 0
@@ -634,6 +637,8 @@ ctypedef struct machine_t:
     uint32_t event_first
     uint32_t event_last
     event_t event[NR_EVENTS]
+
+include "_core_compaction.pxi"
 
 cdef enum:                      # operations of a stream of requests, see Machine.run
     MOP_ALLOC = 1

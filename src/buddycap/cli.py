@@ -86,8 +86,7 @@ def _run(words: Sequence[str]) -> int:
         return 1
     except (BuddycapError, OSError) as error:
         say(f"buddycap: error: {error}", file=sys.stderr)
-        if not {"explain", "fragmentation"} & set(words[:1]):  # these have tried
-            _say_what_it_is(error)
+        _say_what_it_is(error)
         return 2
     except MemoryError as error:
         say(f"buddycap: error: not enough memory: {error}", file=sys.stderr)

@@ -17,6 +17,7 @@ from typing import IO, Any
 from .._core import CaptureList, Zone, node_formulas
 from ..errors import CorruptionError, FormatError, MisuseError
 from . import vectors_6_1 as modern
+from . import vectors_compaction as compaction
 
 __all__ = ["Difference", "Result", "play_vector", "play_vectors", "vector_files"]
 
@@ -361,14 +362,22 @@ def play_vector(path: str | Path, result: Result) -> None:
     lines = _Lines(Path(path))
     values = iter(lines)
     header = next(values, None)
-    if not isinstance(header, dict) or header.get("format") not in (FORMAT, modern.FORMAT):
-        known = f"{FORMAT!r} or {modern.FORMAT!r}"
+    if not isinstance(header, dict) or header.get("format") not in FORMATS:
+        known = " or ".join(map(repr, FORMATS))
         raise lines.error(f"no vector: the first line is no header of format {known}", int(lines.number == 0))
     result.vectors += 1
     if header.get("kind") == "formulas":
         _play_formulas(header, values, lines, result)
     else:
         _play_operations(header, values, lines, result)
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], _Player | modern.Player | compaction.Player]] = {
+    FORMAT: _Player,
+    modern.FORMAT: lambda header: modern.Player(header, agree),
+    compaction.FORMAT: lambda header: compaction.Player(header, agree),
+}
+STATES = ("header", "d", "h")
 
 
 def _play_operations(header: dict[str, Any], values: Iterator[Any], lines: _Lines, result: Result) -> None:
@@ -388,26 +397,27 @@ def _play_operations(header: dict[str, Any], values: Iterator[Any], lines: _Line
         raise lines.error(f"{_shown(line)} is no operation of the format") from None
     finally:
         result.operations += player.operations
-    if player.operations != header["ops"] or player.last not in ("d", "h"):
+    if player.operations != header["ops"] or player.last not in ("d", "h", "dump", "sha256"):
         raise lines.error(f"cut: {player.operations} operations of {header['ops']}, and a dump after the last")
 
 
-def _player(header: dict[str, Any], lines: _Lines) -> _Player | modern.Player:
+def _player(header: dict[str, Any], lines: _Lines) -> _Player | modern.Player | compaction.Player:
     for key in _COUNTS if header["format"] == FORMAT else ("ops",):
         if not isinstance(header.get(key), int):
             raise lines.error(f"header: {key} is missing or no number")
     try:
-        return _Player(header) if header["format"] == FORMAT else modern.Player(header, agree)
+        return FORMATS[header["format"]](header)
     except KeyError as error:
         raise lines.error(f"header: {error.args[0]} is missing") from None
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         raise lines.error(f"header: no such zone: {error}") from None
 
 
-def _difference(lines: _Lines, line: list[Any], error: Exception) -> Difference:
+def _difference(lines: _Lines, line: Any, error: Exception) -> Difference:
     """Tell what a line should have done and what happened instead."""
     if isinstance(error, _Mismatch):
-        what = error.what if line[0] in ("header", "d", "h") else f"{_shown(line)} {error.what}"
+        state = (isinstance(line, dict) and "in" not in line) or (isinstance(line, list) and line[0] in STATES)
+        what = error.what if state else f"{_shown(line)} {error.what}"
         return Difference(lines.file, lines.number, what, error.expected, error.found)
     if isinstance(error, CorruptionError):
         return Difference(lines.file, lines.number, "check of the last state", "no broken invariant", str(error))

@@ -1,11 +1,10 @@
 # From arguments to the records of a zone of Linux 6.1.
 
 
-cdef int refuse_for_6_1(max_page_order, pageblock_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
+cdef int refuse_for_6_1(max_page_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
                         pcp_bulk_cold, node_highmem) except -1:
     """What a zone of 6.1 cannot be asked for."""
     for name, value, only in (("max_page_order", max_page_order, ORDER_MAX_61),
-                              ("pageblock_order", pageblock_order, BLOCK_ORDER_61),
                               ("node_present_pages", node_present_pages, None), ("pcp_batch", pcp_batch, None),
                               ("pcp_high", pcp_high, None), ("pageblock_index", pageblock_index, "absolute"),
                               ("pcp_bulk_cold", bool(pcp_bulk_cold), False),
@@ -39,8 +38,8 @@ cdef list read_linked_61(object linked, int64_t start):
     return [as_ranged(pfn, "linked_outside", start & -(<int64_t> 1 << ORDER_MAX_61), start - 1) for pfn in linked]
 
 
-cdef tuple read_config_61(zone_config_t *config, zone_config_6_1_t *own, start_pfn, spanned_pages, present_ranges,
-                          free_ranges, zone_idx, lowmem_reserve_ratio, min_free_kbytes, cpus, owners,
+cdef tuple read_config_61(zone_config_t *config, zone_config_6_1_t *own, start_pfn, spanned_pages, pageblock_order,
+                          present_ranges, free_ranges, zone_idx, lowmem_reserve_ratio, min_free_kbytes, cpus, owners,
                           group_by_mobility, seed, boost_factor, cma, linked_outside):
     """Check the arguments of a Zone of 6.1 and fill the records; present ranges, free ranges and linked pages."""
     cdef int k
@@ -50,13 +49,14 @@ cdef tuple read_config_61(zone_config_t *config, zone_config_6_1_t *own, start_p
     config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
     config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, CONFIG_PAGES_MAX)
     config.max_page_order = ORDER_MAX_61
-    config.pageblock_order = BLOCK_ORDER_61
+    config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", BLOCK_ORDER_MIN_61, ORDER_MAX_61)
     config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, ZONE_MOVABLE_61)
     config.cpus = <int32_t> as_ranged(cpus, "cpus", 1, 4096)
     config.min_free_kbytes = -1
     if min_free_kbytes is not None:
         config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
     config.grouping = bool(group_by_mobility)
+    config.slot_limit = NR_SLOTS_61
     config.owners = bool(owners)
     config.seed = as_uint64(seed, "seed")
     own.cma = bool(cma)

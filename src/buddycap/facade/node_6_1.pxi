@@ -99,8 +99,10 @@ cdef int check_node(tuple zones) except -1:
         if before != NULL:
             if shape.zone_idx <= before.zone_idx:
                 raise MisuseError(f"zones[{k}]: zone_idx={shape.zone_idx} does not ascend")
-            if shape.start_pfn & -BLOCK_PAGES_61 < before.start_pfn + before.spanned_pages:
+            if shape.start_pfn & -(<int64_t> 1 << shape.pageblock_order) < before.start_pfn + before.spanned_pages:
                 raise MisuseError(f"zones[{k}]: it starts in or before a pageblock of the zone before it")
+            if shape.pageblock_order != before.pageblock_order:
+                raise MisuseError(f"zones[{k}]: pageblock_order must be that of the others")
             if shape.cpus != before.cpus or shape.cma != before.cma or shape.grouping != before.grouping:
                 raise MisuseError(f"zones[{k}]: cpus, cma and group_by_mobility must be those of the others")
         before = shape
@@ -355,6 +357,86 @@ cdef class Node(NodeHandle):
     def init_cma(self, pfn):
         """A reserved pageblock becomes CMA: `Zone.init_cma`."""
         self.find(pfn).init_cma(pfn)
+
+    # --- compaction ---
+
+    def compact(self, order, gfp=None, *, priority="async", alloc_flags=0, classzone_idx=2, stops=False):
+        """Compact for a request, from the highest zone down, with capture: try_to_compact_pages of 6.1.
+
+        Parameters
+        ----------
+        order : int, 1..10
+        gfp : int, optional
+            `GFP` of 6.1, which tell the type that is wanted; default GFP_KERNEL.
+        priority : {"async", "sync-light", "full"}
+        alloc_flags, classzone_idx : int
+            Of the request.
+        stops : bool
+            Stop before each attempt to move a page.
+
+        Returns
+        -------
+        Compaction
+
+        Examples
+        --------
+        >>> node = Node([Zone(0, 4096, kernel="6.1")])
+        >>> node.compact(9).run()
+        'success'
+        """
+        cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
+        cdef uint32_t bits = as_gfp_61(gfp)
+        cdef int how = one_of(PRIORITIES_61, priority, "priority")
+        cdef int flags = as_alloc_flags(alloc_flags, self.shape())
+        cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef Compaction run = Compaction.__new__(Compaction)
+        walk_direct_61(&run.walk, bits, o, flags, highest, how)
+        run.walk.cc.stops = bool(stops)
+        run.adopt(self.zones)
+        return run
+
+    def kcompactd(self, order, *, classzone_idx=2, stops=False):
+        """A working round of the daemon: kcompactd_do_work of 6.1.  A `Compaction`."""
+        cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
+        cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef Compaction run = Compaction.__new__(Compaction)
+        walk_daemon_61(&run.walk, o, highest)
+        run.walk.cc.stops = bool(stops)
+        run.adopt(self.zones)
+        return run
+
+    def compact_memory(self, *, proactiveness=None, stops=False):
+        """Compact all zones: by hand, or proactively down to the score of a proactiveness of 0..100.
+
+        Notes
+        -----
+        Linux: compact_node (what a write to /proc/sys/vm/compact_memory does), proactive_compact_node (6.1).
+        """
+        cdef bint proactive = proactiveness is not None
+        cdef int wanted = <int> as_ranged(proactiveness, "proactiveness", 0, 100) if proactive else 0
+        cdef Compaction run = Compaction.__new__(Compaction)
+        walk_node_61(&run.walk, proactive, score_low_61(wanted))
+        run.walk.cc.stops = bool(stops)
+        run.adopt(self.zones)
+        return run
+
+    def kcompactd_suitable(self, order, *, classzone_idx=2):
+        """Whether the daemon would be woken for an order.  Linux: kcompactd_node_suitable (6.1)."""
+        cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
+        cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef node_t *node = self.ready()
+        return bool(kcompactd_suitable_61(node.zone, node.n, o, highest))
+
+    def fragmentation_score(self):
+        """The zones' scores, weighted by their pages.  Linux: fragmentation_score_node (6.1)."""
+        cdef node_t *node = self.ready()
+        return score_node_61(node.zone, node.n)
+
+    def should_compact_proactively(self, proactiveness):
+        """Whether proactive compaction would start.  Linux: should_proactive_compact_node (6.1)."""
+        cdef int wanted = <int> as_ranged(proactiveness, "proactiveness", 0, 100)
+        cdef node_t *node = self.ready()
+        return bool(should_proactive_compact_61(node.zone, node.n, wanted))
 
     # --- state ---
 

@@ -109,11 +109,11 @@ cdef class Zone(ModernZone):
             return
         number = kernel_number(kernel)
         if number == KERNEL_6_1:
-            refuse_for_6_1(max_page_order, pageblock_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
+            refuse_for_6_1(max_page_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
                            pcp_bulk_cold, node_highmem)
-            ranges = read_config_61(&config, &own, start_pfn, spanned_pages, present_ranges, free_ranges, zone_idx,
-                                    lowmem_reserve_ratio, min_free_kbytes, cpus, owners, group_by_mobility, seed,
-                                    watermark_boost_factor, cma, linked_outside)
+            ranges = read_config_61(&config, &own, start_pfn, spanned_pages, pageblock_order, present_ranges,
+                                    free_ranges, zone_idx, lowmem_reserve_ratio, min_free_kbytes, cpus, owners,
+                                    group_by_mobility, seed, watermark_boost_factor, cma, linked_outside)
             self.build_61(&config, &own, ranges, bool(populate),
                           as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61),
                           as_ranged(events, "events", 0, 1 << 28))

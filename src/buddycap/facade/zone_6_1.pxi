@@ -279,7 +279,7 @@ cdef class ModernZone(ZoneHandle):
             whole = walk_states(self.modern(), head, <int64_t *> pfns.view.buf, <uint8_t *> states.view.buf, n)
         result = new_array(n, [("pfn", "<i8"), ("order", "u1"), ("tag", "u1")])
         result["pfn"], result["tag"] = columns[0], columns[1] & 0x0F
-        result["order"] = [state_order_61(state) for state in columns[1].tolist()]
+        result["order"] = [order_of_61(state, self.shape.pageblock_order) for state in columns[1].tolist()]
         return result
 
     def lock_pcp(self, cpu, bint locked=True):
@@ -381,6 +381,11 @@ cdef class ModernZone(ZoneHandle):
     def boosted(self):
         """Whether the next allocation wakes kswapd because of the boost."""
         return bool(only_61(self.modern()).boosted)
+
+    @boosted.setter
+    def boosted(self, bint value):
+        cdef zone_t *z = self.modern()
+        only_61(z).boosted = value
 
     @property
     def reclaim_active(self):
@@ -607,8 +612,13 @@ cdef class ModernZone(ZoneHandle):
         if not only_61(z).cma:
             raise MisuseError("init_cma: the zone was made without cma=True")
         if status != ST_OK:
-            refuse(z, status, "pfn", block, BLOCK_ORDER_61)
+            refuse(z, status, "pfn", block, z.pageblock_order)
         init_cma_61(z, <int32_t> (block - z.base_pfn))
+
+    @property
+    def compaction(self):
+        """What compaction keeps about the zone, and runs of it: a `ZoneCompaction`."""
+        return ZoneCompaction(self)
 
     # --- a recorded state ---
 
@@ -655,7 +665,7 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef int k = <int> as_ranged(index, "index", 0, PCP_LISTS_61 - 1)
-        cdef int o = k // 3 if k < 12 else BLOCK_ORDER_61
+        cdef int o = k // 3 if k < 12 else self.shape.pageblock_order
         cdef zone_t *z
         cdef int32_t i
         cdef int tag, status
@@ -664,7 +674,7 @@ cdef class ModernZone(ZoneHandle):
         for pfn, mark in blocks:
             block = as_int64(int(pfn), "pfn")
             tag = <int> as_ranged(int(mark), "tag", 0, self.shape.types - 2)
-            if pcp_index_61(o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
+            if pcp_index_61(z, o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
                 raise MisuseError(f"tag={tag}: such a block is not on list {k}")
             z = self.modern()
             status = join_status_61(z, block, o)

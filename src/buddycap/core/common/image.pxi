@@ -44,7 +44,7 @@ cdef void hash_arrays(hash_t *h, zone_t *z, const layout_t *kernel) noexcept nog
     """Take in everything but the links, which are leftovers without meaning where a page is on no list."""
     hash_bytes(h, z, kernel.header_bytes)
     hash_bytes(h, <uint8_t *> z + z.off_pcp, kernel.cpu_bytes)
-    hash_bytes(h, pageblock_array(z), z.nr_pageblocks)
+    hash_bytes(h, pageblock_array(z), z.nr_pageblocks * kernel.block_bytes)
     hash_bytes(h, order_array(z), z.nr_index)
     hash_bytes(h, flags_array(z), z.nr_index * (sizeof(uint32_t) + kernel.page_bytes))
     if z.off_owner:

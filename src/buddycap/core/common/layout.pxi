@@ -12,6 +12,7 @@ ctypedef struct layout_t:       # what depends on the kernel
     uint64_t cpu_bytes          # the per-CPU structs of all CPUs
     uint64_t page_bytes         # of each page, behind the page flags: an even number
     uint64_t loose_bytes        # behind those: no part of the state
+    uint64_t block_bytes        # of each pageblock: its type, and what the kernel adds behind all types
     int32_t heads               # of lists
 
 
@@ -45,7 +46,7 @@ cdef void zone_layout(zone_t *z, int owners, const layout_t *kernel) noexcept no
     z.nr_pageblocks = z.nr_index >> z.pageblock_order
     stagger = STAGGER if z.nr_index >= STAGGER_FROM else 0
     z.off_pcp = place(&end, kernel.cpu_bytes, 0)
-    z.off_pageblock = place(&end, z.nr_pageblocks, 0)
+    z.off_pageblock = place(&end, z.nr_pageblocks * kernel.block_bytes, 0)
     z.off_order = place(&end, z.nr_index, stagger)
     z.off_bits = place(&end, nr_words(z) * sizeof(uint64_t) + sizeof(work_t), 0)
     z.off_flags = place(&end, z.nr_index * page_bytes + kernel.loose_bytes, 2 * stagger)

@@ -9,6 +9,7 @@ cdef layout_t layout_27(int32_t cpus) noexcept nogil:
     layout.header_bytes = sizeof(zone_t)
     layout.cpu_bytes = cpus * sizeof(pcp_t)
     layout.page_bytes = layout.loose_bytes = 0
+    layout.block_bytes = 1
     layout.heads = MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpus
     return layout
 

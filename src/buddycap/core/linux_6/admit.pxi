@@ -34,7 +34,9 @@ cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil
         return status
     if pfn & ((1 << order) - 1):
         return ST_UNALIGNED
-    return ST_OK if (order_array(z)[pfn - z.base_pfn] & 0x0F) == order else ST_WRONG_ORDER
+    if (order_array(z)[pfn - z.base_pfn] & 0x0F) != order:
+        return ST_WRONG_ORDER
+    return ST_PAGE_IN_USE_BY_RECLAIM if flags_array(z)[pfn - z.base_pfn] & PF_ISOLATED else ST_OK
 
 
 cdef inline int used_block_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
@@ -44,6 +46,16 @@ cdef inline int used_block_status_61(zone_t *z, int64_t pfn, int order) noexcept
                             and <unsigned int> order <= ORDER_MAX_61)):
         return used_block_refusal_61(z, pfn, order)
     return ST_OK
+
+
+cdef int isolated_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if somebody has isolated the single page, which still has its owner."""
+    cdef int status = used_block_refusal_61(z, pfn, 0)
+    if status != ST_OK and status != ST_PAGE_IN_USE_BY_RECLAIM:
+        return status
+    if (flags_array(z)[pfn - z.base_pfn] & (PF_ISOLATED | PF_ORPHAN)) == PF_ISOLATED:
+        return ST_OK
+    return ST_PAGE_NOT_TAKEN
 
 
 cdef int split_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
@@ -118,11 +130,11 @@ cdef int taken_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
 cdef int reserved_status_61(zone_t *z, int64_t pfn) noexcept nogil:
     """ST_OK if a whole pageblock of reserved pages starts there."""
     cdef int64_t k
-    if pfn & (BLOCK_PAGES_61 - 1):
+    if pfn & (block_pages_61(z) - 1):
         return ST_UNALIGNED
-    if pfn < z.start_pfn or pfn + BLOCK_PAGES_61 > z.start_pfn + z.spanned_pages:
+    if pfn < z.start_pfn or pfn + block_pages_61(z) > z.start_pfn + z.spanned_pages:
         return ST_PFN_RANGE
-    for k in range(pfn - z.base_pfn, pfn - z.base_pfn + BLOCK_PAGES_61):
+    for k in range(pfn - z.base_pfn, pfn - z.base_pfn + block_pages_61(z)):
         if order_array(z)[k] != PG_RESERVED_61:
             return ST_PAGE_NOT_RESERVED
     return ST_OK

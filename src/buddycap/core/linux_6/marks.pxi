@@ -60,7 +60,7 @@ cdef int64_t khugepaged_min_free_kbytes_61(const node_marks_61_t *node) noexcept
     cdef int k
     for k in range(ZONES_BELOW_MOVABLE_61):
         zones += node.managed[k] > 0
-    return min(BLOCK_PAGES_61 * zones * 2 + BLOCK_PAGES_61 * zones * 9, buffer_pages_61(node) // 20) * PAGE_KB
+    return min((<int64_t> 11 * zones) << BLOCK_ORDER_61, buffer_pages_61(node) // 20) * PAGE_KB
 
 
 cdef int64_t lowmem_reserve_61(const int64_t *managed, int64_t ratio, int zone_idx, int classzone_idx) noexcept nogil:
@@ -156,9 +156,10 @@ cdef inline int has_block_61(zone_t *z, int order, int flags) noexcept nogil:
             and not list_empty(link, free_list_61(order, MT61_HIGHATOMIC)))
 
 
-cdef int watermark_ok_61(zone_t *z, int order, int64_t mark, int classzone_idx, int flags) noexcept nogil:
-    """Whether a request leaves the zone above `mark` and finds a block.  Linux: __zone_watermark_ok."""
-    cdef int64_t pages = max(z.nr_free_pages, <int64_t> 0) - unusable_61(z, order, flags)
+cdef int watermark_with_61(zone_t *z, int order, int64_t mark, int classzone_idx, int flags,
+                           int64_t free) noexcept nogil:
+    """Whether a request leaves `free` pages above `mark` and finds a block.  Linux: __zone_watermark_ok."""
+    cdef int64_t pages = max(free, <int64_t> 0) - unusable_61(z, order, flags)
     cdef int from_order
     if flags & ALLOC61_MIN_RESERVE:
         mark -= mark // 2
@@ -174,6 +175,11 @@ cdef int watermark_ok_61(zone_t *z, int order, int64_t mark, int classzone_idx, 
         if has_block_61(z, from_order, flags):
             return 1
     return 0
+
+
+cdef int watermark_ok_61(zone_t *z, int order, int64_t mark, int classzone_idx, int flags) noexcept nogil:
+    """watermark_with_61 for the pages that are free.  Linux: zone_watermark_ok."""
+    return watermark_with_61(z, order, mark, classzone_idx, flags, z.nr_free_pages)
 
 
 cdef int watermark_fast_61(zone_t *z, int order, int classzone_idx, int flags, int atomic) noexcept nogil:

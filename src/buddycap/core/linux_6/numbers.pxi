@@ -1,23 +1,25 @@
 # The numbers of Linux 6.1 on x86-64, and where the things are that only a zone of 6.1 has.
 #
-#   zone_t | zone_6_1_t | pcp | pageblock | order | bits | flags | refs | tape | owner | heads, link
+#   zone_t | zone_6_1_t | pcp | pageblock | skip | order | bits | flags | refs | tape | owner | heads, link | slots
 #
 # The order byte of 6.1: the states it shares with 2.6.27 mean the same.  A block on a per-CPU list names both its order
 # and the type it is remembered with, which may differ from the type of its pageblock by the time it is drained.
 #
 #   0x0o free | 0x1o captured, not yet handed over | 0x2o allocated, one reference, no page flags | 0x4o allocated
-#   0x6o reserved | 0x7o taken off the lists by isolation | 0x8t 0x9t 0xAt 0xBt 0xCt on a per-CPU list, order 0 1 2 3 9
+#   0x6o reserved | 0x7o taken off the lists by isolation
+#   0x8t 0x9t 0xAt 0xBt 0xCt on a per-CPU list, of orders 0 1 2 3 and that of a pageblock
 #
 # Kernel: include/linux/mmzone.h, mm/internal.h of 6.1 (the ALLOC_* flags).
 
 cdef enum:
     ORDER_MAX_61 = 10               # largest order of a block
-    BLOCK_ORDER_61 = 9              # of a pageblock
-    BLOCK_PAGES_61 = 512
+    BLOCK_ORDER_61 = 9              # of a pageblock, if nothing else is asked for
+    BLOCK_ORDER_MIN_61 = 4          # least one that a zone may have: huge pages have per-CPU lists of their own
     TYPES_61 = 6                    # one more without CMA than is ever used
     ORDINARY_61 = 3                 # types below this: requests have them, and pageblocks change between them
     PCP_LISTS_61 = 14               # three types of orders 0..3, and two lists of huge pages
-    NR_LIST_HEADS_61 = (ORDER_MAX_61 + 1) * TYPES_61 + NR_PAGE_LISTS
+    NR_LIST_HEADS_61 = MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS       # LRU lists are where every kernel has them
+    NR_SLOTS_61 = 128               # private lists: two of each compaction under way, one of each reclaimer
     PCP_MAX_61 = 1 << 28            # pages that a CPU may hold
     REFS_MAX_61 = 0xFFFF            # references to a block beyond the first
     SECTION_PAGES_61 = 32768        # the page map consists of such pieces
@@ -77,6 +79,7 @@ cdef enum:                          # order bytes that 2.6.27 does not have
 
 cdef enum:                          # page flags; the numbers of /proc/kpageflags
     PF_COMPOUND_61 = 1 << 15        # head of a compound block
+    PF_BLOCKING_61 = 1 << 26        # own: a dirty page that cannot move before it has been written
 
 cdef enum:                          # records of events, as the tracepoints tell them
     EV61_ZONE_LOCKED = 0            # a block left the free lists for a request or a refill
@@ -89,6 +92,33 @@ cdef enum:                          # records of events, as the tracepoints tell
 cdef enum:
     ZONES_61 = 5                # zone types of Linux 6.1: DMA, DMA32, Normal, Movable, Device
     EVENTS_61 = 5               # kinds of events
+
+cdef enum:                          # counters of compaction, named as in /proc/vmstat
+    CE61_MIGRATE_SCANNED = 0
+    CE61_FREE_SCANNED
+    CE61_ISOLATED
+    CE61_STALL
+    CE61_FAIL
+    CE61_SUCCESS
+    CE61_DAEMON_WAKE
+    CE61_DAEMON_MIGRATE_SCANNED
+    CE61_DAEMON_FREE_SCANNED
+    CE61_MIGRATED                   # pgmigrate_success
+    CE61_NOT_MIGRATED               # pgmigrate_fail
+    NR_COMPACT_EVENTS_61
+
+ctypedef struct compact_zone_6_1_t: # what compaction keeps about a zone; positions are PFNs
+    uint64_t cached_migrate[2]      # compact_cached_migrate_pfn: asynchronous, synchronous
+    uint64_t cached_free            # compact_cached_free_pfn
+    uint64_t init_migrate           # compact_init_migrate_pfn
+    uint64_t init_free              # compact_init_free_pfn
+    int32_t considered              # compact_considered
+    int32_t defer_shift             # compact_defer_shift
+    int32_t order_failed            # compact_order_failed
+    int32_t blockskip_flush         # compact_blockskip_flush
+    int32_t unevictable_allowed     # vm.compact_unevictable_allowed: unevictable pages move, too
+    int32_t reserved
+    int64_t events[NR_COMPACT_EVENTS_61]
 
 ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its zone_t
     int64_t managed             # pages that the allocator was given
@@ -117,6 +147,7 @@ ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its 
     int32_t capture_order       # a capture is armed for a block of this order, or -1
     int32_t capture_page        # block captured, or -1
     int32_t reserved
+    compact_zone_6_1_t compact
 
 ctypedef struct pcp_6_1_t:      # per_cpu_pages of one CPU
     int32_t count               # pages on its fourteen lists
@@ -156,6 +187,11 @@ cdef inline uint16_t *refs_array_61(zone_t *z) noexcept nogil:
     return <uint16_t *> (flags_array(z) + z.nr_index)
 
 
+cdef inline uint8_t *skip_array_61(zone_t *z) noexcept nogil:
+    """Of each pageblock, whether compaction passes it by (PB_migrate_skip): behind the types."""
+    return pageblock_array(z) + z.nr_pageblocks
+
+
 cdef inline tape_6_1_t **tape_61(zone_t *z) noexcept nogil:
     """The tape that somebody has lent the zone to record events on, or NULL: no part of the state."""
     return <tape_6_1_t **> (refs_array_61(z) + z.nr_index)
@@ -173,14 +209,19 @@ cdef inline int32_t pcp_list_61(int cpu, int index) noexcept nogil:
     return -1 - (NR_LIST_HEADS_61 + cpu * PCP_LISTS_61 + index)
 
 
-cdef inline int is_pcp_order_61(int order) noexcept nogil:
+cdef inline int32_t block_pages_61(const zone_t *z) noexcept nogil:
+    """Pages of a pageblock.  Linux: pageblock_nr_pages."""
+    return 1 << z.pageblock_order
+
+
+cdef inline int is_pcp_order_61(const zone_t *z, int order) noexcept nogil:
     """Whether blocks of the order go through the per-CPU lists."""
-    return order <= 3 or order == BLOCK_ORDER_61
+    return order <= 3 or order == z.pageblock_order
 
 
-cdef inline int pcp_index_61(int order, int mt) noexcept nogil:
+cdef inline int pcp_index_61(const zone_t *z, int order, int mt) noexcept nogil:
     """Number of the per-CPU list of an order and an ordinary type."""
-    if order == BLOCK_ORDER_61:
+    if order == z.pageblock_order:
         return 13 if mt == MT61_MOVABLE else 12
     return 3 * order + mt
 
@@ -193,13 +234,18 @@ cdef inline int is_pcp_state_61(uint8_t state) noexcept nogil:
     return PG_PCP_61 <= state < PG_PCP_END_61
 
 
-cdef inline int state_order_61(uint8_t state) noexcept nogil:
+cdef inline int order_of_61(uint8_t state, int pageblock_order) noexcept nogil:
     """Order of the block that starts at a page with this order byte; 0 for a hole."""
     if state >= PG_PCP_END_61:
         return 0
     if state >= PG_PCP_61:
-        return (state - PG_PCP_61) >> 4 if state < PG_PCP_61 + 0x40 else BLOCK_ORDER_61
+        return (state - PG_PCP_61) >> 4 if state < PG_PCP_61 + 0x40 else pageblock_order
     return state & 0x0F
+
+
+cdef inline int state_order_61(const zone_t *z, uint8_t state) noexcept nogil:
+    """order_of_61 in a zone."""
+    return order_of_61(state, z.pageblock_order)
 
 
 cdef inline int iso_61(zone_t *z) noexcept nogil:
@@ -209,12 +255,12 @@ cdef inline int iso_61(zone_t *z) noexcept nogil:
 
 cdef inline int block_type_61(zone_t *z, int32_t i) noexcept nogil:
     """Type of the pageblock of page i."""
-    return pageblock_array(z)[i >> BLOCK_ORDER_61]
+    return pageblock_array(z)[i >> z.pageblock_order]
 
 
 cdef inline void set_block_type_61(zone_t *z, int32_t i, int mt) noexcept nogil:
     """Linux: set_pageblock_migratetype.  Without grouping by mobility every ordinary type is UNMOVABLE."""
-    pageblock_array(z)[i >> BLOCK_ORDER_61] = mt if z.grouping or mt >= ORDINARY_61 else MT61_UNMOVABLE
+    pageblock_array(z)[i >> z.pageblock_order] = mt if z.grouping or mt >= ORDINARY_61 else MT61_UNMOVABLE
 
 
 cdef inline int is_requestable_61(int mt) noexcept nogil:

@@ -22,7 +22,7 @@ cdef inline int fallback_type_61(zone_t *z, int order, int start_mt) noexcept no
 
 cdef inline int may_claim_61(zone_t *z, int order, int start_mt) noexcept nogil:
     """Whether a fallback to a block of the order may claim its pageblock.  Linux: can_steal_fallback."""
-    return order >= BLOCK_ORDER_61 // 2 or start_mt != MT61_MOVABLE or not z.grouping
+    return order >= z.pageblock_order // 2 or start_mt != MT61_MOVABLE or not z.grouping
 
 
 cdef int boost_watermark_61(zone_t *z) noexcept nogil:
@@ -30,12 +30,12 @@ cdef int boost_watermark_61(zone_t *z) noexcept nogil:
     cdef zone_6_1_t *e = only_61(z)
     cdef int64_t factor = e.boost_factor
     cdef int64_t most
-    if factor == 0 or e.managed < 4 * BLOCK_PAGES_61:
+    if factor == 0 or e.managed < 4 * block_pages_61(z):
         return 0
     most = (z.pages_high // 10000) * factor + ((z.pages_high % 10000) * factor) // 10000
     if most == 0:
         return 0
-    e.boost = min(e.boost + BLOCK_PAGES_61, max(<int64_t> BLOCK_PAGES_61, most))
+    e.boost = min(e.boost + block_pages_61(z), max(<int64_t> block_pages_61(z), most))
     return 1
 
 
@@ -47,10 +47,10 @@ cdef void claim_pageblock_61(zone_t *z, int32_t i, int order, int start_mt, int 
     if start_mt == MT61_MOVABLE:
         alike = movable
     elif old_mt == MT61_MOVABLE:
-        alike = BLOCK_PAGES_61 - moved - movable
+        alike = block_pages_61(z) - moved - movable
     if moved == 0:
         move_to_tail_61(z, i, order, start_mt)
-    elif moved + alike >= BLOCK_PAGES_61 // 2 or not z.grouping:
+    elif moved + alike >= block_pages_61(z) // 2 or not z.grouping:
         set_block_type_61(z, i, start_mt)
 
 
@@ -60,9 +60,9 @@ cdef void steal_61(zone_t *z, int32_t i, int order, int start_mt, int flags, int
     cdef int32_t k
     if old_mt == MT61_HIGHATOMIC:
         move_to_tail_61(z, i, order, start_mt)
-    elif order >= BLOCK_ORDER_61:
-        for k in range(1 << (order - BLOCK_ORDER_61)):
-            set_block_type_61(z, i + k * BLOCK_PAGES_61, start_mt)
+    elif order >= z.pageblock_order:
+        for k in range(1 << (order - z.pageblock_order)):
+            set_block_type_61(z, i + k * block_pages_61(z), start_mt)
         move_to_tail_61(z, i, order, start_mt)
     else:
         if boost_watermark_61(z) and flags & ALLOC61_KSWAPD:
@@ -91,7 +91,7 @@ cdef int rmqueue_fallback_61(zone_t *z, int order, int mt, int flags) noexcept n
     The largest block first.  A movable request that may not claim the pageblock of the one it finds takes the
     smallest instead.
     """
-    cdef int low = BLOCK_ORDER_61 if order < BLOCK_ORDER_61 and flags & ALLOC61_NOFRAGMENT else order
+    cdef int low = z.pageblock_order if order < z.pageblock_order and flags & ALLOC61_NOFRAGMENT else order
     cdef int from_order = ORDER_MAX_61
     cdef int from_mt = MT61_NONE
     cdef int32_t i
@@ -162,9 +162,9 @@ cdef void reserve_highatomic_61(zone_t *z, int32_t i) noexcept nogil:
     """Keep the pageblock of page i for such requests: up to 1 % of the zone, and one more."""
     cdef zone_6_1_t *e = only_61(z)
     cdef int32_t movable
-    if e.reserved_highatomic >= e.managed // 100 + BLOCK_PAGES_61 or block_type_61(z, i) >= ORDINARY_61:
+    if e.reserved_highatomic >= e.managed // 100 + block_pages_61(z) or block_type_61(z, i) >= ORDINARY_61:
         return
-    e.reserved_highatomic += BLOCK_PAGES_61
+    e.reserved_highatomic += block_pages_61(z)
     set_block_type_61(z, i, MT61_HIGHATOMIC)
     move_freepages_block_61(z, i, MT61_HIGHATOMIC, &movable)
 
@@ -177,7 +177,7 @@ cdef int unreserve_highatomic_61(zone_t *z, int mt, int force) noexcept nogil:
     cdef zone_6_1_t *e = only_61(z)
     cdef int32_t head, i, movable
     cdef int order
-    if not force and e.reserved_highatomic <= BLOCK_PAGES_61:
+    if not force and e.reserved_highatomic <= block_pages_61(z):
         return 0
     for order in range(ORDER_MAX_61 + 1):
         head = free_list_61(order, MT61_HIGHATOMIC)
@@ -185,7 +185,7 @@ cdef int unreserve_highatomic_61(zone_t *z, int mt, int force) noexcept nogil:
         if i == head:
             continue
         if block_type_61(z, i) == MT61_HIGHATOMIC:
-            e.reserved_highatomic -= min(<int64_t> BLOCK_PAGES_61, e.reserved_highatomic)
+            e.reserved_highatomic -= min(<int64_t> block_pages_61(z), e.reserved_highatomic)
         set_block_type_61(z, i, mt)
         if move_freepages_block_61(z, i, mt, &movable) > 0:
             return 1

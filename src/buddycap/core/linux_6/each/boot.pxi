@@ -4,19 +4,31 @@
 
 
 cdef layout_t layout_61(int32_t cpus) noexcept nogil:
-    """A zone_6_1_t behind the zone_t, a pcp_6_1_t and 14 lists for each CPU, two bytes of references a page, a tape."""
+    """A zone_6_1_t behind the zone_t, a pcp_6_1_t and 14 lists for each CPU, a skip bit a pageblock,
+    two bytes of references a page, a tape."""
     cdef layout_t layout
     layout.header_bytes = sizeof(zone_t) + sizeof(zone_6_1_t)
     layout.cpu_bytes = cpus * sizeof(pcp_6_1_t)
     layout.heads = NR_LIST_HEADS_61 + PCP_LISTS_61 * cpus
     layout.page_bytes = sizeof(uint16_t)
     layout.loose_bytes = sizeof(tape_6_1_t *)
+    layout.block_bytes = 2
     return layout
 
 
 cdef int geometry_ok_61(const zone_t *z) noexcept nogil:
-    """Orders 0..10, pageblocks of order 9, counted from PFN 0: those of x86-64 with huge pages."""
-    return (z.max_page_order == ORDER_MAX_61 and z.pageblock_order == BLOCK_ORDER_61 and z.pageblock_origin == 0)
+    """Orders 0..10, pageblocks of orders 4..10, counted from PFN 0: those of x86-64 with huge pages are of order 9."""
+    return (z.max_page_order == ORDER_MAX_61 and BLOCK_ORDER_MIN_61 <= z.pageblock_order <= ORDER_MAX_61
+            and z.pageblock_origin == 0)
+
+
+cdef void compact_init_61(zone_t *z) noexcept nogil:
+    """The scanners of compaction begin at the ends of the zone, and unevictable pages move."""
+    cdef compact_zone_6_1_t *c = &only_61(z).compact
+    cdef uint64_t last = <uint64_t> (z.start_pfn + z.spanned_pages - 1)
+    c.unevictable_allowed = 1
+    c.cached_migrate[0] = c.cached_migrate[1] = c.init_migrate = <uint64_t> z.start_pfn
+    c.cached_free = c.init_free = (last >> z.pageblock_order) << z.pageblock_order
 
 
 cdef void zone_init_61(zone_t *z, const zone_config_t *config, const zone_config_6_1_t *own) noexcept nogil:
@@ -35,6 +47,7 @@ cdef void zone_init_61(zone_t *z, const zone_config_t *config, const zone_config
     e.map_end = (z.start_pfn + z.spanned_pages + SECTION_PAGES_61 - 1) & -SECTION_PAGES_61
     for k in range(ZONES_61):
         e.lowmem_ratio[k] = own.lowmem_ratio[k]
+    compact_init_61(z)
 
 
 cdef void zone_link_61(zone_t *z, int32_t i) noexcept nogil:
@@ -48,12 +61,12 @@ cdef void zone_add_present_61(zone_t *z, int32_t i, int32_t end) noexcept nogil:
     A pageblock is MOVABLE if its first page exists.  The partial first one of a zone that starts inside it, and one
     whose first page is in a hole, stay UNMOVABLE.
     """
-    cdef int32_t block = (i + BLOCK_PAGES_61 - 1) & -BLOCK_PAGES_61
+    cdef int32_t block = (i + block_pages_61(z) - 1) & -block_pages_61(z)
     z.present_pages += end - i
     memset(order_array(z) + i, PG_RESERVED_61, end - i)
     while block < end:
-        pageblock_array(z)[block >> BLOCK_ORDER_61] = MT61_MOVABLE
-        block += BLOCK_PAGES_61
+        pageblock_array(z)[block >> z.pageblock_order] = MT61_MOVABLE
+        block += block_pages_61(z)
 
 
 cdef void zone_add_free_61(zone_t *z, int32_t i, int32_t end, int populate) noexcept nogil:
@@ -73,6 +86,7 @@ cdef void zone_booted_61(zone_t *z) noexcept nogil:
     """Counters start at zero."""
     memset(z.vm, 0, sizeof(z.vm))
     memset(only_61(z).events, 0, sizeof(only_61(z).events))
+    memset(only_61(z).compact.events, 0, sizeof(only_61(z).compact.events))
 
 
 cdef void copy_close_61(zone_t *copy) noexcept nogil:
@@ -82,10 +96,25 @@ cdef void copy_close_61(zone_t *copy) noexcept nogil:
 
 # --- digests ----------------------------------------------------------------------------------------------------
 
+cdef void hash_private_61(hash_t *h, zone_t *z) noexcept nogil:
+    """Take in what is on the private lists, in order."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t slot, head, i
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind == SLOT_UNUSED:
+            continue
+        head = slot_list(z, slot)
+        i = link[head].next
+        while i != head:
+            hash_word(h, (<uint64_t> slot << 32) | <uint32_t> i)
+            i = link[i].next
+
+
 cdef void digest_61(zone_t *z, uint64_t *digest) noexcept nogil:
     """128 bits over the whole state; of the links only those of heads and of pages that are on lists."""
     cdef layout_t layout = layout_61(z.cpus)
     cdef link_t *link = link_array(z)
+    cdef uint32_t *flags = flags_array(z)
     cdef hash_t h
     cdef int32_t i
     cdef uint8_t state
@@ -95,7 +124,8 @@ cdef void digest_61(zone_t *z, uint64_t *digest) noexcept nogil:
         hash_word(&h, link[i].next)
     for i in range(z.nr_index):
         state = order_array(z)[i]
-        if (state & PG_STATE) == PG_FREE or is_pcp_state_61(state):
+        if (state & PG_STATE) == PG_FREE or is_pcp_state_61(state) or flags[i] & PF_LRU:
             hash_word(&h, (<uint64_t> i << 32) | <uint32_t> link[i].next)
+    hash_private_61(&h, z)
     digest[0] = hash_fold(&h, 0)
     digest[1] = hash_fold(&h, 1)

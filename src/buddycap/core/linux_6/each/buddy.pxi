@@ -25,13 +25,13 @@ cdef inline int captures_61(zone_t *z, int order, int mt) noexcept nogil:
     """Whether the armed capture takes a free block of this order and type.  Linux: compaction_capture."""
     cdef zone_6_1_t *e = only_61(z)
     return (e.capture_order == order and e.capture_page == NO_PAGE and mt <= MT61_HIGHATOMIC
-            and not (order < BLOCK_ORDER_61 and mt == MT61_MOVABLE))
+            and not (order < z.pageblock_order and mt == MT61_MOVABLE))
 
 
 cdef inline int merge_likely_61(zone_t *z, int32_t i, int order) noexcept nogil:
     """Whether the block and its buddy, once that is free too, would merge on.  Linux: buddy_merge_likely."""
     cdef int32_t pair = i & ~(1 << order)
-    return (order < BLOCK_ORDER_61 and order_array(z)[pair ^ (2 << order)] == (PG_FREE | (order + 1))
+    return (order < ORDER_MAX_61 - 1 and order_array(z)[pair ^ (2 << order)] == (PG_FREE | (order + 1))
             and is_linked_61(z, pair))
 
 
@@ -73,7 +73,7 @@ cdef void free_one_page_61(zone_t *z, int32_t i, int order, int mt, int tail) no
         buddy = i ^ (1 << order)
         if state[buddy] != (PG_FREE | order):
             break
-        if order >= BLOCK_ORDER_61:
+        if order >= z.pageblock_order:
             other = block_type_61(z, buddy)
             if other != mt and (other >= ORDINARY_61 or mt >= ORDINARY_61):
                 break
@@ -108,7 +108,7 @@ cdef inline int32_t smallest_61(zone_t *z, int order, int mt) noexcept nogil:
             z.nr_free[from_order] -= 1
             expand_61(z, i, order, from_order, mt)
             order_array(z)[i] = PG_USED | order
-            tell_61(z, EV61_ZONE_LOCKED, i, order, mt, is_pcp_order_61(order) and mt < ORDINARY_61)
+            tell_61(z, EV61_ZONE_LOCKED, i, order, mt, is_pcp_order_61(z, order) and mt < ORDINARY_61)
             return i
     return NO_PAGE
 
@@ -143,8 +143,8 @@ cdef int32_t move_freepages_block_61(zone_t *z, int32_t i, int mt, int32_t *mova
     happens to a pageblock that leaves the zone's end.
     """
     cdef uint8_t *state = order_array(z)
-    cdef int32_t at = i & -BLOCK_PAGES_61
-    cdef int32_t end = at + BLOCK_PAGES_61
+    cdef int32_t at = i & -block_pages_61(z)
+    cdef int32_t end = at + block_pages_61(z)
     cdef int32_t moved = 0
     cdef int32_t head, after
     movable[0] = 0
@@ -159,7 +159,7 @@ cdef int32_t move_freepages_block_61(zone_t *z, int32_t i, int mt, int32_t *mova
             at += 1 << state[at]
             continue
         head = block_head(z, at)
-        after = min(head + (1 << state_order_61(state[head])), end)
+        after = min(head + (1 << state_order_61(z, state[head])), end)
         movable[0] += lru_pages_61(z, head, at, after)
         at = max(after, at + 1)
     return moved

@@ -51,7 +51,7 @@ cdef void list_free_61(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t 
         finish_new(z, i, order, PG_FREE)
         b.bits[i >> 6] |= <uint64_t> 1 << (i & 63)
         pair = i & ~(1 << order)
-        if (order < BLOCK_ORDER_61 and came_earlier_61(z, b, pair ^ (2 << order), order + 1)
+        if (order < ORDER_MAX_61 - 1 and came_earlier_61(z, b, pair ^ (2 << order), order + 1)
                 and is_linked_61(z, pair)):
             list_insert(link, i, link[back[list]].prev, back[list])
             back[list] = i

@@ -13,14 +13,18 @@
 #  I9  capture     at most one captured head, which the armed capture names
 #  I10 pcp         count, states and links of the per-CPU lists; each block is on the list of its order and type
 #  I11 flags       page flags and references are noted on allocated blocks that are marked so, and nowhere else
+#  I12 lru         the pages of each LRU list are marked so, and belong there; no other page is marked
+#  I13 isolated    exactly the isolated pages are on the private lists of those who have isolated them
 #  I14 pageblocks  types are known; nr_isolated counts the isolated ones, and those that have been claimed since
 #  I15 marks       min <= low <= high <= promo; reserves and boost are not negative
-#  I16 slots       there are none
+#  I16 slots       private lists are of a known kind; the highest is in use
 #  I17 owners      a page that is not allocated has no owner
 #  I18 bits        the scratch of bulk operations is clear
 
 cdef enum:
-    PAGE_FLAGS_61 = PF_LRU | PF_COMPOUND_61
+    PAGE_FLAGS_61 = (PF_LOCKED | PF_REFERENCED | PF_DIRTY | PF_LRU | PF_ACTIVE | PF_SLAB | PF_WRITEBACK | PF_RECLAIM
+                     | PF_ORPHAN | PF_MMAP | PF_ANON | PF_SWAPCACHE | PF_SWAPBACKED | PF_COMPOUND_61 | PF_UNEVICTABLE
+                     | PF_BLOCKING_61 | PF_YOUNG | PF_ISOLATED | PF_PINNED | PF_MLOCKED)
 
 
 cdef int check_settings_61(const zone_t *z, violation_t *v) noexcept nogil:
@@ -30,7 +34,7 @@ cdef int check_settings_61(const zone_t *z, violation_t *v) noexcept nogil:
         if not within(v, 6, 0, z.present_pages >> order if order <= ORDER_MAX_61 else 0, z.nr_free[order]):
             return 0
     return (within(v, 1, 0, 1, z.grouping) and within(v, 3, 0, z.spanned_pages, z.present_pages)
-            and within(v, 1, 0, MIN_FREE_KBYTES_MAX, z.min_free_kbytes) and agree(v, 16, 0, z.slots_used)
+            and within(v, 1, 0, MIN_FREE_KBYTES_MAX, z.min_free_kbytes)
             and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, z.nr_free_pages)
             and within(v, 15, 0, z.pages_low, z.pages_min) and within(v, 15, 0, z.pages_high, z.pages_low)
             and within(v, 15, 0, <int64_t> 1 << 60, z.pages_high))
@@ -52,7 +56,11 @@ cdef int check_own_61(zone_t *z, violation_t *v) noexcept nogil:
             and within(v, 9, -1, ORDER_MAX_61, e.capture_order) and within(v, 9, -1, z.nr_index - 1, e.capture_page)
             and within(v, 15, z.pages_high, <int64_t> 1 << 60, e.pages_promo)
             and within(v, 15, 0, <int64_t> 1 << 60, e.boost)
-            and within(v, 15, 0, <int64_t> 1 << 60, e.reserved_highatomic))
+            and within(v, 15, 0, <int64_t> 1 << 60, e.reserved_highatomic)
+            and within(v, 1, 0, 1, e.compact.blockskip_flush)
+            and within(v, 1, 0, 1, e.compact.unevictable_allowed) and agree(v, 1, 0, e.compact.reserved)
+            and within(v, 1, 0, 6, e.compact.defer_shift)
+            and within(v, 1, 0, 64, e.compact.considered) and within(v, 1, 0, MAX_ORDERS, e.compact.order_failed))
 
 
 cdef int is_legal_state_61(zone_t *z, uint8_t state) noexcept nogil:
@@ -88,9 +96,9 @@ cdef int check_tiling_61(zone_t *z, violation_t *v) noexcept nogil:
     while i < z.nr_index:
         if state[i] == PG_TAIL:
             return violated(v, 4, z.base_pfn + i, PG_USED, PG_TAIL)
-        if not check_block(z, i, state_order_61(state[i]), v):
+        if not check_block(z, i, state_order_61(z, state[i]), v):
             return 0
-        i += 1 << state_order_61(state[i])
+        i += 1 << state_order_61(z, state[i])
     return 1
 
 
@@ -129,7 +137,7 @@ cdef int check_coalescing_61(zone_t *z, violation_t *v) noexcept nogil:
     cdef uint8_t *state = order_array(z)
     cdef int32_t i
     for i in range(z.nr_index):
-        if state[i] < BLOCK_ORDER_61 and state[i ^ (1 << state[i])] == state[i]:
+        if state[i] < z.pageblock_order and state[i ^ (1 << state[i])] == state[i]:
             return violated(v, 8, z.base_pfn + i, PG_USED | state[i], state[i])
     return 1
 
@@ -161,9 +169,9 @@ cdef int check_pcp_list_61(zone_t *z, int cpu, int index, int64_t *pages, violat
         tag = state & 0x0F if (state & 0x0F) < ORDINARY_61 else MT61_MOVABLE
         if not is_pcp_state_61(state):
             return violated(v, 10, z.base_pfn + i, PG_PCP_61, state)
-        if pcp_index_61(state_order_61(state), tag) != index and (state & 0x0F) != MT61_CMA:
-            return violated(v, 10, z.base_pfn + i, index, pcp_index_61(state_order_61(state), tag))
-        pages[0] += 1 << state_order_61(state)
+        if pcp_index_61(z, state_order_61(z, state), tag) != index and (state & 0x0F) != MT61_CMA:
+            return violated(v, 10, z.base_pfn + i, index, pcp_index_61(z, state_order_61(z, state), tag))
+        pages[0] += 1 << state_order_61(z, state)
         i = link[i].next
     return 1
 
@@ -189,7 +197,7 @@ cdef int check_pcp_61(zone_t *z, violation_t *v) noexcept nogil:
         listed += pages
     for i in range(z.nr_index):
         if is_pcp_state_61(order_array(z)[i]):
-            waiting += 1 << state_order_61(order_array(z)[i])
+            waiting += 1 << state_order_61(z, order_array(z)[i])
     return agree(v, 10, waiting, listed)
 
 
@@ -200,7 +208,7 @@ cdef int check_noted_61(zone_t *z, violation_t *v) noexcept nogil:
     cdef int32_t end, k
     cdef uint32_t noted
     while i < z.nr_index:
-        end = i + (1 << state_order_61(state[i]))
+        end = i + (1 << state_order_61(z, state[i]))
         noted = refs_array_61(z)[i]
         for k in range(i, end):
             noted |= flags_array(z)[k]
@@ -213,13 +221,82 @@ cdef int check_noted_61(zone_t *z, violation_t *v) noexcept nogil:
     return 1
 
 
+cdef int64_t count_flagged_61(zone_t *z, uint32_t flag) noexcept nogil:
+    """Pages with a mark, wherever in a block they are."""
+    cdef int64_t n = 0
+    cdef int32_t i
+    for i in range(z.nr_index):
+        n += (flags_array(z)[i] & flag) != 0
+    return n
+
+
+cdef int check_lru_list_61(zone_t *z, int lru, violation_t *v) noexcept nogil:
+    """I12 for one list."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = page_list(lru)
+    cdef int64_t n = 0
+    cdef int32_t i
+    if not check_links(z, head, 12, v):
+        return 0
+    i = link[head].next
+    while i != head:
+        if not flags_array(z)[i] & PF_LRU or flags_list(flags_array(z)[i]) != lru:
+            return violated(v, 12, z.base_pfn + i, lru, flags_list(flags_array(z)[i]))
+        n += 1
+        i = link[i].next
+    return agree(v, 12, n, z.nr_lru[lru])
+
+
+cdef int check_lru_61(zone_t *z, violation_t *v) noexcept nogil:
+    """I12."""
+    cdef int64_t listed = 0
+    cdef int lru
+    for lru in range(NR_PAGE_LISTS):
+        if not check_lru_list_61(z, lru, v):
+            return 0
+        listed += z.nr_lru[lru]
+    return agree(v, 12, count_flagged_61(z, PF_LRU), listed)
+
+
+cdef int check_targets_61(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
+    """I13 for a list of free pages that compaction holds."""
+    cdef int32_t stranger
+    if not check_links(z, slot_list(z, slot), 13, v):
+        return 0
+    list_count(z, slot_list(z, slot), 0xFF, PG_TAKEN_61, &stranger)
+    if stranger != NO_PAGE:
+        return violated(v, 13, z.base_pfn + stranger, PG_TAKEN_61, order_array(z)[stranger])
+    return 1
+
+
+cdef int check_private_61(zone_t *z, violation_t *v) noexcept nogil:
+    """I13, I16."""
+    cdef int64_t isolated = 0
+    cdef int32_t slot, stranger
+    if z.slots_used and zone_slot(z, z.slots_used - 1).kind == SLOT_UNUSED:
+        return violated(v, 16, NO_PAGE, SLOT_PAGES, SLOT_UNUSED)
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind == SLOT_PAGES:
+            if not check_isolated_list(z, slot, v):
+                return 0
+            isolated += list_count(z, slot_list(z, slot), 0, 0, &stranger)
+        elif zone_slot(z, slot).kind == SLOT_TARGETS:
+            if not check_targets_61(z, slot, v):
+                return 0
+        elif zone_slot(z, slot).kind != SLOT_UNUSED:
+            return violated(v, 16, NO_PAGE, SLOT_PAGES, zone_slot(z, slot).kind)
+    return agree(v, 13, count_flagged_61(z, PF_ISOLATED), isolated)
+
+
 cdef int check_pageblocks_61(zone_t *z, violation_t *v) noexcept nogil:
     """I14."""
     cdef int32_t isolated = 0
     cdef int32_t k
     for k in range(z.nr_pageblocks):
         if pageblock_array(z)[k] > iso_61(z):
-            return violated(v, 14, z.base_pfn + k * BLOCK_PAGES_61, iso_61(z), pageblock_array(z)[k])
+            return violated(v, 14, z.base_pfn + k * block_pages_61(z), iso_61(z), pageblock_array(z)[k])
+        if skip_array_61(z)[k] > 1:
+            return violated(v, 14, z.base_pfn + k * block_pages_61(z), 1, skip_array_61(z)[k])
         isolated += pageblock_array(z)[k] == iso_61(z)
     return within(v, 14, isolated, isolated if only_61(z).counts_exact else 1 << 30,
                   only_61(z).nr_isolated)
@@ -230,7 +307,8 @@ cdef int zone_check_61(zone_t *z, violation_t *v) noexcept nogil:
     v.invariant = 0
     return (check_settings_61(z, v) and check_own_61(z, v) and check_states_61(z, v) and check_tiling_61(z, v)
             and check_free_61(z, v) and check_coalescing_61(z, v) and check_capture_61(z, v) and check_pcp_61(z, v)
-            and check_noted_61(z, v) and check_pageblocks_61(z, v) and check_owners(z, v) and check_bits(z, v))
+            and check_noted_61(z, v) and check_lru_61(z, v) and check_private_61(z, v) and check_pageblocks_61(z, v)
+            and check_owners(z, v) and check_bits(z, v))
 
 
 cdef int untaped_61(zone_t *z, violation_t *v) noexcept nogil:

@@ -62,7 +62,7 @@ cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32
     if e.cma and old_mt == MT61_CMA:
         if mt != MT61_CMA:
             return 0
-    elif has_unmovable_61(z, max(block, start), min(block + BLOCK_PAGES_61, end)):
+    elif has_unmovable_61(z, max(block, start), min(block + block_pages_61(z), end)):
         return 0
     set_block_type_61(z, block, iso_61(z))
     e.nr_isolated += 1
@@ -77,15 +77,16 @@ cdef void unisolate_block_61(zone_t *z, int32_t block, int mt) noexcept nogil:
 
     If it is one free block that could have merged, it is freed anew.
     """
-    cdef int32_t buddy = block ^ BLOCK_PAGES_61
+    cdef int32_t buddy = block ^ block_pages_61(z)
     cdef int32_t moved, movable
     if block_type_61(z, block) != iso_61(z):
         return
-    if (order_array(z)[block] == (PG_FREE | BLOCK_ORDER_61) and order_array(z)[buddy] == (PG_FREE | BLOCK_ORDER_61)
+    if (order_array(z)[block] == (PG_FREE | z.pageblock_order)
+            and order_array(z)[buddy] == (PG_FREE | z.pageblock_order)
             and block_type_61(z, buddy) != iso_61(z)):
-        unlist_block_61(z, block, BLOCK_ORDER_61)
+        unlist_block_61(z, block, z.pageblock_order)
         set_block_type_61(z, block, mt)
-        free_one_page_61(z, block, BLOCK_ORDER_61, mt, 1)
+        free_one_page_61(z, block, z.pageblock_order, mt, 1)
     else:
         moved = move_freepages_block_61(z, block, mt, &movable)
         account_61(z, moved, mt)
@@ -114,11 +115,11 @@ cdef void cross_split_61(zone_t *z, int32_t i, int order, int32_t offset) noexce
 cdef int clear_edge_61(zone_t *z, int32_t edge) noexcept nogil:
     """No free block reaches over an edge of a range any more; 0 if a compound one does."""
     cdef uint8_t *state = order_array(z)
-    cdef int32_t at = max(edge & -(2 * BLOCK_PAGES_61), z.first)
+    cdef int32_t at = max(edge & -(1 << ORDER_MAX_61), z.first)
     cdef int32_t head, after
     while at < edge:
         head = block_head(z, at)
-        after = head + (1 << state_order_61(state[head]))
+        after = head + (1 << state_order_61(z, state[head]))
         if (state[head] & PG_STATE) == PG_FREE and head == at:
             if after > edge:
                 cross_split_61(z, at, state[at], edge - at)
@@ -133,8 +134,8 @@ cdef int isolate_edge_61(zone_t *z, int32_t edge, int side, int skip, int mt) no
 
     Linux: isolate_single_pageblock.
     """
-    cdef int32_t block = edge if side == EDGE_AFTER else edge - BLOCK_PAGES_61
-    if not skip and not isolate_block_61(z, block, mt, block, block + BLOCK_PAGES_61):
+    cdef int32_t block = edge if side == EDGE_AFTER else edge - block_pages_61(z)
+    if not skip and not isolate_block_61(z, block, mt, block, block + block_pages_61(z)):
         return 0
     if not page_exists_61(z, <int64_t> edge - (side == EDGE_AFTER)):
         return 1
@@ -147,20 +148,20 @@ cdef int isolate_edge_61(zone_t *z, int32_t edge, int side, int skip, int mt) no
 
 cdef void undo_isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcept nogil:
     """Give the isolated pageblocks of [start, end) a type back, from low to high."""
-    cdef int32_t block = start & -BLOCK_PAGES_61
+    cdef int32_t block = start & -block_pages_61(z)
     while block < end:
         unisolate_block_61(z, block, mt)
-        block += BLOCK_PAGES_61
+        block += block_pages_61(z)
 
 
 cdef int isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcept nogil:
     """Isolate the pageblocks of [start, end), which lie in the zone; all, or none and 0."""
-    cdef int32_t first = start & -BLOCK_PAGES_61
-    cdef int32_t last = ((end + BLOCK_PAGES_61 - 1) & -BLOCK_PAGES_61) - BLOCK_PAGES_61
-    cdef int32_t block = first + BLOCK_PAGES_61
+    cdef int32_t first = start & -block_pages_61(z)
+    cdef int32_t last = ((end + block_pages_61(z) - 1) & -block_pages_61(z)) - block_pages_61(z)
+    cdef int32_t block = first + block_pages_61(z)
     if not isolate_edge_61(z, first, EDGE_AFTER, 0, mt):
         return 0
-    if not isolate_edge_61(z, last + BLOCK_PAGES_61, EDGE_BEFORE, first == last, mt):
+    if not isolate_edge_61(z, last + block_pages_61(z), EDGE_BEFORE, first == last, mt):
         unisolate_block_61(z, first, mt)
         return 0
     while block < last:
@@ -168,7 +169,7 @@ cdef int isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcep
             undo_isolate_range_61(z, first, block, mt)
             unisolate_block_61(z, last, mt)
             return 0
-        block += BLOCK_PAGES_61
+        block += block_pages_61(z)
     return 1
 
 
@@ -178,7 +179,7 @@ cdef int is_isolated_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
     while at < end:
         if at >= z.nr_index or block_type_61(z, at) != iso_61(z):
             return 0
-        at += BLOCK_PAGES_61
+        at += block_pages_61(z)
     at = start
     while at < end:
         if at >= z.nr_index or (order_array(z)[at] & PG_STATE) != PG_FREE:
@@ -203,12 +204,12 @@ cdef int32_t take_free_block_61(zone_t *z, int32_t i) noexcept nogil:
         account_61(z, -(<int64_t> 1 << order), mt)
     unlist_block_61(z, i, order)
     order_array(z)[i] = PG_TAKEN_61 | order
-    if order >= BLOCK_ORDER_61 - 1:
+    if order >= z.pageblock_order - 1:
         k = i
         while k < i + (1 << order) - 1:
             if block_type_61(z, k) < ORDINARY_61:
                 set_block_type_61(z, k, MT61_MOVABLE)
-            k += BLOCK_PAGES_61
+            k += block_pages_61(z)
     return 1 << order
 
 
@@ -227,7 +228,7 @@ cdef void count_isolated_61(zone_t *z, int32_t i, int mt) noexcept nogil:
 cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
     """A whole reserved pageblock becomes CMA and is freed.  Linux: init_cma_reserved_pageblock."""
     set_block_type_61(z, i, MT61_CMA)
-    memset(order_array(z) + i, PG_TAIL, BLOCK_PAGES_61)
-    order_array(z)[i] = PG_USED | BLOCK_ORDER_61
-    free_unref_61(z, i, BLOCK_ORDER_61)
-    only_61(z).managed += BLOCK_PAGES_61
+    memset(order_array(z) + i, PG_TAIL, block_pages_61(z))
+    order_array(z)[i] = PG_USED | z.pageblock_order
+    free_unref_61(z, i, z.pageblock_order)
+    only_61(z).managed += block_pages_61(z)

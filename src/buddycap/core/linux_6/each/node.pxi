@@ -10,8 +10,8 @@ cdef int zones_match_61(const zone_t *one, const zone_t *other) noexcept nogil:
     """Whether two zones can belong to one node: ascending in index and PFN, in different pageblocks, and alike."""
     cdef const zone_t *low = one if one.zone_idx < other.zone_idx else other
     cdef const zone_t *high = other if low == one else one
-    return (low.zone_idx < high.zone_idx and high.start_pfn & -BLOCK_PAGES_61 >= low.start_pfn + low.spanned_pages
-            and low.cpus == high.cpus and low.grouping == high.grouping
+    return (low.zone_idx < high.zone_idx and high.start_pfn & -block_pages_61(high) >= low.start_pfn + low.spanned_pages
+            and low.cpus == high.cpus and low.pageblock_order == high.pageblock_order and low.grouping == high.grouping
             and only_61(<zone_t *> low).cma == only_61(<zone_t *> high).cma)
 
 

@@ -39,7 +39,7 @@ cdef inline int32_t pcp_take_61(zone_t *z, int cpu, int order, int mt, int flags
     """The head of a CPU's list, which is refilled if it is empty; or NO_PAGE.  Linux: __rmqueue_pcplist."""
     cdef link_t *link = link_array(z)
     cdef pcp_6_1_t *pcp = zone_pcp_61(z, cpu)
-    cdef int32_t head = pcp_list_61(cpu, pcp_index_61(order, mt))
+    cdef int32_t head = pcp_list_61(cpu, pcp_index_61(z, order, mt))
     cdef int32_t i
     if list_empty(link, head) and refill_61(z, pcp, head, order, mt, flags) == 0:
         return NO_PAGE
@@ -55,7 +55,7 @@ cdef int32_t rmqueue_zone_61(zone_t *z, int order, int mt, int flags) noexcept n
     cdef zone_6_1_t *e = only_61(z)
     cdef pcp_6_1_t *pcp = zone_pcp_61(z, e.cpu)
     cdef int32_t i = NO_PAGE
-    if is_pcp_order_61(order) and (not e.cma or flags & ALLOC61_CMA or mt != MT61_MOVABLE) and not pcp.locked:
+    if is_pcp_order_61(z, order) and (not e.cma or flags & ALLOC61_CMA or mt != MT61_MOVABLE) and not pcp.locked:
         pcp.free_factor >>= 1
         i = pcp_take_61(z, e.cpu, order, mt, flags)
         if i != NO_PAGE:
@@ -87,7 +87,7 @@ cdef int64_t alloc_bulk_61(zone_t *z, int64_t *pfns, int64_t n, int mt, int flag
 cdef void drain_block_61(zone_t *z, int32_t i) noexcept nogil:
     """A block that has left its per-CPU list goes to the free lists."""
     cdef uint8_t state = order_array(z)[i]
-    cdef int order = state_order_61(state)
+    cdef int order = state_order_61(z, state)
     cdef int mt = block_type_61(z, i) if only_61(z).nr_isolated else state & 0x0F
     free_one_page_61(z, i, order, mt, 0)
     tell_61(z, EV61_DRAIN, i, order, mt, 0)
@@ -104,7 +104,7 @@ cdef void drain_pcp_61(zone_t *z, int cpu, int count, int index) noexcept nogil:
         head = pcp_list_61(cpu, index)
         while count > 0 and not list_empty(link, head):
             i = link[head].prev
-            pages = 1 << state_order_61(order_array(z)[i])
+            pages = 1 << state_order_61(z, order_array(z)[i])
             list_del(link, i)
             count -= pages
             pcp.count -= pages
@@ -150,7 +150,7 @@ cdef inline void pcp_put_61(zone_t *z, int32_t i, int order, int tag) noexcept n
     """A freed block goes to the head of its list, which may then be too long.  Linux: free_unref_page_commit."""
     cdef int cpu = only_61(z).cpu
     cdef pcp_6_1_t *pcp = zone_pcp_61(z, cpu)
-    cdef int index = pcp_index_61(order, tag if tag < ORDINARY_61 else MT61_MOVABLE)
+    cdef int index = pcp_index_61(z, order, tag if tag < ORDINARY_61 else MT61_MOVABLE)
     cdef int count
     z.vm[VM_PGFREE] += 1 << order
     order_array(z)[i] = pcp_state_61(order, tag)
@@ -167,7 +167,7 @@ cdef inline void free_prepare_61(zone_t *z, int32_t i, int order) noexcept nogil
     """Marks, references and owners do not outlive the allocation.  Linux: free_pages_prepare."""
     cdef uint8_t *state = order_array(z)
     if (state[i] & PG_STATE) == PG_MARKED:
-        memset(flags_array(z) + i, 0, sizeof(uint32_t) << order)
+        lru_forget_61(z, i, order)
         refs_array_61(z)[i] = 0
     if z.off_owner:
         owner_array(z)[i] = 0
@@ -188,7 +188,7 @@ cdef void free_unref_61(zone_t *z, int32_t i, int order) noexcept nogil:
     Linux: free_the_page, free_unref_page.
     """
     cdef int tag
-    if not is_pcp_order_61(order):
+    if not is_pcp_order_61(z, order):
         free_pages_ok_61(z, i, order)
         return
     free_prepare_61(z, i, order)
@@ -197,15 +197,6 @@ cdef void free_unref_61(zone_t *z, int32_t i, int order) noexcept nogil:
         free_one_page_61(z, i, order, tag, 0)
     else:
         pcp_put_61(z, i, order, tag)
-
-
-cdef inline uint8_t used_state_61(zone_t *z, int32_t i, int order) noexcept nogil:
-    """PG_USED if nothing is noted about any page of an allocated block, else PG_MARKED, with the order."""
-    cdef uint32_t noted = refs_array_61(z)[i]
-    cdef int32_t k
-    for k in range(i, i + (1 << order)):
-        noted |= flags_array(z)[k]
-    return (PG_MARKED if noted else PG_USED) | order
 
 
 cdef void put_page_61(zone_t *z, int32_t i, int order) noexcept nogil:
@@ -271,13 +262,13 @@ cdef void join_pages_61(zone_t *z, int32_t i, int order) noexcept nogil:
 
 
 cdef void set_lru_61(zone_t *z, int32_t i, int32_t n, int lru) noexcept nogil:
-    """Set or clear the LRU mark of n allocated pages."""
+    """Put n pages of allocated blocks on the LRU, or take them off."""
     cdef int32_t head, k
     for k in range(i, i + n):
-        if lru:
-            flags_array(z)[k] |= PF_LRU
-        else:
-            flags_array(z)[k] &= ~PF_LRU
+        if lru and not flags_array(z)[k] & PF_LRU:
+            lru_add_61(z, k, flags_array(z)[k])
+        elif not lru and flags_array(z)[k] & PF_LRU:
+            lru_del_61(z, k)
     k = i
     while k < i + n:
         head = block_head(z, k)

@@ -1,0 +1,105 @@
+# Compaction under way, as other modules may see it: a part of _core.pxd.
+
+cdef enum:                      # compact_control_t.state, and what a step of compaction returns
+    COMPACT_BEGIN = 0
+    COMPACT_TURN                # at the head of the loop over both scanners
+    COMPACT_PAGE                # at the next page of the batch
+    COMPACT_ATTEMPT             # stopped: a page has got a target and is about to be tried
+    COMPACT_DONE
+
+cdef enum:                      # compact_control_t.mode
+    MIGRATE_ASYNC = 0
+    MIGRATE_SYNC_LIGHT
+    MIGRATE_SYNC
+
+cdef enum:                      # what becomes of an attempt to move a page
+    ATTEMPT_BY_FLAGS = 0        # what its flags say
+    ATTEMPT_MOVES
+    ATTEMPT_EAGAIN              # it is busy: try again later
+    ATTEMPT_EBUSY               # it cannot be moved now
+
+cdef enum:                      # compact_control_t.result, numbers of enum compact_result
+    COMPACT_NOT_SUITABLE = 0
+    COMPACT_SKIPPED
+    COMPACT_DEFERRED
+    COMPACT_NO_SUITABLE_PAGE
+    COMPACT_CONTINUE
+    COMPACT_COMPLETE
+    COMPACT_PARTIAL_SKIPPED
+    COMPACT_CONTENDED
+    COMPACT_SUCCESS
+
+# A run of compaction over one zone: compact_control of Linux 6.1 with where it stands.  PFNs may wrap, as in the
+# kernel.  Fields down to `capture` are set by who starts a run; search_order and fast_search_fail outlive it.
+ctypedef struct compact_control_t:
+    int32_t order               # wanted, or -1
+    int32_t search_order
+    int32_t fast_search_fail
+    uint32_t gfp
+    int32_t mode                # MIGRATE_*
+    int32_t alloc_flags
+    int32_t highest_zoneidx
+    int32_t direct_compaction
+    int32_t whole_zone
+    int32_t ignore_skip_hint
+    int32_t ignore_block_suitable
+    int32_t proactive
+    int32_t score_low           # a proactive run ends at this score
+    int32_t unevictable         # unevictable pages move, too (vm.compact_unevictable_allowed)
+    int32_t stops               # stop before each attempt to move a page
+    int32_t capture             # the task captures: capture_control
+    # where it stands
+    int32_t state               # COMPACT_*
+    int32_t result
+    int32_t page                # COMPACT_ATTEMPT: index of the page that is to be moved,
+    int32_t target              # and of the free page that it goes to
+    int32_t captured            # index of the captured block, which is the run's until it is taken over; or -1
+    int32_t migratetype
+    int32_t rescan
+    int32_t keep_equal
+    int32_t migratepages        # private lists
+    int32_t freepages
+    int32_t nr_migratepages
+    int32_t nr_freepages
+    uint64_t migrate_pfn
+    uint64_t free_pfn
+    uint64_t fast_start_pfn     # ~0: used up
+    uint64_t last_migrated
+    uint64_t batch_pfn          # where the batch under way began
+    int64_t migrate_scanned
+    int64_t free_scanned
+    # migrate_pages
+    int32_t migrate_pass
+    int32_t busy                # EAGAIN in this pass
+    int32_t failed
+    int32_t succeeded
+    int32_t kept                # last of the pages at the head of the list that cannot be moved
+    int32_t left                # last page that earlier slices have left, or -1
+    int32_t slice_end           # first page after the slice
+    int64_t isolated            # pages, sources and targets alike
+    int64_t moved
+
+cdef enum:                      # compact_walk_t.kind
+    WALK_DIRECT = 0             # a request compacts
+    WALK_DAEMON                 # kcompactd
+    WALK_NODE                   # proactive, or by hand
+    WALK_RUN                    # one zone, as its caller wants it
+
+cdef enum:                      # compact_walk_t.priority, numbers of enum compact_priority
+    COMPACT_PRIO_FULL = 0
+    COMPACT_PRIO_LIGHT
+    COMPACT_PRIO_ASYNC
+
+ctypedef struct compact_walk_t:     # compaction of the zones of a node, one after the other
+    compact_control_t cc
+    int32_t kind                # WALK_*
+    int32_t priority            # of a request
+    int32_t seen                # zones gone through
+    int32_t zone                # the one under way, counted from the lowest
+    int32_t running             # a run over it has begun
+    int32_t done
+    int32_t result              # the largest so far
+    int32_t page                # index of the block captured, which is allocated; or -1
+    int64_t migrate_scanned
+    int64_t free_scanned
+    int64_t moved

@@ -1,0 +1,29 @@
+"""Does the compiled compaction do what Linux 6.1 did, operation by operation and page by page?"""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from buddycap.conformance.vectors_compaction import Player
+
+VECTORS = sorted((Path(__file__).parents[1] / "data" / "vectors-compaction").glob("*.jsonl.gz"))
+
+
+def same(what, expected, found):
+    assert found == expected, what
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.name.split(".")[0])
+def test_the_first_operations_of_a_vector_come_out(path):
+    """All up to the first allocation, which needs a slow path."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        header, state, *records = map(json.loads, lines)
+    player = Player(header, same)
+    player.step(state)
+    for record in records:
+        if "in" in record and (record["in"]["op"] == "alloc" or "oa" in str(record["in"].get("hooks"))):
+            break
+        player.step(record)
+    player.check()
