@@ -27,7 +27,8 @@ lint:
 	$(PYTHON) -m pytest -q $(RULES)
 
 docs:
-	$(PYTHON) -m pytest -q tests/house/test_docs.py
+	$(PYTHON) -m mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 debug:
 	BUDDYCAP_DEBUG=1 $(EDITABLE)

@@ -86,7 +86,8 @@ def _run(words: Sequence[str]) -> int:
         return 1
     except (BuddycapError, OSError) as error:
         say(f"buddycap: error: {error}", file=sys.stderr)
-        _say_what_it_is(error)
+        if not {"explain", "fragmentation"} & set(words[:1]):  # these have tried
+            _say_what_it_is(error)
         return 2
     except MemoryError as error:
         say(f"buddycap: error: not enough memory: {error}", file=sys.stderr)

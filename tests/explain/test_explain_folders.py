@@ -1,7 +1,10 @@
 """Does a folder with more than the texts of /proc answer with all of it, and does a drawn machine say what it is?"""
 
+import gzip
 import json
+import lzma
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from buddycap.explain.files import explain_file
 from buddycap.formats.kpageflags import PageKind
 from buddycap.formats.snapshot import drawn_from, read_snapshot
 from buddycap.recorded.drawn import draw_snapshot
-from explainlab import case
+from explainlab import buddycap, case
 
 FOLDER = case(33)[0]
 
@@ -126,3 +129,21 @@ def test_memory_in_many_odd_pieces_is_drawn_with_all_its_blocks(seed):
     drawn = draw_snapshot("Node 0, zone Normal 9 7 5 3 2 1 1 0 0 0 0\n", None, HOLED.format(present), ram, seed=seed)
     assert not any(any(gap) for gap in drawn.differences.values())
     assert (drawn.frames[0].kinds != PageKind.HOLE).sum() == present
+
+
+def test_a_compressed_log_inside_an_archive_is_read(tmp_path):
+    (tmp_path / "node" / "logs").mkdir(parents=True)
+    (tmp_path / "node" / "logs" / "w0_logs_kernel.gz").write_bytes(gzip.compress(case(1)[0].read_bytes()))
+    with tarfile.open(tmp_path / "gathered.tar.xz", "w:xz") as archive:
+        archive.add(tmp_path / "node", "node")
+    [log] = explain_file(tmp_path / "gathered.tar.xz").as_dict()["logs"]
+    assert log["verdict"] == "fragmented"
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, lzma.compress])
+def test_a_pipe_may_be_compressed(packed):
+    data = packed(case(1)[0].read_bytes())
+    status, out, _ = buddycap("explain", "-", "--json", stdin=data)
+    assert (status, json.loads(out)["verdict"]) == (0, "fragmented")
+    status, _, errors = buddycap("explain", "-", stdin=data[: len(data) // 2])
+    assert (status, "damaged or cut" in errors) == (2, True)

@@ -16,7 +16,7 @@ import pytest
 from sourcelint import ROOT
 
 SHIPPED = {".pyx", ".pxi", ".pxd", ".pyi", ".h", ".map", ".pc", ".cmake"}
-COPIED = ("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", "LICENSE")
+COPIED = ("pyproject.toml", "setup.py", "MANIFEST.in", "Makefile", "LICENSE", "CITATION.cff", "mkdocs.yml")
 FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", "tools", ".ci")
 LEFTOVERS = shutil.ignore_patterns("__pycache__", "*.so", "*.a", "*.egg-info", ".hypothesis")
 

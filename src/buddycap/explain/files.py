@@ -9,12 +9,12 @@ from typing import IO, Any, cast
 from ..errors import FormatError
 from ..formats.extfrag import parse_index
 from ..formats.kinds import HEAD_BYTES, Kind, kind_of
-from ..formats.packed import damage_of, open_packed
+from ..formats.packed import damage_of, looked_through, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
-from ..formats.pieces import BegunFile, text_lines
+from ..formats.pieces import BegunFile, UnquotedFile, is_quoted, text_lines
 from ..formats.procfs import BuddyinfoRow
 from ..formats.report_log import read_memory_log
-from ..formats.series import buddyinfo_series, pagetypeinfo_series, vmstat_series
+from ..formats.series import Moment, Series, buddyinfo_series, cut_pagetypeinfo, pagetypeinfo_series, vmstat_series
 from ..formats.snapshot import read_snapshot
 from ..formats.stalltext import StallText, read_stalls
 from ..formats.zoneinfo import parse_zoneinfo
@@ -81,17 +81,22 @@ def explain_file(path: str | Path, options: Options | None = None) -> Explained:
     """
     options = options or Options()
     if str(path) == "-":
-        return _explain(sys.stdin.buffer, "standard input", options)
+        return _unpacked(looked_through(sys.stdin.buffer, "standard input"), "standard input", options)
     if is_folder(path):
         return explain_folder(path, options)
     with open_packed(path) as file:
-        try:
-            return _explain(file, str(path), options)
-        except Exception as error:
-            damage = damage_of(error)
-            if damage is None:
-                raise
-            raise FormatError(damage, str(path)) from error
+        return _unpacked(file, str(path), options)
+
+
+def _unpacked(file: IO[bytes], name: str, options: Options) -> Explained:
+    """Explain a file that may be compressed; its damage shows while it is read."""
+    try:
+        return _explain(file, name, options)
+    except Exception as error:
+        damage = damage_of(error)
+        if damage is None:
+            raise
+        raise FormatError(damage, name) from error
 
 
 def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
@@ -100,6 +105,9 @@ def _explain(file: IO[bytes], name: str, options: Options) -> Explained:
     coding = next((name for mark, name in _MARKED.items() if head.startswith(mark)), None)
     if coding is not None:
         file = codecs.EncodedFile(cast(Any, BegunFile(head, file)), "utf-8", coding, "replace")
+        head = _read_head(file)
+    if is_quoted(head):
+        file = cast(IO[bytes], UnquotedFile(cast(IO[bytes], BegunFile(head, file))))
         head = _read_head(file)
     kind = kind_of(head)
     reader = _READERS.get(kind.name)
@@ -126,10 +134,19 @@ def _buddyinfo(file: IO[bytes], name: str, options: Options) -> Explained:
 
 
 def _pagetypeinfo(file: IO[bytes], name: str, options: Options) -> Explained:
-    series = pagetypeinfo_series(_whole(file, name), name)
+    text = _whole(file, name)
+    note = ""
+    try:
+        series = pagetypeinfo_series(text, name)
+    except FormatError:
+        rows = cut_pagetypeinfo(text, HUGE_ORDER)
+        if rows is None:
+            raise
+        series = Series([Moment(None, rows)])
+        note = "The text is cut or damaged: its rows of free blocks are read, and pageblocks are not told."
     order = series.moments[-1].content.pageblock_order if options.order is None else options.order
     types = series.moments[-1].content
-    return FreeSeries("/proc/pagetypeinfo", rows_of_types(series), order, options.page_kb or 4, types)
+    return FreeSeries("/proc/pagetypeinfo", rows_of_types(series), order, options.page_kb or 4, types, note)
 
 
 def _vmstat(file: IO[bytes], name: str, options: Options) -> Explained:

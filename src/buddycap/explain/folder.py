@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 
 from ..errors import BuddycapError, FormatError
 from ..escape import for_terminal
-from ..formats.packed import damage_of, open_packed
+from ..formats.packed import damage_of, looked_through, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
 from ..formats.pieces import text_lines
 from ..formats.procfs import parse_buddyinfo, parse_pagetypeinfo
@@ -195,7 +195,7 @@ class _Files:
                     if member.isfile() and _kind(member.name):
                         file = archive.extractfile(member)
                         if file is not None:
-                            yield member.name, lambda file=file: file  # type: ignore[misc]
+                            yield member.name, lambda file=file, name=member.name: looked_through(file, name)  # type: ignore[misc]
         except (tarfile.TarError, EOFError) as error:
             raise FormatError(f"the archive is damaged or cut ({error})", str(self.path)) from error
 

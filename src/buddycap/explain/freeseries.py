@@ -55,6 +55,8 @@ class FreeSeries:
         Kilobytes of a page.
     types : Pagetypeinfo or None
         Blocks by type, of the last moment.
+    note : str
+        What was assumed; empty if nothing.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class FreeSeries:
     order: int = HUGE_ORDER
     page_kb: int = 4
     types: Pagetypeinfo | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.order <= MOST_ORDER:
@@ -69,8 +72,8 @@ class FreeSeries:
 
     @property
     def status(self) -> int:
-        """0: there is at least one moment."""
-        return 0
+        """1 if the text was cut."""
+        return int(bool(self.note))
 
     def pieces(self, row: BuddyinfoRow) -> int:
         """Return how many pieces of the wanted order the free blocks of a row hold."""
@@ -126,6 +129,7 @@ class FreeSeries:
             "unusable_index": {"first": unusable[0], "last": unusable[-1], "highest": max(unusable)},
             "extfrag_index": {"first": index[0], "last": index[-1], "highest": max(index)},
             "pages_per_second": round((pages[-1] - pages[0]) / seconds, 3) if seconds else None,
+            "pieces_per_second": round((pieces[-1] - pieces[0]) / seconds, 6) if seconds else None,
         }
 
     def _large_blocks(self) -> list[dict[str, Any]] | None:
@@ -153,6 +157,7 @@ class FreeSeries:
         text += self._told_types(full)
         if self.series.unknown:
             text += f"{self.series.unknown} lines are no rows (the first is line {self.series.first_unknown})\n"
+        text += wrapped("", self.note) + "\n" if self.note else ""
         return (
             text
             + wrapped("", "Marks and reserves are not in this text; a folder with zoneinfo beside it has them.")
@@ -169,7 +174,9 @@ class FreeSeries:
         first, lowest = (sum(zone["pieces"][name] for zone in zones) for name in ("first", "lowest"))
         seconds = self.series.seconds()
         span = f" in {seconds:.0f} s" if seconds else ""
-        line = f"{self.kind}, {count} moments{span}: {what} went from {first} to {last}, zone by zone down to {lowest}."
+        rate = f" ({60 * (last - first) / seconds:+.3g} a minute)" if seconds and last != first else ""
+        line = f"{self.kind}, {count} moments{span}: {what} went from {first} to {last}{rate}, "
+        line += f"zone by zone down to {lowest}."
         return wrapped("", line) + "\n"
 
     def _one(self, zones: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from .words import wrapped
 __all__ = ["Owners", "find_owners"]
 
 LARGEST_BLOCK_ORDER = 20
-_ROWS = 10
+_ROWS, _ORDERS = 10, 4
 
 
 @dataclass
@@ -147,7 +147,20 @@ class Owners:
             blocks = f"{count} block{'s' * (count != 1)}"
             line = f"In CMA blocks: {pages} {kind} pages in {blocks} ({who}). CMA requests there fail until then."
             text += wrapped("", line) + "\n"
-        return text + self._told_damage()
+        return text + self._told_orders(full) + self._told_damage()
+
+    def _told_orders(self, full: bool) -> str:
+        """Return who holds most of each order above 0, the largest orders first."""
+        holders: dict[int, Counter[str]] = {}
+        for name, own in self.callers.items():
+            for order, pages in own.orders.items():
+                if order:
+                    holders.setdefault(order, Counter())[name] += pages
+        text = ""
+        for order in sorted(holders, reverse=True)[: None if full else _ORDERS]:
+            names = ", ".join(f"{for_terminal(name)[:30]} {pages}" for name, pages in holders[order].most_common(3))
+            text += wrapped(f"Order {order}: ", f"{holders[order].total()} pages, most by {names}.") + "\n"
+        return text
 
     def _in_cma(self) -> list[tuple[str, int, int, str]]:
         """Return foreign pages in CMA blocks: type, pages, blocks, callers."""

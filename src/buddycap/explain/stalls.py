@@ -157,11 +157,25 @@ class Stalls:
             text += wrapped("  ", f"by order  {orders}", 12) + "\n"
         deciles = " ".join(f"{us / 1000:.1f}" for us in found["deciles_us"])
         text += wrapped("  ", f"deciles, ms: {deciles}", 15) + "\n"
+        if full:
+            text += self._told_slowest(sorted(stalls, key=lambda run: -run.us)[:SLOWEST])
         for kind, row in found["background"].items():
             name = _WORDS.get(kind, kind).removeprefix("direct ")
             text += f"  background: {name} {_ms(row['us'])} in {row['runs']} run{'s' * (row['runs'] != 1)}\n"
         if self.unpaired:
             text += f"{self.unpaired} begins or ends have no counterpart: cut off, or lost\n"
+        return text
+
+    def _told_slowest(self, runs: list[Run]) -> str:
+        """Return the longest waits, a line each, with their place in the trace."""
+        text = "  the slowest\n"
+        for run in runs:
+            begin = (run.begin_ns - (self.text.first_ns or 0)) / 1e9
+            order = "" if run.order is None else f", order {run.order}"
+            result = f", {for_terminal(run.result)}" if run.result else ""
+            line = f"at {max(begin, 0):.3f} s  {for_terminal(run.task)[:20]}: {_WORDS.get(run.kind, run.kind)}"
+            line += order + result
+            text += wrapped(f"{_ms(run.us):>12}  ", line, 14) + "\n"
         return text
 
 

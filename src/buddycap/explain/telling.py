@@ -44,7 +44,10 @@ def headline(answer: Answer) -> str:
     if answer.outside == {"reason": "sysrq"}:
         return f"a person called the OOM killer (SysRq-f, {who}); a request for one page: {_sysrq_verdict(answer)}."
     if header is not None and header.kind == "cma":
-        return f"CMA could not give {answer.report.facts.get('cma_pages')} pages in one piece"
+        pages, error = answer.report.facts.get("cma_pages"), str(answer.report.facts.get("cma_error"))
+        why = {"-16": "others in the area could not be moved", "-12": "no free range is long enough"}
+        amount = size(pages * (answer.page_kb or 4)) if isinstance(pages, int) else "?"
+        return f"CMA could not give {pages} pages ({amount}) in one piece: {why.get(error, 'error ' + error)}."
     if answer.request is None:
         return f"{who} {verb} for memory: {_HEADS[answer.verdict or 'unknown']}."
     request = answer.request
@@ -208,7 +211,8 @@ def _table(answer: Answer) -> str:
     several = _several(answer)
     names = {id(zone): zone_name(zone.zone, several) for zone in answer.zones}
     width = max(len("zone"), *map(len, names.values()))
-    rows = [("pages", "free", "-CMA", "-atomic", "-kept", "-mark", "=left", "largest piece")]
+    rows: list[tuple[str, list[str], str]] = []
+    heads = ["free", "-CMA", "-atomic", "-kept", "-mark", "=left"]
     for zone in answer.zones[:8]:
         known = zone.free is not None and zone.mark is not None and zone.reserve is not None
         cells = (
@@ -219,13 +223,13 @@ def _table(answer: Answer) -> str:
             zone.mark,
             _left(zone) if known else None,
         )
-        numbers = ("?" if cell is None else str(cell) for cell in cells)
-        rows.append((names[id(zone)], *numbers, _largest(zone, answer.page_kb or 4)))
-    columns = [max(7, *(len(row[at]) for row in rows)) for at in range(1, 7)]
+        numbers = ["?" if cell is None else str(cell) for cell in cells]
+        rows.append((names[id(zone)], numbers, _largest(zone, answer.page_kb or 4)))
+    columns = [max(7, *(len(numbers[at]) for _, numbers, _ in rows)) for at in range(len(heads))]
     lines = []
-    for name, *numbers, piece in rows:
-        cells = "".join(f" {number:>{wide}}" for number, wide in zip(numbers, columns, strict=True))
-        lines.append(f"  {name:<{width}}{cells}  {piece}")
+    for name, numbers, piece in [("pages", heads, "largest piece"), *rows]:
+        aligned = "".join(f" {number:>{wide}}" for number, wide in zip(numbers, columns, strict=True))
+        lines.append(f"  {name:<{width}}{aligned}  {piece}")
     if len(answer.zones) > 8:
         lines.append(f"  and {len(answer.zones) - 8} zones more; --json has all")
     return "\n".join(lines)

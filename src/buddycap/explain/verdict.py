@@ -69,8 +69,8 @@ class ZoneVerdict:
 
 
 def largest_order(zones: list[ZoneText]) -> int | None:
-    """Return the largest order that any list of a report has."""
-    return max((len(zone.cells) - 1 for zone in zones if zone.cells), default=None)
+    """Return the largest order that any whole list of a report has; one that is cut says nothing about it."""
+    return max((len(zone.cells) - 1 for zone in zones if zone.cells and zone.list_kb is not None), default=None)
 
 
 class _Zone:

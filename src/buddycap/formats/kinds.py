@@ -72,9 +72,10 @@ _LINES: tuple[tuple[str, re.Pattern[str]], ...] = (  # the most telling first
     ("log", re.compile(r"page\s+allocation\s+(?:failure|stalls)|invoked oom-killer|^.{0,120}Mem-[Ii]nfo:|Show Memory|"
                        r"(?:DMA|DMA32|Normal|HighMem|Movable) free:\d+kB|cma:.{0,80}alloc failed|"
                        r"Allocation of length \d+ from process", re.M)),
-    ("page_owner", re.compile(r"^[ \t]*(?:Page allocated via order \d+, mask|(?:nr_base_pages|stack_count): ?\d)",
-                              re.M)),
-    ("pagetypeinfo", re.compile(r"^[ \t]*(?:Page block order:|Free pages count per migrate type)", re.M)),
+    ("page_owner", re.compile(r"^[ \t]*(?:(?:\d+ times.{0,200})?Page allocated via order \d+|\d+ times, \d+ pages"
+                              r"|(?:nr_base_pages|stack_count): ?\d)", re.M)),
+    ("pagetypeinfo", re.compile(r"^[ \t]*(?:Page block order:|Free pages count per migrate type"
+                                r"|Node +\d+, zone +\w+, type +\w+ +>?\d)", re.M)),
     ("zoneinfo", re.compile(rf"^[ \t]*{_NODE}[ \t]*\n(?:[ \t]+per-node stats|[ \t]+pages free[ \t]+\d+)", re.M)),
     ("index", re.compile(rf"^[ \t]*{_NODE}(?:\s+-?\d\.-?\d{{3}}){{3,}}", re.M)),
     ("ftrace_dump", re.compile(r"Dumping ftrace buffer", re.M)),

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from ..errors import FormatError
 
-__all__ = ["damage_of", "open_packed", "unpacked"]
+__all__ = ["damage_of", "looked_through", "open_packed", "unpacked"]
 
 # A block of zstd takes 4 bytes at least and holds 128 KiB at most; so this much unpacks to 16 MiB at the very most.
 _ZSTD_BYTES = 512
@@ -44,20 +44,48 @@ def open_packed(path: str | Path) -> IO[bytes]:
     """
     file = open(path, "rb")  # noqa: SIM115 - closed by the reader
     try:
-        magic = file.peek(6)[:6]
-        if magic[:2] == _GZIP_MAGIC:
-            return _closing(gzip.GzipFile(fileobj=file, mode="rb"), file)
-        if magic == _XZ_MAGIC:
-            return _closing(lzma.LZMAFile(file), file)
-        if magic[:4] == _ZSTD_MAGIC:
-            try:
-                import zstandard
-            except ImportError:
-                raise FormatError("zstd needs 'pip install buddycap[zstd]', or unpack it first", str(path)) from None
-            return _Unzstd(file, zstandard.ZstdDecompressor())  # type: ignore[return-value]
+        return looked_through(file, str(path))
     except BaseException:
         file.close()
         raise
+
+
+def looked_through(file: IO[bytes], name: str) -> IO[bytes]:
+    """Look through the compression of an open file, such as standard input or a member of an archive.
+
+    Parameters
+    ----------
+    file : binary file
+        One that can `peek`; others are returned as they are.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    binary file
+        As of `open_packed`.
+
+    Raises
+    ------
+    FormatError
+        As of `open_packed`.
+
+    Examples
+    --------
+    >>> looked_through(io.BufferedReader(io.BytesIO(gzip.compress(b"text"))), "pipe").read(9)
+    b'text'
+    """
+    magic = file.peek(6)[:6] if hasattr(file, "peek") else b""
+    if magic[:2] == _GZIP_MAGIC:
+        return _closing(gzip.GzipFile(fileobj=file, mode="rb"), file)
+    if magic == _XZ_MAGIC:
+        return _closing(lzma.LZMAFile(file), file)
+    if magic[:4] == _ZSTD_MAGIC:
+        try:
+            import zstandard
+        except ImportError:
+            raise FormatError("zstd needs 'pip install buddycap[zstd]', or unpack it first", name) from None
+        return _Unzstd(file, zstandard.ZstdDecompressor())  # type: ignore[return-value]
     return file
 
 

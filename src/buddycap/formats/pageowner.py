@@ -12,14 +12,15 @@ __all__ = ["OwnerRecord", "OwnerText", "read_page_owner"]
 MOST_FRAMES = 64
 _LONGEST = 4096
 _LARGEST_ORDER = 20
-_ALLOCATED = re.compile(r"Page allocated via order (\d{1,3}), mask (?:0x)?([0-9a-fA-F]{1,16})(?:\(([^)]*)\))?(.*)")
+_ALLOCATED = re.compile(r"Page allocated via order (\d{1,3})(?:, mask (?:0x)?([0-9a-fA-F]{1,16})(?:\(([^)]*)\))?(.*))?")
+_SORTED = re.compile(r"(\d{1,12}) times(?:, (\d{1,12}) pages)?\b.{0,200}")  # page_owner_sort: equal records once
 _PID = re.compile(r"\bpid (\d{1,10})")
 _COMM = re.compile(r"tgid \d{1,10} \((.{0,64})\)")
 _NEW = re.compile(r"PFN (0x[0-9a-fA-F]{1,16}|\d{1,19}) type (\w{1,20}) Block (\d{1,19}) type (\w{1,20})(?: Flags.*)?")
 _OLD = re.compile(r"PFN (0x[0-9a-fA-F]{1,16}|\d{1,19}) Block (\d{1,19}) type (\d{1,2})\s.*")
 _STACK_COUNT = re.compile(r"(?:nr_base_pages|stack_count): ?(\d{1,19})")
 _OLD_TYPES = ("Unmovable", "Reclaimable", "Movable", "Reserve", "CMA", "Isolate")
-_AFTER_STACK = ("Page has been migrated", "Slab cache page", "Charged ", "Page is ")
+_AFTER_STACK = ("Page has been migrated", "Slab cache page", "Charged ", "Page is ", "SLAB_PAGE ")
 
 
 @dataclass
@@ -83,6 +84,7 @@ class _Begun:
     rest: str
     record: OwnerRecord | None = None
     stack: list[str] = field(default_factory=list)
+    pages: int = 0  # of equal records together, where the text counts them
 
 
 def read_page_owner(lines: Iterable[str], found: OwnerText) -> Iterator[OwnerRecord]:
@@ -113,14 +115,18 @@ def read_page_owner(lines: Iterable[str], found: OwnerText) -> Iterator[OwnerRec
     [(52004, 'Movable', 'Unmovable', ('caller',), 'sh')]
     """
     begun: _Begun | None = None
+    counted: re.Match[str] | None = None
     for raw in lines:
         line = raw[:_LONGEST].strip().lstrip(">| ")
+        times = _SORTED.match(line)
         match = _ALLOCATED.search(line)
-        if match:
+        if times and not match:
             yield from _finish(begun, found)
-            order = int(match[1])
-            mask = mask_names(match[3]) if match[3] else decode_mask(int(match[2], 16), (2, 6, 32))
-            begun = _Begun(order, flag_set(mask, (2, 6, 32)), match[4]) if order <= _LARGEST_ORDER else None
+            begun, counted = None, times
+        elif match:
+            yield from _finish(begun, found)
+            begun = _begin(match, times or counted)
+            counted = None
             found.damaged += begun is None
         elif not line:
             yield from _finish(begun, found)
@@ -147,6 +153,18 @@ def read_page_owner(lines: Iterable[str], found: OwnerText) -> Iterator[OwnerRec
     yield from _finish(begun, found)
 
 
+def _begin(match: re.Match[str], counted: re.Match[str] | None) -> _Begun | None:
+    """Begin a record at its first line; None if its order is none."""
+    order = int(match[1])
+    if order > _LARGEST_ORDER:
+        return None
+    mask = mask_names(match[3]) if match[3] else decode_mask(int(match[2] or "0", 16), (2, 6, 32))
+    begun = _Begun(order, flag_set(mask, (2, 6, 32)), match[4] or "")
+    if counted is not None:
+        begun.pages = int(counted[2]) if counted[2] else int(counted[1]) << order
+    return begun
+
+
 def _second(line: str, begun: _Begun) -> OwnerRecord | None:
     """Read the line with the page and its block."""
     comm, pid = _COMM.search(begun.rest), _PID.search(begun.rest)
@@ -169,6 +187,9 @@ def _finish(begun: _Begun | None, found: OwnerText) -> Iterator[OwnerRecord]:
     """Give out a record that is whole."""
     if begun is None:
         return
+    if begun.pages:  # the page that such a record names is one of many: callers are told, blocks are not
+        page_type = "unknown" if begun.record is None else begun.record.page_type
+        begun.record = OwnerRecord(begun.order, page_type, pages=begun.pages)
     if begun.record is None:
         found.damaged += 1
         return

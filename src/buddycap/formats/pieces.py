@@ -1,13 +1,16 @@
 """A large text, piece by piece: memory does not grow with it, whatever it claims to be."""
 
 import io
+import re
 from collections.abc import Iterator
 from typing import IO
 
-__all__ = ["BegunFile", "text_lines", "whole_lines"]
+__all__ = ["BegunFile", "UnquotedFile", "is_quoted", "text_lines", "whole_lines"]
 
 PIECE_BYTES = 1 << 20
 LONGEST_LINE = 1 << 15
+_SAMPLE = 400  # lines that are looked at
+_QUOTE = re.compile(rb"^[ \t]*(?:>[> ]*)", re.M)
 _MOST_BYTES = 4 * PIECE_BYTES  # of a piece without a line end
 
 
@@ -36,6 +39,40 @@ class BegunFile(io.RawIOBase):
             head, self._head = self._head, b""
             return head
         return self._file.read(size)
+
+
+def is_quoted(head: bytes) -> bool:
+    """Tell whether a text is quoted, as in a mail: most of its lines begin so.
+
+    Examples
+    --------
+    >>> is_quoted(b"> > a\\n> b\\n"), is_quoted(b"a\\n")
+    (True, False)
+    """
+    lines = [line for line in head.split(b"\n", _SAMPLE)[:_SAMPLE] if line.strip()]
+    return 2 * sum(line.lstrip().startswith(b">") for line in lines) > len(lines)
+
+
+class UnquotedFile(io.RawIOBase):
+    """A file of lines without the marks of a quotation in front of them.
+
+    Examples
+    --------
+    >>> UnquotedFile(io.BytesIO(b"> > a\\n>> b\\nc > d\\n")).read()
+    b'a\\nb\\nc > d\\n'
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._pieces = whole_lines(file)
+
+    def readable(self) -> bool:
+        """Whether it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next piece of whole lines, however long it is."""
+        return next((_QUOTE.sub(b"", piece) for piece in self._pieces), b"")
 
 
 def whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -41,6 +41,8 @@ _FAILURE = re.compile(
     r"order: ?(-?\d{1,3}),? ?mode: ?(0x[0-9a-fA-F]{1,16})"
 )
 _OOM = re.compile(r"(?:(.{1,64}) invoked )?oom-killer: ?(.{0,4096})", re.S)
+_MOST_CELLS = 40
+_STAMP = re.compile(r"\[ *\d{1,12}\.\d{1,9}\]")  # inside a line where a page has lost its line ends
 _MASK = re.compile(r"(?:gfp_mask=|mode: ?)(0x[0-9a-fA-F]{1,16}) ?(?:\(([^()]*)\))?")
 _NAMES = re.compile(r" ?\(([A-Za-z_0-9|\s]*)\)")
 _ORDER = re.compile(r"order[=:] ?(-?\d{1,3})")
@@ -157,12 +159,14 @@ def read_header(text: str, before: str = "") -> ReportHeader | None:
         header = ReportHeader("stall" if stalls else "failure", order=int(failure[3]), gfp_value=int(failure[4], 16))
         header.stall_ms = int(stalls) if stalls else None
         header.period = failure[1] == "."
-        head = text[: failure.start()].strip() or (before.strip() if before.rstrip().endswith(":") else "")
+        head = _STAMP.split(text[: failure.start()])[-1].strip() or (
+            before.strip() if before.rstrip().endswith(":") else ""
+        )
         header.comm = head.removesuffix(":").strip()[-64:] or None
         return _with_nodes(header, text[failure.end() :])
     oom = _OOM.search(text)
     if oom and "gfp_mask" in oom[2]:
-        header = ReportHeader("oom", comm=(oom[1] or "").strip()[-64:] or None)
+        header = ReportHeader("oom", comm=_STAMP.split(oom[1] or "")[-1].strip()[-64:] or None)
         mask, order = _MASK.search(oom[2]), _ORDER.search(oom[2])
         header.order = int(order[1]) if order else None
         if mask is None:
@@ -427,6 +431,7 @@ class _Words:
             report.zones.append(zone)
         cells: list[tuple[int, int, str]] = []
         total: int | None = None
+        broken = False
         at += 1
         if words[at] == "empty":
             at, total = at + 1, 0
@@ -439,11 +444,14 @@ class _Words:
                 break
             letters = cell[3] or ""
             at += 1
+            if cells and int(cell[2]) != 2 * cells[-1][1]:
+                broken = True  # a cell is lost: what follows has another order than its place says
             if at < len(words) and (mark := _LETTERS.fullmatch(words[at])):
                 letters, at = mark[1], at + 1
-            cells.append((int(cell[1]), int(cell[2]), letters))
+            if not broken and len(cells) < _MOST_CELLS:
+                cells.append((int(cell[1]), int(cell[2]), letters))
         if at + 1 < len(words) and words[at] == "=" and (mark := _SUM.fullmatch(words[at + 1])):
-            total, at = int(mark[1]), at + 2
+            total, at = None if broken else int(mark[1]), at + 2
         if zone.cells is None:
             zone.cells, zone.list_kb = cells, total
         elif (zone.cells, zone.list_kb) != (cells, total):

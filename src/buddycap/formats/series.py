@@ -12,9 +12,17 @@ from typing import Generic, TypeVar
 
 from ..errors import FormatError
 from .envelope import unwrap
-from .procfs import BuddyinfoRow, Pagetypeinfo, parse_pagetypeinfo
+from .procfs import BuddyinfoRow, Pagetypeinfo, PagetypeinfoZone, parse_pagetypeinfo
 
-__all__ = ["Moment", "Series", "buddyinfo_series", "pagetypeinfo_series", "seconds_of", "vmstat_series"]
+__all__ = [
+    "Moment",
+    "Series",
+    "buddyinfo_series",
+    "cut_pagetypeinfo",
+    "pagetypeinfo_series",
+    "seconds_of",
+    "vmstat_series",
+]
 
 MOST_ORDERS = 40
 MOST_MOMENTS = 1_000_000
@@ -23,6 +31,9 @@ _T = TypeVar("_T")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][AB0]|[=>])")
 _NUMBERS = r"(?:\d{1,19}\s+)*\d{1,19}"
 _ROW = re.compile(rf"(?:buddy\s+)?Node\s+(\d{{1,6}}),?\s+(?:zone\s+)?([A-Za-z]\w{{0,31}}),?\s+({_NUMBERS})")
+_TYPE_ROW = re.compile(
+    r"Node\s+(\d{1,6}), zone\s+(\w{1,32}), type\s+(\w{1,32})\s+((?:[ \t]*>?\d{1,19}\b){1,40})[ \t]*(?:\n|$)"
+)
 _COUNTER = re.compile(r"([A-Za-z]\w{0,63})\s+(-?\d{1,20})|\s*(\d{1,20})")
 _DAY, _CLOCK = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _DATE = (
@@ -259,3 +270,35 @@ def pagetypeinfo_series(text: str, file: str | None = None) -> Series[Pagetypein
     if not series.moments:
         raise FormatError("no line 'Page block order:' found", file)
     return series
+
+
+def cut_pagetypeinfo(text: str, pageblock_order: int) -> Pagetypeinfo | None:
+    """Read the rows of free blocks of a /proc/pagetypeinfo that is cut or pasted in part; the first moment only.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    pageblock_order : int
+        Order of a pageblock, if the text does not say.
+
+    Returns
+    -------
+    Pagetypeinfo or None
+        Without pageblocks; None if there is no row.
+
+    Examples
+    --------
+    >>> cut_pagetypeinfo("Node 0, zone DMA, type Movable 3 >100000\\n", 9).zones[0].free
+    {'Movable': (3, 100000)}
+    """
+    zones: dict[tuple[int, str], dict[str, tuple[int, ...]]] = {}
+    order = re.search(r"Page block order:\s+(\d{1,2})\b", text)
+    for match in _TYPE_ROW.finditer(text):
+        free = zones.setdefault((int(match[1]), match[2]), {})
+        counts = tuple(int(word.removeprefix(">")) for word in match[4].split())
+        if not free or len(counts) == len(next(iter(free.values()))):
+            free.setdefault(match[3], counts)
+    found = tuple(PagetypeinfoZone(node, zone, free, {}) for (node, zone), free in zones.items())
+    told = int(order[1]) if order else MOST_ORDERS
+    return Pagetypeinfo(told if told < MOST_ORDERS else pageblock_order, found) if found else None

@@ -28,6 +28,7 @@ _PLUMBING_BEGINS = (
         "vma_alloc_folio",
         "___kmalloc",
         "__vmalloc",
+        "__kvmalloc",
         "kvmalloc",
         "kzalloc",
     ),
@@ -35,8 +36,8 @@ _PLUMBING_BEGINS = (
 )
 _SUFFIX = re.compile(r"(?:\.(?:constprop|isra|part|cold|llvm)(?:\.\d+)*|\.\d+)+$")
 _FRAME = re.compile(
-    r"(?:=> ?)?(?:\[<[0-9a-fx]+>\] )?(?:(?P<address>[0-9a-f]{6,16}) )?(?P<doubtful>\? )?"
-    r"(?P<name>[A-Za-z_.$<\[][^\s+]{0,200})(?:\+0x[0-9a-f]+(?:/0x[0-9a-f]+)?)?(?:\s.*)?"
+    r"(?:=> ?)?(?:\[<?[0-9a-fx]+>?\] )?(?:(?P<address>[0-9a-f]{6,16}) )?(?P<doubtful>\? )?"
+    r"(?P<name>[A-Za-z_.$<\[][^\s+]{0,200})(?:\+(?:0x[0-9a-f]+(?:/0x[0-9a-f]+)?|\d+))?(?:\s.*)?"
 )
 
 
