@@ -24,6 +24,7 @@ COMMON = [
     "cut",
     "batch",
     "exact",
+    "config",
     "layout",
     "check",
     "image",
@@ -36,7 +37,7 @@ COMMON = [
 ]
 LINUX_2_6_27 = [
     *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
-    *["consult", "reclaim", "kswapd", "slowpath", "requests", "boot", "check"],
+    *["consult", "reclaim", "kswapd", "slowpath", "requests", "config", "boot", "check"],
 ]
 # What is equal in the kernels since 6.1 stands in linux_6/; what is compiled for each of them in linux_6/each/.
 LINUX_6 = [
@@ -45,11 +46,11 @@ LINUX_6 = [
     *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/migrate", "linux_6_1/compact"],
     *["linux_6_1/kcompactd", "linux_6/admit", "linux_6_1/slowpath"],
     *["linux_6_1/kswapd", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],
-    *["linux_6/each/boot", "linux_6/each/check"],
+    *["linux_6_1/config", "linux_6/each/boot", "linux_6/each/check"],
 ]
 ROOMS = ("linux_2_6_27", "linux_6_1")  # of one kernel
 SHARED = {"linux_6_1": "linux_6"}  # where a kernel's room has the rest
-CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "table"]
+CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "zone_6_1", "table"]
 CORE_PARTS = (
     *(f"core/common/{name}" for name in COMMON),
     *(f"core/linux_2_6_27/{name}" for name in LINUX_2_6_27),
@@ -200,10 +201,11 @@ def function_names(text: str) -> set[str]:
 
 
 def room(part: str) -> str:
-    """Return the room that a part belongs to, the kernel's whose rest it has; or an empty string."""
+    """Return the room that a part belongs to, by its folder, the kernel's whose rest it has, or its name; or none."""
     folder = part.partition("core/")[2].partition("/")[0]
     kernels = {shared: kernel for kernel, shared in reversed(SHARED.items())}
-    return kernels.get(folder, folder) if folder.startswith("linux_") else ""
+    ending = next((name for name in ROOMS if part.endswith(name.removeprefix("linux"))), "")
+    return kernels.get(folder, folder) if folder.startswith("linux_") else ending
 
 
 def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:

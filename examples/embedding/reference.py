@@ -26,6 +26,6 @@ def play(zone: Zone, steps: int = STEPS) -> None:
 
 
 if __name__ == "__main__":
-    zone = Zone(0, 16384, seed=2008)
+    zone = Zone(0, 16384, seed=2008, kernel="2.6.27")
     play(zone)
     print(zone.digest())

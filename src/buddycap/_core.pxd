@@ -25,10 +25,6 @@ cdef enum:
     SLOT_LINKS = 4              # a slot takes the room of four page links
     ZONE_VERSION = 2
 
-cdef enum:                      # zone_t.kernel
-    KERNEL_2_6_27 = 0
-    KERNEL_6_1 = 1
-
 cdef enum:                      # migratetypes, 2.6.27 numbering
     MT_UNMOVABLE = 0
     MT_RECLAIMABLE = 1
@@ -165,6 +161,19 @@ cdef enum:                      # rules of a capture list; with none it is that 
 # The structs that callers from C see, by the names of the core.  What they are, and in which order, is told by the
 # header alone: here stand the fields that the core uses.  Who compiles against this file needs buddycap.get_include().
 cdef extern from "buddycap.h" nogil:
+    enum:                                       # zone_t.kernel
+        KERNEL_2_6_27 "BC_KERNEL_2_6_27"
+        KERNEL_6_1 "BC_KERNEL_6_1"
+
+    enum:                                       # what a page is
+        BC_PAGE_FREE
+        BC_PAGE_CAPTURED
+        BC_PAGE_USED
+        BC_PAGE_ON_PCP
+        BC_PAGE_HOLE
+        BC_PAGE_RESERVED
+        BC_PAGE_TAKEN
+
     ctypedef struct op_t "bc_op":               # one operation of a stream; see Zone.run
         uint8_t op
         uint8_t order
@@ -316,27 +325,6 @@ ctypedef struct work_t:         # what bulk operations have done so far; no part
     uint64_t unlisted           # blocks taken off lists
     uint64_t cut                # blocks of free lists that were cut up to be handed out
     uint64_t fallbacks          # allocations of arrays that fell back to another type
-
-ctypedef struct zone_config_t:
-    int32_t kernel              # KERNEL_*
-    int64_t start_pfn
-    int64_t spanned_pages
-    int32_t max_page_order
-    int32_t pageblock_order
-    int32_t zone_idx
-    int32_t cpus
-    int32_t pcp_batch           # -1: from the size of the zone
-    int32_t pcp_high            # -1: six batches
-    int32_t pageblock_relative
-    int32_t pcp_bulk_cold
-    int32_t grouping
-    int32_t owners
-    int32_t slot_limit
-    int64_t min_free_kbytes     # -1: from the size of the node
-    int64_t node_present[MAX_NR_ZONES]
-    int32_t lowmem_reserve_ratio[MAX_NR_ZONES]
-    uint32_t node_highmem
-    uint64_t seed
 
 cdef enum:
     OP_ALLOC = 1

@@ -9,67 +9,15 @@ import numpy as np
 import pytest
 
 from buddycap import GFP, Machine, MisuseError, Zone
-from buddycap.header import declarations, function_types, structures
+from buddycap.header import declarations, function_types
 from buddycap.machine import EventKind
+from capilab import PAGES, STATUS, C, S, config, digest, machine, made, memory, modern, zone
 from sourcelint import PACKAGE
 
-C = Zone(0, 1).ctypes
-S = structures()
-STATUS = {name: int(number) for name, number in re.findall(r"(BC_E\w+|BC_OK) = (-\d+|0)", declarations())}
 INT64 = (-(1 << 63), -1, 0, 1, 5, 63, 64, 511, 4095, 4096, 1 << 20, (1 << 31) - 1, 1 << 31, (1 << 63) - 1)
 INT32 = tuple(n for n in INT64 if -(1 << 31) <= n < 1 << 31)
-PAGES = 4096
-KEPT = []  # zones and machines: a machine points to its zones
-
-
-def memory(n, fill=0):
-    """Aligned memory of n bytes."""
-    block = (ctypes.c_uint64 * (n // 8 + 1))()
-    ctypes.memset(block, fill, ctypes.sizeof(block))
-    return block
-
-
-def made(name, **fields):
-    """A struct with fields."""
-    return S[name](**fields)
-
-
-def config(pages=PAGES, **fields):
-    """A configuration with its defaults."""
-    result = S["bc_config"]()
-    assert C.config_init(ctypes.byref(result), ctypes.sizeof(result), 0, pages) == 0
-    for name, value in fields.items():
-        setattr(result, name, value)
-    return result
-
-
-def zone(pages=PAGES, **fields):
-    """A zone in memory that is not zero."""
-    wanted = config(pages, **fields)
-    block = memory(C.zone_bytes(ctypes.byref(wanted)), 0xA5)
-    assert C.zone_init(block, ctypes.sizeof(block), ctypes.byref(wanted)) == 0
-    KEPT.append(block)
-    return block
-
-
-def machine(*zones, **fields):
-    """A machine on zones."""
-    wanted = S["bc_machine_config"]()
-    assert C.machine_config_init(ctypes.byref(wanted), ctypes.sizeof(wanted)) == 0
-    for name, value in fields.items():
-        setattr(wanted, name, value)
-    block = memory(C.machine_bytes(), 0xA5)
-    assert C.machine_init(block, ctypes.sizeof(block), ctypes.byref(wanted)) == 0
-    for one in zones:
-        assert C.machine_attach(block, one) == 0
-    return block
-
-
-def digest(block):
-    """The digest as Zone.digest() writes it."""
-    words = (ctypes.c_uint64 * 2)()
-    assert C.digest(block, words) == 0
-    return f"{words[0]:016x}{words[1]:016x}"
+WRITERS = ("zone_init", "zone_copy", "image_load", "image_load_for", "image_attach", "machine_init", "get_api")
+FLAGS = ("compound", "alloc_flags", "lru", "atomic", "force", "disabled")
 
 
 def fields_of(text, name):
@@ -260,7 +208,7 @@ class TestRefusals:
             {"spanned_pages": 0}, {"spanned_pages": -1}, {"spanned_pages": 1 << 40}, {"max_page_order": 15},
             {"pageblock_order": -1}, {"zone_idx": 4}, {"cpus": 0}, {"cpus": 1 << 30}, {"start_pfn": -1}, {"owners": 2},
             {"slot_limit": -1}, {"slot_limit": 1 << 20}, {"min_free_kbytes": -2}, {"pcp_batch": 0}, {"nr_ranges": 1},
-            {"nr_ranges": -1}, {"size": 8}, {"reserved0": 1}, {"node_highmem": 16},
+            {"nr_ranges": -1}, {"size": 8}, {"kernel": 7}, {"node_highmem": 16}, {"free_ranges": 8}, {"cma": 1},
         ],
     )  # fmt: skip
     def test_configurations(self, fields):
@@ -313,6 +261,7 @@ class Fuzz:
     def __init__(self, seed):
         self.draw = random.Random(seed)
         self.zones = [zone(seed=1, owners=1, slot_limit=6), zone(700, start_pfn=50, slot_limit=3)]
+        self.zones.append(modern(seed=2, owners=1, cpus=2, cma=1))
         policy = made("bc_policy", capture=1, capture_min_order=2, batch=3, hook=1, hold_rounds=2)
         self.machines = [machine(self.zones[0], swap_pages=64, event_mask=3, policy=policy), machine(zone())]
         self.requests = [memory(C.request_bytes()) for _ in range(3)]
@@ -351,10 +300,10 @@ class Fuzz:
             return self.draw.choice([0, 1, 7, 300, -1 if kind is ctypes.c_int64 else 900])
         if name == "list":
             return self.draw.choice(self.lists)
-        if name == "pfn" and self.draw.random() < 0.8:
+        if name in ("pfn", "start", "end") and self.draw.random() < 0.8:
             return self.draw.randrange(PAGES)
         if (
-            name in ("order", "cpu", "migratetype", "answer", "locked", "congested", "task")
+            name in ("order", "cpu", "migratetype", "answer", "locked", "congested", "task", *FLAGS)
             and self.draw.random() < 0.9
         ):
             return self.draw.randrange(4) * (name != "cpu")
@@ -367,7 +316,15 @@ class Fuzz:
     def call(self):
         """One call."""
         name = self.draw.choice(list(self.types))
-        if name in ("zone_init", "zone_copy", "image_load", "image_attach", "machine_init", "get_api"):
+        if name in (
+            "zone_init",
+            "zone_copy",
+            "image_load",
+            "image_load_for",
+            "image_attach",
+            "machine_init",
+            "get_api",
+        ):
             return
         words = [part.strip() for part in self.parameters[name].split(",")]
         arguments = [self.argument(w, kind) for w, kind in zip(words, self.types[name], strict=False)]

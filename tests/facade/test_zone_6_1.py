@@ -274,3 +274,15 @@ def test_zones_of_a_node_must_fit_together():
     assert node.zone_of(5000) is normal
     with pytest.raises(MisuseError, match="in none"):
         node.free_pages(10000, 0)
+
+
+def test_a_range_cannot_be_given_back_as_isolated():
+    """The count of isolated pageblocks would say that it had been given back."""
+    zone = make(4096)
+    assert zone.isolate_range(0, 512)
+    before = zone.digest()
+    for call in (zone.isolate_range, zone.undo_isolate_range):
+        with pytest.raises(MisuseError, match="migratetype=4"):
+            call(0, 512, 4)
+    assert zone.digest() == before
+    zone.check()

@@ -153,6 +153,15 @@ def test_every_file_of_the_core_is_a_known_part():
     assert found == {p.relative_to(PACKAGE) for p in PARTS.values()}
 
 
+def test_the_picture_of_the_house_shows_every_part():
+    """docs/design.md: each part of core/, capi/ and facade/, and each folder."""
+    page = (PACKAGE.parents[1] / "docs" / "design.md").read_text()
+    shown = set(re.findall(r"\w+", page.partition("## The house")[2].partition("\n## ")[0]))
+    parts = {path.stem for path in [*PARTS.values(), *FACADE]}
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__", "include", "share", "lib"}
+    assert (parts | folders) - shown == set()
+
+
 def test_parts_use_only_what_is_below_and_no_other_room():
     parts = {name: path.read_text() for name, path in PARTS.items()}
     later = {str(path.relative_to(PACKAGE)): path.read_text() for path in FACADE}

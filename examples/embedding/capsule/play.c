@@ -54,7 +54,7 @@ static PyObject *run_main(PyObject *self, PyObject *none) {
     (void) none;
     (void) self;
     if (PyRun_SimpleString("import play; from buddycap import Zone\n"
-                           "zone = Zone(0, 16384, seed=2008); play.play(zone); print(zone.digest())"))
+                           "zone = Zone(0, 16384, seed=2008, kernel='2.6.27'); play.play(zone); print(zone.digest())"))
         return PyErr_Format(PyExc_RuntimeError, "see above");
     Py_RETURN_NONE;
 }

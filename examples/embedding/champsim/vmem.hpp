@@ -6,6 +6,7 @@
 // Gains: frames in the order that a used machine hands them out (row-buffer and cache-set locality as in real life), huge
 // pages where there are some, eviction instead of double ownership when memory is full, and a list of evicted pages for
 // TLB and cache shoot-downs.
+// Kernel: 2.6.27, as the image and BC_MOVABLE say; an image of another is refused.
 #ifndef CHAMPSIM_VMEM_HPP
 #define CHAMPSIM_VMEM_HPP
 

@@ -13,7 +13,8 @@
 
 class AgedMemory {
 public:
-    // Maps FILE of `buddycap image make`.  The file is not changed; every process has memory of its own.
+    // Maps FILE of `buddycap image make`, a zone of 2.6.27: one of 6.1 needs BC_IMAGE_6_1 besides, and BC_61_MOVABLE.
+    // The file is not changed; every process has memory of its own.
     explicit AgedMemory(const std::string &file) {
         int status;
         errno = 0;

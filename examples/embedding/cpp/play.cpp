@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
         zone = bc_map_image(bc_get_api(), argv[1], BC_IMAGE_TRUST, &bytes, &status);
     } else {
         bc_config config;
-        bc_config_init(&config, sizeof config, 0, 16384);
+        bc_config_init_for(&config, sizeof config, BC_KERNEL_2_6_27, 0, 16384);
         config.seed = 2008;
         const std::uint64_t bytes = bc_zone_bytes(&config);
         memory.reset(new std::uint64_t[bytes / 8 + 1]);

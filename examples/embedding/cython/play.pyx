@@ -43,6 +43,6 @@ def play(zone, long steps=20_000):
 
 
 def main():
-    zone = Zone(0, 16384, seed=2008)
+    zone = Zone(0, 16384, seed=2008, kernel="2.6.27")
     play(zone)
     print(zone.digest())

@@ -4,6 +4,7 @@
 // add the two addresses as Params of the SimObject that owns the pools: BuddyPool.py.
 // Gains: pages are reused, memory can be as fragmented as that of a used machine, and nothing has to be linked: gem5 runs
 // Python, so the run script makes the zone and hands over where it is and where the functions are.
+// Kernel: 2.6.27, as BC_MOVABLE and alloc_exact say; that one refuses a zone of another.
 #ifndef GEM5_BUDDY_POOL_HH
 #define GEM5_BUDDY_POOL_HH
 

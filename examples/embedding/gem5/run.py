@@ -6,7 +6,7 @@ is.  `pool_parameters` is what a script calls; the rest of the script is as usua
     zone, parameters = pool_parameters("server.img")
     system.workload.pool = BuddyPool(**parameters)
 
-Checkpoint: `zone.save(path)`; restore: `pool_parameters(path)`.
+Checkpoint: `zone.save(path)`; restore: `pool_parameters(path)`.  The pool is for zones of Linux 2.6.27.
 """
 
 from buddycap import Zone

@@ -41,7 +41,7 @@ int main(void) {
         fprintf(stderr, "libbuddycap.so is older than buddycap.h\n");
         return 1;
     }
-    bc_config_init(&config, sizeof config, 0, 16384);
+    bc_config_init_for(&config, sizeof config, BC_KERNEL_2_6_27, 0, 16384);
     config.seed = 2008;
     config.memory_is_zero = 1;
     zone = calloc(1, (size_t) bc_zone_bytes(&config));

@@ -4,6 +4,7 @@
 // `pages_per_tick` from the parameters.
 // Gains: frames as a used machine hands them out, and memory pressure that is visible as stalls: `translate` returns
 // false, and the simulator tries again later, for as long as direct reclaim works.
+// Kernel: 2.6.27, the one whose reclaim C programs can step through; an image of another is refused.
 #ifndef BUDDYCAP_TRANSLATION_HPP
 #define BUDDYCAP_TRANSLATION_HPP
 

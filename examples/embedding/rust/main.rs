@@ -12,6 +12,7 @@ struct Zone {
     _opaque: [u8; 0],
 }
 
+/// BC_MOVABLE: of Linux 2.6.27, the kernel that bc_image_load takes images of.
 const MOVABLE: c_int = 2;
 
 extern "C" {

@@ -107,7 +107,7 @@ def reclaims(env, machine, log):
 def main():
     log = []
     env = simpy.Environment()
-    frames = Frames(env, Zone(0, 4096))
+    frames = Frames(env, Zone(0, 4096, kernel="2.6.27"))
     env.process(fragmented(env, frames, log))
     env.process(wants_huge(env, frames, log))
     env.run()

@@ -4,6 +4,7 @@
 // made by chopping free lists.  Derive from their class instead of the stand-in below, add a line to the two allocator
 // factories and `image = FILE` to the .cfg.
 // Gains: fragmentation that follows from use, huge pages that can fail and fall back, and frees that give them back.
+// Kernel: 2.6.27, as the image and BC_MOVABLE say; an image of another is refused.
 #ifndef BUDDYCAP_ALLOCATOR_HPP
 #define BUDDYCAP_ALLOCATOR_HPP
 

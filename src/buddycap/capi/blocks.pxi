@@ -22,7 +22,7 @@ cdef public int bc_free(bc_zone *zone, int64_t pfn, int order, bc_result *result
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, result)
     if status == BC_OK:
-        status = core_status(used_block_status(z, pfn, order))
+        status = core_status(zone_block_status(z, pfn, order))
     if buddycap_rarely(status != BC_OK):
         return refused(result, status)
     if buddycap_rarely(result != NULL):
@@ -48,7 +48,7 @@ cdef int64_t containing_block(zone_t *z, int64_t pfn, int *order) noexcept nogil
 
 cdef public int bc_free_at(bc_zone *zone, int64_t pfn, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     cdef int order = 0
     if status != BC_OK:
         return refused(result, status)
@@ -58,7 +58,7 @@ cdef public int bc_free_at(bc_zone *zone, int64_t pfn, bc_result *result) noexce
 
 cdef public int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
     if not 1 <= pages <= <int64_t> 1 << z.max_page_order:
@@ -71,7 +71,7 @@ cdef public int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype
 
 cdef public int bc_free_range(bc_zone *zone, int64_t pfn, int64_t pages, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
     if pages < 1:
@@ -89,15 +89,15 @@ cdef public int bc_split(bc_zone *zone, int64_t pfn, int order) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, NULL)
     if status == BC_OK:
-        status = core_status(used_block_status(z, pfn, order))
+        status = core_status(zone_split_status(z, pfn, order))
     if status == BC_OK:
-        split_used(z, <int32_t> (pfn - z.base_pfn), order)
+        zone_split(z, <int32_t> (pfn - z.base_pfn), order)
     return status
 
 
 cdef public int64_t bc_alloc_page(bc_zone *zone, int migratetype, int cpu, int cold, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
     if not is_requestable(z, migratetype):
@@ -110,7 +110,7 @@ cdef public int64_t bc_alloc_page(bc_zone *zone, int migratetype, int cpu, int c
 
 cdef public int bc_free_page(bc_zone *zone, int64_t pfn, int cpu, int cold, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status == BC_OK:
         status = core_status(used_block_status(z, pfn, 0))
     if status == BC_OK and <unsigned int> cpu >= <unsigned int> z.cpus:

@@ -16,7 +16,7 @@ cdef inline int32_t list_slot(zone_t *z, int64_t list) noexcept nogil:
 
 
 cdef public int64_t bc_capture_open(bc_zone *zone) noexcept nogil:
-    cdef int status = zone_status(zone, NULL)
+    cdef int status = classic_status(zone, NULL)
     cdef int32_t slot
     if status != BC_OK:
         return status
@@ -26,7 +26,7 @@ cdef public int64_t bc_capture_open(bc_zone *zone) noexcept nogil:
 
 cdef public int bc_capture_page(bc_zone *zone, int64_t list, int64_t pfn, int order, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status == BC_OK and list_slot(z, list) == NO_PAGE:
         status = BC_EMISUSE_LIST_CLOSED
     if status == BC_OK:
@@ -42,7 +42,7 @@ cdef public int bc_capture_page(bc_zone *zone, int64_t list, int64_t pfn, int or
 cdef public int bc_capture_many(bc_zone *zone, int64_t list, const int64_t *pfns, int64_t n, const uint8_t *orders,
                                 int order, int64_t *offender, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status == BC_OK and list_slot(z, list) == NO_PAGE:
         status = BC_EMISUSE_LIST_CLOSED
     if status != BC_OK:
@@ -53,7 +53,7 @@ cdef public int bc_capture_many(bc_zone *zone, int64_t list, const int64_t *pfns
 cdef public int64_t bc_capture_take(bc_zone *zone, int64_t list, int order, int classzone_idx, int alloc_flags,
                                     bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
     if list_slot(z, list) == NO_PAGE:
@@ -72,7 +72,7 @@ cdef public int64_t bc_capture_take(bc_zone *zone, int64_t list, int order, int 
 cdef public int64_t bc_capture_blocks(const bc_zone *zone, int64_t list, int64_t *pfns, uint8_t *orders,
                                       int64_t n) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, pfns)
+    cdef int status = classic_status(zone, pfns)
     cdef int64_t k = 0
     cdef int32_t head, i
     if status != BC_OK:
@@ -96,7 +96,7 @@ cdef public int64_t bc_capture_blocks(const bc_zone *zone, int64_t list, int64_t
 
 cdef public int bc_capture_close(bc_zone *zone, int64_t list, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, result)
+    cdef int status = classic_status(zone, result)
     if status == BC_OK and list_slot(z, list) == NO_PAGE:
         status = BC_EMISUSE_LIST_CLOSED
     if status != BC_OK:

@@ -19,7 +19,7 @@ cdef int machine_status(const bc_machine *machine, const void *out) noexcept nog
     if m.magic != machine_magic() or not 1 <= m.nr_zones <= MAX_NR_ZONES:
         return BC_EMISUSE_MACHINE
     for k in range(m.nr_zones):
-        if zone_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
+        if classic_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
             return BC_EMISUSE_ZONE
     return BC_OK
 
@@ -122,7 +122,7 @@ cdef public int bc_machine_init(void *memory, uint64_t bytes, const bc_machine_c
 cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept nogil:
     cdef machine_t *m = <machine_t *> machine
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = zone_status(zone, machine)
+    cdef int status = classic_status(zone, machine)
     cdef int k
     if machine == NULL:
         return BC_EMISUSE_POINTER
@@ -135,7 +135,7 @@ cdef public int bc_machine_attach(bc_machine *machine, bc_zone *zone) noexcept n
     for k in range(m.nr_zones):
         if m.zone[k].zone_idx == z.zone_idx:
             continue
-        if zone_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
+        if classic_status(<bc_zone *> m.zone[k], NULL) != BC_OK:
             return BC_EMISUSE_ZONE
         if not zones_match(m.zone[k], z):
             return BC_EMISUSE_NODE

@@ -1,22 +1,11 @@
 # The C entry points that look at a zone, set what is attached to its pages, and its whole state.
 
 
-cdef int c_page_state(uint8_t state) noexcept nogil:
-    """BC_PAGE_* of an order byte that starts a block."""
-    if state == PG_HOLE:
-        return BC_PAGE_HOLE
-    state &= PG_STATE
-    if state == PG_FREE:
-        return BC_PAGE_FREE
-    if state == PG_CAPTURED or state == PG_PRIVATE:
-        return BC_PAGE_CAPTURED
-    return BC_PAGE_ON_PCP if state == PG_PCP else BC_PAGE_USED
-
-
 cdef public int bc_page_info(const bc_zone *zone, int64_t pfn, bc_page *page) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, page)
     cdef int32_t head
+    cdef int order = 0
     if status != BC_OK:
         return status
     if page == NULL:
@@ -25,8 +14,8 @@ cdef public int bc_page_info(const bc_zone *zone, int64_t pfn, bc_page *page) no
         return BC_EMISUSE_PFN_RANGE
     head = block_head(z, <int32_t> (pfn - z.base_pfn))
     page.pfn = z.base_pfn + head
-    page.state = c_page_state(order_array(z)[head])
-    page.order = 0 if block_pages(z, head) == 1 else order_array(z)[head] & 0x0F
+    page.state = zone_page_kind(z, head, &order)
+    page.order = order
     page.flags = flags_array(z)[head] if page.state == BC_PAGE_USED else 0
     page.migratetype = get_pageblock_migratetype(z, <int32_t> (pfn - z.base_pfn))
     page.owner = page_owner(z, head)
@@ -44,7 +33,7 @@ cdef public int bc_set_owners(bc_zone *zone, const int64_t *pfns, const uint64_t
         return BC_EMISUSE_SIZE
     if not z.off_owner:
         return BC_EMISUSE_NO_OWNERS
-    return core_status(set_owners(z, pfns, cookies, n, &n))
+    return core_status(zone_set_owners(z, pfns, cookies, n, &n))
 
 
 cdef public int bc_set_pageblock(bc_zone *zone, int64_t pfn, int migratetype) noexcept nogil:
@@ -54,9 +43,9 @@ cdef public int bc_set_pageblock(bc_zone *zone, int64_t pfn, int migratetype) no
         return status
     if pfn < z.start_pfn or pfn >= z.start_pfn + z.spanned_pages:
         return BC_EMISUSE_PFN_RANGE
-    if <unsigned int> migratetype >= MIGRATE_TYPES:
+    if <unsigned int> migratetype >= <unsigned int> zone_types(z):
         return BC_EMISUSE_TYPE_RANGE
-    set_pageblock_migratetype(z, <int32_t> (pfn - z.base_pfn), migratetype)
+    zone_set_block_type(z, <int32_t> (pfn - z.base_pfn), migratetype)
     return BC_OK
 
 
@@ -74,13 +63,15 @@ cdef public int bc_watermark_ok(const bc_zone *zone, int order, int64_t mark, in
                                 int alloc_flags) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = zone_status(zone, NULL)
+    cdef int kinds = 0
     if status != BC_OK:
         return status
+    lowmem_reserves(z, &kinds)
     if <unsigned int> order > <unsigned int> z.max_page_order:
         return BC_EMISUSE_ORDER_RANGE
-    if <unsigned int> classzone_idx >= MAX_NR_ZONES or not -(<int64_t> 1 << 60) <= mark <= <int64_t> 1 << 60:
+    if <unsigned int> classzone_idx >= <unsigned int> kinds or not -(<int64_t> 1 << 60) <= mark <= <int64_t> 1 << 60:
         return BC_EMISUSE_VALUE
-    if alloc_flags & ~ALLOC_KNOWN:
+    if alloc_flags & ~known_alloc_flags(z):
         return BC_EMISUSE_FLAGS
     return zone_watermark_ok(z, order, mark, classzone_idx, alloc_flags)
 
@@ -108,7 +99,7 @@ cdef public int bc_stats_get(const bc_zone *zone, bc_stats *stats) noexcept nogi
     stats.cpus = z.cpus
     stats.owners = z.off_owner != 0
     memcpy(stats.nr_free, z.nr_free, sizeof(z.nr_free))
-    memcpy(stats.lowmem_reserve, z.lowmem_reserve, sizeof(z.lowmem_reserve))
+    memcpy(stats.lowmem_reserve, lowmem_reserves(z, &k), sizeof(stats.lowmem_reserve))
     memcpy(stats.nr_lru, z.nr_lru, sizeof(z.nr_lru))
     memcpy(stats.vm, z.vm, sizeof(z.vm))
     for k in range(z.slots_used):

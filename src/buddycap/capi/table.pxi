@@ -15,6 +15,12 @@ cdef extern from *:
         bc_request_list, bc_request_abort, bc_request_result, bc_free_pages, bc_kswapd_wake, bc_kswapd_step,
         bc_page_add, bc_page_add_slab, bc_page_del, bc_page_mark, bc_page_accessed, bc_page_mlock, bc_page_release,
         bc_write_start, bc_write_end, bc_set_write_congested, bc_swap_free, bc_events, bc_status_text,
+        bc_config_init_for, bc_zone_kernel, bc_image_kernel, bc_image_load_for, bc_alloc_61, bc_free_61,
+        bc_alloc_bulk_61, bc_free_list_61, bc_get_page_61, bc_references_61, bc_set_lru_61, bc_pcp_get_61,
+        bc_pcp_lock_61, bc_drain_batch_61, bc_pcp_disable_61, bc_watermark_fast_61, bc_set_scale_factor_61,
+        bc_set_boost_factor_61, bc_set_pcp_high_fraction_61, bc_boost_less_61, bc_unreserve_highatomic_61,
+        bc_isolate_61, bc_unisolate_61, bc_is_isolated_61, bc_take_free_61, bc_put_free_61, bc_capture_begin_61,
+        bc_capture_end_61, bc_init_cma_61, bc_stats_get_61,
     };
     """
     const bc_api buddycap_table

@@ -58,13 +58,9 @@ cdef extern from "buddycap.h" nogil:
         BC_EIMAGE
         BC_EVERSION
         BC_ECORRUPT
-        BC_PAGE_FREE
-        BC_PAGE_CAPTURED
-        BC_PAGE_USED
-        BC_PAGE_ON_PCP
-        BC_PAGE_HOLE
         BC_IMAGE_CHECK
         BC_IMAGE_TRUST
+        BC_IMAGE_6_1
 
     ctypedef struct bc_zone:
         pass
@@ -74,37 +70,6 @@ cdef extern from "buddycap.h" nogil:
         pass
     ctypedef struct bc_api:
         pass
-
-    ctypedef struct bc_range:
-        int64_t first
-        int64_t end
-
-    ctypedef struct bc_config:
-        uint32_t size
-        int32_t max_page_order
-        int32_t pageblock_order
-        int32_t zone_idx
-        int64_t start_pfn
-        int64_t spanned_pages
-        const bc_range *ranges
-        int64_t nr_ranges
-        int32_t cpus
-        int32_t pcp_batch
-        int32_t pcp_high
-        int32_t pageblock_relative
-        int32_t pcp_bulk_cold
-        int32_t grouping
-        int32_t owners
-        int32_t populate
-        int32_t slot_limit
-        int32_t memory_is_zero
-        int64_t min_free_kbytes
-        int64_t node_present[4]
-        int32_t lowmem_reserve_ratio[4]
-        uint32_t node_highmem
-        uint32_t reserved0
-        uint64_t seed
-        int64_t reserved[8]
 
     ctypedef struct bc_result:
         int64_t pfn
@@ -179,9 +144,15 @@ cdef inline int zone_status(const bc_zone *zone, const void *out) noexcept nogil
         return BC_EMISUSE_POINTER
     if ((<zone_t *> zone).magic ^ zone_magic()) | (<zone_t *> zone).image_bytes:
         return BC_EMISUSE_ZONE
-    if (<zone_t *> zone).kernel:
-        return BC_EMISUSE_KERNEL
     return BC_OK
+
+
+cdef inline int classic_status(const bc_zone *zone, const void *out) noexcept nogil:
+    """The same for a zone of the first kernel, which alone has capture lists and machines."""
+    cdef int status = zone_status(zone, out)
+    if status == BC_OK and (<zone_t *> zone).kernel != first_kernel():
+        return BC_EMISUSE_KERNEL
+    return status
 
 
 cdef inline int core_status(int status) noexcept nogil:

@@ -9,6 +9,15 @@ cdef inline int is_61(const zone_t *z) noexcept nogil:
     return z.kernel == KERNEL_6_1
 
 
+cdef inline int is_kernel(int64_t number) noexcept nogil:
+    return number == KERNEL_2_6_27 or number == KERNEL_6_1
+
+
+cdef inline int first_kernel() noexcept nogil:
+    """What those mean who name no kernel: their interface is older than the second one."""
+    return KERNEL_2_6_27
+
+
 # --- layout, invariants, images ---------------------------------------------------------------------------------
 
 cdef layout_t kernel_layout(int32_t kernel, int32_t cpus) noexcept nogil:
@@ -17,7 +26,7 @@ cdef layout_t kernel_layout(int32_t kernel, int32_t cpus) noexcept nogil:
 
 
 cdef uint64_t zone_bytes(const zone_config_t *config) noexcept nogil:
-    """Size of the block that a zone needs; 0 if there can be no such zone."""
+    """Size of the block that a zone needs; 0 if there can be no such zone.  Its kernel must be known."""
     cdef zone_t z
     cdef layout_t layout
     memset(&z, 0, sizeof(z))
@@ -42,7 +51,7 @@ cdef int zone_check(zone_t *z, violation_t *v) noexcept nogil:
 cdef int zone_layout_ok(const zone_t *z, violation_t *v) noexcept nogil:
     """I1: the layout is one that zone_init could have written, so that every array is where it should be."""
     cdef layout_t layout
-    if not within(v, 1, KERNEL_2_6_27, KERNEL_6_1, z.kernel):
+    if not (is_kernel(z.kernel) or violated(v, 1, NO_PAGE, first_kernel(), z.kernel)):
         return 0
     if is_61(z) and not agree(v, 1, 1, geometry_ok_61(z)):
         return 0
@@ -77,7 +86,7 @@ cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t
     cdef int fault = image_identity(image, n, header)
     if fault != IMAGE_OK:
         return fault
-    if not KERNEL_2_6_27 <= header.kernel <= KERNEL_6_1:
+    if not is_kernel(header.kernel):
         return IMAGE_VERSION
     if header.header_bytes != kernel_layout(header.kernel, header.cpus).header_bytes:
         return IMAGE_VERSION
@@ -99,19 +108,36 @@ cdef int image_check(const void *image, violation_t *v) noexcept nogil:
 
 # --- start ------------------------------------------------------------------------------------------------------
 
+cdef fields_t config_fields(int kernel) noexcept nogil:
+    """Names, ranges and defaults of what a zone of the kernel is made from."""
+    return config_fields_61() if kernel == KERNEL_6_1 else config_fields_27()
+
+
+cdef int config_ok(const zone_config_t *config) noexcept nogil:
+    """Whether there can be such a zone."""
+    cdef fields_t fields
+    if not is_kernel(config.kernel):
+        return 0
+    fields = config_fields(config.kernel)
+    if not config_fields_ok(config, &fields) or zone_bytes(config) == 0:
+        return 0
+    return config_ranges_ok_61(config) if config.kernel == KERNEL_6_1 else config_ranges_ok_27(config)
+
+
 cdef void zone_init(zone_t *z, const zone_config_t *config) noexcept nogil:
-    """Start a zone in zeroed memory of zone_bytes(): all holes.  Ranges are added next, then zone_finish."""
-    zone_init_27(z, config)
+    """Start a zone in zeroed memory of zone_bytes(): all holes.  Its pages come next."""
+    if config.kernel == KERNEL_6_1:
+        zone_init_61(z, config)
+    else:
+        zone_init_27(z, config)
 
 
-cdef void zone_add_range(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
-    """Pages [first_pfn, end_pfn) exist, free or each an allocated page."""
-    zone_add_range_27(z, first_pfn, end_pfn, populate)
-
-
-cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
-    """What follows from the pages that there are: marks, reserves, sizes of the per-CPU lists."""
-    zone_finish_27(z, config)
+cdef void zone_fill(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """The pages that there are, and what follows from them: marks, reserves, sizes of the per-CPU lists."""
+    if is_61(z):
+        zone_fill_61(z, config)
+    else:
+        zone_fill_27(z, config)
 
 
 cdef void setup_per_zone_pages_min(zone_t *z, int64_t min_free_kbytes, int64_t scale) noexcept nogil:
@@ -177,6 +203,11 @@ cdef void zone_split(zone_t *z, int32_t i, int order) noexcept nogil:
         split_page(z, i, order)
 
 
+cdef int zone_page_kind(zone_t *z, int32_t head, int *order) noexcept nogil:
+    """BC_PAGE_* of the block, or the hole, that starts at a page; and its order."""
+    return page_kind_61(z, head, order) if is_61(z) else page_kind_27(z, head, order)
+
+
 cdef inline int32_t rmqueue_zone(zone_t *z, int order, int mt) noexcept nogil:
     """Allocate straight from the zone's lists; NO_PAGE if there is no block."""
     return rmqueue_buddy_61(z, order, request_type_61(z, mt), 0) if is_61(z) else rmqueue_zone_27(z, order, mt)
@@ -216,6 +247,17 @@ cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
         drain_cpu_61(z, cpu)
     else:
         drain_pages_27(z, cpu)
+
+
+cdef int known_alloc_flags(const zone_t *z) noexcept nogil:
+    """The bits that a watermark test may be given."""
+    return ALLOC61_KNOWN if is_61(z) else ALLOC_KNOWN
+
+
+cdef const int64_t *lowmem_reserves(zone_t *z, int *n) noexcept nogil:
+    """Pages kept from requests that could use each kind of zone; of how many kinds."""
+    n[0] = ZONES_61 if is_61(z) else MAX_NR_ZONES
+    return &only_61(z).lowmem_reserve[0] if is_61(z) else &z.lowmem_reserve[0]
 
 
 cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx, int alloc_flags) noexcept nogil:

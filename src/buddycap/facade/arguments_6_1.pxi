@@ -37,8 +37,8 @@ cdef inline int as_request_or_movable(object value, const shape_t *shape) except
 
 
 cdef int as_type_or_movable(object value, const shape_t *shape) except -1:
-    """Any type of a zone of 6.1; None is MOVABLE."""
-    return shape.movable if value is None else as_type_slowly(value, shape, shape.types - 1)
+    """Any type of a zone of 6.1 but ISOLATE, which is the last; None is MOVABLE."""
+    return shape.movable if value is None else as_type_slowly(value, shape, shape.types - 2)
 
 
 cdef inline int as_alloc_flags(object value, const shape_t *shape) except -1:
@@ -65,6 +65,16 @@ cdef inline int64_t as_gfp(object value, const shape_t *shape) except? -1:
 cdef int64_t as_scale(object value) except? -1:
     """A watermark_scale_factor; -1 for None."""
     return -1 if value is None else as_ranged(value, "watermark_scale_factor", 0, SCALE_MAX_61)
+
+
+cdef list ratios_61(object ratio, str label):
+    """The lowmem_reserve_ratio of the five zones of a node; None for the usual ones."""
+    cdef zone_config_t config
+    cdef fields_t fields = config_fields(KERNEL_6_1)
+    cdef int k
+    config_usual(&config, &fields)
+    read_switch(&config, "lowmem_reserve_ratio", ratio, label)
+    return [config.lowmem_reserve_ratio[k] for k in range(MAX_NR_ZONES)] + [config.lowmem_reserve_ratio_device]
 
 
 cdef Memory reserved_memory(const zone_config_t *config):

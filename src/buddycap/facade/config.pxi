@@ -1,10 +1,107 @@
-# From arguments to a zone_config_t.
+# From arguments to a zone_config_t, by name: what a zone can be made with stands in its kernel's table
+# (core/common/config.pxi), and here only what Python calls or writes otherwise.
+
+from libc.string cimport memcmp
+
+cdef dict SWITCH_NAMES = {          # where Python's are others
+    "pageblock_relative": "pageblock_index", "grouping": "group_by_mobility", "node_present": "node_present_pages",
+    "lowmem_reserve_ratio_device": "lowmem_reserve_ratio",
+}
+cdef dict SWITCH_CHOICES = {        # fields that are words in Python
+    "pageblock_index": {"absolute": 0, "zone_relative": 1},
+}
+cdef frozenset NO_SWITCHES = frozenset((        # of C alone, or arguments with a reader of their own
+    "size", "kernel", "memory_is_zero", "slot_limit", "ranges", "nr_ranges", "free_ranges", "nr_free_ranges",
+    "linked_outside", "nr_linked_outside", "seed",
+))
 
 
-cdef list checked_ranges(object ranges, int64_t start, int64_t end, str name="present_ranges"):
+cdef dict switches_of(int kernel):
+    """Rows of the kernel's table by the name of the argument that fills them: one, or one for each zone of a node."""
+    cdef fields_t fields = config_fields(kernel)
+    cdef dict rows = {}
+    cdef int k
+    for k in range(fields.n):
+        name = fields.row[k].name.decode().partition("[")[0]
+        if name not in NO_SWITCHES:
+            rows.setdefault(SWITCH_NAMES.get(name, name), []).append(k)
+    return rows
+
+
+cdef list SWITCHES = [switches_of(kernel) for kernel in range(len(RELEASES))]     # by KERNEL_*
+
+
+cdef tuple one_a_zone(object values, str name, int zones):
+    """A value for each zone of a node."""
+    cdef tuple result = tuple(values)
+    if len(result) != zones:
+        raise MisuseError(f"{name}: {len(result)} values: one for each of {zones} zones is wanted")
+    return result
+
+
+cdef int64_t as_switch(object value, str name, str label, const field_t *field, int kernel) except? -1:
+    """The number of one value in range; `label` is what the caller named it."""
+    if name in SWITCH_CHOICES:
+        if value not in SWITCH_CHOICES[name]:
+            raise MisuseError(f"{label}={value!r}: allowed are " + " and ".join(map(repr, SWITCH_CHOICES[name])))
+        return SWITCH_CHOICES[name][value]
+    if name == "node_highmem":
+        return sum(bool(high) << k for k, high in enumerate(one_a_zone(value, label, MAX_NR_ZONES)))
+    if field.low == 0 and field.high == 1:
+        return bool(value)
+    if field.low == field.high and value != field.low:
+        raise MisuseError(f"{label}={value!r}: with kernel={release_of(kernel)!r} the only value is {field.low}")
+    return as_ranged(value, label, field.low, field.high)
+
+
+cdef int read_switch(zone_config_t *config, str name, object value, str label) except -1:
+    """Set the fields that an argument fills.  None: as it usually is."""
+    cdef fields_t fields = config_fields(config.kernel)
+    cdef list rows = SWITCHES[config.kernel][name]
+    cdef const field_t *field = &fields.row[<int> rows[0]]
+    if len(rows) == 1:
+        if value is not None or field.low <= field.usual <= field.high:
+            field_set(config, field, as_switch(value, name, label, field, config.kernel))
+    elif value is not None:
+        for k, one in enumerate(one_a_zone(value, label, len(rows))):
+            field = &fields.row[<int> rows[k]]
+            field_set(config, field, as_switch(one, name, f"{label}[{k}]", field, config.kernel))
+    return 0
+
+
+cdef int foreign_switch(str name, object value, int kernel) except -1:
+    """An argument that zones of another kernel have may say what is usual there, and nothing else."""
+    cdef zone_config_t usual, asked
+    cdef fields_t fields
+    for other, switches in enumerate(SWITCHES):
+        if name in switches:
+            fields = config_fields(other)
+            config_usual(&usual, &fields)
+            asked = usual
+            read_switch(&asked, name, value, name)
+            if memcmp(&usual, &asked, sizeof(zone_config_t)) == 0:
+                return 0
+            raise MisuseError(f"{name}={value!r}: needs kernel={release_of(other)!r}, but this one is of "
+                              f"kernel={release_of(kernel)!r}")
+    raise TypeError(f"Zone() got an unexpected keyword argument {name!r}")
+
+
+cdef int read_config(zone_config_t *config, int kernel, dict switches) except -1:
+    """Check the arguments of Zone that are numbers, switches and words, and fill the record."""
+    cdef fields_t fields = config_fields(kernel)
+    config_usual(config, &fields)
+    for name, value in switches.items():
+        if name in SWITCHES[kernel]:
+            read_switch(config, name, value, name)
+        else:
+            foreign_switch(name, value, kernel)
+    return 0
+
+
+# --- what there is ----------------------------------------------------------------------------------------------
+
+cdef list checked_ranges(object ranges, int64_t start, int64_t end, str name):
     """[first, end) pairs in the zone, ascending, that do not overlap."""
-    if ranges is None:
-        return [(start, end)]
     result = []
     at = start
     for k, pair in enumerate(ranges):
@@ -22,62 +119,58 @@ cdef list checked_ranges(object ranges, int64_t start, int64_t end, str name="pr
     return result
 
 
-cdef tuple one_a_zone(object values, str name):
-    """A value for each zone of a node."""
-    cdef tuple result = tuple(values)
-    if len(result) != MAX_NR_ZONES:
-        raise MisuseError(f"{name}: {len(result)} values: one for each of {MAX_NR_ZONES} zones is wanted")
-    return result
+cdef Buffer int64_buffer(list numbers):
+    """Numbers, or pairs of them, as an array that is held; with something behind them, because NULL means all."""
+    return Buffer(np.append(np.array(numbers, np.int64).ravel(), 0))
 
 
-cdef int fill_node(zone_config_t *config, object present, object ratio, object highmem, str present_name,
-                   str ratio_name, str highmem_name) except -1:
-    """The zones of the node, as far as marks and reserves depend on them; the names are those of the arguments."""
-    cdef tuple pages = one_a_zone(present, present_name)
-    cdef tuple ratios = one_a_zone(ratio, ratio_name)
-    cdef tuple high = one_a_zone(highmem, highmem_name)
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        config.node_present[k] = as_ranged(pages[k], f"{present_name}[{k}]", 0, <int64_t> 1 << NODE_PAGES_BITS)
-        config.lowmem_reserve_ratio[k] = <int32_t> as_ranged(
-            ratios[k], f"{ratio_name}[{k}]", -(<int64_t> 1 << 31), (<int64_t> 1 << 31) - 1)
-        config.node_highmem |= <uint32_t> (bool(high[k])) << k
-    return 0
+cdef list free_inside(list free, list present):
+    """Free ranges, each of which must lie in one that is present."""
+    for first, stop in free:
+        if not any(low <= first and stop <= high for low, high in present):
+            raise MisuseError(f"free_ranges: ({first}, {stop}) is not all present")
+    return free
 
 
-cdef list read_config(zone_config_t *config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
-                      zone_idx, node_present_pages, lowmem_reserve_ratio, min_free_kbytes, cpus, pcp_batch, pcp_high,
-                      pageblock_index, owners, pcp_bulk_cold, group_by_mobility, node_highmem, seed):
-    """Check the arguments of Zone and fill the record; the present ranges, which it does not hold."""
-    memset(config, 0, sizeof(zone_config_t))
-    config.start_pfn = as_ranged(start_pfn, "start_pfn", 0, (<int64_t> 1 << 52) - 1)
-    config.spanned_pages = as_ranged(spanned_pages, "spanned_pages", 1, CONFIG_PAGES_MAX)
-    config.max_page_order = <int32_t> as_ranged(max_page_order, "max_page_order", 0, MAX_ORDERS - 1)
-    config.pageblock_order = <int32_t> as_ranged(pageblock_order, "pageblock_order", 0, MAX_ORDERS - 1)
-    config.zone_idx = <int32_t> as_ranged(zone_idx, "zone_idx", 0, MAX_NR_ZONES - 1)
-    config.cpus = <int32_t> as_ranged(cpus, "cpus", 1, 4096)
-    config.pcp_batch = -1 if pcp_batch is None else <int32_t> as_ranged(pcp_batch, "pcp_batch", 1, 1 << 24)
-    config.pcp_high = -1 if pcp_high is None else <int32_t> as_ranged(pcp_high, "pcp_high", 0, 1 << 24)
-    config.min_free_kbytes = -1
-    if min_free_kbytes is not None:
-        config.min_free_kbytes = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
-    if pageblock_index not in ("absolute", "zone_relative"):
-        raise MisuseError(f"pageblock_index={pageblock_index!r}: allowed are 'absolute' and 'zone_relative'")
-    config.pageblock_relative = pageblock_index == "zone_relative"
-    config.pcp_bulk_cold = bool(pcp_bulk_cold)
-    config.grouping = bool(group_by_mobility)
-    config.owners = bool(owners)
-    config.slot_limit = NR_SLOTS_MAX
-    config.seed = as_uint64(seed, "seed")
-    ranges = checked_ranges(present_ranges, config.start_pfn, config.start_pfn + config.spanned_pages)
-    present = sum(stop - first for first, stop in ranges)
-    if node_present_pages is None:
-        node_present_pages = [present if k == config.zone_idx else 0 for k in range(MAX_NR_ZONES)]
-    if lowmem_reserve_ratio is None:
-        lowmem_reserve_ratio = (256, 256, 32, 32)
-    fill_node(config, node_present_pages, lowmem_reserve_ratio, node_highmem, "node_present_pages",
-              "lowmem_reserve_ratio", "node_highmem")
+cdef tuple read_ranges(zone_config_t *config, object present_ranges, object free_ranges, object linked_outside):
+    """Check the arguments of Zone that are lists, and point the record to them; who holds them meanwhile."""
+    cdef int64_t end = config.start_pfn + config.spanned_pages
+    cdef int64_t block = <int64_t> 1 << config.max_page_order
+    cdef Buffer present
+    cdef Buffer free = None
+    cdef Buffer linked = None
+    ranges = [(config.start_pfn, end)]
+    if present_ranges is not None:
+        ranges = checked_ranges(present_ranges, config.start_pfn, end, "present_ranges")
+    present = int64_buffer(ranges)
+    config.ranges, config.nr_ranges = <const range_t *> present.view.buf, len(ranges)
+    if free_ranges is not None:
+        ranges = free_inside(checked_ranges(free_ranges, config.start_pfn, end, "free_ranges"), ranges)
+        free = int64_buffer(ranges)
+        config.free_ranges, config.nr_free_ranges = <const range_t *> free.view.buf, len(ranges)
+    outside = [as_ranged(pfn, "linked_outside", config.start_pfn & -block, config.start_pfn - 1)
+               for pfn in linked_outside]
+    if outside:
+        linked = int64_buffer(outside)
+        config.linked_outside, config.nr_linked_outside = <const int64_t *> linked.view.buf, len(outside)
+    return present, free, linked
+
+
+cdef int check_node_present(const zone_config_t *config) except -1:
+    """What is said of the node's pages must agree with this zone's own."""
+    cdef int64_t present = config_present(config)
     if config.node_present[config.zone_idx] != present:
         raise MisuseError(f"node_present_pages[{config.zone_idx}]={config.node_present[config.zone_idx]}: this zone "
                           f"has {present} present pages")
-    return ranges
+    return 0
+
+
+cdef int refuse_lists(int kernel, object free_ranges, object linked_outside, object events) except -1:
+    """What the first kernel cannot be asked for."""
+    if kernel:
+        return 0
+    for name, value, only in (("free_ranges", free_ranges, None), ("linked_outside", tuple(linked_outside), ()),
+                              ("events", events, 0)):
+        if value != only:
+            raise MisuseError(f"{name}={value!r}: needs kernel='6.1'")
+    return 0

@@ -35,10 +35,13 @@ def node_formulas(present, highmem, ratio, min_free_kbytes=None):
     1024
     """
     cdef zone_config_t config
+    cdef fields_t fields = config_fields(KERNEL_2_6_27)
     cdef marks_t marks
     cdef int k, j
-    memset(&config, 0, sizeof(config))
-    fill_node(&config, present, ratio, highmem, "present", "ratio", "highmem")
+    config_usual(&config, &fields)
+    read_switch(&config, "node_present_pages", present, "present")
+    read_switch(&config, "lowmem_reserve_ratio", ratio, "ratio")
+    read_switch(&config, "node_highmem", highmem, "highmem")
     if min_free_kbytes is None:
         min_free_kbytes = default_min_free_kbytes(config.node_present, config.node_highmem)
     kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)

@@ -62,7 +62,7 @@ def node_formulas_61(managed, *, ratio=None, cpus=1, min_free_kbytes=None, water
     if len(pages) != ZONES_61:
         raise MisuseError(f"managed: {len(pages)} values: one for each of {ZONES_61} zones is wanted")
     memset(&node, 0, sizeof(node))
-    for k, n in enumerate(read_ratios_61(ratio)):
+    for k, n in enumerate(ratios_61(ratio, "ratio")):
         parts[k] = n
         node.managed[k] = pages[k]
     nr_cpus = as_ranged(cpus, "cpus", 1, 4096)

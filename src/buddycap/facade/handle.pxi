@@ -6,7 +6,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from collections import namedtuple
 
-cdef const char *ZONE_CAPSULE = "buddycap.zone"
+cdef list ZONE_CAPSULES = ["buddycap.zone".encode(), *(f"buddycap.zone.{name}".encode() for name in RELEASES[1:])]
 cdef dict interfaces = {}       # what does not depend on the zone, made when it is first asked for
 
 _C_API = PyCapsule_New(<void *> bc_get_api(), "buddycap._core._C_API", NULL)
@@ -254,7 +254,7 @@ cdef class ZoneHandle(Guard):
 
     @property
     def capsule(self):
-        """The zone for C extensions: a PyCapsule named "buddycap.zone", which keeps the zone."""
+        """The zone for C extensions: a PyCapsule that keeps it, named "buddycap.zone", or "buddycap.zone.6.1"."""
         return zone_capsule(self)
 
     @property
@@ -491,7 +491,8 @@ cdef void release_capsule(object capsule) noexcept:
 
 cdef object zone_capsule(ZoneHandle zone):
     """The zone's address in a capsule that keeps the zone."""
-    capsule = PyCapsule_New(zone.memory.data, ZONE_CAPSULE, <PyCapsule_Destructor> release_capsule)
+    cdef bytes name = ZONE_CAPSULES[zone.shape.kernel]      # the list keeps it: a capsule does not copy its name
+    capsule = PyCapsule_New(zone.memory.data, <const char *> name, <PyCapsule_Destructor> release_capsule)
     Py_INCREF(zone)
     PyCapsule_SetContext(capsule, <void *> zone)
     return capsule

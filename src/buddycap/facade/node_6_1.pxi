@@ -9,31 +9,6 @@ cdef int check_range(const shape_t *shape, int64_t first, int64_t last) except -
     return 0
 
 
-cdef void node_min_free(zone_t **zones, int n, int64_t kb, int64_t scale) noexcept nogil:
-    """New marks; a scale of -1 keeps the factor."""
-    node_set_marks_61(zones, n, kb, only_61(zones[0]).scale if scale < 0 else scale)
-
-
-cdef void node_pcp_fraction(zone_t **zones, int n, int64_t fraction) noexcept nogil:
-    cdef int k
-    for k in range(n):
-        only_61(zones[k]).pcp_fraction = fraction
-        set_pcp_sizes_61(zones[k])
-
-
-cdef void node_lowmem_ratio(zone_t **zones, int n, int zone_idx, int32_t ratio) noexcept nogil:
-    cdef int k
-    for k in range(n):
-        only_61(zones[k]).lowmem_ratio[zone_idx] = ratio
-    node_set_reserves_61(zones, n)
-
-
-cdef void node_boost_factor(zone_t **zones, int n, int64_t factor) noexcept nogil:
-    cdef int k
-    for k in range(n):
-        only_61(zones[k]).boost_factor = factor
-
-
 ctypedef struct walk_t:             # the arguments of alloc_walk
     int order
     int migratetype
@@ -162,7 +137,7 @@ cdef class Node(NodeHandle):
             kb = as_ranged(min_free_kbytes, "min_free_kbytes", 0, MIN_FREE_KBYTES_MAX)
         scale = as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61)
         if ratios:
-            own = read_ratios_61(lowmem_reserve_ratio)
+            own = ratios_61(lowmem_reserve_ratio, "lowmem_reserve_ratio")
         room = as_ranged(events, "events", 0, 1 << 28)
         check_node(zones)
         self.adopt(zones)
@@ -295,26 +270,26 @@ cdef class Node(NodeHandle):
         cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
         cdef int64_t scale = as_scale(watermark_scale_factor)
         cdef node_t *node = self.ready()
-        node_min_free(node.zone, node.n, wanted, scale)
+        node_set_min_free_61(node.zone, node.n, wanted, scale)
 
     def set_pcp_high_fraction(self, fraction):
         """Set percpu_pagelist_high_fraction: `Zone.set_pcp_high_fraction`."""
         cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
         cdef node_t *node = self.ready()
-        node_pcp_fraction(node.zone, node.n, parts)
+        node_set_pcp_fraction_61(node.zone, node.n, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone: `Zone.set_lowmem_ratio`."""
         cdef int idx = <int> as_ranged(zone_idx, "zone_idx", 0, ZONES_61 - 1)
         cdef int32_t parts = <int32_t> as_ranged(ratio, "ratio", 0, int32_max)
         cdef node_t *node = self.ready()
-        node_lowmem_ratio(node.zone, node.n, idx, parts)
+        node_set_lowmem_ratio_61(node.zone, node.n, idx, parts)
 
     def set_boost_factor(self, factor):
         """Set watermark_boost_factor."""
         cdef int64_t parts = as_ranged(factor, "factor", 0, FACTOR_MAX_61)
         cdef node_t *node = self.ready()
-        node_boost_factor(node.zone, node.n, parts)
+        node_set_boost_factor_61(node.zone, node.n, parts)
 
     def unreserve_highatomic(self, migratetype=None, *, classzone_idx=2, bint force=False):
         """Give a pageblock kept for high-order atomic requests back: `Zone.unreserve_highatomic`."""

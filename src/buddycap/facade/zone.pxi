@@ -95,44 +95,32 @@ cdef class Zone(ModernZone):
 
     cdef object __weakref__
 
-    def __cinit__(self, start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9,
-                  zone_idx=0, node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None,
-                  cpus=1, pcp_batch=None, pcp_high=None, pageblock_index="absolute", owners=False, pcp_bulk_cold=False,
-                  group_by_mobility=True, node_highmem=(0, 0, 0, 0), populate=True, seed=0, kernel="2.6.27",
-                  free_ranges=None, watermark_scale_factor=10, watermark_boost_factor=15000, cma=False,
-                  linked_outside=(), events=0):
+    def __cinit__(self, start_pfn, spanned_pages, *, kernel="2.6.27", present_ranges=None, free_ranges=None,
+                  linked_outside=(), seed=0, events=0, **switches):
         cdef zone_config_t config
-        cdef zone_config_6_1_t own
         cdef int number
+        cdef tuple held
         if isinstance(start_pfn, Memory):           # copy() and load() hand over a block that they have checked
             self.move_in(start_pfn)
             return
         number = kernel_number(kernel)
-        if number == KERNEL_6_1:
-            refuse_for_6_1(max_page_order, node_present_pages, pcp_batch, pcp_high, pageblock_index,
-                           pcp_bulk_cold, node_highmem)
-            ranges = read_config_61(&config, &own, start_pfn, spanned_pages, pageblock_order, present_ranges,
-                                    free_ranges, zone_idx, lowmem_reserve_ratio, min_free_kbytes, cpus, owners,
-                                    group_by_mobility, seed, watermark_boost_factor, cma, linked_outside)
-            self.build_61(&config, &own, ranges, bool(populate),
-                          as_ranged(watermark_scale_factor, "watermark_scale_factor", 0, SCALE_MAX_61),
-                          as_ranged(events, "events", 0, 1 << 28))
-            return
-        refuse_for_2_6_27(free_ranges, watermark_scale_factor, watermark_boost_factor, cma, linked_outside, events)
-        ranges = read_config(&config, start_pfn, spanned_pages, present_ranges, max_page_order, pageblock_order,
-                             zone_idx, node_present_pages, lowmem_reserve_ratio,
-                             min_free_kbytes, cpus, pcp_batch, pcp_high, pageblock_index, owners, pcp_bulk_cold,
-                             group_by_mobility, node_highmem, seed)
-        self.build(&config, ranges, bool(populate))
+        refuse_lists(number, free_ranges, linked_outside, events)
+        read_config(&config, number, {"start_pfn": start_pfn, "spanned_pages": spanned_pages, **switches})
+        config.seed = as_uint64(seed, "seed")
+        room = as_ranged(events, "events", 0, 1 << 28)
+        held = read_ranges(&config, present_ranges, free_ranges, linked_outside)
+        if switches.get("node_present_pages") is not None:
+            check_node_present(&config)
+        self.build(&config)
+        if room:
+            self.lend(_Tape(room))
 
-    cdef int build(self, const zone_config_t *config, list ranges, bint populate) except -1:
+    cdef int build(self, const zone_config_t *config) except -1:
         cdef Memory memory = reserved_memory(config)
         cdef zone_t *z = <zone_t *> memory.data     # nobody else knows of it yet
         zone_init(z, config)
         buddycap_populate(memory.data, used_bytes(z))
-        for first, stop in ranges:
-            zone_add_range(z, first, stop, populate)
-        zone_finish(z, config)
+        zone_fill(z, config)
         return self.adopt(memory)
 
     cdef int move_in(self, Memory memory) except -1:

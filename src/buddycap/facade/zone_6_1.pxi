@@ -50,30 +50,6 @@ cdef class ModernZone(ZoneHandle):
         """Whether the zone is one of a kernel with CMA."""
         return bool(self.shape.cma)
 
-    cdef int build_61(self, const zone_config_t *config, const zone_config_6_1_t *own, tuple ranges, bint populate,
-                      int64_t scale, int64_t room) except -1:
-        """A zone of 6.1 from present ranges, free ranges and linked pages."""
-        cdef Memory memory = reserved_memory(config)
-        cdef zone_t *z = <zone_t *> memory.data     # nobody else knows of it yet
-        cdef int64_t base
-        present, free, linked = ranges
-        zone_init_61(z, config, own)
-        base = z.base_pfn
-        buddycap_populate(memory.data, used_bytes(z))
-        for pfn in linked:
-            zone_link_61(z, pfn - base)
-        for first, stop in present:
-            zone_add_present_61(z, first - base, stop - base)
-        for first, stop in free:
-            zone_add_free_61(z, first - base, stop - base, populate)
-        zone_booted_61(z)
-        node_set_marks_61(&z, 1, config.min_free_kbytes, scale)
-        node_set_reserves_61(&z, 1)
-        self.adopt(memory)
-        if room:
-            self.lend(_Tape(room))
-        return 0
-
     # --- allocation and free ---
 
     def rmqueue_zone(self, order, migratetype=None, alloc_flags=0, *, bint compound=False):
@@ -175,24 +151,16 @@ cdef class ModernZone(ZoneHandle):
         cdef int status = used_list_status_61(z, p, n, NULL, 0, &k)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
-        for k in range(n):
-            free_list_prepare_61(z, <int32_t> (p[k] - z.base_pfn))
-        for k in range(n):
-            if is_pcp_state_61(order_array(z)[p[k] - z.base_pfn]):
-                free_list_commit_61(z, <int32_t> (p[k] - z.base_pfn))
+        free_pages_list_61(z, p, n)
 
     def get_page(self, pfn):
         """Take one more reference to an allocated block.  Linux: get_page."""
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef zone_t *z = self.modern()
-        cdef int status = page_status_61(z, page)
-        cdef int32_t i = <int32_t> (page - z.base_pfn)
-        if status == ST_OK and refs_array_61(z)[i] == REFS_MAX_61:
-            status = ST_TOO_MANY_REFS
+        cdef int status = get_page_status_61(z, page)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
-        refs_array_61(z)[i] += 1
-        order_array(z)[i] = PG_MARKED | (order_array(z)[i] & 0x0F)
+        get_page_61(z, <int32_t> (page - z.base_pfn))
 
     def references(self, pfn):
         """References to an allocated block.  Linux: page_count."""
@@ -290,13 +258,7 @@ cdef class ModernZone(ZoneHandle):
 
     def disable_pcp(self, bint disabled=True):
         """Switch the per-CPU lists off and empty them, or on again.  Linux: zone_pcp_disable, zone_pcp_enable."""
-        cdef zone_t *z = self.modern()
-        cdef int on
-        for on in range(z.cpus):
-            zone_pcp_61(z, on).high = 0 if disabled else only_61(z).pcp_high
-            zone_pcp_61(z, on).batch = 1 if disabled else only_61(z).pcp_batch
-        if disabled:
-            drain_all_61(z)
+        pcp_disable_61(self.modern(), disabled)
 
     def drain_batch(self, cpu=0):
         """Give one batch of a CPU's pages back.  Linux: drain_zone_pages."""
@@ -322,8 +284,7 @@ cdef class ModernZone(ZoneHandle):
     def balance_boost(self, pages):
         """Take pages off the boost, as kswapd does when it has balanced the zone."""
         cdef int64_t n = as_ranged(pages, "pages", 0, <int64_t> 1 << 60)
-        cdef zone_t *z = self.modern()
-        only_61(z).boost -= min(only_61(z).boost, n)
+        boost_less_61(self.modern(), n)
 
     def set_marks(self, wmark, *, lowmem_reserve=None, boost=None):
         """Set the watermarks themselves, as a recorded machine had them.
@@ -465,20 +426,20 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
         cdef zone_t *z = self.modern()
-        node_pcp_fraction(&z, 1, parts)
+        node_set_pcp_fraction_61(&z, 1, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone; the reserves follow."""
         cdef int idx = <int> as_ranged(zone_idx, "zone_idx", 0, ZONES_61 - 1)
         cdef int32_t parts = <int32_t> as_ranged(ratio, "ratio", 0, int32_max)
         cdef zone_t *z = self.modern()
-        node_lowmem_ratio(&z, 1, idx, parts)
+        node_set_lowmem_ratio_61(&z, 1, idx, parts)
 
     def set_boost_factor(self, factor):
         """Set watermark_boost_factor."""
         cdef int64_t parts = as_ranged(factor, "factor", 0, FACTOR_MAX_61)
         cdef zone_t *z = self.modern()
-        node_boost_factor(&z, 1, parts)
+        node_set_boost_factor_61(&z, 1, parts)
 
     def unreserve_highatomic(self, migratetype=None, *, classzone_idx=2, bint force=False):
         """Give a pageblock kept for high-order atomic requests back to a type; whether one was found.
@@ -569,13 +530,10 @@ cdef class ModernZone(ZoneHandle):
     def end_capture(self):
         """End the capture; the block that was captured, now allocated, or None."""
         cdef zone_t *z = self.modern()
-        cdef zone_6_1_t *e = only_61(z)
-        cdef int32_t i = e.capture_page
-        if e.capture_order < 0:
+        cdef int32_t i
+        if only_61(z).capture_order < 0:
             raise MisuseError("end_capture: no capture is armed")
-        if i != NO_PAGE:
-            order_array(z)[i] = PG_USED | e.capture_order
-        e.capture_order = e.capture_page = NO_PAGE
+        i = capture_end_61(z)
         return None if i == NO_PAGE else z.base_pfn + i
 
     def take_free_block(self, pfn):

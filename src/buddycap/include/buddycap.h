@@ -1,4 +1,5 @@
-/* buddycap.h - the page allocator of Linux 2.6.27 and capture lists, for programs in C, C++ and whatever calls C.
+/* buddycap.h - the page allocator of Linux 2.6.27 with capture lists, and that of Linux 6.1, for programs in C, C++ and
+ * whatever calls C.
  *
  *     size_t bytes;
  *     bc_config config;
@@ -20,12 +21,17 @@
  *            that cannot be read cannot be helped.
  * THREADS    A zone does one thing at a time, and so does a machine with its zones: the caller sees to that, with a lock of
  *            its own if need be.  Different zones share nothing, so they need no lock.  After fork() each process has its own.
+ * KERNELS    A zone follows one kernel, which its configuration or its image names.  Functions of one kernel alone (bc_*_61;
+ *            capture lists, machines, alloc_exact, free_range, alloc_page, free_page, free_at: 2.6.27) refuse zones of the
+ *            other with BC_EMISUSE_KERNEL; all others serve both, with the numbers of the zone's kernel: MOVABLE is
+ *            BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) in 6.1, flags differ as well.  Say which kernel you mean when
+ *            you load an image, and ask bc_zone_kernel() about a zone that somebody else has made.
  * NUMBERS    The same calls give the same results on every machine.  Randomness comes from the zone's own stream alone.
  * ABI        Same BC_ABI_MAJOR: programs go on working.  New functions are added at the end of bc_api and raise BC_ABI_MINOR;
  *            structs keep their size, new fields take reserved words.  bc_api_ok() checks a table against this header.
  *
- * Little-endian machines with 64-bit pointers.  Kernel: mm/page_alloc.c of 2.6.27, mm/vmscan.c of 2.6.28, and
- * A. Whitcroft's capture series of 2008.  MIT licence. */
+ * Little-endian machines with 64-bit pointers.  Kernel: mm/page_alloc.c of 2.6.27, mm/vmscan.c of 2.6.28,
+ * A. Whitcroft's capture series of 2008, and mm/page_alloc.c and mm/page_isolation.c of 6.1.  MIT licence. */
 #ifndef BUDDYCAP_H
 #define BUDDYCAP_H
 
@@ -33,7 +39,7 @@
 #include <stdint.h>
 
 #define BC_ABI_MAJOR 1
-#define BC_ABI_MINOR 0
+#define BC_ABI_MINOR 1
 
 #ifdef __cplusplus
 extern "C" {
@@ -95,11 +101,16 @@ enum bc_status {
     BC_EMISUSE_KERNEL = -113,           /* the zone is one of another kernel */
     /* Images and corruption. */
     BC_EIMAGE = -201,                   /* no zone image, or a damaged one */
-    BC_EVERSION = -202,                 /* a zone image of another version */
+    BC_EVERSION = -202,                 /* a zone image of another version, or of a kernel that is not known */
     BC_ECORRUPT = -203                  /* an invariant does not hold: see bc_check */
 };
 
 /* --- constants of the kernel and of this model ------------------------------------------------------------------- */
+
+enum bc_kernel {                        /* bc_config.kernel */
+    BC_KERNEL_2_6_27 = 0,
+    BC_KERNEL_6_1 = 1
+};
 
 enum bc_migratetype {
     BC_UNMOVABLE = 0,
@@ -109,11 +120,23 @@ enum bc_migratetype {
     BC_ISOLATE = 4
 };
 
+enum bc_migratetype_61 {
+    BC_61_UNMOVABLE = 0,
+    BC_61_MOVABLE = 1,
+    BC_61_RECLAIMABLE = 2,
+    BC_61_HIGHATOMIC = 3,               /* of pageblocks only, as the next ones */
+    BC_61_ISOLATE = 4,                  /* in a kernel without CMA */
+    BC_61_CMA = 4,                      /* in one with CMA, */
+    BC_61_CMA_ISOLATE = 5               /* where ISOLATE is this */
+};
+
 enum bc_limit {
     BC_MAX_ORDERS = 15,                 /* orders 0..14 */
     BC_MAX_NR_ZONES = 4,                /* zones of a machine, and indices of zones */
     BC_NR_PAGE_LISTS = 6,
-    BC_MAX_VM_EVENTS = 64               /* room in bc_stats; BC_NR_VM_EVENTS are used */
+    BC_MAX_VM_EVENTS = 64,              /* room in bc_stats; BC_NR_VM_EVENTS are used */
+    BC_61_MAX_SCALE_FACTOR = 3000,
+    BC_61_MAX_BOOST_FACTOR = 1 << 20
 };
 
 enum bc_alloc_flag {                    /* which watermark, and how far below it */
@@ -124,6 +147,50 @@ enum bc_alloc_flag {                    /* which watermark, and how far below it
     BC_ALLOC_HARDER = 0x10,
     BC_ALLOC_HIGH = 0x20,
     BC_ALLOC_CPUSET = 0x40
+};
+
+enum bc_alloc_flag_61 {                 /* the low two bits are a number: which watermark */
+    BC_61_ALLOC_WMARK_MIN = 0x00,
+    BC_61_ALLOC_WMARK_LOW = 0x01,
+    BC_61_ALLOC_WMARK_HIGH = 0x02,
+    BC_61_ALLOC_WMARK_PROMO = 0x03,
+    BC_61_ALLOC_NO_WATERMARKS = 0x04,
+    BC_61_ALLOC_OOM = 0x08,
+    BC_61_ALLOC_NON_BLOCK = 0x10,
+    BC_61_ALLOC_MIN_RESERVE = 0x20,
+    BC_61_ALLOC_CPUSET = 0x40,
+    BC_61_ALLOC_CMA = 0x80,             /* CMA pageblocks may be used */
+    BC_61_ALLOC_NOFRAGMENT = 0x100,     /* no mixing of types in a pageblock */
+    BC_61_ALLOC_HIGHATOMIC = 0x200,     /* the reserve for high-order atomic requests is used, and filled */
+    BC_61_ALLOC_KSWAPD = 0x800          /* a boost wakes kswapd */
+};
+
+enum bc_gfp_61 {                        /* GFP bits of 6.1, for programs that carry them: no function takes them yet */
+    BC_61_GFP_DMA = 0x01,
+    BC_61_GFP_HIGHMEM = 0x02,
+    BC_61_GFP_DMA32 = 0x04,
+    BC_61_GFP_MOVABLE = 0x08,
+    BC_61_GFP_RECLAIMABLE = 0x10,
+    BC_61_GFP_HIGH = 0x20,
+    BC_61_GFP_IO = 0x40,
+    BC_61_GFP_FS = 0x80,
+    BC_61_GFP_ZERO = 0x100,
+    BC_61_GFP_ATOMIC = 0x200,
+    BC_61_GFP_DIRECT_RECLAIM = 0x400,
+    BC_61_GFP_KSWAPD_RECLAIM = 0x800,
+    BC_61_GFP_WRITE = 0x1000,
+    BC_61_GFP_NOWARN = 0x2000,
+    BC_61_GFP_RETRY_MAYFAIL = 0x4000,
+    BC_61_GFP_NOFAIL = 0x8000,
+    BC_61_GFP_NORETRY = 0x10000,
+    BC_61_GFP_MEMALLOC = 0x20000,
+    BC_61_GFP_COMP = 0x40000,
+    BC_61_GFP_NOMEMALLOC = 0x80000,
+    BC_61_GFP_HARDWALL = 0x100000,
+    BC_61_GFP_THISNODE = 0x200000,
+    BC_61_GFP_ACCOUNT = 0x400000,
+    BC_61_GFP_KERNEL = 0xCC0,
+    BC_61_GFP_HIGHUSER_MOVABLE = 0x100CCA       /* pages of processes */
 };
 
 enum bc_gfp {                           /* of requests */
@@ -176,7 +243,9 @@ enum bc_page_state {
     BC_PAGE_CAPTURED = 1,               /* in a block on a capture list */
     BC_PAGE_USED = 2,                   /* in an allocated block */
     BC_PAGE_ON_PCP = 3,                 /* on a per-CPU list */
-    BC_PAGE_HOLE = 4
+    BC_PAGE_HOLE = 4,
+    BC_PAGE_RESERVED = 5,               /* 6.1: set aside at boot */
+    BC_PAGE_TAKEN = 6                   /* 6.1: off the free lists, see bc_take_free_61 */
 };
 
 enum bc_vm_event {                      /* index into bc_stats.vm; named as in /proc/vmstat */
@@ -253,7 +322,8 @@ enum bc_event_kind {
     BC_EV_QUEUE = 8,                    /* the first of the requests that wait in the queue may go on; pfn is -1 */
     BC_EV_CAPTURED = 9,                 /* a reclaimed frame joins a capture list */
     BC_EV_FREED = 10,                   /* its owner has let it go: bc_free_pages, bc_page_release */
-    BC_EV_MIGRATED = 11                 /* never in 2.6.27, which has no compaction */
+    BC_EV_MIGRATED = 11,                /* 6.1, whose machines C does not have yet: the frame's page was moved, */
+    BC_EV_MIGRATED_TO = 12              /* to this one */
 };
 
 enum bc_event_mask {                    /* which of the optional events a machine notes; the others come always */
@@ -270,7 +340,8 @@ enum bc_op_kind {
 
 enum bc_image_flag {
     BC_IMAGE_CHECK = 0,                 /* read all of it: hash and every invariant */
-    BC_IMAGE_TRUST = 1                  /* check the header only: for an image of one's own, mapped from a file */
+    BC_IMAGE_TRUST = 1,                 /* check the header only: for an image of one's own, mapped from a file */
+    BC_IMAGE_6_1 = 0x100                /* the zone is one of 6.1, not of 2.6.27 */
 };
 
 /* --- structs ------------------------------------------------------------------------------------------------------ */
@@ -286,8 +357,8 @@ typedef struct bc_range {               /* page frames first .. end - 1 */
 
 typedef struct bc_config {              /* of a zone; bc_config_init fills it, change what is to be different */
     uint32_t size;                      /* sizeof(bc_config) */
-    int32_t max_page_order;             /* 0..14, default 10 */
-    int32_t pageblock_order;            /* 0..14, default 9 */
+    int32_t max_page_order;             /* 0..14, in 6.1 10 alone; default 10 */
+    int32_t pageblock_order;            /* 0..14, in 6.1 4..10, default 9 */
     int32_t zone_idx;                   /* 0..3, place of the zone in its node; default 0 */
     int64_t start_pfn;                  /* 0..2^52 - 1, need not be aligned */
     int64_t spanned_pages;              /* from the first page to the last, holes included */
@@ -301,15 +372,24 @@ typedef struct bc_config {              /* of a zone; bc_config_init fills it, c
     int32_t grouping;                   /* 0: no grouping by mobility; default 1 */
     int32_t owners;                     /* 1: a 64-bit cookie for every page */
     int32_t populate;                   /* 0: every page starts allocated; default 1, all free */
-    int32_t slot_limit;                 /* private lists that can be open at once, 0..65535, 32 bytes each */
+    int32_t slot_limit;                 /* private lists that can be open at once, 0..65535 (6.1: 128), 32 bytes each */
     int32_t memory_is_zero;             /* 1: the memory is fresh from mmap or calloc; 0: it is cleared first */
     int64_t min_free_kbytes;            /* -1: from the size of the node */
     int64_t node_present[4];            /* present pages of the node's zones; 0 for this zone: its own */
     int32_t lowmem_reserve_ratio[4];    /* default 256, 256, 32, 32 */
     uint32_t node_highmem;              /* bit k: zone k of the node is highmem */
-    uint32_t reserved0;
+    int32_t kernel;                     /* bc_kernel: whose rules the zone follows */
     uint64_t seed;                      /* of the zone's random numbers */
-    int64_t reserved[8];                /* 0 */
+    /* What only a zone of 6.1 has; 0 in one of 2.6.27.  See bc_config_init_for. */
+    const bc_range *free_ranges;        /* what the allocator is given, ascending, the rest stays reserved; NULL: all */
+    int64_t nr_free_ranges;
+    const int64_t *linked_outside;      /* frames just before the zone that are linked to it all the same */
+    int64_t nr_linked_outside;
+    int32_t watermark_scale_factor;     /* 0..3000, default 10 */
+    int32_t watermark_boost_factor;     /* 0..2^20, default 15000 */
+    int32_t lowmem_reserve_ratio_device;        /* of the fifth kind of zone, default 0 */
+    int32_t cma;                        /* 1: a kernel with CMA */
+    int64_t reserved[2];                /* 0 */
 } bc_config;
 
 typedef struct bc_cost {                /* work done: put your own price on it */
@@ -392,6 +472,32 @@ typedef struct bc_stats {
     int64_t reserved[16];
 } bc_stats;
 
+typedef struct bc_stats_61 {            /* what a zone of 6.1 has beside bc_stats; pages, unless said otherwise */
+    int64_t managed_pages;              /* that the allocator was given */
+    int64_t pages_promo;                /* the fourth watermark */
+    int64_t boost;                      /* that is added to all four */
+    int64_t lowmem_reserve[5];
+    int64_t reserved_highatomic;
+    int64_t nr_free_cma;
+    int64_t nr_isolated_pageblocks;
+    int64_t wakeups;                    /* of kswapd, by allocations in a boosted zone */
+    int64_t events[5];                  /* blocks off the free lists, fallbacks, drained blocks, frees, frees of a list */
+    int32_t watermark_scale_factor;
+    int32_t watermark_boost_factor;
+    int32_t pcp_high_fraction;          /* 0: none */
+    int32_t cma;                        /* 1: a kernel with CMA */
+    int64_t reserved[16];
+} bc_stats_61;
+
+typedef struct bc_pcp_61 {              /* the per-CPU lists of one CPU */
+    int32_t count;                      /* pages on them */
+    int32_t high;
+    int32_t batch;
+    int32_t free_factor;
+    int32_t locked;
+    int32_t reserved[3];
+} bc_pcp_61;
+
 typedef struct bc_violation {           /* what bc_check has found first */
     int32_t invariant;                  /* number as in core/common/check.pxi, 0: nothing */
     int32_t reserved;
@@ -439,10 +545,10 @@ typedef struct bc_machine_config {
 
 /* --- a zone ------------------------------------------------------------------------------------------------------- */
 
-/* Defaults of a zone of `pages` pages from start_pfn on; size is sizeof(bc_config). */
+/* Defaults of a zone of 2.6.27 of `pages` pages from start_pfn on; size is sizeof(bc_config). */
 int bc_config_init(bc_config *config, uint64_t size, int64_t start_pfn, int64_t pages);
 
-/* Bytes of memory that the zone needs (13 a page, 21 with owners), or 0 if there can be no such zone. */
+/* Bytes of memory that the zone needs (13 a page, 15 in 6.1; 8 more with owners), or 0 if there can be no such zone. */
 uint64_t bc_zone_bytes(const bc_config *config);
 
 /* Start a zone in the caller's memory; `bytes` is its size.  From then on `(bc_zone *) memory` is the zone. */
@@ -465,7 +571,7 @@ int bc_image_save(const bc_zone *zone, void *image, uint64_t bytes);
 /* Bytes of memory that the zone in an image needs; the first 4096 bytes of the image, or all of a smaller one, suffice. */
 int64_t bc_image_zone_bytes(const void *image, uint64_t bytes);
 
-/* A zone from an image: copies it, and checks hash and invariants.  O(pages). */
+/* A zone of 2.6.27 from an image: copies it, and checks hash and invariants.  O(pages). */
 int bc_image_load(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes);
 
 /* Make a zone of an image in place: memory of bc_image_zone_bytes() whose first image_bytes hold the image and whose rest
@@ -651,6 +757,82 @@ int64_t bc_events(bc_machine *machine, bc_event *events, int64_t n);
 /* What a status means, in a few words. */
 const char *bc_status_text(int status);
 
+/* --- which kernel ---------------------------------------------------------------------------------------------------- */
+
+/* bc_config_init for a zone of the kernel (bc_kernel) that is named. */
+int bc_config_init_for(bc_config *config, uint64_t size, int kernel, int64_t start_pfn, int64_t pages);
+
+/* The kernel (bc_kernel) that a zone follows, or that the zone in an image does. */
+int bc_zone_kernel(const bc_zone *zone);
+int bc_image_kernel(const void *image, uint64_t bytes);
+
+/* bc_image_load with the flags of bc_image_attach: BC_IMAGE_6_1 for a zone of 6.1. */
+int bc_image_load_for(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes, int flags);
+
+/* --- zones of Linux 6.1 alone ----------------------------------------------------------------------------------------- */
+
+/* Allocate through the lists of a CPU (orders 0..3 and 9), which becomes the current one, or with cpu -1 straight from the
+ * free lists.  alloc_flags: BC_61_ALLOC_*; no watermark is asked.  compound: 1 for a compound block.  Linux: rmqueue. */
+int64_t bc_alloc_61(bc_zone *zone, int order, int migratetype, int cpu, int alloc_flags, int compound, bc_result *result);
+
+/* Drop a reference to a block; with the last one it is freed through the lists of the CPU.  If others stay and the block is
+ * not compound, all but its first page are freed.  Linux: __free_pages. */
+int bc_free_61(bc_zone *zone, int64_t pfn, int order, int cpu, bc_result *result);
+
+/* Single pages from the CPU's list alone: how many of n were had.  Linux: alloc_pages_bulk. */
+int64_t bc_alloc_bulk_61(bc_zone *zone, int64_t *pfns, int64_t n, int migratetype, int cpu, int alloc_flags);
+
+/* Free single pages as a list, all or nothing; offender as in bc_free_many.  Linux: free_unref_page_list. */
+int bc_free_list_61(bc_zone *zone, const int64_t *pfns, int64_t n, int cpu, int64_t *offender);
+
+/* One more reference to an allocated block; how many it has.  Linux: get_page, page_count. */
+int bc_get_page_61(bc_zone *zone, int64_t pfn);
+int bc_references_61(const bc_zone *zone, int64_t pfn);
+
+/* Set (1) or clear (0) the LRU mark of n allocated pages: pages that have it can be moved away from a range. */
+int bc_set_lru_61(bc_zone *zone, int64_t pfn, int64_t n, int lru);
+
+/* The lists of a CPU: in numbers; locked, as while an interrupt has come inside a section that holds them (then they are
+ * passed by); one batch given back.  Those of all CPUs: off and empty (1), or on again (0).  bc_drain_pages empties one. */
+int bc_pcp_get_61(const bc_zone *zone, int cpu, bc_pcp_61 *pcp);
+int bc_pcp_lock_61(bc_zone *zone, int cpu, int locked);
+int bc_drain_batch_61(bc_zone *zone, int cpu);
+int bc_pcp_disable_61(bc_zone *zone, int disabled);
+
+/* 1 if the fast path lets a request pass at the mark that its flags name, boost included; 0 if not.  atomic: 1 if it may
+ * ignore the boost.  bc_watermark_ok is the full test at a mark of one's own.  Linux: zone_watermark_fast. */
+int bc_watermark_fast_61(const bc_zone *zone, int order, int classzone_idx, int alloc_flags, int atomic);
+
+/* What the marks and the sizes of the lists follow from, beside min_free_kbytes: 0..3000, 0..2^20, 0 for none.  Setting a
+ * scale factor, like bc_set_min_free_kbytes, ends the boost; boost_less takes pages off it, as kswapd does. */
+int bc_set_scale_factor_61(bc_zone *zone, int64_t factor);
+int bc_set_boost_factor_61(bc_zone *zone, int64_t factor);
+int bc_set_pcp_high_fraction_61(bc_zone *zone, int64_t fraction);
+int bc_boost_less_61(bc_zone *zone, int64_t pages);
+
+/* Give a pageblock kept for high-order atomic requests back to a type: 1 if one was found.  force: the last one, too. */
+int bc_unreserve_highatomic_61(bc_zone *zone, int migratetype, int force);
+
+/* Put the pageblocks of pages start .. end - 1 out of bounds: 1, or 0 if not all can be (then none is); give them a type
+ * back; 1 if they are isolated and all free.  Linux: start_isolate_page_range, undo_..., test_pages_isolated. */
+int bc_isolate_61(bc_zone *zone, int64_t start, int64_t end, int migratetype);
+int bc_unisolate_61(bc_zone *zone, int64_t start, int64_t end, int migratetype);
+int bc_is_isolated_61(const bc_zone *zone, int64_t start, int64_t end);
+
+/* Take the free block that starts at a page off the lists: its pages, or 0 if the watermark forbids it; put it back.
+ * Linux: __isolate_free_page, __putback_isolated_page. */
+int64_t bc_take_free_61(bc_zone *zone, int64_t pfn);
+int bc_put_free_61(bc_zone *zone, int64_t pfn, int order, int migratetype);
+
+/* Wait for a free block of an order; the first page of the one that has come, now allocated, or BC_ENOMEM. */
+int bc_capture_begin_61(bc_zone *zone, int order);
+int64_t bc_capture_end_61(bc_zone *zone);
+
+/* A whole reserved pageblock becomes CMA and is freed. */
+int bc_init_cma_61(bc_zone *zone, int64_t pfn);
+
+int bc_stats_get_61(const bc_zone *zone, bc_stats_61 *stats);
+
 /* --- the table ------------------------------------------------------------------------------------------------------ */
 
 typedef struct bc_api {
@@ -726,6 +908,37 @@ typedef struct bc_api {
     int64_t (*swap_free)(bc_machine *machine, int64_t slots);
     int64_t (*events)(bc_machine *machine, bc_event *events, int64_t n);
     const char *(*status_text)(int status);
+    int (*config_init_for)(bc_config *config, uint64_t size, int kernel, int64_t start_pfn, int64_t pages);
+    int (*zone_kernel)(const bc_zone *zone);
+    int (*image_kernel)(const void *image, uint64_t bytes);
+    int (*image_load_for)(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes, int flags);
+    int64_t (*alloc_61)(bc_zone *zone, int order, int migratetype, int cpu, int alloc_flags, int compound,
+                        bc_result *result);
+    int (*free_61)(bc_zone *zone, int64_t pfn, int order, int cpu, bc_result *result);
+    int64_t (*alloc_bulk_61)(bc_zone *zone, int64_t *pfns, int64_t n, int migratetype, int cpu, int alloc_flags);
+    int (*free_list_61)(bc_zone *zone, const int64_t *pfns, int64_t n, int cpu, int64_t *offender);
+    int (*get_page_61)(bc_zone *zone, int64_t pfn);
+    int (*references_61)(const bc_zone *zone, int64_t pfn);
+    int (*set_lru_61)(bc_zone *zone, int64_t pfn, int64_t n, int lru);
+    int (*pcp_get_61)(const bc_zone *zone, int cpu, bc_pcp_61 *pcp);
+    int (*pcp_lock_61)(bc_zone *zone, int cpu, int locked);
+    int (*drain_batch_61)(bc_zone *zone, int cpu);
+    int (*pcp_disable_61)(bc_zone *zone, int disabled);
+    int (*watermark_fast_61)(const bc_zone *zone, int order, int classzone_idx, int alloc_flags, int atomic);
+    int (*set_scale_factor_61)(bc_zone *zone, int64_t factor);
+    int (*set_boost_factor_61)(bc_zone *zone, int64_t factor);
+    int (*set_pcp_high_fraction_61)(bc_zone *zone, int64_t fraction);
+    int (*boost_less_61)(bc_zone *zone, int64_t pages);
+    int (*unreserve_highatomic_61)(bc_zone *zone, int migratetype, int force);
+    int (*isolate_61)(bc_zone *zone, int64_t start, int64_t end, int migratetype);
+    int (*unisolate_61)(bc_zone *zone, int64_t start, int64_t end, int migratetype);
+    int (*is_isolated_61)(const bc_zone *zone, int64_t start, int64_t end);
+    int64_t (*take_free_61)(bc_zone *zone, int64_t pfn);
+    int (*put_free_61)(bc_zone *zone, int64_t pfn, int order, int migratetype);
+    int (*capture_begin_61)(bc_zone *zone, int order);
+    int64_t (*capture_end_61)(bc_zone *zone);
+    int (*init_cma_61)(bc_zone *zone, int64_t pfn);
+    int (*stats_get_61)(const bc_zone *zone, bc_stats_61 *stats);
 } bc_api;
 
 /* The table of this library. */

@@ -77,7 +77,6 @@ cdef inline uint64_t used_bytes(zone_t *z) noexcept nogil:
 
 cdef void configure(zone_t *z, const zone_config_t *config) noexcept nogil:
     """The header of a zone without pages, as far as it is the same for all kernels.  The block must be zero."""
-    cdef int k
     z.kernel = config.kernel
     z.start_pfn = config.start_pfn
     z.spanned_pages = config.spanned_pages
@@ -87,12 +86,8 @@ cdef void configure(zone_t *z, const zone_config_t *config) noexcept nogil:
     z.cpus = config.cpus
     z.slot_limit = config.slot_limit
     z.grouping = config.grouping
-    z.node_highmem = config.node_highmem
     z.cpuset_allowed = 1
     z.min_free_kbytes = config.min_free_kbytes
-    for k in range(MAX_NR_ZONES):
-        z.node_present[k] = config.node_present[k]
-        z.lowmem_reserve_ratio[k] = config.lowmem_reserve_ratio[k]
 
 
 cdef void zone_empty(zone_t *z, const zone_config_t *config, const layout_t *kernel) noexcept nogil:

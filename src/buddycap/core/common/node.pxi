@@ -27,15 +27,6 @@ cdef int64_t int_sqrt(int64_t x) noexcept nogil:
     return root
 
 
-cdef int node_pages_ok(const int64_t *present) noexcept nogil:
-    """Whether the zones of a node are of sizes for which the formulas hold."""
-    cdef int k
-    for k in range(MAX_NR_ZONES):
-        if not 0 <= present[k] <= <int64_t> 1 << NODE_PAGES_BITS:
-            return 0
-    return 1
-
-
 cdef int64_t lowmem_pages(const int64_t *present, uint32_t highmem) noexcept nogil:
     """Present pages of the node's zones that are not highmem."""
     cdef int64_t pages = 0

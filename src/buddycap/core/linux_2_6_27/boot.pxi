@@ -27,15 +27,20 @@ cdef void memmap_init_zone(zone_t *z) noexcept nogil:
 
 
 cdef void zone_init_27(zone_t *z, const zone_config_t *config) noexcept nogil:
-    """Start a zone in zeroed memory of zone_bytes(): all holes.  Ranges are added next, then zone_finish."""
+    """Start a zone in zeroed memory of zone_bytes(): all holes."""
     cdef layout_t layout = layout_27(config.cpus)
+    cdef int k
     zone_empty(z, config, &layout)
     z.pcp_bulk_cold = config.pcp_bulk_cold
+    z.node_highmem = config.node_highmem
+    for k in range(MAX_NR_ZONES):
+        z.node_present[k] = config.node_present[k]
+        z.lowmem_reserve_ratio[k] = config.lowmem_reserve_ratio[k]
     z.prev_priority = DEF_PRIORITY
     memmap_init_zone(z)
 
 
-cdef void zone_add_range_27(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
+cdef void zone_add_range(zone_t *z, int64_t first_pfn, int64_t end_pfn, int populate) noexcept nogil:
     """Pages [first_pfn, end_pfn) exist.  populate: they are freed, in the largest blocks that fit, upward; else each
     is an allocated page."""
     cdef int32_t i = <int32_t> (first_pfn - z.base_pfn)
@@ -51,7 +56,7 @@ cdef void zone_add_range_27(zone_t *z, int64_t first_pfn, int64_t end_pfn, int p
         i += 1 << order
 
 
-cdef void zone_finish_27(zone_t *z, const zone_config_t *config) noexcept nogil:
+cdef void zone_finish(zone_t *z, const zone_config_t *config) noexcept nogil:
     """Marks, reserve and per-CPU lists, when all ranges are known.  Counters start at zero."""
     cdef int64_t min_free_kbytes = config.min_free_kbytes
     z.node_present[z.zone_idx] = z.present_pages
@@ -62,3 +67,13 @@ cdef void zone_finish_27(zone_t *z, const zone_config_t *config) noexcept nogil:
     setup_pageset(z, config.pcp_batch, config.pcp_high)
     z.inactive_ratio = <int32_t> inactive_ratio(z.present_pages)
     memset(z.vm, 0, sizeof(z.vm))
+
+
+cdef void zone_fill_27(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """The pages that there are, and what follows from them."""
+    cdef range_t present
+    cdef int64_t k
+    for k in range(nr_present_ranges(config)):
+        present = present_range(config, k)
+        zone_add_range(z, present.first, present.end, config.populate)
+    zone_finish(z, config)

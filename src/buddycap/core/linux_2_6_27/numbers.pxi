@@ -33,3 +33,17 @@ cdef inline int is_requestable_27(int mt) noexcept nogil:
 cdef inline int request_type(zone_t *z, int mt) noexcept nogil:
     """Without grouping by mobility every request is UNMOVABLE.  Linux: allocflags_to_migratetype."""
     return mt if z.grouping else MT_UNMOVABLE
+
+
+cdef int page_kind_27(zone_t *z, int32_t head, int *order) noexcept nogil:
+    """BC_PAGE_* of what starts at a page, and its order."""
+    cdef uint8_t kind = order_array(z)[head] & PG_STATE
+    order[0] = 0
+    if order_array(z)[head] == PG_HOLE:
+        return BC_PAGE_HOLE
+    if kind == PG_PCP:
+        return BC_PAGE_ON_PCP
+    order[0] = order_array(z)[head] & 0x0F
+    if kind == PG_FREE:
+        return BC_PAGE_FREE
+    return BC_PAGE_CAPTURED if kind == PG_CAPTURED or kind == PG_PRIVATE else BC_PAGE_USED

@@ -24,6 +24,23 @@ cdef int page_status_61(zone_t *z, int64_t pfn) noexcept nogil:
     return ST_PAGE_TAKEN if state == PG_TAKEN_61 else ST_OK
 
 
+cdef int page_kind_61(zone_t *z, int32_t head, int *order) noexcept nogil:
+    """BC_PAGE_* of what starts at a page, and its order."""
+    cdef int status = page_status_61(z, z.base_pfn + head)
+    order[0] = state_order_61(z, order_array(z)[head])
+    if status == ST_PAGE_FREE:
+        return BC_PAGE_FREE
+    if status == ST_PAGE_CAPTURED:
+        return BC_PAGE_CAPTURED
+    if status == ST_PAGE_ON_PCP:
+        return BC_PAGE_ON_PCP
+    if status == ST_PAGE_RESERVED:
+        return BC_PAGE_RESERVED
+    if status == ST_PAGE_TAKEN:
+        return BC_PAGE_TAKEN
+    return BC_PAGE_USED if status == ST_OK else BC_PAGE_HOLE
+
+
 cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """Why the block (pfn, order) is no allocated one: the slow half of `used_block_status_61`."""
     cdef int status
@@ -110,6 +127,14 @@ cdef int used_list_status_61(zone_t *z, const int64_t *pfns, int64_t n, const ui
     for m in range(k):
         bits[(pfns[m] - z.base_pfn) >> 6] = 0
     offender[0] = k
+    return status
+
+
+cdef int get_page_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if an allocated block starts there that can have one more reference."""
+    cdef int status = page_status_61(z, pfn)
+    if status == ST_OK and refs_array_61(z)[pfn - z.base_pfn] == REFS_MAX_61:
+        return ST_TOO_MANY_REFS
     return status
 
 

@@ -10,8 +10,11 @@
 cdef enum:
     MIN_FREE_KBYTES_HIGH_61 = 262144
     ZONES_BELOW_MOVABLE_61 = 3          # DMA, DMA32, Normal: the zones whose free pages min_free_kbytes follows from
-    SCALE_MAX_61 = 3000                 # of watermark_scale_factor, as sysctl allows it
-    FACTOR_MAX_61 = 1 << 20             # of watermark_boost_factor
+
+cdef extern from "buddycap.h" nogil:
+    enum:
+        SCALE_MAX_61 "BC_61_MAX_SCALE_FACTOR"
+        FACTOR_MAX_61 "BC_61_MAX_BOOST_FACTOR"
 
 ctypedef struct node_marks_61_t:        # what the marks of a node follow from, and the marks
     int64_t managed[ZONES_61]
@@ -112,6 +115,11 @@ cdef void set_marks_61(zone_t *z, const node_marks_61_t *node) noexcept nogil:
     e.pages_promo = node.mark[z.zone_idx][3]
     e.boost = 0
     set_pcp_sizes_61(z)
+
+
+cdef inline void boost_less_61(zone_t *z, int64_t pages) noexcept nogil:
+    """Take pages off the boost, as kswapd does when it has balanced the zone."""
+    only_61(z).boost -= min(only_61(z).boost, pages)
 
 
 cdef void set_lowmem_reserve_61(zone_t *z, const int64_t *managed) noexcept nogil:

@@ -107,7 +107,7 @@ cdef enum:                          # counters of compaction, named as in /proc/
     CE61_NOT_MIGRATED               # pgmigrate_fail
     NR_COMPACT_EVENTS_61
 
-ctypedef struct compact_zone_6_1_t: # what compaction keeps about a zone; positions are PFNs
+ctypedef struct compact_zone_6_1_t:  # what compaction keeps about a zone; positions are PFNs
     uint64_t cached_migrate[2]      # compact_cached_migrate_pfn: asynchronous, synchronous
     uint64_t cached_free            # compact_cached_free_pfn
     uint64_t init_migrate           # compact_init_migrate_pfn
@@ -170,11 +170,6 @@ ctypedef struct tape_6_1_t:     # where zones record events; no part of their st
     event_6_1_t *record
     int64_t room
     int64_t count               # records that were due; those beyond `room` are lost
-
-ctypedef struct zone_config_6_1_t:
-    int32_t cma
-    int32_t lowmem_ratio[ZONES_61]
-    int64_t boost_factor
 
 
 cdef inline zone_6_1_t *only_61(zone_t *z) noexcept nogil:

@@ -31,28 +31,24 @@ cdef void compact_init_61(zone_t *z) noexcept nogil:
     c.cached_free = c.init_free = (last >> z.pageblock_order) << z.pageblock_order
 
 
-cdef void zone_init_61(zone_t *z, const zone_config_t *config, const zone_config_6_1_t *own) noexcept nogil:
-    """Start a zone in zeroed memory: all holes.  Ranges are added next, then its node sets the marks."""
+cdef void zone_init_61(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """Start a zone in zeroed memory of zone_bytes(): all holes."""
     cdef layout_t layout = layout_61(config.cpus)
     cdef zone_6_1_t *e
     cdef int k
     zone_empty(z, config, &layout)
     e = only_61(z)
-    e.cma = own.cma
-    e.isolate_type = MT61_CMA + 1 if own.cma else MT61_CMA
-    e.boost_factor = own.boost_factor
+    e.cma = config.cma
+    e.isolate_type = MT61_CMA + 1 if config.cma else MT61_CMA
+    e.boost_factor = config.watermark_boost_factor
     e.capture_order = e.capture_page = NO_PAGE
     e.counts_exact = 1
     e.map_start = z.start_pfn & -SECTION_PAGES_61
     e.map_end = (z.start_pfn + z.spanned_pages + SECTION_PAGES_61 - 1) & -SECTION_PAGES_61
-    for k in range(ZONES_61):
-        e.lowmem_ratio[k] = own.lowmem_ratio[k]
+    for k in range(MAX_NR_ZONES):
+        e.lowmem_ratio[k] = config.lowmem_reserve_ratio[k]
+    e.lowmem_ratio[MAX_NR_ZONES] = config.lowmem_reserve_ratio_device
     compact_init_61(z)
-
-
-cdef void zone_link_61(zone_t *z, int32_t i) noexcept nogil:
-    """A page outside the zone's span is linked to it all the same, and reserved."""
-    order_array(z)[i] = PG_RESERVED_61
 
 
 cdef void zone_add_present_61(zone_t *z, int32_t i, int32_t end) noexcept nogil:
@@ -82,11 +78,25 @@ cdef void zone_add_free_61(zone_t *z, int32_t i, int32_t end, int populate) noex
         i += 1 << order
 
 
-cdef void zone_booted_61(zone_t *z) noexcept nogil:
-    """Counters start at zero."""
+cdef void zone_fill_61(zone_t *z, const zone_config_t *config) noexcept nogil:
+    """Pages linked from outside, which are reserved, those that there are, those that are the allocator's; and what
+    follows from them.  Counters start at zero."""
+    cdef int64_t free_ranges = nr_present_ranges(config) if config.free_ranges == NULL else config.nr_free_ranges
+    cdef range_t some
+    cdef int64_t k
+    for k in range(config.nr_linked_outside):
+        order_array(z)[config.linked_outside[k] - z.base_pfn] = PG_RESERVED_61
+    for k in range(nr_present_ranges(config)):
+        some = present_range(config, k)
+        zone_add_present_61(z, <int32_t> (some.first - z.base_pfn), <int32_t> (some.end - z.base_pfn))
+    for k in range(free_ranges):
+        some = present_range(config, k) if config.free_ranges == NULL else config.free_ranges[k]
+        zone_add_free_61(z, <int32_t> (some.first - z.base_pfn), <int32_t> (some.end - z.base_pfn), config.populate)
     memset(z.vm, 0, sizeof(z.vm))
     memset(only_61(z).events, 0, sizeof(only_61(z).events))
     memset(only_61(z).compact.events, 0, sizeof(only_61(z).compact.events))
+    node_set_marks_61(&z, 1, config.min_free_kbytes, config.watermark_scale_factor)
+    node_set_reserves_61(&z, 1)
 
 
 cdef void copy_close_61(zone_t *copy) noexcept nogil:

@@ -232,3 +232,13 @@ cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
     order_array(z)[i] = PG_USED | z.pageblock_order
     free_unref_61(z, i, z.pageblock_order)
     only_61(z).managed += block_pages_61(z)
+
+
+cdef int32_t capture_end_61(zone_t *z) noexcept nogil:
+    """No capture is armed any more; the block that was captured, now allocated, or NO_PAGE."""
+    cdef zone_6_1_t *e = only_61(z)
+    cdef int32_t i = e.capture_page
+    if i != NO_PAGE:
+        order_array(z)[i] = PG_USED | e.capture_order
+    e.capture_order = e.capture_page = NO_PAGE
+    return i

@@ -44,6 +44,33 @@ cdef void node_set_reserves_61(zone_t **zones, int n) noexcept nogil:
         set_lowmem_reserve_61(zones[k], node.managed)
 
 
+cdef void node_set_min_free_61(zone_t **zones, int n, int64_t kb, int64_t scale) noexcept nogil:
+    """New marks; a scale of -1 keeps the factor."""
+    node_set_marks_61(zones, n, kb, only_61(zones[0]).scale if scale < 0 else scale)
+
+
+cdef void node_set_pcp_fraction_61(zone_t **zones, int n, int64_t fraction) noexcept nogil:
+    """Linux: percpu_pagelist_high_fraction."""
+    cdef int k
+    for k in range(n):
+        only_61(zones[k]).pcp_fraction = fraction
+        set_pcp_sizes_61(zones[k])
+
+
+cdef void node_set_lowmem_ratio_61(zone_t **zones, int n, int zone_idx, int32_t ratio) noexcept nogil:
+    """The lowmem_reserve_ratio of one kind of zone; all reserves follow."""
+    cdef int k
+    for k in range(n):
+        only_61(zones[k]).lowmem_ratio[zone_idx] = ratio
+    node_set_reserves_61(zones, n)
+
+
+cdef void node_set_boost_factor_61(zone_t **zones, int n, int64_t factor) noexcept nogil:
+    cdef int k
+    for k in range(n):
+        only_61(zones[k]).boost_factor = factor
+
+
 cdef void node_set_map_61(zone_t **zones, int n) noexcept nogil:
     """Which pages around each zone the page map has: whole sections, those of neighbours too."""
     cdef zone_6_1_t *e

@@ -124,6 +124,16 @@ cdef void drain_all_61(zone_t *z) noexcept nogil:
         drain_cpu_61(z, cpu)
 
 
+cdef void pcp_disable_61(zone_t *z, int disabled) noexcept nogil:
+    """The per-CPU lists are switched off and emptied, or on again.  Linux: zone_pcp_disable, zone_pcp_enable."""
+    cdef int cpu
+    for cpu in range(z.cpus):
+        zone_pcp_61(z, cpu).high = 0 if disabled else only_61(z).pcp_high
+        zone_pcp_61(z, cpu).batch = 1 if disabled else only_61(z).pcp_batch
+    if disabled:
+        drain_all_61(z)
+
+
 cdef int pages_to_drain_61(zone_t *z, pcp_6_1_t *pcp, int order) noexcept nogil:
     """How many pages a free to a per-CPU list makes too many; 0 below the limit.  Linux: nr_pcp_high, nr_pcp_free.
 
@@ -238,7 +248,23 @@ cdef void free_list_commit_61(zone_t *z, int32_t i) noexcept nogil:
         pcp_put_61(z, i, 0, state & 0x0F)
 
 
+cdef void free_pages_list_61(zone_t *z, const int64_t *pfns, int64_t n) noexcept nogil:
+    """Free n single pages as a list.  Linux: free_unref_page_list."""
+    cdef int64_t k
+    for k in range(n):
+        free_list_prepare_61(z, <int32_t> (pfns[k] - z.base_pfn))
+    for k in range(n):
+        if is_pcp_state_61(order_array(z)[pfns[k] - z.base_pfn]):
+            free_list_commit_61(z, <int32_t> (pfns[k] - z.base_pfn))
+
+
 # --- allocated blocks -------------------------------------------------------------------------------------------
+
+cdef inline void get_page_61(zone_t *z, int32_t i) noexcept nogil:
+    """One more reference to an allocated block that has fewer than all.  Linux: get_page."""
+    refs_array_61(z)[i] += 1
+    order_array(z)[i] = PG_MARKED | (order_array(z)[i] & 0x0F)
+
 
 cdef inline void make_compound_61(zone_t *z, int32_t i, int order) noexcept nogil:
     """Linux: prep_compound_page."""
