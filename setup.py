@@ -74,6 +74,23 @@ class BuildWithLibrary(build_ext):
         """Where the shared and the static library are, in a folder of the package."""
         return [Path(package, "lib", name) for name in ("libbuddycap.so", "libbuddycap.a")]
 
+    def build_extensions(self):
+        self.check_compiler()
+        super().build_extensions()
+
+    def check_compiler(self):
+        """Say what is missing before the compiler's own words, or those of a shell that has none."""
+        driver = getattr(self.compiler, "compiler", None)
+        header = Path(sysconfig.get_path("include"), "Python.h")
+        missing = [f"a C compiler ({driver[0]})"] if driver and not shutil.which(driver[0]) else []
+        missing += [f"the headers of Python ({header})"] if not header.exists() else []
+        if missing:
+            sys.exit(
+                f"buddycap is compiled when it is installed, and this machine lacks {' and '.join(missing)}.\n"
+                "Debian, Ubuntu: apt-get install gcc python3-dev; Fedora: dnf install gcc python3-devel; "
+                "Alpine: apk add gcc musl-dev python3-dev; macOS: xcode-select --install"
+            )
+
     def build_extension(self, ext):
         super().build_extension(ext)
         if ext.name == "buddycap._core" and LIBRARY:

@@ -199,6 +199,10 @@ class Machine(MachineBase):
             events=events,
         )
 
+    def __repr__(self) -> str:
+        free, present = (sum(getattr(zone, name) for zone in self.zones) for name in ("nr_free_pages", "present_pages"))
+        return f"<Machine of Linux {self.kernel}: {', '.join(self.names)}; {free} of {present} pages free>"
+
     @classmethod
     def preset(
         cls,

@@ -281,7 +281,7 @@ def test_the_command(tmp_path, capsys):
     assert found["reconstruction"]["end"]["wrong_pages"] == 64
     assert found["what_if"][0]["failed"][9] > 0
     lines = csv.read_text().splitlines()
-    assert (len(lines), lines[0][:24]) == (5, "time_s,zone,free_0,free_")
+    assert (len(lines), lines[0][:35]) == (5, "zone,time_ns,free_pages,unusable_in")
     assert (tmp_path / "t.1.csv").exists()
     assert main(["replay", str(DATA / "thpfrag"), "--samples", "2"]) == 0
     assert "wrong pages 64 of 98 that changed; without 9898 that events name" in capsys.readouterr().out

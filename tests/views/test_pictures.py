@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from buddycap import Machine, MigrateType, MisuseError, Zone
+from buddycap.views import png
 from buddycap.views.pagemap import KINDS, maps_of, read_maps
 from buddycap.views.picture import map_png, small_png
 from buddycap.views.png import draw_text, encode_png
@@ -184,3 +185,26 @@ def test_the_documentation_shows_what_its_command_draws():
     drawn, _, _ = decode_png(map_png(read_maps(SNAPSHOT), title=title))
     assert texts["Title"] == title
     assert np.array_equal(shown, drawn)
+
+
+def written(text, scale=1):
+    """A text as it stands in a picture."""
+    picture = np.zeros((9 * scale, 6 * scale * len(text)), np.uint8)
+    draw_text(picture, 0, 0, text, 1, scale)
+    return picture
+
+
+@pytest.mark.parametrize("letter", ["#", "@", "[", "\u00e9", "\u03b1", "\u2192"])
+def test_no_letter_of_a_text_is_lost(letter):
+    pytest.importorskip("PIL")
+    assert written(letter).any()
+    assert written(letter, 2).any()
+    assert (written(f"a{letter}b")[:, :6] == written("a")).all()
+
+
+def test_letters_without_pillow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    png._glyph.cache_clear()
+    assert (written("\u00e9") == written("e")).all()
+    assert (written("\u65e5") == written("?")).all()
+    png._glyph.cache_clear()

@@ -84,9 +84,9 @@ class StudyResult:
     >>> result
     <StudyResult: 4 runs, 1 case, policies none, v3, 2 seeds>
     >>> result.runs[["policy", "seed", "success_percent"]].tolist()
-    [('none', 1, 25.0), ('v3', 1, 34.375), ('none', 2, 20.3125), ('v3', 2, 25.0)]
+    [('none', 1, 23.4375), ('v3', 1, 31.25), ('none', 2, 17.1875), ('v3', 2, 28.125)]
     >>> print(result.compare("v3", "none"))
-    success_percent of v3 less that of none: +7.03 ± 29.78 (2 pairs)
+    success_percent of v3 less that of none: +9.38 ± 19.85 (2 pairs)
     """
 
     def __init__(self, plan: Plan, store: Store) -> None:

@@ -34,7 +34,7 @@ def seeds_of(seeds: Seeds, count: int = 8) -> tuple[int, ...]:
     Examples
     --------
     >>> seeds_of(3), seeds_of([7, 2]), seeds_of(np.random.SeedSequence(42), count=1)
-    ((1, 2, 3), (7, 2), (4512069090663504487,))
+    ((1, 2, 3), (7, 2), (5732826375231505755,))
     """
     if isinstance(seeds, np.random.SeedSequence):
         found = [int(word) >> 1 for word in seeds.generate_state(_counted(count), np.uint64)]
@@ -63,7 +63,7 @@ def seed_of(seed: int | np.random.SeedSequence | np.random.Generator) -> int:
     Examples
     --------
     >>> seed_of(7), seed_of(np.random.SeedSequence(42)), seed_of(np.random.default_rng(42)) < 1 << 63
-    (7, 4512069090663504487, True)
+    (7, 5732826375231505755, True)
     """
     if isinstance(seed, np.random.SeedSequence | np.random.Generator):
         return seeds_of(seed, 1)[0]

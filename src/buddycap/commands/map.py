@@ -150,7 +150,7 @@ def _drawn(args: argparse.Namespace) -> _Drawing:
         if not found:
             raise MisuseError(f"--zone={args.zone}: {args.source} has {', '.join(m.name for m in maps)}")
         maps = found
-    recorder = Recorder(max_cells=args.cells or MOST_CELLS)
+    recorder = Recorder(max_cells=MOST_CELLS if args.cells is None else args.cells)
     if any(Path(name).suffix in (".html", ".csv") for name in args.out):
         recorder.add_maps(maps, 0)
     drawn = drawn_from(args.source)
@@ -166,7 +166,7 @@ def _watched(args: argparse.Namespace) -> _Drawing:
     policies = [find_policy(name) for name in args.policy.split(",")]
     if len(policies) > 2 or (len(policies) == 2 and any(Path(name).suffix != ".html" for name in args.out)):
         raise MisuseError(f"--policy {args.policy}: one is wanted; two beside each other are for a report (.html)")
-    cells = args.cells or MAX_CELLS
+    cells = MAX_CELLS if args.cells is None else args.cells
     with Progress(args.steps * len(policies), "moments") as progress:
         runs = [
             watch_run(config, row, args.seed, steps=args.steps, frames=frames, max_cells=cells, step_done=progress.step)
@@ -183,8 +183,9 @@ def _watched(args: argparse.Namespace) -> _Drawing:
 def _replayed(args: argparse.Namespace) -> _Drawing:
     """Return the drawing of a trace."""
     recording = open_recording(args.replay, args.start)
+    cells = MAX_CELLS if args.cells is None else args.cells
     with Progress(args.steps, "moments") as progress:
-        watched = watch_replay(recording, steps=args.steps, max_cells=args.cells or MAX_CELLS, step_done=progress.step)
+        watched = watch_replay(recording, steps=args.steps, max_cells=cells, step_done=progress.step)
     return _Drawing(args, watched.maps, watched.recorder, str(args.replay), watched)
 
 

@@ -90,7 +90,7 @@ def _print(snapshot: Snapshot, first: list[str], as_json: bool) -> None:
         zone.name: {
             "start_pfn": zone.start_pfn,
             "spanned": len(zone.kinds),
-            "pages": zone.nr_pages(),
+            "pages": {name.lower(): pages for name, pages in zone.nr_pages().items()},
             "nr_free": zone.nr_free.tolist(),
             "difference": snapshot.differences.get(zone.name),
             "quiet": snapshot.quiet.get(zone.name),

@@ -150,6 +150,13 @@ cdef class CaptureList:
         """Whether the block that the list waited for, or one that is held, is on it."""
         return bool(capture_sated(self.ready(), self.slot))
 
+    def __repr__(self):
+        if self.closed:
+            return "<CaptureList, closed>"
+        orders = self.blocks()["order"].tolist()
+        pages = sum(1 << order for order in orders)
+        return f"<CaptureList of {len(orders)} blocks, {pages} pages, on {self.zone!r}>"
+
     def blocks(self):
         """The captured blocks as a structured array (pfn, order), head first."""
         return list_tagged(self.zone, slot_list(self.ready(), self.slot), "order", self)

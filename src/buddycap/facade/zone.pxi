@@ -14,7 +14,14 @@ def set_html_view(view):
 
 @cython.no_gc_clear
 cdef class Zone(ModernZone):
-    """One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
+    """Zone(start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9, zone_idx=0, \
+node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None, cpus=1, pcp_batch=None, pcp_high=None, \
+pageblock_index='absolute', owners=False, pcp_bulk_cold=False, group_by_mobility=True, node_highmem=(0, 0, 0, 0), \
+populate=True, seed=0, kernel='2.6.27', free_ranges=None, watermark_scale_factor=10, watermark_boost_factor=15000, \
+cma=False, linked_outside=(), events=0)
+--
+
+    One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
 
     Parameters
     ----------

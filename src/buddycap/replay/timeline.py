@@ -61,15 +61,19 @@ class Timeline:
         return fragmentation_index(self.nr_free, order)
 
     def rows(self, order: int = HUGE_ORDER) -> list[dict[str, Any]]:
-        """Return one dict a moment and zone: time_s since the first moment, zone, free_0.., indices, mixed."""
+        """Return one dict a moment and zone: the columns of `Recorder.csv`, then `index_order` and `mixed_pageblocks`.
+
+        `time_ns` counts from the first moment. The indices are those of the order, in thousandths.
+        """
         unusable, extfrag, pages = self.unusable(order), self.extfrag(order), self.free_pages
         found = []
         for k, time_ns in enumerate(self.time_ns.tolist()):
             for z, name in enumerate(self.names):
-                row: dict[str, Any] = {"time_s": f"{(time_ns - int(self.time_ns[0])) / 1e9:.6f}", "zone": name}
-                row |= {f"free_{o}": int(n) for o, n in enumerate(self.nr_free[k, z])}
-                row |= {"free_pages": int(pages[k, z]), f"unusable_{order}": int(unusable[k, z])}
-                row |= {f"extfrag_{order}": int(extfrag[k, z]), "mixed_pageblocks": int(self.mixed[k, z])}
+                row: dict[str, Any] = {"zone": name, "time_ns": time_ns - int(self.time_ns[0])}
+                row |= {"free_pages": int(pages[k, z]), "unusable_index": int(unusable[k, z])}
+                row |= {"extfrag_index": int(extfrag[k, z])}
+                row |= {f"order_{o}": int(n) for o, n in enumerate(self.nr_free[k, z])}
+                row |= {"index_order": order, "mixed_pageblocks": int(self.mixed[k, z])}
                 found.append(row)
         return found
 
@@ -83,7 +87,7 @@ class Timeline:
         """
         rows = self.rows(order)
         with replacing_text(path) as file:
-            writer = csv.DictWriter(file, list(rows[0]) if rows else ["time_s", "zone"])
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["zone", "time_ns"])
             writer.writeheader()
             writer.writerows(rows)
 

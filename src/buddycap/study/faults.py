@@ -44,7 +44,7 @@ def fault_figures(table: NDArray[np.void], totals: Mapping[str, int]) -> dict[st
     >>> from buddycap.study.run import run_once
     >>> run = run_once(faulting_config("2.6.27", 3, 1 << 15, warmup_s=1), POLICIES["none"], seed=1)
     >>> figures = fault_figures(run.faults, run.totals)
-    >>> len(run.faults), figures["huge"] == (run.faults["page"] >= 0).sum()
+    >>> len(run.faults), figures["huge"] == int((run.faults["page"] >= 0).sum())
     (24, True)
     """
     huge = table["page"] >= 0

@@ -3,6 +3,9 @@
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +43,7 @@ _TAILS = {
 }
 
 
+@cache
 def _glyphs() -> dict[str, NDArray[np.bool_]]:
     """Return the dots of every letter, shape (LETTER_HEIGHT, LETTER_WIDTH)."""
     glyphs = {}
@@ -52,6 +56,38 @@ def _glyphs() -> dict[str, NDArray[np.bool_]]:
     return glyphs
 
 
+@cache
+def _glyph(letter: str, scale: int) -> NDArray[np.bool_]:
+    """Return the dots of a letter, each `scale` pixels wide."""
+    known = _glyphs()
+    if letter not in known:
+        drawn = _drawn(letter, scale)
+        if drawn is not None:
+            return drawn
+        plain = normalize("NFKD", letter)[:1]
+        letter = plain if plain in known else "?"
+    return known[letter].repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _drawn(letter: str, scale: int) -> NDArray[np.bool_] | None:
+    """Return a letter as Pillow draws it in the same cell, with a font of matplotlib if that is there, too."""
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        return None
+    size = 8 * scale
+    try:
+        from matplotlib import get_data_path
+
+        font: Any = ImageFont.truetype(f"{get_data_path()}/fonts/ttf/DejaVuSansMono.ttf", size)
+    except (ImportError, OSError):
+        font = ImageFont.load_default(size)
+    cell = Image.new("L", (LETTER_WIDTH * scale, LETTER_HEIGHT * scale))
+    ImageDraw.Draw(cell).text((LETTER_WIDTH * scale / 2, 7 * scale), letter, fill=255, font=font, anchor="ms")
+    dots: NDArray[np.bool_] = np.asarray(cell) > 96
+    return dots if dots.any() else None
+
+
 def draw_text(picture: NDArray[np.uint8], x: int, y: int, text: str, colour: int, scale: int = 1) -> None:
     """Write a line of text; what does not fit into the picture is cut off.
 
@@ -62,7 +98,7 @@ def draw_text(picture: NDArray[np.uint8], x: int, y: int, text: str, colour: int
     x, y : int, pixels
         Upper left corner.
     text : str
-        Letters that have no dots are left blank.
+        Letters without dots here are drawn by Pillow, if that is there; else the letter below an accent, or "?".
     colour : int
     scale : int
         Pixels a dot.
@@ -80,10 +116,8 @@ def draw_text(picture: NDArray[np.uint8], x: int, y: int, text: str, colour: int
       #
       #
     """
-    glyphs = _glyphs()
-    blank = np.zeros((LETTER_HEIGHT, LETTER_WIDTH), bool)
-    dots = np.concatenate([glyphs.get(letter, blank) for letter in text] or [blank], axis=1)
-    dots = dots.repeat(scale, axis=0).repeat(scale, axis=1)
+    blank = np.zeros((LETTER_HEIGHT * scale, LETTER_WIDTH * scale), bool)
+    dots = np.concatenate([blank if letter == " " else _glyph(letter, scale) for letter in text] or [blank], axis=1)
     place = picture[y : y + dots.shape[0], x : x + dots.shape[1]]
     place[dots[: place.shape[0], : place.shape[1]]] = colour
 
