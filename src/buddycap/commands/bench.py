@@ -2,7 +2,7 @@
 
 Every line is the median of several rounds, with the least and the greatest, in CPU time of the thread. The operations
 are the same on every machine for a seed; the times depend on the machine and on what else it does. For ratios to
-other allocators see benchmarks/peers.py and docs/performance.md in the source.
+other allocators see the page "performance" of the documentation.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 In 2008 the share of huge pages obtained under load was published for two machines, without and with capture, as a mean
 over "various rates" of requests.  Here each machine is simulated at three rates, and every figure is the mean of the
-three, seed by seed.  docs/study.md discusses the results.
+three, seed by seed.  The page "study" of the documentation discusses the results.
 
   buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
   buddycap compare --policies all --out DIR           and a verdict on every policy

@@ -4,7 +4,7 @@
     PKG_CONFIG_PATH=$(buddycap embed --pkg-config) pkg-config --cflags --libs buddycap
     cmake -DCMAKE_PREFIX_PATH=$(buddycap embed --cmake) .
 
-Without options: everything, a line each. The page docs/embedding.md shows the ways in.
+Without options: everything, a line each. The page "embedding" of the documentation shows the ways in.
 """
 
 import argparse

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_make(make: argparse.ArgumentParser) -> None:
     source = make.add_mutually_exclusive_group()
     source.add_argument("--recipe", choices=sorted(RECIPES), help="a ready-made age (`buddycap image recipes`)")
-    source.add_argument("--config", metavar="FILE.toml", help="parameters of the load (docs/model.md)")
+    source.add_argument("--config", metavar="FILE.toml", help="machine and load (`buddycap study --write-config`)")
     make.add_argument("--preset", choices=sorted(PRESETS), default="x86_64", help="machine (default: x86_64)")
     make.add_argument("--memory", help=f"size of the machine (default: {DEFAULT_MEMORY})")
     make.add_argument("--from", dest="source", metavar="FILE.npz", help="begin with a recorded machine's memory")

@@ -10,7 +10,8 @@ trace.txt.gz and kpageflags.start.npz, perhaps kpageflags.end.npz, with the text
   buddycap replay trace.txt --convert trace.bct            once; loads at memory speed from then on
 
 Keys of --what-if: policy, min_free (KiB), pageblock_order, max_page_order, empty (yes: from empty memory), direct (yes:
-every request above order 0 may reclaim), cpus, seed. docs/replay.md says how to record, and how to read the report.
+every request above order 0 may reclaim), cpus, seed. The page "replay" of the documentation says how to
+record, and how to read the report.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """The experiment: requests for huge pages on a loaded machine, under one capture policy after another.
 
 Policies are compared seed by seed: every actor has a random stream of its own, so that two runs of one seed meet the
-same load until the policy makes a difference.  docs/study.md has results, docs/model.md says what is modelled.
+same load until the policy makes a difference.  The documentation has
+results ("study") and says what is modelled ("model").
 
   buddycap study                                              none and v3 at 1 GiB
   buddycap study --policies all --memory 4GiB --out DIR       every policy; results in DIR
