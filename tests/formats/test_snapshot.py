@@ -328,7 +328,7 @@ class TestCommand:
         (zone,) = json.loads(capsys.readouterr().out)["zones"].values()
         assert zone["difference"] == [0] * 11
         assert zone["quiet"] is True
-        assert zone["pages"]["FREE"] == 3840
+        assert zone["pages"]["free"] == 3840
 
     def test_differences_are_reported(self, tmp_path, capsys):
         shutil.copy(DATA / "kpageflags.dma.npz", tmp_path / "kpageflags.start.npz")
