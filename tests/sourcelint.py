@@ -31,6 +31,7 @@ COMMON = [
     "node",
     "steps",
     "lru",
+    "pageout",
     "queue",
     "stream",
     "requests",
@@ -44,8 +45,8 @@ LINUX_6 = [
     *["linux_6/numbers", "linux_6/lru", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6/each/pcp"],
     *["linux_6/marks", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
     *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/migrate", "linux_6_1/compact"],
-    *["linux_6_1/kcompactd", "linux_6/admit", "linux_6_1/slowpath"],
-    *["linux_6_1/kswapd", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],
+    *["linux_6_1/kcompactd", "linux_6/admit", "linux_6_1/reclaim", "linux_6_1/wakeup"],
+    *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],
     *["linux_6_1/config", "linux_6/each/boot", "linux_6/each/check"],
 ]
 ROOMS = ("linux_2_6_27", "linux_6_1")  # of one kernel

@@ -20,7 +20,7 @@ cdef enum:
     MIGRATE_TYPES = 5
     MAX_NR_ZONES = 4
     NR_LRU_LISTS = 5
-    NR_COSTS = 16               # counters of a cost_t
+    NR_COSTS = 18               # counters of a cost_t
     NR_SLOTS_MAX = 65535        # private lists that can be open at once in one zone
     SLOT_LINKS = 4              # a slot takes the room of four page links
     ZONE_VERSION = 2
@@ -229,6 +229,8 @@ cdef extern from "buddycap.h" nogil:
         int64_t splits
         int64_t merges
         int64_t waits
+        int64_t migrate_scanned
+        int64_t free_scanned
 
 ctypedef struct link_t:         # page->lru: one node of a circular list; negative indices are list heads
     int32_t next
@@ -423,6 +425,8 @@ cdef enum:                      # what a step ended with; only WAIT_DONE is fina
     WAIT_DONE                   # finished: the result stands in the request
     WAIT_QUEUE                  # behind others: step again after EV_QUEUE, or whenever others have gone on
     WAIT_CONSULT                # the policy's hook is asked: request_answer goes on with the step
+    WAIT_ATTEMPT                # 6.1, if asked for: page is about to be moved; request_attempted tells what comes of it
+    WAIT_RECLAIM                # 6.1, if the driver reclaims: request_reclaimed tells how many pages it has freed
 
 cdef enum:                      # how a request ended
     PATH_NONE = 0
@@ -434,6 +438,7 @@ cdef enum:                      # how a request ended
     PATH_LAST_TRY               # S6f: high watermark, before the OOM killer would come
     PATH_FAILED
     PATH_ISOLATED               # S6d: from the pageblock that was fenced off for it
+    PATH_COMPACTED              # 6.1: from the free lists after direct compaction
 
 cdef enum:                      # records of the event ring
     EV_RECLAIMED = 1            # the page was taken from its owner (freed or captured)
@@ -448,6 +453,9 @@ cdef enum:                      # records of the event ring
     EV_FREED                    # its owner has let the page go; only if wanted
     EV_MIGRATED                 # 6.1: the page was moved; its new place follows
     EV_MIGRATED_TO
+    EV_WAKE_KCOMPACTD           # 6.1: kcompactd was asleep and has work now
+    EV_OOM                      # 6.1: nothing is left for a request of order `page`: the OOM killer would come
+    EV_KSWAPD_ASKED             # 6.1: kswapd was asked for order `page`, asleep or not; only if wanted
 
 cdef enum:                      # policy_t.queue
     QUEUE_NONE = 0
@@ -469,6 +477,7 @@ cdef enum:                      # what a policy's hook wants done with the captu
 cdef enum:                      # machine_t.event_mask: optional events
     NOTE_CAPTURED = 1
     NOTE_FREED = 2
+    NOTE_ASKED = 4
 
 ctypedef struct step_t:         # what one step did and what must happen before the next
     int32_t wait                # WAIT_*
@@ -478,74 +487,8 @@ ctypedef struct step_t:         # what one step did and what must happen before 
     int32_t reserved
     cost_t cost                 # of this step alone
 
-ctypedef struct scan_t:         # scan_control, and where shrink_zone and the functions below it stand
-    # scan_control
-    uint32_t gfp
-    int32_t order
-    int32_t alloc_flags
-    int32_t classzone_idx
-    int32_t may_writepage
-    int32_t kswapd              # current_is_kswapd()
-    int32_t cpu                 # where the task runs; the driver may change it between steps
-    int32_t got_zone            # scan_control.capture: zone of the block,
-    int32_t got                 # and its index, or -1
-    int64_t nr_scanned
-    policy_t policy
-    # shrink_zone
-    int32_t zone
-    int32_t priority
-    int32_t zone_state
-    int32_t lru                 # list whose turn it is
-    int64_t nr[4]
-    int64_t nr_reclaimed        # by this shrink_zone
-    int32_t scan_order          # order that pages are isolated for: that of the request, but in a hold round
-    int32_t capture_slot        # capture list, or -1
-    uint32_t capture_seq        # its slot_t.seq
-    int32_t result              # block found by this shrink_zone, or -1
-    int32_t answer              # ANSWER_*: of the hook to the consultation at hand
-    # a block held below the watermark
-    int32_t holding
-    int32_t hold_left           # rounds it may still be held
-    int64_t hold_from           # nr_reclaimed when the round began
-    int64_t hold_nr[4]          # nr of the pass that was interrupted
-    # the pageblock fenced off for the request
-    int32_t fenced              # a page of it, or -1
-    int32_t fenced_zone
-    int32_t fenced_type         # its type before
-    int32_t reserved2
-    # shrink_inactive_list
-    int32_t list_state
-    int32_t file
-    int64_t max_scan
-    int64_t list_scanned
-    int64_t nr_scan             # of one round
-    int64_t nr_taken
-    int64_t nr_freed
-    int32_t page_slot           # private list of isolated pages, or -1
-    # shrink_page_list
-    int32_t page_left           # isolated pages not yet decided on
-    int32_t page_state
-    int32_t sync
-    int32_t pvec_count
-    int32_t pvec[PAGEVEC_SIZE]
-    # shrink_slab
-    int64_t slab_scan           # objects still to be scanned
-    int64_t slab_pages          # reclaim_state.reclaimed_slab
-    # statistics since scan_init
-    int64_t capture_own
-    int64_t capture_merged
-    int64_t capture_foreign
-    int32_t capture_largest     # largest order that stood on a capture list, -1: none was used
-    int32_t givebacks
-    int32_t sync_passes
-    int32_t writeback_waits
-    int32_t congestion_waits
-    int32_t no_lumpy            # machine_t.no_lumpy
-    int32_t consults            # of a capture list
-    int32_t holds               # blocks held,
-    int32_t rescued             # and handed out after all
-    int64_t hold_pages          # reclaimed in hold rounds
-    int64_t hold_ms             # rests asked for in them
+include "_core_reclaim.pxi"
+include "_core_compaction.pxi"
 
 cdef struct request_t:      # an allocation on its way; also keeps what it has cost so far
     int32_t order
@@ -578,6 +521,7 @@ cdef struct request_t:      # an allocation on its way; also keeps what it has c
     int64_t progress            # did_some_progress
     scan_t scan
     cost_t total
+    request_6_1_t own
     uint64_t magic              # of a request of one machine in one place: see request_magic
 
 ctypedef struct kswapd_t:
@@ -589,6 +533,12 @@ ctypedef struct kswapd_t:
     int32_t end_zone
     int32_t all_zones_ok
     int32_t classzone_idx       # 6.1: index of the highest zone asked for since it last looked, or -1
+    int32_t failures            # 6.1: balancings in a row that freed nothing
+    int32_t alloc_order         # 6.1: order that was asked for
+    int32_t raise_priority      # 6.1: the next pass goes deeper
+    int32_t boosting            # 6.1: pages that the marks were raised by when it began,
+    int64_t boosts[MAX_NR_ZONES]        # by zone,
+    int64_t boost_left          # and how many of them are still to be freed
     int32_t temp_priority[MAX_NR_ZONES]
     int64_t lru_pages
     int64_t total_scanned
@@ -618,6 +568,9 @@ ctypedef struct machine_t:
     policy_t policy             # of requests that bring none
     request_t *queue            # first of the queue, or NULL: a request must be finished or aborted before it goes
     kswapd_t kswapd
+    kcompactd_t kcompactd
+    int32_t driver_reclaims     # 6.1, parameter: direct reclaim is what the driver frees
+    int32_t reserved2
     uint64_t magic
     uint32_t attached           # zones attached so far: a request begun before the last one is dead
     uint32_t event_mask         # NOTE_*: optional events that are wanted
@@ -625,8 +578,6 @@ ctypedef struct machine_t:
     uint32_t event_first
     uint32_t event_last
     event_t event[NR_EVENTS]
-
-include "_core_compaction.pxi"
 
 cdef enum:                      # operations of a stream of requests, see Machine.run
     MOP_ALLOC = 1
@@ -728,6 +679,10 @@ cdef void request_abort(machine_t *m, request_t *r) noexcept nogil
 cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
 cdef void kswapd_abort(machine_t *m) noexcept nogil
+cdef void request_attempted(machine_t *m, request_t *r, int outcome) noexcept nogil
+cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept nogil
+cdef int kcompactd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
+cdef void kcompactd_abort(machine_t *m) noexcept nogil
 
 # Helpers without state, and the one door from Python values to a policy_t (it raises MisuseError).
 cdef int64_t int_sqrt(int64_t x) noexcept nogil
@@ -752,7 +707,6 @@ ctypedef struct shape_t:
     int32_t grouping            # 6.1
     int64_t gfp                 # bits that a request may have
     int32_t capture             # 1: requests may have a capture policy
-    int32_t lru                 # 1: pages may be on LRU lists
     int32_t drains              # CPUs that drain_pages empties if none is named
     int32_t scale_max           # of watermark_scale_factor, -1: there is none
     int32_t reserves            # zones that lowmem_reserve counts

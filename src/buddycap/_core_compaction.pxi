@@ -103,3 +103,29 @@ ctypedef struct compact_walk_t:     # compaction of the zones of a node, one aft
     int64_t migrate_scanned
     int64_t free_scanned
     int64_t moved
+
+ctypedef struct compact_seen_t:  # what of a walk's work has been charged to a step
+    int64_t migrate
+    int64_t free
+    int64_t moved
+
+ctypedef struct request_6_1_t:  # what only a request of Linux 6.1 has
+    compact_walk_t walk
+    compact_seen_t seen
+    int32_t compacting          # the walk is under way
+    int32_t compact_result      # of the last one: COMPACT_*
+    int32_t compact_priority    # COMPACT_PRIO_*: of the next one after reclaim
+    int32_t compact_retries
+    int32_t no_progress         # rounds
+    int32_t stops               # stop before each attempt to move a page
+    int32_t rounds              # of reclaim at this priority
+    int32_t reserved
+
+ctypedef struct kcompactd_t:    # 6.1
+    compact_walk_t walk
+    compact_seen_t seen
+    int32_t asleep
+    int32_t running             # the walk is under way
+    int32_t max_order           # largest order asked for since it last looked, 0: none
+    int32_t classzone_idx       # lowest of the highest zones asked for, or -1
+    cost_t total

@@ -68,7 +68,8 @@ class RequestPath(IntEnum):
 
     FAST: above the low mark. SECOND: above the min mark, kswapd woken. MEMALLOC: whatever the marks. CAPTURED: from a
     capture list. RECLAIM: from the free lists after direct reclaim. LAST_TRY: above the high mark, where the OOM killer
-    would come. ISOLATED: from the pageblock that was fenced off for it.
+    would come. ISOLATED: from the pageblock that was fenced off for it. COMPACTED: from the free lists after direct
+    compaction (6.1).
     """
 
     NONE = 0
@@ -80,6 +81,7 @@ class RequestPath(IntEnum):
     LAST_TRY = 6
     FAILED = 7
     ISOLATED = 8
+    COMPACTED = 9
 
 
 class GFP(Of2627, IntFlag):

@@ -40,7 +40,9 @@ class EventKind(IntEnum):
     slot. UNSWAPPED: it gave the slot back. PAGEOUT: its write began. WAKE_PDFLUSH: background writeback is wanted.
     WAKE_KSWAPD: kswapd was asleep and has work. QUEUE: the allocation in front of the queue may go on. CAPTURED: a
     reclaimed page goes to a capture list. FREED: its owner lets it go (both only after `Machine.note_events`).
-    MIGRATED: never, since 2.6.27 has no compaction.
+    Of 6.1 besides: MIGRATED: compaction has moved the page; the next event, MIGRATED_TO, is its new place.
+    WAKE_KCOMPACTD: kcompactd was asleep and has work. OOM: nothing is left for a request of order `page`.
+    KSWAPD_ASKED: kswapd is asked for order `page` (only after `Machine.note_events`).
     """
 
     RECLAIMED = 1
@@ -54,6 +56,10 @@ class EventKind(IntEnum):
     CAPTURED = 9
     FREED = 10
     MIGRATED = 11
+    MIGRATED_TO = 12
+    WAKE_KCOMPACTD = 13
+    OOM = 14
+    KSWAPD_ASKED = 15
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,9 @@ class Machine(MachineBase):
         Reclaimers rest while more pages than this are under writeback (throttle_vm_writeout); 0 is never.
     slab_objects_per_page : int
         Objects that a page of the slab list stands for.
+    driver_reclaims : bool
+        Of 6.1: direct reclaim frees nothing by itself. A request's step ends with the wait "reclaim"; the driver frees
+        what it wants to and tells `AllocRequest.reclaimed`.
     laptop_mode : bool
         Reclaim writes no pages until it gets into trouble.
     events : bool
@@ -179,6 +188,7 @@ class Machine(MachineBase):
         slab_objects_per_page: int = 1,
         laptop_mode: bool = False,
         events: bool = False,
+        driver_reclaims: bool = False,
     ) -> None:
         if isinstance(zones, str):
             zones = _preset_zones(zones, "1GiB", 1, "2.6.27")
@@ -197,6 +207,7 @@ class Machine(MachineBase):
             slab_objects_per_page=slab_objects_per_page,
             laptop_mode=laptop_mode,
             events=events,
+            driver_reclaims=driver_reclaims,
         )
 
     def __repr__(self) -> str:

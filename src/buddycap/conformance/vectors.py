@@ -18,6 +18,7 @@ from .._core import CaptureList, Zone, node_formulas
 from ..errors import CorruptionError, FormatError, MisuseError
 from . import vectors_6_1 as modern
 from . import vectors_compaction as compaction
+from . import vectors_requests as requests
 
 __all__ = ["Difference", "Result", "play_vector", "play_vectors", "vector_files"]
 
@@ -375,7 +376,7 @@ def play_vector(path: str | Path, result: Result) -> None:
 FORMATS: dict[str, Callable[[dict[str, Any]], _Player | modern.Player | compaction.Player]] = {
     FORMAT: _Player,
     modern.FORMAT: lambda header: modern.Player(header, agree),
-    compaction.FORMAT: lambda header: compaction.Player(header, agree),
+    compaction.FORMAT: lambda header: requests.Player(header, agree),
 }
 STATES = ("header", "d", "h")
 

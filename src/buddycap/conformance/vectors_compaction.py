@@ -10,8 +10,10 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from .._core import Compaction, Node, Zone
+from .._core import AllocRequest, Compaction, Node, Zone
+from ..errors import MisuseError
 from ..flags import PageFlags
+from ..kernels.linux_6_1 import gfp_zone
 
 __all__ = ["FORMAT", "Player"]
 
@@ -25,6 +27,7 @@ RESULTS = {
 }
 PRESENT, TAIL = ".", "-"
 ALWAYS_BUSY = 1000
+DMA32 = 1  # index of the zone that is 0 in the recordings: their kernel has no zone DMA
 BLOCKING = 1 << 26
 ANON = int(PageFlags.LRU | PageFlags.ANON | PageFlags.SWAPBACKED)
 FILE = int(PageFlags.LRU)
@@ -32,7 +35,7 @@ MARKS = {
     "a": ANON,
     "b": ANON,
     "e": ANON,
-    "p": ANON | int(PageFlags.PINNED),
+    "p": ANON | int(PageFlags.PINNED | PageFlags.UNEVICTABLE),
     "u": ANON | int(PageFlags.UNEVICTABLE),
     "f": FILE,
     "D": FILE | int(PageFlags.DIRTY),
@@ -111,7 +114,7 @@ class Player:
         self.header = header
         self.units = Units()
         self.node = Node([_make_zone(header, zone) for zone in header["zones"]], min_free_kbytes=0)
-        self.zones = {zone.zone_idx: zone for zone in self.node.zones}
+        self.zones = {zone.zone_idx - DMA32: zone for zone in self.node.zones}
         self.operations = 0
         self.loaded = False
         self.last = ""
@@ -168,7 +171,7 @@ class Player:
             zone.set_pcp_blocks(0, index, pages)
         batch, high = described["pcp"]
         zone.set_pcp(0, high=high, batch=batch, free_factor=f[14])
-        reserve = [*described["reserve"], 0, 0]
+        reserve = [0, *described["reserve"], 0]
         zone.set_marks([*described["wmark"], described["wmark"][2]], lowmem_reserve=reserve, boost=f[10])
         zone.reserved_highatomic, zone.boosted = f[11], bool(f[12])
         zone.compaction.set_state(
@@ -238,7 +241,7 @@ class Player:
         ]
         inside = sorted(pfn for pfn in self.units.busy if self._spans(zone, pfn))
         return {
-            "idx": zone.zone_idx,
+            "idx": zone.zone_idx - DMA32,
             "f": self.fields(zone),
             "nr_free": zone.nr_free.tolist()[: MAX_ORDER + 1],
             "free": [[o, kind, pfns] for (o, kind), pfns in sorted(lists.items())],
@@ -304,7 +307,7 @@ class Player:
             ignore_suitable=bool(op["ign_suit"]),
             proactive=max(100 - self.header["proactiveness"], 5) if op["proactive"] else None,
             alloc_flags=op["aflags"],
-            classzone_idx=op["hzi"],
+            classzone_idx=op["hzi"] + DMA32,
             capture=bool(op["capture"]),
             stops=True,
         )
@@ -326,7 +329,7 @@ class Player:
         return {"ret": RESULTS[run.result], "cap": self.captured(run, op)}
 
     def op_kcompactd(self, op: dict[str, Any]) -> dict[str, Any]:
-        self.drive(self.node.kcompactd(op["order"], classzone_idx=op["hzi"], stops=True))
+        self.drive(self.node.kcompactd(op["order"], classzone_idx=op["hzi"] + DMA32, stops=True))
         return {}
 
     def op_node(self, op: dict[str, Any]) -> dict[str, Any]:
@@ -359,11 +362,11 @@ class Player:
 
     def op_suitable(self, op: dict[str, Any]) -> dict[str, Any]:
         found = self.zones[op["zone"]].compaction
-        result = found.suitable(op["order"], op["aflags"], classzone_idx=op["hzi"])
+        result = found.suitable(op["order"], op["aflags"], classzone_idx=op["hzi"] + DMA32)
         return {"ret": RESULTS[result], "idx": found.fragmentation_index(op["order"])}
 
     def op_kc_suitable(self, op: dict[str, Any]) -> dict[str, Any]:
-        return {"ret": int(self.node.kcompactd_suitable(op["order"], classzone_idx=op["hzi"]))}
+        return {"ret": int(self.node.kcompactd_suitable(op["order"], classzone_idx=op["hzi"] + DMA32))}
 
     def op_score(self, op: dict[str, Any]) -> dict[str, Any]:
         each = [zone.compaction.score() for zone in self.node.zones]
@@ -403,11 +406,15 @@ class Player:
         """Run compaction to its end, with what others do before each attempt, and note what moves."""
         while not run.step(1 << 30):
             self.attempt(run)
+        self.forget_gone()
+
+    def forget_gone(self) -> None:
+        """What was let go while it was isolated is free by now."""
         for pfn in self.gone:
             self.units.drop(pfn)
         self.gone.clear()
 
-    def attempt(self, run: Compaction) -> None:
+    def attempt(self, run: Compaction | AllocRequest) -> None:
         """Let others act, then say what becomes of the attempt."""
         pfn, target = run.attempt
         if target is None:
@@ -434,14 +441,15 @@ class Player:
             self.units.add(target, 0, kind)
             run.answer("moves")
 
-    def act(self, run: Compaction, hook: dict[str, Any], trying: int) -> int:
+    def act(self, run: Compaction | AllocRequest, hook: dict[str, Any], trying: int) -> int:
         """Do what one of the others does; its result."""
         pfn, what = hook["a"], hook["t"]
         if what == "if":
             if not self.is_free_to_go(pfn):
                 return 0
             order = self.units.drop(pfn)
-            if any(self._spans(zone, pfn) for zone in run.zones):
+            zones = run.zones if isinstance(run, Compaction) else self.node.zones
+            if any(self._spans(zone, pfn) for zone in zones):
                 run.interrupt(pfn)
             else:
                 self.node.free_pages(pfn, order)
@@ -449,11 +457,12 @@ class Player:
         if what == "of":
             return self.free_unit(pfn)
         if what == "oa":
-            found = self.allocate(hook["a"], hook["b"])
-            if found >= 0:
-                self.make_unit(found, hook["b"], hook["k"], hook["busy"])
-            return found
+            return self.allocated(hook["a"], hook["b"], hook["k"], hook["busy"])
         return self.let_go(pfn, trying)
+
+    def allocated(self, gfp: int, order: int, kind: str, busy: int) -> int:
+        """Let a task allocate and keep the block; its PFN, or -1. What it takes is for `vectors_requests` to say."""
+        raise MisuseError(f"an allocation of order {order} needs a machine")
 
     def let_go(self, pfn: int, trying: int) -> int:
         """The owner of an isolated page lets it go."""
@@ -466,16 +475,14 @@ class Player:
 
 
 def zone_class(gfp: int) -> int:
-    """Return the highest index of a zone that a request may use, on the recorded machine.
+    """Return the highest index of a zone that a request may use.
 
     Examples
     --------
     >>> zone_class(0x04), zone_class(0x0A), zone_class(0x08)
-    (0, 2, 1)
+    (1, 3, 2)
     """
-    if gfp & 0x04:
-        return 0
-    return 2 if gfp & 0x0A == 0x0A else 1
+    return int(gfp_zone(gfp))
 
 
 def _make_zone(header: dict[str, Any], zone: dict[str, Any]) -> Zone:
@@ -484,7 +491,7 @@ def _make_zone(header: dict[str, Any], zone: dict[str, Any]) -> Zone:
         zone["start"],
         zone["span"],
         kernel="6.1",
-        zone_idx=zone["idx"],
+        zone_idx=zone["idx"] + DMA32,
         pageblock_order=header["pageblock_order"],
         watermark_boost_factor=header["boost_factor"],
         populate=False,

@@ -174,6 +174,16 @@ cdef void zone_set_block_type(zone_t *z, int32_t i, int mt) noexcept nogil:
         set_pageblock_migratetype(z, i, mt)
 
 
+cdef int zone_single_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0 that may be on lists."""
+    return single_page_status_61(z, i) if is_61(z) else single_page_status(z, i)
+
+
+cdef int zone_loose_status(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for one that is on no list."""
+    return loose_page_status_61(z, i) if is_61(z) else loose_page_status(z, i)
+
+
 cdef inline int zone_block_status(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """ST_OK if (pfn, order) is an allocated block that may be freed."""
     return used_block_status_61(z, pfn, order) if is_61(z) else used_block_status(z, pfn, order)
@@ -351,12 +361,18 @@ cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
 
 cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
     """The owner drops its page; whoever still holds it frees it later."""
-    page_release_27(z, i, cpu)
+    if is_61(z):
+        page_release_61(z, i, cpu)
+    else:
+        page_release_27(z, i, cpu)
 
 
 cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil:
     """A write of the page is done."""
-    end_page_writeback_27(m, z, i, cpu)
+    if is_61(z):
+        end_page_writeback_61(m, z, i, cpu)
+    else:
+        end_page_writeback_27(m, z, i, cpu)
 
 
 cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
@@ -378,6 +394,18 @@ cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, 
     return request_answer_27(m, r, answer, budget, out)
 
 
+cdef void request_attempted(machine_t *m, request_t *r, int outcome) noexcept nogil:
+    """What comes of the attempt (ATTEMPT_*) before which the last step has stopped, which only one of 6.1 does."""
+    if is_machine_61(m):
+        request_attempted_61(m, r, outcome)
+
+
+cdef void request_interrupted(machine_t *m, request_t *r, int32_t zone, int32_t i) noexcept nogil:
+    """At such a stop: an interrupt on top of the task frees the block of page i."""
+    if is_machine_61(m):
+        request_interrupted_61(m, r, zone, i)
+
+
 cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
     """Give up: everything that the request holds goes back."""
     if is_machine_61(m):
@@ -394,7 +422,7 @@ cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept 
 cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
     """A request of `order` has found the zone below its low mark, or will."""
     if is_61(z):
-        wakeup_kswapd_61(m, z, order, z.zone_idx)
+        wakeup_kswapd_61(m, z, order, 0, z.zone_idx)
     else:
         wakeup_kswapd_27(m, z, order)
 
@@ -402,6 +430,27 @@ cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
 cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
     """Let kswapd go on until the budget is used up, something must be waited for, or it sleeps."""
     return kswapd_step_61(m, budget, out) if is_machine_61(m) else kswapd_step_27(m, budget, out)
+
+
+cdef int kcompactd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
+    """Let kcompactd, which 2.6.27 does not have, go on until the budget is used up or it sleeps."""
+    if is_machine_61(m):
+        return kcompactd_step_61(m, budget, out)
+    step_begin(out)
+    leave_step(out, WAIT_SLEEP)
+    return out.wait
+
+
+cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept nogil:
+    """Blocks of `order` are wanted."""
+    if is_machine_61(m):
+        wakeup_kcompactd_61(m, order, classzone_idx)
+
+
+cdef void kcompactd_abort(machine_t *m) noexcept nogil:
+    """Put back what kcompactd has isolated and send it to sleep."""
+    if is_machine_61(m):
+        kcompactd_abort_61(m)
 
 
 cdef void kswapd_abort(machine_t *m) noexcept nogil:

@@ -194,7 +194,7 @@ cdef str status_message(int status):
         ST_PAGE_NOT_FREE: "no free block starts there",
         ST_PAGE_NOT_TAKEN: "not taken off the free lists with this order",
         ST_PAGE_NOT_RESERVED: "not a whole reserved pageblock",
-        ST_TOO_MANY_REFS: "65536 references are the most",
+        ST_TOO_MANY_REFS: "too many references: 65536 are the most, and one for a page on a list",
     }.get(status, f"refused with status {status}")
 
 

@@ -23,7 +23,7 @@ cdef void shape_of_27(shape_t *shape, zone_t *z) noexcept:
     shape.movable, shape.alloc_flags, shape.take_flags, shape.gfp = MT_MOVABLE, ALLOC_KNOWN, 0, GFP_KNOWN
     shape.reserves = MAX_NR_ZONES
     shape.off_lowmem_reserve = <uint8_t *> z.lowmem_reserve - <uint8_t *> z
-    shape.capture = shape.lru = shape.drains = 1
+    shape.capture = shape.drains = 1
     shape.scale_max = -1
 
 

@@ -7,7 +7,9 @@ cdef enum:
     SHORT_BUDGET = 32           # pages of a step that keeps the GIL
     RUN_BUDGET = 65536          # pages between two looks at signals
 
-cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated")
+cdef tuple PATHS = (None, "fast", "second", "memalloc", "captured", "reclaim", "last try", "failed", "isolated",
+                    "compacted")
+cdef frozenset NUMBERED = frozenset((EV_WAKE_PDFLUSH, EV_OOM, EV_KSWAPD_ASKED))     # `page` is a number
 cdef object EVENT_DTYPE = np.dtype([("page", "<i8"), ("owner", "<u8"), ("kind", "<i4"), ("zone", "<i4")])
 
 
@@ -47,7 +49,7 @@ cdef int loose_pages_status(machine_t *m, const int64_t *pfns, int64_t n, int64_
     while k[0] < n:
         if not machine_find(m, pfns[k[0]], zone, &i):
             return ST_PFN_RANGE
-        status = loose_page_status(m.zone[zone[0]], i)
+        status = zone_loose_status(m.zone[zone[0]], i)
         if status != ST_OK:
             break
         k[0] += 1
@@ -81,7 +83,7 @@ cdef class MachineBase(MachineHandle):
         self.writes = {}
 
     def __init__(self, zones, *, gfp_zones, find_policy, policy, int64_t swap_pages, swappiness, oom_rounds,
-                 writeback_limit, slab_objects_per_page, bint laptop_mode, bint events):
+                 writeback_limit, slab_objects_per_page, bint laptop_mode, bint events, bint driver_reclaims=False):
         cdef machine_t m
         if self.zones:
             raise MisuseError("a Machine is set up only once")
@@ -95,6 +97,7 @@ cdef class MachineBase(MachineHandle):
         m.writeback_limit = as_ranged(writeback_limit, "writeback_limit", 0, <int64_t> 1 << 40)
         m.slab_objects_per_page = <int32_t> as_ranged(slab_objects_per_page, "slab_objects_per_page", 1, 4096)
         m.laptop_mode = laptop_mode
+        m.driver_reclaims = driver_reclaims
         policy = self.of_capture(find_policy(policy), &(<Zone> zones[0]).shape)
         as_policy(policy, &m.policy)
         for zone in zones:
@@ -115,6 +118,7 @@ cdef class MachineBase(MachineHandle):
         cdef machine_t *m = self.settled()
         if m != NULL:
             kswapd_abort(m)
+            kcompactd_abort(m)
 
     # --- helpers ---
 
@@ -144,20 +148,11 @@ cdef class MachineBase(MachineHandle):
     cdef machine_t *locate_page(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for an allocated page of order 0, from a Python value."""
         cdef int64_t n = as_int64(pfn, "pfn")
-        cdef machine_t *m
-        cdef int status
-        self.with_lists()
-        m = self.locate(n, zone, i)
-        status = single_page_status(m.zone[zone[0]], i[0])
+        cdef machine_t *m = self.locate(n, zone, i)
+        cdef int status = zone_single_status(m.zone[zone[0]], i[0])
         if status != ST_OK:
             refuse(m.zone[zone[0]], status, "pfn", n, 0)
         return m
-
-    cdef int with_lists(self) except -1:
-        """Refuse a machine whose pages are on no LRU lists."""
-        if not self.node().lru:
-            raise MisuseError(f"a machine of Linux {self.kernel} has no LRU lists here yet")
-        return 0
 
     cdef machine_t *locate_listed(self, object pfn, int32_t *zone, int32_t *i) except NULL:
         """The same for a page that is on one of the page lists."""
@@ -214,7 +209,7 @@ cdef class MachineBase(MachineHandle):
             if event.kind == EV_PAGEOUT:
                 self.writes[(event.zone, event.page)] = None
             if self.log is not None:
-                if event.page != NO_PAGE and event.kind != EV_WAKE_PDFLUSH:
+                if event.page != NO_PAGE and event.kind not in NUMBERED:
                     event.page = self.pfn_of(event.zone, 0) + event.page
                 event.zone = <int32_t> len(self.zones) - 1 - event.zone
                 self.log += (<char *> &event)[:sizeof(event_t)]
@@ -276,6 +271,8 @@ cdef class MachineBase(MachineHandle):
                     answer = self.ask(policy, r)
                 else:
                     self.serve(step)
+                if step.wait == WAIT_ATTEMPT:
+                    request_attempted(self.ready(), r, ATTEMPT_BY_FLAGS)
                 m = self.begin()
                 with nogil:
                     if step.wait == WAIT_CONSULT:
@@ -304,6 +301,19 @@ cdef class MachineBase(MachineHandle):
             m = self.begin()
             with nogil:
                 kswapd_step(m, RUN_BUDGET, &step)
+            self.end()
+        return self.drain()
+
+    cdef int run_kcompactd(self) except -1:
+        """Run kcompactd until it sleeps."""
+        cdef step_t step
+        cdef machine_t *m
+        kcompactd_step(self.ready(), SHORT_BUDGET, &step)
+        while step.wait != WAIT_SLEEP:
+            self.serve(&step)
+            m = self.begin()
+            with nogil:
+                kcompactd_step(m, RUN_BUDGET, &step)
             self.end()
         return self.drain()
 
@@ -418,13 +428,15 @@ cdef class MachineBase(MachineHandle):
         """
         return run_requests_array(self, ops, policy)
 
-    def request(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False):
+    def request(self, order, gfp, *, policy=None, cpu=0, bint memalloc=False, bint realtime=False, bint stops=False):
         """Begin an allocation that is run step by step.
 
         Parameters
         ----------
         order, gfp, policy, cpu, memalloc, realtime
             As for `alloc_pages`.
+        stops : bool
+            Of 6.1: its compaction stops before each attempt to move a page; see `AllocRequest.attempted`.
 
         Returns
         -------
@@ -433,6 +445,7 @@ cdef class MachineBase(MachineHandle):
         cdef AllocRequest request = AllocRequest.__new__(AllocRequest, self)
         request.policy = policy
         self.prepare(&request.r, order, gfp, policy, cpu, memalloc * TASK_MEMALLOC | realtime * TASK_REALTIME)
+        request.r.own.stops = stops
         return request
 
     def _repr_html_(self):
@@ -451,6 +464,13 @@ cdef class MachineBase(MachineHandle):
     def kswapd(self):
         """kswapd of this machine: a `Kswapd`."""
         return Kswapd.__new__(Kswapd, self)
+
+    @property
+    def kcompactd(self):
+        """kcompactd of a machine of 6.1: a `Kcompactd`."""
+        if self.node().capture:
+            raise MisuseError(f"Linux {self.kernel} has no kcompactd: it is one of kernel='6.1'")
+        return Kcompactd.__new__(Kcompactd, self)
 
     def zone_state(self, place):
         """The numbers of one zone, by position in `zones`, as a dict.
@@ -546,7 +566,6 @@ cdef class MachineBase(MachineHandle):
         cdef int32_t zone = 0
         cdef machine_t *m
         cdef int status = ST_FLAGS_UNKNOWN if flags & ~<int64_t> allowed else ST_OK
-        self.with_lists()
         if status == ST_OK and not slab:
             status = lru_flags_status(<uint32_t> flags)
         if status != ST_OK:
@@ -686,7 +705,7 @@ cdef class MachineBase(MachineHandle):
             out_of_range(number, "slots", 0, used)
         m.swap_free += number
 
-    def note_events(self, *, bint captured=False, bint freed=False):
+    def note_events(self, *, bint captured=False, bint freed=False, bint asked=False):
         """Choose which optional events are kept too.
 
         Parameters
@@ -695,6 +714,8 @@ cdef class MachineBase(MachineHandle):
             CAPTURED: a reclaimed page goes to a capture list; it follows its RECLAIMED.
         freed : bool
             FREED: the owner lets a block go, by `free_pages`, `release` or a stream.
+        asked : bool
+            KSWAPD_ASKED: kswapd is asked for pages, whether it sleeps or not (6.1).
 
         Raises
         ------
@@ -705,7 +726,7 @@ cdef class MachineBase(MachineHandle):
         if self.log is None:
             raise MisuseError("events are not kept: make the machine with events=True")
         m = self.ready()
-        m.event_mask = captured * NOTE_CAPTURED | freed * NOTE_FREED
+        m.event_mask = captured * NOTE_CAPTURED | freed * NOTE_FREED | asked * NOTE_ASKED
 
     def events(self):
         """The events since the last call, oldest first, if the machine was made with `events=True`.
@@ -713,8 +734,8 @@ cdef class MachineBase(MachineHandle):
         Returns
         -------
         ndarray
-            Fields page (PFN; for pdflush the number of pages wanted), owner (the page's cookie), kind (an `EventKind`)
-            and zone (position in `zones`).
+            Fields page (PFN; for pdflush the number of pages wanted, for OOM and KSWAPD_ASKED the order), owner (the
+            page's cookie), kind (an `EventKind`) and zone (position in `zones`).
         """
         if self.log is None:
             raise MisuseError("events are not kept: make the machine with events=True")

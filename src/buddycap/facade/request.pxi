@@ -103,6 +103,66 @@ cdef class AllocRequest:
         machine.drain()
         return make_step(machine, &step)
 
+    @property
+    def attempt(self):
+        """(PFN of the page that compaction is about to move, PFN that it goes to) after such a stop; else None.
+
+        It goes to None if its owner has let it go: it will be freed.
+        """
+        cdef request_t r = self.seen()[0]
+        cdef compact_walk_t *w = &r.own.walk
+        if not (r.own.compacting and w.cc.state == COMPACT_ATTEMPT):
+            return None
+        zone = <int32_t> len(self.machine.zones) - 1 - w.zone
+        target = None if w.cc.target == NO_PAGE else self.machine.pfn_of(zone, w.cc.target)
+        return self.machine.pfn_of(zone, w.cc.page), target
+
+    cdef int has_stopped(self) except -1:
+        """Refuse a request that has not stopped before an attempt."""
+        if self.attempt is None:
+            raise MisuseError("the request has not stopped before an attempt to move a page")
+        return 0
+
+    def answer(self, outcome=None):
+        """After a step that waits for "attempt": what comes of it. The next step goes on.
+
+        Parameters
+        ----------
+        outcome : None, "moves", "eagain" or "ebusy"
+            None: what the page's flags say.
+        """
+        cdef int number = one_of(OUTCOMES_61, outcome, "outcome")
+        self.has_stopped()
+        request_attempted(self.machine.ready(), &self.r, number)
+        self.machine.drain()
+
+    def interrupt(self, pfn):
+        """At such a stop: an interrupt on top of the task frees a block, which may complete one and be captured."""
+        cdef int32_t zone = 0
+        cdef int32_t i = 0
+        cdef int64_t block = as_int64(pfn, "pfn")
+        cdef machine_t *m
+        cdef int status
+        self.has_stopped()
+        m = self.machine.locate(block, &zone, &i)
+        status = zone_page_status(m.zone[zone], block)
+        if status != ST_OK:
+            refuse(m.zone[zone], status, "pfn", block, 0)
+        request_interrupted(m, &self.r, zone, i)
+
+    def reclaimed(self, pages):
+        """After a step that waits for "reclaim": how many pages the driver has freed. The next step goes on.
+
+        Parameters
+        ----------
+        pages : int, 0..2^40
+        """
+        cdef int64_t progress = as_ranged(pages, "pages", 0, <int64_t> 1 << 40)
+        cdef machine_t *m = self.machine.ready()
+        if not m.driver_reclaims or self.r.reclaim_state == 0:
+            raise MisuseError("reclaimed: the request does not wait for pages to be freed")
+        self.r.progress = progress
+
     def run(self):
         """Run to the end, serving every wait at once; the PFN or None."""
         self.enter()
@@ -184,3 +244,62 @@ cdef class Kswapd:
     def run(self):
         """Run until it sleeps, serving every wait at once."""
         self.machine.run_kswapd()
+
+
+@cython.final
+cdef class Kcompactd:
+    """kcompactd of a machine of Linux 6.1; `Machine.kcompactd` makes one."""
+
+    cdef readonly MachineBase machine
+
+    def __cinit__(self, MachineBase machine=None):
+        if machine is None:
+            raise TypeError("a Kcompactd comes from Machine.kcompactd")
+        self.machine = machine
+
+    def __init__(self):
+        raise TypeError("a Kcompactd comes from Machine.kcompactd")
+
+    def __repr__(self):
+        return f"<Kcompactd {'asleep' if self.asleep else 'awake'}>"
+
+    @property
+    def asleep(self):
+        """Whether it sleeps until it is woken."""
+        return bool(self.machine.look().kcompactd.asleep)
+
+    @property
+    def stats(self):
+        """Its work so far, as a dict with the counters of `Step`."""
+        cdef cost_t total = self.machine.look().kcompactd.total
+        return cost_dict(&total)
+
+    def wake(self, order, classzone_idx=None):
+        """Ask for blocks of an order, as kswapd does before it sleeps: it wakes if it can do something about that.
+
+        Parameters
+        ----------
+        order : int, 0..10
+        classzone_idx : int, 0..4, optional
+            Index of the highest zone to compact.  Default: the node's highest.
+        """
+        cdef int checked = <int> as_ranged(order, "order", 0, self.machine.node().max_page_order)
+        cdef int highest
+        if classzone_idx is None:
+            classzone_idx = max(zone.zone_idx for zone in self.machine.zones)
+        highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        wakeup_kcompactd(self.machine.ready(), checked, highest)
+        self.machine.drain()
+
+    def step(self, max_pages=32):
+        """Go on for about max_pages pages: see `AllocRequest.step`."""
+        cdef step_t step
+        cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
+        self.machine.drain()
+        kcompactd_step(self.machine.ready(), budget, &step)
+        self.machine.drain()
+        return make_step(self.machine, &step)
+
+    def run(self):
+        """Run until it sleeps."""
+        self.machine.run_kcompactd()

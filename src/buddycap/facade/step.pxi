@@ -1,6 +1,7 @@
 # What a step did, as an object.
 
-WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult")
+WAITS = ("none", "congestion", "writeback", "events", "lists", "sleep", "done", "queue", "consult", "attempt",
+         "reclaim")
 
 
 cdef dict cost_dict(const cost_t *cost):
@@ -27,7 +28,8 @@ cdef class Step:
     wait : str
         "none" or "events" (step again at once or after others), "congestion" (at most `wait_ms` ms), "writeback"
         (until the write of `pfn` has ended), "lists" (after others: every private list of the zone is in use),
-        "queue" (after others: the policy's queue), "sleep" (kswapd, until it is woken) or "done".
+        "queue" (after others: the policy's queue), "attempt" (6.1: `AllocRequest.answer`), "reclaim" (6.1:
+        `AllocRequest.reclaimed`), "sleep" (kswapd and kcompactd, until they are woken) or "done".
     wait_ms : int, ms
         Limit of a congestion wait.
     pfn : int or None
@@ -38,14 +40,16 @@ cdef class Step:
     slab_scanned, slab_freed : int
         Objects of the slab caches asked for; pages of them freed.
     migrated, splits, merges, waits : int
-        Pages moved (0: 2.6.27 has no compaction); halvings of blocks; unions of buddies; times it stopped for writes.
+        Pages moved by compaction; halvings of blocks; unions of buddies; times it stopped for writes.
+    migrate_scanned, free_scanned : int, pages
+        Looked at by the two scanners of compaction. Like `migrated` 0 in 2.6.27, which has none.
     """
 
     cdef readonly str wait
     cdef readonly int64_t wait_ms
     cdef readonly object pfn
     cdef readonly int64_t scanned, looked, isolated, active, freed, captured, activated, unmapped, swapped, pageouts
-    cdef readonly int64_t slab_scanned, slab_freed, migrated, splits, merges, waits
+    cdef readonly int64_t slab_scanned, slab_freed, migrated, splits, merges, waits, migrate_scanned, free_scanned
 
     @property
     def done(self):
@@ -57,7 +61,7 @@ cdef class Step:
         return f"Step(wait={self.wait!r}, {', '.join(f'{name}={value}' for name, value in work.items())})"
 
     def cost(self):
-        """The work done, as a dict with all sixteen counters."""
+        """The work done, as a dict with all counters."""
         return {name: getattr(self, name) for name in COST_NAMES}
 
 
@@ -82,4 +86,6 @@ cdef Step make_step(MachineBase machine, const step_t *step):
     result.splits = step.cost.splits
     result.merges = step.cost.merges
     result.waits = step.cost.waits
+    result.migrate_scanned = step.cost.migrate_scanned
+    result.free_scanned = step.cost.free_scanned
     return result

@@ -655,7 +655,7 @@ cma=False, linked_outside=(), events=0)
             buddy_merge, capture_*.
         """
         cdef zone_t seen = self.ready()[0]
-        return zone_vmstat(&seen)
+        return {**zone_vmstat(&seen), **self.own_counters()}
 
     def bulk_work(self):
         """What operations on whole arrays have done since the zone was made, counted: it does not depend on time.

@@ -50,6 +50,10 @@ cdef class ModernZone(ZoneHandle):
         """Whether the zone is one of a kernel with CMA."""
         return bool(self.shape.cma)
 
+    cdef dict own_counters(self):
+        """Counters of what other kernels have not: compaction."""
+        return {} if self.shape.capture else self.compaction.vmstat()
+
     # --- allocation and free ---
 
     def rmqueue_zone(self, order, migratetype=None, alloc_flags=0, *, bint compound=False):

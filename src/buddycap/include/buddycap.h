@@ -405,11 +405,13 @@ typedef struct bc_cost {                /* work done: put your own price on it *
     int64_t written;                    /* writes submitted */
     int64_t slab_scanned;               /* slab objects asked for */
     int64_t slab_freed;                 /* slab pages freed */
-    int64_t migrated;                   /* always 0: 2.6.27 has no compaction */
+    int64_t migrated;                   /* pages moved by compaction; 0 in 2.6.27, which has none */
     int64_t splits;                     /* halvings of a block */
     int64_t merges;                     /* unions of two buddies */
     int64_t waits;                      /* times it had to wait for writes */
-    int64_t reserved[4];                /* 0 */
+    int64_t migrate_scanned;            /* pages looked at by compaction's migration scanner; 0 in 2.6.27 */
+    int64_t free_scanned;               /* and by its free scanner */
+    int64_t reserved[2];                /* 0 */
 } bc_cost;
 
 typedef struct bc_result {              /* what a call did, if asked for */

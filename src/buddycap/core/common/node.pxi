@@ -113,6 +113,14 @@ cdef int machine_find(const machine_t *m, int64_t pfn, int32_t *zone, int32_t *i
     return 0
 
 
+cdef int machine_place(const machine_t *m, const zone_t *z) noexcept nogil:
+    """Position of a zone of the machine."""
+    cdef int k = 0
+    while m.zone[k] != z:
+        k += 1
+    return k
+
+
 cdef int machine_zones(const machine_t *m, zone_t **zones) noexcept nogil:
     """The zones of a machine, lowest first; how many."""
     cdef int k

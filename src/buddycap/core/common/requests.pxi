@@ -93,3 +93,38 @@ cdef inline void prefetch_target(const machine_t *m, const machine_stream_t *s, 
     buddycap_prefetch(link_array(z) + i)
     buddycap_prefetch(link_array(z) + (i ^ (1 << (s.ops[s.ops[k].arg].order & 0x0F))))
     buddycap_prefetch(s.holder[m.nr_zones - 1 - source.zone] + i)
+
+
+# --- pages ------------------------------------------------------------------------------------------------------
+
+cdef int list_page(machine_t *m, zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
+    """Put a page that is on no list on its LRU list or on the slab list; a status."""
+    cdef int status = ST_OK
+    if op == MOP_LRU_ADD:
+        status = lru_flags_status(flags)
+    elif flags & ~<uint32_t> SLAB_FLAGS:
+        status = ST_FLAGS_UNKNOWN
+    if status == ST_OK and flags & PF_SWAPCACHE:
+        if m.swap_free == 0:
+            return ST_NO_SWAP
+        m.swap_free -= 1
+    if status != ST_OK:
+        return status
+    if op == MOP_LRU_ADD:
+        lru_cache_add(z, i, flags)
+    else:
+        slab_add(z, i, flags)
+    return ST_OK
+
+
+cdef int change_page(zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
+    """Note a use of a single page, or change its flags; a status."""
+    if op != MOP_ACCESS and flags & ~<uint32_t> LOOSE_FLAGS:
+        return ST_FLAGS_UNKNOWN
+    if op == MOP_ACCESS:
+        mark_page_accessed(z, i)
+    elif op == MOP_CLEAR_FLAGS:
+        page_unmark(z, i, flags)
+    elif flags:
+        page_mark(z, i, flags)
+    return ST_OK

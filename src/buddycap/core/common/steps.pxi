@@ -45,7 +45,8 @@ cdef inline int may_go_on(machine_t *m, int64_t budget, step_t *out) noexcept no
     """Whether the step may do one more piece of work."""
     if events_pending(m) > NR_EVENTS - EVENT_ROOM:
         return leave_step(out, WAIT_EVENTS)
-    if out.cost.scanned + out.cost.active + out.cost.slab_scanned >= budget:
+    if (out.cost.scanned + out.cost.active + out.cost.slab_scanned + out.cost.migrated + out.cost.migrate_scanned
+            + out.cost.free_scanned >= budget):
         return leave_step(out, WAIT_NONE)
     return 1
 

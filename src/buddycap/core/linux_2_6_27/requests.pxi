@@ -79,38 +79,7 @@ cdef int free_status(zone_t *z, int32_t i, int order, int op) noexcept nogil:
 cdef int add_to_list(machine_t *m, zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
     """Put a page on its LRU list or on the slab list; a status."""
     cdef int status = loose_page_status(z, i)
-    if status == ST_OK:
-        if op == MOP_LRU_ADD:
-            status = lru_flags_status(flags)
-        elif flags & ~<uint32_t> SLAB_FLAGS:
-            status = ST_FLAGS_UNKNOWN
-    if status == ST_OK and flags & PF_SWAPCACHE:
-        if m.swap_free == 0:
-            return ST_NO_SWAP
-        m.swap_free -= 1
-    if status != ST_OK:
-        return status
-    if op == MOP_LRU_ADD:
-        lru_cache_add(z, i, flags)
-    else:
-        slab_add(z, i, flags)
-    return ST_OK
-
-
-cdef int change_page(zone_t *z, int32_t i, uint32_t flags, int op) noexcept nogil:
-    """Note a use of a page, or change its flags; a status."""
-    cdef int status = single_page_status(z, i)
-    if status == ST_OK and op != MOP_ACCESS and flags & ~<uint32_t> LOOSE_FLAGS:
-        status = ST_FLAGS_UNKNOWN
-    if status != ST_OK:
-        return status
-    if op == MOP_ACCESS:
-        mark_page_accessed(z, i)
-    elif op == MOP_CLEAR_FLAGS:
-        page_unmark(z, i, flags)
-    elif flags:
-        page_mark(z, i, flags)
-    return ST_OK
+    return list_page(m, z, i, flags, op) if status == ST_OK else status
 
 
 cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
@@ -137,7 +106,9 @@ cdef int stream_page(machine_t *m, machine_stream_t *s, const machine_op_t *op) 
     elif op.op == MOP_LRU_ADD or op.op == MOP_SLAB_ADD:
         s.status = add_to_list(m, z, i, op.flags, op.op)
     else:
-        s.status = change_page(z, i, op.flags, op.op)
+        s.status = single_page_status(z, i)
+        if s.status == ST_OK:
+            s.status = change_page(z, i, op.flags, op.op)
     if s.status != ST_OK:
         return STREAM_REFUSED
     s.result[s.at].pfn = z.base_pfn + i

@@ -56,7 +56,8 @@ cdef void machine_init(machine_t *m) noexcept nogil:
     m.policy.capture_min_order = PAGE_ALLOC_COSTLY_ORDER + 1
     m.policy.batch = 1
     m.kswapd.asleep = 1
-    m.kswapd.classzone_idx = -1
+    m.kswapd.classzone_idx = m.kcompactd.classzone_idx = -1
+    m.kcompactd.asleep = 1
     m.magic = machine_magic()
 
 
@@ -267,7 +268,7 @@ cdef void request_init_27(machine_t *m, request_t *r, int order, uint32_t gfp, i
         end_request(r, NO_PAGE, PATH_FAILED)
 
 
-cdef int attempt(machine_t *m, request_t *r, int alloc_flags, int path) noexcept nogil:
+cdef int try_zones(machine_t *m, request_t *r, int alloc_flags, int path) noexcept nogil:
     """Try the free lists; 1 if the request is over."""
     cdef int32_t i = get_page_from_freelist_27(m, r.order, r.gfp, alloc_flags, r.cpu, &r.zone)
     return 0 if i == NO_PAGE else end_request(r, i, path)
@@ -288,13 +289,13 @@ cdef int request_alloc_flags(const request_t *r) noexcept nogil:
 cdef void start_request(machine_t *m, request_t *r) noexcept nogil:
     """S1 to S5."""
     cdef int k
-    if attempt(m, r, ALLOC_WMARK_LOW | ALLOC_CPUSET, PATH_FAST):
+    if try_zones(m, r, ALLOC_WMARK_LOW | ALLOC_CPUSET, PATH_FAST):
         return
     for k in range(m.nr_zones):
         if is_listed(m.zone[k], r.high_zoneidx):
             wakeup_kswapd_27(m, m.zone[k], r.order)
     r.alloc_flags = request_alloc_flags(r)
-    if not attempt(m, r, r.alloc_flags, PATH_SECOND):
+    if not try_zones(m, r, r.alloc_flags, PATH_SECOND):
         r.state = REQUEST_REBALANCE
 
 
@@ -310,7 +311,7 @@ cdef int rebalance(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     """S6a, S6b: who must not reclaim gets everything there is, or nothing.  0: wait."""
     if r.task & TASK_MEMALLOC:
         if not r.gfp & GFP_NOMEMALLOC:
-            if attempt(m, r, ALLOC_NO_WATERMARKS, PATH_MEMALLOC):
+            if try_zones(m, r, ALLOC_NO_WATERMARKS, PATH_MEMALLOC):
                 return 1
             if r.gfp & GFP_NOFAIL:
                 r.oom_rounds += 1
@@ -336,7 +337,7 @@ cdef int wants_retry(const request_t *r) noexcept nogil:
 
 cdef int out_of_memory(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     """S6f: a last look at the high mark, then the killer would come; start again after it.  0: wait."""
-    if attempt(m, r, ALLOC_WMARK_HIGH | ALLOC_CPUSET, PATH_LAST_TRY):
+    if try_zones(m, r, ALLOC_WMARK_HIGH | ALLOC_CPUSET, PATH_LAST_TRY):
         return 1
     r.oom_rounds += 1
     if r.order > PAGE_ALLOC_COSTLY_ORDER:
@@ -375,7 +376,7 @@ cdef int after_reclaim(machine_t *m, request_t *r, step_t *out) noexcept nogil:
     if attempt_isolated(m, r):
         return 1
     if r.progress:
-        if attempt(m, r, r.alloc_flags, PATH_RECLAIM):
+        if try_zones(m, r, r.alloc_flags, PATH_RECLAIM):
             return 1
     elif r.gfp & GFP_FS and not r.gfp & GFP_NORETRY:
         return out_of_memory(m, r, out)

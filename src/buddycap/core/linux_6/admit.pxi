@@ -41,6 +41,24 @@ cdef int page_kind_61(zone_t *z, int32_t head, int *order) noexcept nogil:
     return BC_PAGE_USED if status == ST_OK else BC_PAGE_HOLE
 
 
+cdef int single_page_status_61(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for an allocated page of order 0 with one reference: what may be on lists."""
+    cdef int status = page_status_61(z, z.base_pfn + i)
+    if status == ST_OK and order_array(z)[i] & 0x0F:
+        return ST_NOT_SINGLE
+    if status == ST_OK and refs_array_61(z)[i]:
+        return ST_TOO_MANY_REFS
+    return status
+
+
+cdef int loose_page_status_61(zone_t *z, int32_t i) noexcept nogil:
+    """ST_OK for one that is on no list."""
+    cdef int status = single_page_status_61(z, i)
+    if status == ST_OK and flags_array(z)[i] & (PF_LRU | PF_ISOLATED | PF_WRITEBACK | PF_ORPHAN):
+        return ST_PAGE_LISTED
+    return status
+
+
 cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """Why the block (pfn, order) is no allocated one: the slow half of `used_block_status_61`."""
     cdef int status

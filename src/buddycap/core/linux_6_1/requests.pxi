@@ -22,6 +22,17 @@ cdef int stream_alloc_61(machine_t *m, machine_stream_t *s, const machine_op_t *
     return STREAM_STOPPED
 
 
+cdef int free_status_61(zone_t *z, int32_t i, int order, int op) noexcept nogil:
+    """ST_OK if the block may be freed, or dropped by its owner."""
+    cdef int status
+    if op == MOP_FREE:
+        return used_block_status_61(z, z.base_pfn + i, order)
+    status = single_page_status_61(z, i)
+    if status == ST_OK and flags_array(z)[i] & PF_ORPHAN:
+        return ST_PAGE_RELEASED
+    return status
+
+
 cdef int stream_page_61(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
     """Every operation on a page that is there already."""
     cdef int32_t zone = 0
@@ -33,13 +44,26 @@ cdef int stream_page_61(machine_t *m, machine_stream_t *s, const machine_op_t *o
     z = m.zone[zone]
     if op.arg >= 0 and page_status_61(z, z.base_pfn + i) != ST_OK:
         return STREAM_STOPPED
-    s.status = ST_CPU_RANGE if op.cpu >= z.cpus else used_block_status_61(z, z.base_pfn + i, order)
+    if op.op == MOP_FREE or op.op == MOP_RELEASE:
+        s.status = ST_CPU_RANGE if op.cpu >= z.cpus else free_status_61(z, i, order, op.op)
+        if s.status == ST_OK:
+            if op.arg >= 0:
+                s.result[op.arg].freed = 1
+            note_freed(m, zone, i)
+            if op.op == MOP_FREE:
+                free_block_61(z, i, order, op.cpu)
+            else:
+                page_release_61(z, i, op.cpu)
+    elif op.op == MOP_LRU_ADD or op.op == MOP_SLAB_ADD:
+        s.status = loose_page_status_61(z, i)
+        if s.status == ST_OK:
+            s.status = list_page(m, z, i, op.flags, op.op)
+    else:
+        s.status = single_page_status_61(z, i)
+        if s.status == ST_OK:
+            s.status = change_page(z, i, op.flags, op.op)
     if s.status != ST_OK:
         return STREAM_REFUSED
-    if op.arg >= 0:
-        s.result[op.arg].freed = 1
-    note_freed(m, zone, i)
-    free_block_61(z, i, order, op.cpu)
     s.result[s.at].pfn = z.base_pfn + i
     s.result[s.at].zone = m.nr_zones - 1 - zone
     return STREAM_STOPPED
@@ -57,10 +81,10 @@ cdef int run_requests_61(machine_t *m, machine_stream_t *s, int64_t stop) noexce
         result_clear(&s.result[s.at])
         if op.op == MOP_ALLOC:
             why = stream_alloc_61(m, s, op)
-        elif op.op == MOP_FREE:
-            why = stream_page_61(m, s, op)
         elif op.op == MOP_KSWAPD:
             why = STREAM_KSWAPD
+        elif MOP_FREE <= op.op <= MOP_CLEAR_FLAGS:
+            why = stream_page_61(m, s, op)
         else:
             s.status = ST_OP_UNKNOWN
             why = STREAM_REFUSED

@@ -1,14 +1,33 @@
 # An allocation of Linux 6.1 from its beginning to its end.
 #
-#   request_t:  START (fast path; kswapd woken; second try) -> DONE
+#   request_t:  START -> COMPACT_FIRST -> RETRY -> RECLAIM -> COMPACT -> again? -> DONE
+#                                           ^                             |
+#                                           +-----------------------------+
+#
+#   START          the fast path, at the low mark; then kswapd is woken, and a second try at the min mark
+#   COMPACT_FIRST  costly orders, and others that are not movable, compact before they reclaim
+#   RETRY          kswapd is woken again, and another try; who may not reclaim fails
+#   RECLAIM        direct reclaim; if it freed something another try, and one with what was kept back for others
+#   COMPACT        direct compaction with the priority that has been reached, and a last look above the high mark
 #
 # The type of a request and the highest zone that it may use follow from its GFP bits.  Marks are tested with the
 # highest zone that the bits allow, whether the node has it or not.
 #
 # Kernel: mm/page_alloc.c of 6.1: prepare_alloc_pages, alloc_flags_nofragment, gfp_to_alloc_flags, __alloc_pages,
-# get_page_from_freelist, __alloc_pages_slowpath; mm/vmscan.c: wakeup_kswapd, pgdat_balanced.
+# get_page_from_freelist, __alloc_pages_slowpath and the functions under it.
 #
-# Deviations: one node; cpusets are not asked.
+# Deviations: one node; cpusets are not asked.  There is no OOM killer: where it would come the request is told of in
+# an event and fails, after another round for each that machine_t.oom_rounds allows beyond the first.
+
+cdef enum:
+    MAX_COMPACT_RETRIES_61 = 16
+    MAX_COSTLY_RETRIES_61 = 4       # MAX_COMPACT_RETRIES >> 2
+
+cdef enum:                          # request_t.state, besides those of every kernel
+    SLOW61_COMPACT_FIRST = 2
+    SLOW61_RETRY
+    SLOW61_RECLAIM
+    SLOW61_COMPACT
 
 
 # --- one walk over the zones ------------------------------------------------------------------------------------
@@ -21,41 +40,6 @@ cdef inline int gfp_zoneidx_61(const machine_t *m, uint32_t gfp) noexcept nogil:
 cdef inline int gfp_migratetype_61(const machine_t *m, uint32_t gfp) noexcept nogil:
     """Linux: gfp_migratetype."""
     return request_type_61(m.zone[0], (gfp >> 3) & 3)
-
-
-cdef int node_is_balanced_61(machine_t *m, int order, int classzone_idx) noexcept nogil:
-    """Whether some zone that may be used is above its high mark at this order.  Linux: pgdat_balanced."""
-    cdef int usable = 0
-    cdef int k
-    for k in range(m.nr_zones):
-        if m.zone[k].zone_idx > classzone_idx or only_61(m.zone[k]).managed == 0:
-            continue
-        usable = 1
-        if watermark_ok_61(m.zone[k], order, zone_mark_61(m.zone[k], 2) + only_61(m.zone[k]).boost, classzone_idx, 0):
-            return 1
-    return not usable
-
-
-cdef int node_is_boosted_61(machine_t *m, int classzone_idx) noexcept nogil:
-    """Whether the marks of some zone that may be used are raised.  Linux: pgdat_watermark_boosted."""
-    cdef int k
-    for k in range(m.nr_zones):
-        if m.zone[k].zone_idx <= classzone_idx and only_61(m.zone[k]).boost:
-            return 1
-    return 0
-
-
-cdef void wakeup_kswapd_61(machine_t *m, zone_t *z, int order, int classzone_idx) noexcept nogil:
-    """Tell kswapd what is wanted, and wake it unless the node is balanced for that.  Linux: wakeup_kswapd."""
-    if only_61(z).managed == 0:
-        return
-    m.kswapd.max_order = max(m.kswapd.max_order, order)
-    m.kswapd.classzone_idx = max(m.kswapd.classzone_idx, classzone_idx)
-    if not m.kswapd.asleep or (node_is_balanced_61(m, order, classzone_idx)
-                               and not node_is_boosted_61(m, classzone_idx)):
-        return
-    m.kswapd.asleep = 0
-    event_put(m, EV_WAKE_KSWAPD, 0, NO_PAGE, 0)
 
 
 cdef int32_t get_page_from_freelist_61(machine_t *m, int order, uint32_t gfp, int flags, int cpu,
@@ -79,7 +63,7 @@ cdef int32_t get_page_from_freelist_61(machine_t *m, int order, uint32_t gfp, in
             wakeups = only_61(z).wakeups
             i = take_permitted_61(z, order, mt, flags, classzone_idx, (gfp & GFP61_ATOMIC) != 0)
             if only_61(z).wakeups != wakeups:
-                wakeup_kswapd_61(m, z, 0, z.zone_idx)
+                wakeup_kswapd_61(m, z, 0, 0, z.zone_idx)
             if i != NO_PAGE:
                 zone[0] = k
                 return i
@@ -162,7 +146,7 @@ cdef void free_block_61(zone_t *z, int32_t i, int order, int cpu) noexcept nogil
     put_page_61(z, i, order)
 
 
-cdef int attempt_61(machine_t *m, request_t *r, int flags, int path) noexcept nogil:
+cdef int try_zones_61(machine_t *m, request_t *r, int flags, int path) noexcept nogil:
     """One call of get_page_from_freelist; 1 if the request is over with it."""
     cdef int32_t i = get_page_from_freelist_61(m, r.order, r.gfp, flags, r.cpu, &r.zone)
     if i == NO_PAGE:
@@ -175,8 +159,186 @@ cdef void wake_all_kswapds_61(machine_t *m, const request_t *r) noexcept nogil:
     """Wake the node's kswapd for the first zone that may be used."""
     cdef int preferred = preferred_zone_61(m, r.classzone_idx)
     if r.gfp & GFP61_KSWAPD and preferred >= 0:
-        wakeup_kswapd_61(m, m.zone[preferred], r.order, r.classzone_idx)
+        wakeup_kswapd_61(m, m.zone[preferred], r.order, r.gfp, r.classzone_idx)
 
+
+cdef inline int is_costly_61(const request_t *r) noexcept nogil:
+    return r.order > PAGE_ALLOC_COSTLY_ORDER
+
+
+cdef inline int ignores_marks_61(const request_t *r) noexcept nogil:
+    """Whether the task may use everything there is.  Linux: gfp_pfmemalloc_allowed."""
+    return not r.gfp & GFP61_NOMEMALLOC and (r.gfp & GFP61_MEMALLOC or r.task & TASK_MEMALLOC)
+
+
+# --- compaction -------------------------------------------------------------------------------------------------
+
+cdef void count_compaction_61(machine_t *m, request_t *r, int event) noexcept nogil:
+    """An event of direct compaction, which is the node's: it stands in the highest zone."""
+    compact_61(m.zone[0]).events[event] += 1
+
+
+cdef void begin_compact_61(machine_t *m, request_t *r, int state, int priority) noexcept nogil:
+    """Direct compaction comes next; there is none for single pages."""
+    r.state = state
+    r.own.compacting = r.order > 0
+    if r.own.compacting:
+        walk_direct_61(&r.own.walk, r.gfp, r.order, r.alloc_flags, r.classzone_idx, priority)
+        r.own.walk.cc.stops = r.own.stops
+
+
+cdef int compact_end_request_61(machine_t *m, request_t *r) noexcept nogil:
+    """After direct compaction: the captured block, or what is free now.  1 if the request is over with it."""
+    cdef compact_walk_t *w = &r.own.walk
+    cdef int32_t i = w.page
+    r.own.compacting = 0
+    r.own.compact_result = w.result
+    if w.result == COMPACT_SKIPPED:
+        return 0
+    count_compaction_61(m, r, CE61_STALL)
+    if i != NO_PAGE:
+        r.zone = m.nr_zones - 1 - w.zone
+        prep_new_page_61(m.zone[r.zone], i, r.order, r.gfp)
+        end_request(r, i, PATH_CAPTURED)
+    elif not try_zones_61(m, r, r.alloc_flags, PATH_COMPACTED):
+        count_compaction_61(m, r, CE61_FAIL)
+        return 0
+    compact_61(m.zone[r.zone]).blockskip_flush = 0
+    compaction_defer_reset_61(m.zone[r.zone], r.order, 1)
+    count_compaction_61(m, r, CE61_SUCCESS)
+    return 1
+
+
+cdef int compact_request_61(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
+    """Go on with direct compaction; 0: the step ends."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    cdef compact_walk_t *w = &r.own.walk
+    cdef int64_t before = w.moved + w.cc.moved
+    cdef int n = machine_zones(m, zones)
+    cdef int k, state
+    if not r.own.compacting:
+        return 1
+    for k in range(n):
+        only_61(zones[k]).cpu = r.cpu
+    state = walk_step_61(m, zones, n, w, budget)
+    note_compaction_61(w, &r.own.seen, out)
+    if state == COMPACT_ATTEMPT:
+        out.zone = n - 1 - w.zone
+        out.page = w.cc.page
+        return leave_step(out, WAIT_ATTEMPT)
+    if not w.done:
+        may_go_on(m, budget, out)
+        return 0
+    r.own.seen.migrate = r.own.seen.free = r.own.seen.moved = 0
+    compact_end_request_61(m, r)
+    return 1
+
+
+cdef int after_first_compact_61(machine_t *m, request_t *r) noexcept nogil:
+    """Before any reclaim: a costly request that is not to try hard fails where compaction is not worth while."""
+    r.state = SLOW61_RETRY
+    if is_costly_61(r) and r.gfp & GFP61_NORETRY:
+        if r.own.compact_result == COMPACT_SKIPPED or r.own.compact_result == COMPACT_DEFERRED:
+            return end_request(r, NO_PAGE, PATH_FAILED)
+        if r.gfp & GFP61_THISNODE:
+            return end_request(r, NO_PAGE, PATH_FAILED)
+        r.own.compact_priority = COMPACT_PRIO_ASYNC
+    return 1
+
+
+cdef int could_compact_61(machine_t *m, const request_t *r) noexcept nogil:
+    """Whether compaction would be possible in some zone if reclaim went on.  Linux: compaction_zonelist_suitable."""
+    cdef int64_t free
+    cdef zone_t *z
+    cdef int k
+    for k in range(m.nr_zones):
+        z = m.zone[k]
+        if z.zone_idx > r.classzone_idx:
+            continue
+        free = z.nr_free_pages + zone_reclaimable_61(m, z) // r.order
+        if suitable_without_index_61(z, r.order, r.alloc_flags, r.classzone_idx, free) == COMPACT_CONTINUE:
+            return 1
+    return 0
+
+
+cdef int should_compact_retry_61(machine_t *m, request_t *r) noexcept nogil:
+    """Whether compaction may still succeed, perhaps with more effort.  Linux: should_compact_retry."""
+    cdef int result = r.own.compact_result
+    cdef int failed = (result == COMPACT_COMPLETE or result == COMPACT_DEFERRED or result == COMPACT_CONTENDED
+                       or result == COMPACT_PARTIAL_SKIPPED)
+    cdef int costly = is_costly_61(r)
+    if r.order == 0:
+        return 0
+    r.own.compact_retries += result == COMPACT_SUCCESS
+    if result == COMPACT_SKIPPED:
+        return could_compact_61(m, r)
+    if not failed and r.own.compact_retries <= (MAX_COSTLY_RETRIES_61 if costly else MAX_COMPACT_RETRIES_61):
+        return 1
+    if r.own.compact_priority > (COMPACT_PRIO_LIGHT if costly else COMPACT_PRIO_FULL):
+        r.own.compact_priority -= 1
+        r.own.compact_retries = 0
+        return 1
+    return 0
+
+
+# --- reclaim ----------------------------------------------------------------------------------------------------
+
+cdef int unreserve_61(machine_t *m, const request_t *r, int force) noexcept nogil:
+    """Give up a pageblock kept for high-order atomic requests: 1 if pages have moved."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    return node_unreserve_61(zones, machine_zones(m, zones), gfp_migratetype_61(m, r.gfp), r.classzone_idx, force)
+
+
+cdef int after_reclaim_61(machine_t *m, request_t *r) noexcept nogil:
+    """Another try if reclaim has freed something, and one more with what was kept back.  1 if it is over with it.
+
+    Linux: __alloc_pages_direct_reclaim.
+    """
+    cdef int k
+    if r.progress == 0:
+        return 0
+    if try_zones_61(m, r, r.alloc_flags, PATH_RECLAIM):
+        return 1
+    unreserve_61(m, r, 0)
+    for k in range(m.nr_zones):
+        drain_all_61(m.zone[k])
+    return try_zones_61(m, r, r.alloc_flags, PATH_RECLAIM)
+
+
+cdef int should_reclaim_retry_61(machine_t *m, request_t *r) noexcept nogil:
+    """Whether it would be enough to reclaim everything that can be.  Linux: should_reclaim_retry."""
+    cdef zone_t *z
+    cdef int k
+    r.own.no_progress = 0 if r.progress and not is_costly_61(r) else r.own.no_progress + 1
+    if r.own.no_progress <= MAX_RECLAIM_RETRIES_61:
+        for k in range(m.nr_zones):
+            z = m.zone[k]
+            if z.zone_idx <= r.classzone_idx and watermark_with_61(
+                    z, r.order, boosted_mark_61(z, 0), r.classzone_idx, r.alloc_flags,
+                    z.nr_free_pages + zone_reclaimable_61(m, z)):
+                return 1
+    return unreserve_61(m, r, 1)
+
+
+cdef int out_of_memory_61(machine_t *m, request_t *r) noexcept nogil:
+    """A last look above the high mark; then somebody would have to die, which is told.  1: the state is set."""
+    cdef int kills = (not is_costly_61(r) and not r.gfp & (GFP61_RETRY_MAYFAIL | GFP61_THISNODE)
+                      and r.classzone_idx >= ZONE_NORMAL_61)
+    if try_zones_61(m, r, ALLOC61_WMARK_HIGH | ALLOC61_CPUSET, PATH_LAST_TRY):
+        return 1
+    if kills:
+        r.oom_rounds += 1
+        event_put(m, EV_OOM, 0, r.order, 0)
+    if kills and r.oom_rounds < m.oom_rounds:
+        r.own.no_progress = 0
+        r.state = SLOW61_RETRY
+        return 1
+    if r.gfp & GFP61_NOFAIL and try_zones_61(m, r, ALLOC61_MIN_RESERVE, PATH_MEMALLOC):
+        return 1
+    return end_request(r, NO_PAGE, PATH_FAILED)
+
+
+# --- the request ------------------------------------------------------------------------------------------------
 
 cdef void request_init_61(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task) noexcept nogil:
     """An allocation that has not begun."""
@@ -191,17 +353,71 @@ cdef void request_init_61(machine_t *m, request_t *r, int order, uint32_t gfp, i
     r.scan.fenced = NO_PAGE
     r.scan.capture_largest = -1
     r.high_zoneidx = r.classzone_idx = gfp_zoneidx_61(m, gfp)
+    r.own.compact_result = COMPACT_SKIPPED
+    r.own.compact_priority = COMPACT_PRIO_LIGHT
+
+
+cdef int start_request_61(machine_t *m, request_t *r) noexcept nogil:
+    """The fast path, and what needs no time after it."""
+    cdef int first
+    if try_zones_61(m, r, fast_flags_61(m, r.gfp), PATH_FAST):
+        return 1
+    r.alloc_flags = slow_flags_61(m, r)
+    wake_all_kswapds_61(m, r)
+    if try_zones_61(m, r, r.alloc_flags, PATH_SECOND):
+        return 1
+    first = is_costly_61(r) or (r.order > 0 and gfp_migratetype_61(m, r.gfp) != MT61_MOVABLE)
+    r.state = SLOW61_RETRY
+    if first and r.gfp & GFP61_DIRECT_RECLAIM and r.gfp & GFP61_IO and not ignores_marks_61(r):
+        begin_compact_61(m, r, SLOW61_COMPACT_FIRST, COMPACT_PRIO_ASYNC)
+    return 1
+
+
+cdef int retry_request_61(machine_t *m, request_t *r) noexcept nogil:
+    """The head of the loop."""
+    wake_all_kswapds_61(m, r)
+    if ignores_marks_61(r):
+        r.alloc_flags = ALLOC61_NO_WATERMARKS | (r.gfp & GFP61_KSWAPD) | cma_flag_61(m, r.gfp)
+    if try_zones_61(m, r, r.alloc_flags, PATH_MEMALLOC if ignores_marks_61(r) else PATH_SECOND):
+        return 1
+    if not r.gfp & GFP61_DIRECT_RECLAIM or r.task & TASK_MEMALLOC:
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    r.state = SLOW61_RECLAIM
+    return 1
+
+
+cdef int again_61(machine_t *m, request_t *r) noexcept nogil:
+    """After reclaim and compaction in vain: another round, or the end."""
+    cdef int may_compact = (r.gfp & GFP61_IO) != 0
+    if r.gfp & GFP61_NORETRY or (is_costly_61(r) and not (may_compact and r.gfp & GFP61_RETRY_MAYFAIL)):
+        return end_request(r, NO_PAGE, PATH_FAILED)
+    r.state = SLOW61_RETRY
+    if should_reclaim_retry_61(m, r) or (r.progress and may_compact and should_compact_retry_61(m, r)):
+        return 1
+    return out_of_memory_61(m, r)
 
 
 cdef int request_advance_61(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
     """One transition; 0 if the step ends with it."""
-    if r.state == REQUEST_DONE:
-        return leave_step(out, WAIT_DONE)
-    if attempt_61(m, r, fast_flags_61(m, r.gfp), PATH_FAST):
+    if r.state == REQUEST_START:
+        return start_request_61(m, r)
+    if r.state == SLOW61_COMPACT_FIRST:
+        if not compact_request_61(m, r, budget, out):
+            return 0
+        return r.state == REQUEST_DONE or after_first_compact_61(m, r)
+    if r.state == SLOW61_RETRY:
+        return retry_request_61(m, r)
+    if r.state == SLOW61_RECLAIM:
+        if not try_to_free_pages_61(m, r, budget, out):
+            return 0
+        if not after_reclaim_61(m, r):
+            begin_compact_61(m, r, SLOW61_COMPACT, r.own.compact_priority)
         return 1
-    r.alloc_flags = slow_flags_61(m, r)
-    wake_all_kswapds_61(m, r)
-    return attempt_61(m, r, r.alloc_flags, PATH_SECOND) or end_request(r, NO_PAGE, PATH_FAILED)
+    if r.state == SLOW61_COMPACT:
+        if not compact_request_61(m, r, budget, out):
+            return 0
+        return r.state == REQUEST_DONE or again_61(m, r)
+    return leave_step(out, WAIT_DONE)
 
 
 cdef int request_step_61(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
@@ -215,7 +431,31 @@ cdef int request_step_61(machine_t *m, request_t *r, int64_t budget, step_t *out
     return out.wait
 
 
+cdef void request_attempted_61(machine_t *m, request_t *r, int outcome) noexcept nogil:
+    """What comes of the attempt before which the last step has stopped."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    cdef int n = machine_zones(m, zones)
+    if r.own.compacting and r.own.walk.cc.state == COMPACT_ATTEMPT:
+        only_61(zones[r.own.walk.zone]).cpu = r.cpu
+        walk_answer_61(m, zones, n, &r.own.walk, outcome)
+
+
+cdef void request_interrupted_61(machine_t *m, request_t *r, int32_t zone, int32_t i) noexcept nogil:
+    """At such a stop an interrupt on top of the task frees a block: it may be captured."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    cdef int n = machine_zones(m, zones)
+    only_61(m.zone[zone]).cpu = r.cpu
+    walk_interrupt_61(zones, &r.own.walk, n - 1 - zone, i)
+
+
 cdef void request_abort_61(machine_t *m, request_t *r) noexcept nogil:
-    """Give up."""
+    """Give up: what is isolated goes back."""
+    cdef zone_t *zones[MAX_NR_ZONES]
+    if r.own.compacting:
+        machine_zones(m, zones)
+        walk_abort_61(zones, &r.own.walk)
+        r.own.compacting = 0
+    if r.state == SLOW61_RECLAIM:
+        reclaim_abort_61(m, r)
     if r.state != REQUEST_DONE:
         end_request(r, NO_PAGE, PATH_FAILED)
