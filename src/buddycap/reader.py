@@ -33,7 +33,7 @@ class Reader(Protocol):
         """Yield what goes on each LRU list."""
 
     def draw_snapshot(
-        self, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, *, seed: int, mixed: int
+        self, buddyinfo: str, pagetypeinfo: str | None, zoneinfo: str, iomem: str | None, *, seed: int, mixed: int
     ) -> Snapshot:
         """Draw a snapshot from texts of /proc."""
 

@@ -416,6 +416,7 @@ class Player:
 
     def attempt(self, run: Compaction | AllocRequest) -> None:
         """Let others act, then say what becomes of the attempt."""
+        assert run.attempt is not None
         pfn, target = run.attempt
         if target is None:
             self.moves.append([pfn, -1])

@@ -1,9 +1,26 @@
 """The texts of /proc of a machine: a room for each kernel, a module with the same three functions."""
 
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
+from .._core import MachineBase
 from . import linux_2_6_27, linux_6_1
 
-__all__ = ["TEXTS"]
+__all__ = ["TEXTS", "Texts"]
 
-TEXTS = MappingProxyType({"2.6.27": linux_2_6_27, "6.1": linux_6_1})
+
+class Texts(Protocol):
+    """What a kernel's module has."""
+
+    def pagetypeinfo(self, machine: MachineBase, names: Sequence[str]) -> str:
+        """Return the text of /proc/pagetypeinfo."""
+
+    def zoneinfo(self, machine: MachineBase, names: Sequence[str]) -> str:
+        """Return the text of /proc/zoneinfo."""
+
+    def vmstat(self, machine: MachineBase, names: Sequence[str]) -> str:
+        """Return the text of /proc/vmstat."""
+
+
+TEXTS: Mapping[str, Texts] = MappingProxyType({"2.6.27": linux_2_6_27, "6.1": linux_6_1})

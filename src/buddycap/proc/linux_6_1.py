@@ -73,7 +73,7 @@ def zoneinfo(machine: MachineBase, names: Sequence[str]) -> str:
     """Return the text of /proc/zoneinfo: of all zones that the kernel knows, also those without memory."""
     by_index = {zone.zone_idx: zone for zone in machine.zones}
     node = _picked(_NODE_COUNTERS, _node_counters(machine))
-    rows = []
+    rows: list[ZoneinfoZone] = []
     for zone_idx, name in enumerate(LINUX_6_1.zone_names):
         zone = by_index.get(zone_idx)
         rows.append(_empty_zone(name) if zone is None else _zone(zone, name, None if any_shown(rows) else node))
