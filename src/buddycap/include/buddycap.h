@@ -284,7 +284,9 @@ enum bc_wait {                          /* why a step ended */
     BC_WAIT_SLEEP = 5,                  /* kswapd: asleep until it is woken */
     BC_WAIT_DONE = 6,                   /* a request is over */
     BC_WAIT_QUEUE = 7,                  /* behind other requests: step again after BC_EV_QUEUE */
-    BC_WAIT_CONSULT = 8                 /* bc_policy.hook: go on with bc_request_answer */
+    BC_WAIT_CONSULT = 8,                /* bc_policy.hook: go on with bc_request_answer */
+    BC_WAIT_ATTEMPT = 9,                /* 6.1, whose machines C does not have yet: a page is about to be moved */
+    BC_WAIT_RECLAIM = 10                /* 6.1: the driver is to reclaim */
 };
 
 enum bc_path {                          /* how a request ended */
@@ -296,7 +298,8 @@ enum bc_path {                          /* how a request ended */
     BC_PATH_RECLAIM = 5,                /* from the free lists after direct reclaim */
     BC_PATH_LAST_TRY = 6,               /* where the OOM killer would come */
     BC_PATH_FAILED = 7,
-    BC_PATH_ISOLATED = 8                /* from the pageblock that was isolated for it */
+    BC_PATH_ISOLATED = 8,               /* from the pageblock that was isolated for it */
+    BC_PATH_COMPACTED = 9               /* 6.1: after direct compaction */
 };
 
 enum bc_queue {                         /* bc_policy.queue: who waits behind a reclaimer */
@@ -323,12 +326,16 @@ enum bc_event_kind {
     BC_EV_CAPTURED = 9,                 /* a reclaimed frame joins a capture list */
     BC_EV_FREED = 10,                   /* its owner has let it go: bc_free_pages, bc_page_release */
     BC_EV_MIGRATED = 11,                /* 6.1, whose machines C does not have yet: the frame's page was moved, */
-    BC_EV_MIGRATED_TO = 12              /* to this one */
+    BC_EV_MIGRATED_TO = 12,             /* to this one */
+    BC_EV_WAKE_KCOMPACTD = 13,          /* 6.1: kcompactd was asleep and has work now */
+    BC_EV_OOM = 14,                     /* 6.1: where the OOM killer would come */
+    BC_EV_KSWAPD_ASKED = 15             /* 6.1: kswapd was asked, asleep or not */
 };
 
 enum bc_event_mask {                    /* which of the optional events a machine notes; the others come always */
     BC_NOTE_CAPTURED = 1,
-    BC_NOTE_FREED = 2
+    BC_NOTE_FREED = 2,
+    BC_NOTE_ASKED = 4
 };
 
 enum bc_op_kind {

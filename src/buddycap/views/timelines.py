@@ -25,6 +25,7 @@ PATHS = (
     "last try",
     "failed",
     "isolated pageblock",
+    "after compaction",
 )
 
 _DONE = WAITS.index("done")
