@@ -67,6 +67,22 @@ def extensions():
         )
 
 
+def name_classes(source, module):
+    """Write the class where generated code would name `__cinit__` in errors about arguments: callers call the class."""
+    prefix = "".join(f"{len(part)}{part}_" for part in module.split("."))
+    start = re.compile(rf"static int __pyx_pw_{prefix}\d+(\w+?)_\d+(__c?init__)\(")
+    raises = re.compile(r"(__Pyx_(?:RaiseArgtupleInvalid|ParseKeywords|RejectKeywords)\(.*)\"__c?init__\"")
+    lines, name = source.read_text().splitlines(keepends=True), ""
+    for number, line in enumerate(lines):
+        found = start.match(line)
+        if found or line.startswith("static "):
+            name = found[1] if found else ""
+        if name:
+            lines[number] = raises.sub(rf'\1"{name}"', line)
+    if "".join(lines) != source.read_text():
+        source.write_text("".join(lines))
+
+
 class BuildWithLibrary(build_ext):
     """Links the library from the object file of _core, and puts it where the extension modules go."""
 
@@ -164,6 +180,8 @@ with redirect_stderr(io.StringIO()) as said:
 if "performance hint" in said.getvalue():
     shutil.rmtree(generated)
     sys.exit("Cython gave a performance hint (above): the compiled code would touch Python where it must not")
+for extension in modules:
+    name_classes(Path(extension.sources[0]), extension.name)
 setup(
     ext_modules=modules,
     cmdclass={"build_ext": BuildWithLibrary, "build_py": BuildWithCommit},

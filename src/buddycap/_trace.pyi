@@ -12,11 +12,24 @@ SKIP_NAMES: tuple[str, ...]
 CAUSES: tuple[str, ...]
 ODDITIES: tuple[str, ...]
 
-class Guard: ...
-class ScannerMemory(Guard): ...
-class FollowerMemory(Guard): ...
+class Guard:
+    """Lets one caller at a time at the memory of the object that this is the base of."""
+
+class ScannerMemory(Guard):
+    """The memory of a `Scanner`, whose base this is."""
+
+class FollowerMemory(Guard):
+    """The memory of a `Follower`, whose base this is."""
 
 class Scanner(ScannerMemory):
+    """Turns the bytes of a trace into events, piece by piece; `buddycap.formats.tracetext` is its caller.
+
+    Notes
+    -----
+    Holds no more than the texts of gfp flags and marks, each once, and the counts.  Does one thing at a time: other
+    threads wait.
+    """
+
     def __new__(cls) -> Scanner: ...
     def scan(
         self,
@@ -25,14 +38,55 @@ class Scanner(ScannerMemory):
         events: NDArray[np.void],
         last: bool,
         frames: NDArray[np.int64] | None = None,
-    ) -> tuple[int, int]: ...
+    ) -> tuple[int, int]:
+        """Read lines from `data[start:]` into `events` until one of them ends.
+
+        Parameters
+        ----------
+        data : bytes-like
+        start : int
+        events : ndarray[EVENT_DTYPE], shape (n,)
+            Filled from its beginning.
+        last : bool
+            Nothing comes behind `data`: what stands behind the last line end may be cut.
+        frames : ndarray[int64], shape (m, 3), optional
+            Told for each line of a stack: the event that it belongs to (its place in `events`, -1: the last of the call
+            before), where the line begins in `data`, and where it ends. Reading ends when it is full, too.
+
+        Returns
+        -------
+        tuple of int
+            Events written; bytes of `data` that are done with, counted from its beginning.
+        """
     @property
-    def nr_frames(self) -> int: ...
-    def take_back(self) -> None: ...
-    def texts(self, first: int) -> list[bytes]: ...
-    def counted(self) -> dict[str, int]: ...
+    def nr_frames(self) -> int:
+        """Lines of stacks that the last `scan` has told."""
+    def take_back(self) -> None:
+        """The last line, which had no end, was cut after all: its event does not count, and its text, a new one, is
+        forgotten.
+        """
+    def texts(self, first: int) -> list[bytes]:
+        """The kept texts from number `first` on, as a list of bytes."""
+    def counted(self) -> dict[str, int]:
+        """What was read and what was skipped: a dict of int; `first_*` are line numbers."""
 
 class Follower(FollowerMemory):
+    """Follows the events of a trace page by page.
+
+    Parameters
+    ----------
+    zones : sequence of (start_pfn, spanned_pages)
+        1 to 16 zones.
+    max_page_order : int, 0..14
+    pageblock_order : int, 0..14
+    high_orders : bool
+        Per-CPU lists hold orders 0 to 3 and 9, as since 5.14; else order 0 alone.
+
+    Notes
+    -----
+    Does one thing at a time: other threads wait.
+    """
+
     def __new__(
         cls,
         zones: Sequence[tuple[int, int]],
@@ -40,18 +94,51 @@ class Follower(FollowerMemory):
         pageblock_order: int = 9,
         high_orders: bool = True,
     ) -> Follower: ...
-    def load(self, zone: int, states: NDArray[np.uint8]) -> None: ...
-    def guess_compaction(self, zone: int, types: NDArray[np.uint8]) -> None: ...
-    def block_types(self, zone: int) -> NDArray[np.uint8] | None: ...
-    def hints(self, events: NDArray[np.void], later: bool = True) -> NDArray[np.uint8]: ...
-    def follow(self, events: NDArray[np.void], hints: NDArray[np.uint8], start: int, until_ns: int) -> int: ...
-    def nr_free(self, zone: int) -> NDArray[np.int64]: ...
-    def mixed_pageblocks(self, zone: int) -> int: ...
-    def states(self, zone: int) -> NDArray[np.uint8]: ...
-    def are_free(self, zone: int, pages: NDArray[np.int64]) -> NDArray[np.uint8]: ...
-    def causes(self, zone: int) -> NDArray[np.uint8]: ...
-    def oddities(self) -> dict[str, int]: ...
+    def load(self, zone: int, states: NDArray[np.uint8]) -> None:
+        """Set the pages of a zone, one byte each: 0 held, 1 free, 5 absent, 0x10 held and movable, 0x20 not."""
+    def guess_compaction(self, zone: int, types: NDArray[np.uint8]) -> None:
+        """Guess which free pages compaction takes, for a trace without its isolation events.
+
+        `types`: migratetypes of the pageblocks that the zone touches, from the one of its first page on.
+        """
+    def block_types(self, zone: int) -> NDArray[np.uint8] | None:
+        """The migratetypes of a zone's pageblocks as they are now: ndarray[uint8]; None without `guess_compaction`."""
+    def hints(self, events: NDArray[np.void], later: bool = True) -> NDArray[np.uint8]:
+        """Look at the neighbours of every event of the whole trace: ndarray[uint8], one hint an event."""
+    def follow(self, events: NDArray[np.void], hints: NDArray[np.uint8], start: int, until_ns: int) -> int:
+        """Follow events from number `start` up to a time; the number of the first that is left.  Ctrl-C is obeyed."""
+    def nr_free(self, zone: int) -> NDArray[np.int64]:
+        """Free blocks of a zone per order: ndarray[int64]."""
+    def mixed_pageblocks(self, zone: int) -> int:
+        """Pageblocks of a zone that hold movable pages and others."""
+    def states(self, zone: int) -> NDArray[np.uint8]:
+        """The pages of a zone: ndarray[uint8], a copy."""
+    def are_free(self, zone: int, pages: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Which of some pages, counted from the zone's first, are in free blocks: ndarray[uint8]."""
+    def causes(self, zone: int) -> NDArray[np.uint8]:
+        """What made the pages of a zone what they are, as numbers of `CAUSES`: ndarray[uint8], a copy."""
+    def oddities(self) -> dict[str, int]:
+        """What did not fit, counted by name: a dict of int."""
 
 def match_requests(
     events: NDArray[np.void], zones: Sequence[tuple[int, int]]
-) -> tuple[NDArray[np.void], NDArray[np.void], list[NDArray[np.int64]], dict[str, int]]: ...
+) -> tuple[NDArray[np.void], NDArray[np.void], list[NDArray[np.int64]], dict[str, int]]:
+    """Match every allocation with what frees it.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE]
+    zones : sequence of (start_pfn, spanned_pages)
+
+    Returns
+    -------
+    requests : ndarray[TRACED_DTYPE]
+        In the order in which the trace shows them.
+    turns : ndarray[TURN_DTYPE]
+        When each begins (kind 1) and ends (2), in the order of the trace; requests of before it only end.
+    waiting : list of ndarray[int64]
+        By zone, the PFNs of pages that were on a per-CPU list when the trace began, or had come to one without an
+        event: the trace shows them first when they leave it.
+    counts : dict of int
+        silent, lost_frees, outside.
+    """

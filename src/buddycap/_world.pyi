@@ -13,6 +13,29 @@ TURN_DTYPE: np.dtype[np.void]
 LOAD_DTYPE: np.dtype[np.void]
 
 class World:
+    """One run of the experiment: a zone, its load, and requests for huge pages.
+
+    Parameters
+    ----------
+    zone : Zone
+        Made with owners=True; the run changes it.
+    policy : CapturePolicy
+    parameters : dict of str to int
+        A value for each name in `PARAMETERS`; units are in the names.
+    seed : int
+    load : ndarray of LOAD_DTYPE, shape (allocations,), optional
+        A recorded load, in order of time, for parameters["loads"] copies of it.
+
+    Raises
+    ------
+    MisuseError
+        If a parameter is missing, unknown or out of range.
+
+    Notes
+    -----
+    The same arguments give the same results on every machine.
+    """
+
     def __new__(
         cls,
         zone: Zone,
@@ -21,14 +44,37 @@ class World:
         seed: int,
         load: NDArray[np.void] | None = None,
     ) -> World: ...
-    def run(self, events: int = 20000) -> bool: ...
+    def run(self, events: int = 20000) -> bool:
+        """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.
+
+        What the policy's hook raises comes out here.  The world is as it was when the hook was asked, and asks it
+        again if it is run on.
+
+        Raises
+        ------
+        MisuseError
+            If the world is running already, the zone is held by this thread, or somebody else has freed or changed
+            pages of the world's between two calls: then it cannot go on.
+
+        Notes
+        -----
+        Without the GIL.  Methods of the zone and of this world wait in other threads until a turn is over.
+        """
     @property
-    def answered(self) -> int: ...
+    def answered(self) -> int:
+        """Requests answered so far."""
     @property
-    def now_ns(self) -> int: ...
-    def results(self) -> NDArray[np.void]: ...
-    def faults(self) -> NDArray[np.void]: ...
-    def keep_turns(self) -> None: ...
-    def turns(self) -> NDArray[np.void]: ...
-    def passes(self) -> NDArray[np.void]: ...
-    def totals(self) -> dict[str, int]: ...
+    def now_ns(self) -> int:
+        """Simulated time since the start."""
+    def results(self) -> NDArray[np.void]:
+        """The requests answered so far, in order of their ends: structured array, `RESULT_DTYPE`."""
+    def faults(self) -> NDArray[np.void]:
+        """The regions faulted in so far, in order of their ends: structured array, `FAULT_DTYPE`."""
+    def keep_turns(self) -> None:
+        """Keep a diary of the requests from now on; it changes nothing else."""
+    def turns(self) -> NDArray[np.void]:
+        """The diary of the requests in order of time: structured array, `TURN_DTYPE`."""
+    def passes(self) -> NDArray[np.void]:
+        """The passes that have ended: structured array, `PASS_DTYPE`."""
+    def totals(self) -> dict[str, int]:
+        """Counters of the whole run."""

@@ -5,7 +5,8 @@ import inspect
 
 import pytest
 
-from buddycap import GFP, CaptureList, Machine, MigrateType, MisuseError, Zone
+from buddycap import GFP, CaptureList, Machine, MigrateType, MisuseError, Node, Zone
+from buddycap._core import AllocRequest
 from sourcelint import PACKAGE
 
 
@@ -55,3 +56,15 @@ def test_enums_of_another_kind_are_refused():
 def test_a_list_is_not_made_by_itself():
     with pytest.raises(TypeError, match=r"comes from Zone\.capture_list"):
         CaptureList()
+
+
+@pytest.mark.parametrize("make", [Zone, lambda: Zone(0), lambda: Zone(*range(9)), lambda: Zone(0, 1024, nonsense=1)])
+def test_wrong_arguments_name_the_class_that_was_called(make):
+    with pytest.raises(TypeError, match=r"^Zone\(\) "):
+        make()
+
+
+@pytest.mark.parametrize("cls", [Node, CaptureList, AllocRequest])
+def test_other_classes_are_named_as_well(cls):
+    with pytest.raises(TypeError, match=rf"^{cls.__name__}\(\) "):
+        cls(nonsense=1)

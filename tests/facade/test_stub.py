@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 
 import pytest
 
-from sourcelint import PACKAGE
+from sourcelint import PACKAGE, ROOT
 
 STUBS = sorted(path.stem for path in PACKAGE.glob("*.pyi"))
+
+SPEC = spec_from_file_location("stub_docstrings", ROOT / "tools" / "stub_docstrings.py")
+stub_docstrings = module_from_spec(SPEC)
+SPEC.loader.exec_module(stub_docstrings)
 
 # What Cython adds to every module and class, and no caller uses.
 ALLOWED = r"""
@@ -43,3 +48,22 @@ def test_every_compiled_module_has_a_stub():
 def test_stubs_agree_with_their_modules(tmp_path):
     result = stubtest([f"buddycap.{module}" for module in STUBS], tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("module", STUBS)
+def test_stubs_have_the_docstrings_of_their_modules(module):
+    stub = PACKAGE / f"{module}.pyi"
+    wrong = stub_docstrings.missing(stub.read_text(), import_module(f"buddycap.{module}"))
+    assert wrong == [], "run tools/stub_docstrings.py"
+
+
+def test_a_docstring_that_differs_is_found():
+    module = import_module("buddycap._core")
+    text = (PACKAGE / "_core.pyi").read_text()
+    bare = stub_docstrings.without_docstrings(text)
+    assert bare.count('"""') == 2, "the module's own"
+    assert {"Zone", "rmqueue", "present_pages"} <= set(stub_docstrings.missing(bare, module))
+    assert stub_docstrings.missing(stub_docstrings.with_docstrings(bare, module), module) == []
+    assert stub_docstrings.missing(text.replace("Allocate a block of 2^order", "Free a block of"), module) == [
+        "rmqueue"
+    ]
