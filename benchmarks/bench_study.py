@@ -4,7 +4,7 @@ import pytest
 
 from buddycap import POLICIES
 from buddycap.study.config import preset_config
-from buddycap.study.run import run_once
+from buddycap.study.run import run_all, run_once
 
 GIB = 1 << 18
 
@@ -33,3 +33,19 @@ def test_study_memory(benchmark, note, preset, gib):
     measure(benchmark, note, preset, gib * GIB)
     if benchmark.stats:
         benchmark.extra_info["s_per_gib"] = benchmark.stats.stats.median / gib
+
+
+@pytest.mark.parametrize("common", [True, False], ids=["shared warm-up", "each alone"])
+@pytest.mark.parametrize("mib", [256, 1024, 4096])
+def test_study_policies(benchmark, note, mib, common):
+    """All policies of 2008 with one seed: what comes before the first request simulated once, or each time."""
+    config, policies = preset_config("x86_64", mib << 8), tuple(POLICIES.values())
+
+    def alone(config, policies, seed):
+        return [run_once(config, policy, seed) for policy in policies]
+
+    def shared(config, policies, seed):
+        return list(run_all(config, policies, seed))
+
+    runs = benchmark.pedantic(shared if common else alone, args=(config, policies, 1), rounds=3, warmup_rounds=1)
+    note(len(runs), "runs", f"13 policies, one seed, {'shared' if common else 'no shared'} warm-up", mib << 8)

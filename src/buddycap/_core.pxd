@@ -684,6 +684,9 @@ cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept 
 cdef int kcompactd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
 cdef void kcompactd_abort(machine_t *m) noexcept nogil
 
+# Make a copy of a zone in memory of its size; nobody bypasses the copy's per-CPU lists.
+cdef void zone_copy(const zone_t *z, zone_t *copy) noexcept nogil
+
 # Helpers without state, and the one door from Python values to a policy_t (it raises MisuseError).
 cdef int64_t int_sqrt(int64_t x) noexcept nogil
 cdef uint64_t random_next(uint64_t *s) noexcept nogil

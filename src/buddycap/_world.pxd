@@ -187,6 +187,7 @@ ctypedef struct task_t:
     int64_t hot_done
     int32_t *kernel             # pairs (page, order) freed when the process ends
     int32_t kernel_done
+    int64_t kernel_size
     int64_t quota[NR_DUES]      # pages, or touches, of each kind that the process is due in all
     int64_t done[NR_DUES]
     int64_t period_ns           # between chunks
@@ -364,6 +365,7 @@ ctypedef struct world_t:
     int64_t nr_faults
     int64_t pass_first          # first result of this pass
     pass_t passes[LAST_PASS]
+    uint32_t slow_orders        # bit o: an allocation of order o has gone beyond the free lists
     int64_t events
     int64_t background_pages    # allocated by others than the requesters
     int64_t background_failed

@@ -44,8 +44,29 @@ class World:
         seed: int,
         load: NDArray[np.void] | None = None,
     ) -> World: ...
-    def run(self, events: int = 20000) -> bool:
+    def copy(self, policy: Policy | None = None) -> tuple[Zone, World]:
+        """An independent world in the same state, on a copy of the zone, with all that is under way.
+
+        Parameters
+        ----------
+        policy : CapturePolicy, optional
+            Of the copy's allocations from now on; those under way keep what they began with. That of this world if not
+            given.
+
+        Returns
+        -------
+        zone : Zone
+        world : World
+
+        Raises
+        ------
+        MisuseError
+            If the world is running, or the zone is held by this thread.
+        """
+    def run(self, events: int = 20000, until_ns: int | None = None) -> bool:
         """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.
+
+        True, too, when what comes next is due at `until_ns` or later, if that is given.
 
         What the policy's hook raises comes out here.  The world is as it was when the hook was asked, and asks it
         again if it is run on.
@@ -63,6 +84,12 @@ class World:
     @property
     def answered(self) -> int:
         """Requests answered so far."""
+    @property
+    def slow_orders(self) -> int:
+        """Orders of the allocations that have not come from the free lists at once: bit o for order o.
+
+        No other has looked at what a policy says, but for whether it makes allocations queue.
+        """
     @property
     def now_ns(self) -> int:
         """Simulated time since the start."""

@@ -15,8 +15,8 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from buddycap.errors import MisuseError
 
-from ._core cimport (MAX_ORDERS, ST_OK, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_end, zone_look,
-                     zone_ready, zone_settled, zone_shape)
+from ._core cimport (MAX_ORDERS, ST_OK, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_copy, zone_end,
+                     zone_look, zone_ready, zone_settled, zone_shape)
 
 include "world/chance.pxi"
 include "world/queues.pxi"
@@ -29,6 +29,7 @@ include "world/faults.pxi"
 include "world/passes.pxi"
 include "world/turns.pxi"
 include "world/tasks.pxi"
+include "world/copy.pxi"
 
 cdef enum:
     EVENTS_A_TURN = 20000       # between two looks at signals
@@ -54,6 +55,8 @@ _POSITIVE = (
 )
 
 _GFP = ("user_gfp", "kernel_gfp", "reclaimable_gfp", "journal_gfp")
+
+_LAST_NS = (1 << 63) - 1        # later than anything that is due
 
 # Largest values, by name or else by the unit that ends it, so that no sum and no product of them leaves 63 bits.
 _LARGEST = {
@@ -136,7 +139,14 @@ cdef class World:
     cdef bint running
     cdef bint holding           # `run` holds the zone: all the time but for that in which the hook is asked
 
-    def __cinit__(self, zone, policy, dict parameters, seed, load=None):
+    def __cinit__(self, zone, policy, parameters, seed, load=None):
+        if type(parameters) is World:                   # see `copy`
+            self.become(zone, policy, <World> parameters)
+        else:
+            self.start(zone, policy, parameters, seed, load)
+
+    cdef int start(self, zone, policy, dict parameters, seed, load) except -1:
+        """The world before its first event."""
         cdef const shape_t *shape = zone_shape(zone)
         cdef uint64_t number = ranged(seed, "seed", (1 << 64) - 1)
         cdef const uint8_t[::1] events
@@ -166,8 +176,33 @@ cdef class World:
             given = p
             name = _ASKED[wrong - 1]
             raise MisuseError(f"{name}={given[name]:#x}: unknown bits, or MOVABLE and RECLAIMABLE")
-        if not room:
-            raise MemoryError("no memory for the tables of the world")
+        return check_room(room)
+
+    cdef int become(self, zone, policy, World other) except -1:
+        """The world as another one is, on what will be a copy of its zone; for requests from now on another policy."""
+        cdef policy_t row
+        cdef bint room
+        cdef world_t *w
+        cdef zone_t *z
+        if policy is not None:
+            as_policy(policy, &row)
+        self.hook = other.hook if policy is None else policy.hook
+        self.zone = zone
+        z = zone_begin(zone)
+        try:
+            w = other.begin()
+        except BaseException:
+            zone_end(zone)
+            raise
+        with nogil:
+            zone_copy(w.z, z)
+            z.pcp_bypass = w.z.pcp_bypass               # by requests that come along
+            room = world_copy(w, z, &self.guarded)
+        if policy is not None:
+            self.guarded.m.policy = row
+        zone_end(other.zone)
+        zone_end(zone)
+        return check_room(room)
 
     def __dealloc__(self):
         if self.zone is not None and zone_settled(self.zone) != NULL:
@@ -192,8 +227,34 @@ cdef class World:
         self.guarded.owner = <void *> self
         return &self.guarded
 
-    def run(self, int64_t events=EVENTS_A_TURN):
+    def copy(self, policy=None):
+        """An independent world in the same state, on a copy of the zone, with all that is under way.
+
+        Parameters
+        ----------
+        policy : CapturePolicy, optional
+            Of the copy's allocations from now on; those under way keep what they began with. That of this world if not
+            given.
+
+        Returns
+        -------
+        zone : Zone
+        world : World
+
+        Raises
+        ------
+        MisuseError
+            If the world is running, or the zone is held by this thread.
+        """
+        if self.running:
+            raise MisuseError("copy: called while the world is running, by the hook of its policy or another thread")
+        zone = self.zone.copy()
+        return zone, World.__new__(World, zone, policy, self, 0)
+
+    def run(self, int64_t events=EVENTS_A_TURN, until_ns=None):
         """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.
+
+        True, too, when what comes next is due at `until_ns` or later, if that is given.
 
         What the policy's hook raises comes out here.  The world is as it was when the hook was asked, and asks it
         again if it is run on.
@@ -210,6 +271,7 @@ cdef class World:
         """
         cdef int more = 1
         cdef int64_t left = events
+        cdef int64_t until = _LAST_NS if until_ns is None else ranged(until_ns, "until_ns", _LAST_NS)
         cdef int64_t robbed
         cdef bint failed
         cdef world_t *w
@@ -224,7 +286,7 @@ cdef class World:
                 raise
             self.holding = True
             with nogil:
-                more = world_run(w, min(left, <int64_t> EVENTS_A_TURN))
+                more = world_run(w, min(left, <int64_t> EVENTS_A_TURN), until)
             failed, robbed = w.failed, w.robbed
             w.stopped = 0
             if self.holding:
@@ -261,6 +323,14 @@ cdef class World:
     def answered(self):
         """Requests answered so far."""
         return self.look().nr_results
+
+    @property
+    def slow_orders(self):
+        """Orders of the allocations that have not come from the free lists at once: bit o for order o.
+
+        No other has looked at what a policy says, but for whether it makes allocations queue.
+        """
+        return self.look().slow_orders
 
     @property
     def now_ns(self):
@@ -394,6 +464,12 @@ cdef int attach(world_t *w, const params_t *p, const policy_t *policy) noexcept 
     for k in range(6):
         if request_status(&w.m, p.request_order if k < 2 else 0, asked[k], 0) != ST_OK:
             return k + 1
+    return 0
+
+
+cdef int check_room(bint room) except -1:
+    if not room:
+        raise MemoryError("no memory for the tables of the world")
     return 0
 
 

@@ -90,9 +90,9 @@ def test_resuming_runs_only_what_is_missing(tmp_path):
         asked = []
 
         class Counting(ThreadPoolExecutor):
-            def submit(self, function, task, *arguments):
-                asked.append(task.seed)
-                return super().submit(function, task, *arguments)
+            def submit(self, function, batch, *arguments):
+                asked.extend(task.seed for task in batch)
+                return super().submit(function, batch, *arguments)
 
         run_plan(PLAN, store, executor=lambda: Counting(1))
         assert sorted(asked) == [2, 2, 3, 3]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from itertools import product
@@ -94,10 +94,9 @@ class Task:
     @property
     def key(self) -> tuple[str, str, int, str]:
         """Digest of the configuration, digest of the policy, seed, and version of the code."""
-        memory = [file_digest(self.source), self.zone] if self.source else None
+        source = file_digest(self.source) if self.source else None
         load = file_digest(self.load) if self.load else None
-        given = world_parameters(self.config, warm=self.source is not None)
-        config = digest([asdict(self.config), given, memory, load])
+        config = _config_digest(self.config, source, self.zone if source else None, load)
         return config, policy_digest(self.policy), self.seed, code_version()
 
 
@@ -216,6 +215,14 @@ def digest(value: Any) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+@lru_cache(maxsize=256)
+def _config_digest(config: StudyConfig, source: str | None, zone: str | None, load: str | None) -> str:
+    """Return the digest of all that a run depends on but policy and seed; files are given by their own digests."""
+    given = world_parameters(config, warm=source is not None)
+    return digest([asdict(config), given, [source, zone] if source else None, load])
+
+
+@lru_cache(maxsize=256)
 def policy_digest(policy: Policy) -> str:
     """Return the digest of what a policy does and is called; the texts about it do not count."""
     named = {field.name: getattr(policy, field.name) for field in fields(policy)}

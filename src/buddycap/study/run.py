@@ -1,6 +1,7 @@
 """One run of the experiment: a machine, a policy and a seed."""
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,17 @@ from .._world import CAUSES, World
 from ..flags import RequestPath
 from ..formats.kpageflags import ZoneFrames
 from ..machine import PRESETS, Machine
+from ..policies.capture import CapturePolicy
 from ..policies.files import Policy
 from ..recorded.load import Load
 from .config import SECOND_NS, StudyConfig
 from .faults import fault_figures
 from .parameters import world_parameters
 
-__all__ = ["Run", "make_world", "run_once", "study_zone"]
+__all__ = ["Run", "make_world", "run_all", "run_once", "study_zone"]
 
 NEVER_NS = 1 << 61
+NEUTRAL = CapturePolicy("none")
 
 # Means over the requests of a pass, and totals over them.
 _MEANS = ("scanned", "freed", "steals", "own", "merged", "foreign", "largest", "sync_waits", "reclaims")
@@ -210,8 +213,13 @@ def run_once(
     >>> len(run.requests), run.digest == run_once(small, POLICIES["none"], seed=1).digest
     (64, True)
     """
-    begin = time.process_time()
+    begin = time.thread_time()
     zone, world = make_world(config, policy, seed, frames, load)
+    return _finished(zone, world, policy, seed, begin)
+
+
+def _finished(zone: Zone, world: World, policy: Policy, seed: int, begin: float) -> Run:
+    """Run a world to its end; `begin` is when that began, by the clock of `Run.cpu_s`."""
     while not world.run():
         pass
     totals = world.totals()
@@ -223,5 +231,49 @@ def run_once(
         world.passes(),
         totals,
         zone.digest(),
-        time.process_time() - begin,
+        time.thread_time() - begin,
     )
+
+
+def run_all(
+    config: StudyConfig,
+    policies: Sequence[Policy],
+    seed: int,
+    frames: ZoneFrames | None = None,
+    load: Load | None = None,
+) -> Iterator[Run]:
+    """Run the experiment with each of some policies; what comes before the first request is simulated once.
+
+    Arguments are those of `run_once`, and each run is what that returns: no policy is asked before the first request,
+    unless memory is so short that somebody must reclaim for one of the orders that the policy is about. Then its run
+    begins at the beginning. The time of the common part is shared out in `Run.cpu_s`.
+
+    Examples
+    --------
+    >>> from buddycap import POLICIES
+    >>> small = StudyConfig(memory_pages=1 << 15, warmup_s=1)
+    >>> both = POLICIES["none"], POLICIES["v3"]
+    >>> [run.digest == run_once(small, policy, 1).digest for run, policy in zip(run_all(small, both, 1), both)]
+    [True, True]
+    """
+    sharing = [policy for policy in policies if isinstance(policy, CapturePolicy)]
+    if len(sharing) < 2:
+        yield from (run_once(config, policy, seed, frames, load) for policy in policies)
+        return
+    begin = time.thread_time()
+    _, warm = make_world(config, NEUTRAL, seed, frames, load)
+    start_ns = world_parameters(config, warm=frames is not None)["request_start_ns"]
+    while not warm.run(until_ns=start_ns):
+        pass
+    share = (time.thread_time() - begin) / len(sharing)
+    for policy in policies:
+        if isinstance(policy, CapturePolicy) and not _has_been_asked(policy, warm.slow_orders):
+            begin = time.thread_time() - share
+            yield _finished(*warm.copy(policy), policy, seed, begin)
+        else:
+            yield run_once(config, policy, seed, frames, load)
+
+
+def _has_been_asked(policy: CapturePolicy, slow_orders: int) -> bool:
+    """Whether allocations of these orders, which the free lists could not serve at once, have gone by the policy."""
+    return bool(slow_orders) and (policy.queue != "none" or bool(slow_orders >> policy.capture_min_order))

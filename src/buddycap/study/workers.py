@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
+from itertools import chain, groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -30,11 +31,14 @@ from ..recorded.load import Load
 from ..recorded.recording import frames_from_recording
 from .carrying import Parcel, carried
 from .plan import Task
-from .run import Run, run_once
+from .run import Run, run_all
 
 __all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
 
 Pool = Callable[[], AbstractContextManager[Executor]]
+Batch = tuple[Task, ...]  # done by one worker; they differ in their policies alone
+
+BATCH_PAGES = 1 << 22  # memory of the machines of a batch: its results come all at once
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,36 @@ def perform(task: Task | Parcel, timeout_s: float | None = None) -> Outcome:
     MisuseError
         If a time limit is given to a process that is no worker.
     """
+    return perform_batch((task,), timeout_s)[0]
+
+
+def perform_batch(batch: Sequence[Task | Parcel], timeout_s: float | None = None) -> list[Outcome]:
+    """Do the tasks of a batch: as `perform`, but what comes before the first request is simulated once for all.
+
+    The time limit is that of a run, and what they have in common belongs to the first.
+    """
     if timeout_s is not None and multiprocessing.parent_process() is None:
         raise MisuseError(f"timeout={timeout_s:g} s: a time limit needs worker processes")
-    with _deadline(timeout_s):
-        try:
-            task = task.opened() if isinstance(task, Parcel) else task
-            frames = _frames(task.source, task.zone) if task.source else None
-            load = recorded_load(task.load) if task.load else None
-            return Outcome(run_once(task.config, task.policy, task.seed, frames, load))
-        except Exception as error:
-            return Outcome(error=f"{type(error).__name__}: {error}")
+    found: list[Outcome] = []
+    runs: Iterator[Run] | None = None
+    while len(found) < len(batch):
+        with _deadline(timeout_s):
+            try:
+                runs = runs or _runs(batch[len(found) :])
+                found.append(Outcome(next(runs)))
+            except Exception as error:  # the others begin anew
+                runs = None
+                found.append(Outcome(error=f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _runs(batch: Sequence[Task | Parcel]) -> Iterator[Run]:
+    """Return the runs of a batch, which begin when the first is asked for."""
+    tasks = [task.opened() if isinstance(task, Parcel) else task for task in batch]
+    first = tasks[0]
+    frames = _frames(first.source, first.zone) if first.source else None
+    load = recorded_load(first.load) if first.load else None
+    return run_all(first.config, [task.policy for task in tasks], first.seed, frames, load)
 
 
 @contextmanager
@@ -132,21 +156,52 @@ def perform_all(
     MisuseError
         If workers do not even start.
     """
-    queue, suspects = deque(tasks), deque[Task]()
+    queue, suspects = deque(batches(tasks, width)), deque[Task]()
     while queue or suspects:
-        lost: list[Task] = []
+        lost: list[Batch] = []
         with pool() as executor:
             if suspects:
                 _probe(executor)
             while suspects and not lost:
                 begin = time.monotonic()
-                lost = yield from _drain(executor, deque([suspects.popleft()]), 1, timeout_s)
+                lost = yield from _drain(executor, deque([(suspects.popleft(),)]), 1, timeout_s)
                 hung = timeout_s is not None and time.monotonic() - begin >= timeout_s
             if lost:
                 error = f"hung: no result after {timeout_s:g} s" if hung else "the worker process died"
-                yield lost[0], Outcome(error=error)
+                yield lost[0][0], Outcome(error=error)
             else:
-                suspects.extend((yield from _drain(executor, queue, width, timeout_s)))
+                suspects.extend(chain.from_iterable((yield from _drain(executor, queue, width, timeout_s))))
+
+
+def batches(tasks: Iterable[Task], width: int) -> list[Batch]:
+    """Return the tasks in batches: those that follow each other and differ in their policies alone.
+
+    A batch is larger the fewer pages its machines have, and there are enough of them for so many at a time.
+
+    Examples
+    --------
+    >>> from buddycap import POLICIES
+    >>> from buddycap.study.config import StudyConfig
+    >>> config = StudyConfig(memory_pages=1 << 18)
+    >>> tasks = [Task(config, policy, seed) for seed in range(9) for policy in POLICIES.values()]
+    >>> [len(batch) for batch in batches(tasks, 2)]
+    [13, 13, 13, 13, 13, 13, 13, 13, 13]
+    >>> [len(batch) for batch in batches(tasks[:13], 4)]
+    [4, 4, 4, 1]
+    """
+    groups = [tuple(group) for _, group in groupby(tasks, _common)]
+    parts = -(-width // len(groups)) if len(groups) < width else 1 + (len(groups) < 4 * width)
+    found = []
+    for group in groups:
+        most = max(BATCH_PAGES // group[0].config.memory_pages, 2)
+        size = min(-(-len(group) // parts), most)
+        found += [group[k : k + size] for k in range(0, len(group), size)]
+    return found
+
+
+def _common(task: Task) -> tuple[Any, ...]:
+    """Return all of a task but its policy."""
+    return task.config, task.seed, task.source, task.zone, task.load
 
 
 def _probe(executor: Executor) -> None:
@@ -161,30 +216,34 @@ def _probe(executor: Executor) -> None:
 
 
 def _drain(
-    executor: Executor, queue: deque[Task], width: int, timeout_s: float | None
-) -> Generator[tuple[Task, Outcome], None, list[Task]]:
-    """Do tasks until there are none or the executor breaks; return those that were lost with it."""
-    running: dict[Future[Outcome], Task] = {}
-    lost: list[Task] = []
+    executor: Executor, queue: deque[Batch], width: int, timeout_s: float | None
+) -> Generator[tuple[Task, Outcome], None, list[Batch]]:
+    """Do batches until there are none or the executor breaks; return those that were lost with it."""
+    running: dict[Future[list[Outcome]], Batch] = {}
+    lost: list[Batch] = []
     while running or (queue and not lost):
         while queue and len(running) < width and not lost:
-            task = queue.popleft()
+            batch = queue.popleft()
+            given = tuple(carried(task, executor) for task in batch)
             try:
-                running[executor.submit(perform, carried(task, executor), timeout_s)] = task
+                running[executor.submit(perform_batch, given, timeout_s)] = batch
             except BrokenExecutor:
-                lost.append(task)
+                lost.append(batch)
         for future in wait(running, return_when=FIRST_COMPLETED).done:
-            task = running.pop(future)
+            batch = running.pop(future)
             try:
-                outcome = future.result()
+                outcomes = future.result()
             except BrokenExecutor:
-                lost.append(task)
+                lost.append(batch)
             except MisuseError:
                 raise
             except Exception as error:  # of the executor, or of the way between the processes
-                yield task, Outcome(error=f"{type(error).__name__} between the processes")
+                if len(batch) > 1:
+                    queue.extend((task,) for task in batch)
+                else:
+                    yield batch[0], Outcome(error=f"{type(error).__name__} between the processes")
             else:
-                yield task, outcome
+                yield from zip(batch, outcomes, strict=True)
     return lost
 
 

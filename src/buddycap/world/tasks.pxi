@@ -1,6 +1,6 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
-from ._core cimport (NR_GFP_ZONES, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
+from ._core cimport (NR_GFP_ZONES, PATH_FAST, PATH_SECOND, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
                      WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, kswapd_abort,
                      kswapd_step, machine_attach_zone, machine_init, request_abort, request_answer, request_init,
                      request_shortcut, request_step)
@@ -75,6 +75,8 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     t.busy_ns += step_price(w, &step)
     worked = w.now + t.busy_ns
     drain_events(w, t)
+    if t.request.path != PATH_FAST and t.request.path != PATH_SECOND:
+        w.slow_orders |= <uint32_t> 1 << t.want_order
     if wait == WAIT_DONE:
         t.in_request = 0
         w.no_progress += t.request.oom_rounds
@@ -171,13 +173,16 @@ cdef void run_kswapd(world_t *w, task_t *t) noexcept nogil:
     t.busy_ns = 0
 
 
-cdef int world_run(world_t *w, int64_t events) noexcept nogil:
-    """Perform so many events; 0 when all requests have been answered, or the world has failed or been robbed."""
+cdef int world_run(world_t *w, int64_t events, int64_t until) noexcept nogil:
+    """Perform so many events; 0 when all requests have been answered, or the world has failed or been robbed.
+
+    0, too, before the first event that is due at `until` or later.
+    """
     cdef due_t next
     cdef task_t *t
     cdef int32_t id
     while events > 0:
-        if w.over or w.failed or w.robbed or w.nr_wakes == 0:
+        if w.over or w.failed or w.robbed or w.nr_wakes == 0 or w.wake[0].time >= until:
             return 0
         next = heap_take(w.wake, &w.nr_wakes)
         w.now = next.time
@@ -240,7 +245,8 @@ cdef int add_build(world_t *w, int64_t start_ns, uint64_t seed) noexcept nogil:
         return 0
     t.hot_size = max(w.p.hot_pages // w.p.builds, <int64_t> 1)
     blocks = w.p.anon_max_pages // PAGE_TABLE_PAGES + w.p.process_kernel_pages + 8
-    if not table(&t.hot, t.hot_size) or not table(&t.kernel, 2 * blocks):
+    t.kernel_size = 2 * blocks
+    if not table(&t.hot, t.hot_size) or not table(&t.kernel, t.kernel_size):
         return 0
     for k in range(t.hot_size):
         t.hot[k] = ABSENT
@@ -299,7 +305,8 @@ cdef int add_faulter(world_t *w, int32_t number, uint64_t seed) noexcept nogil:
     if t == NULL:
         return 0
     t.pages_goal = regions
-    return table(&t.kernel, 2 * regions)
+    t.kernel_size = 2 * regions
+    return table(&t.kernel, t.kernel_size)
 
 
 cdef int add_reader(world_t *w, uint64_t seed) noexcept nogil:
@@ -346,13 +353,22 @@ cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
     return ok
 
 
+cdef inline int64_t world_tasks(const params_t *p) noexcept nogil:
+    """Room for tasks."""
+    return p.builds + p.loads + p.requesters + p.readers + p.faulters + 8
+
+
+cdef inline int64_t world_wakes(const params_t *p) noexcept nogil:
+    """Room for entries of the event queue."""
+    return 2 * world_tasks(p) + p.cpus
+
+
 cdef int world_start(world_t *w, uint64_t seed) noexcept nogil:
     """Tables and tasks; 0 if there is no memory for them."""
-    cdef int64_t tasks = w.p.builds + w.p.loads + w.p.requesters + w.p.readers + w.p.faulters + 8
     exp2_table(w.exp2_q30)
     log2_table(w.log2_q24)
-    w.task = <task_t *> calloc(tasks, sizeof(task_t))
-    w.wake = <due_t *> calloc(2 * tasks + w.p.cpus, sizeof(due_t))
+    w.task = <task_t *> calloc(world_tasks(&w.p), sizeof(task_t))
+    w.wake = <due_t *> calloc(world_wakes(&w.p), sizeof(due_t))
     w.stamp = <uint32_t *> calloc(w.z.nr_index, sizeof(uint32_t))
     w.block_stamp = <uint32_t *> calloc((w.z.nr_index >> w.p.request_order) + 1, sizeof(uint32_t))
     w.result = <result_t *> calloc(w.p.requests * w.p.passes + 1, sizeof(result_t))
