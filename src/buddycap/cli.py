@@ -14,6 +14,7 @@ from .escape import say
 from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
 from .formats.packed import open_packed
 from .interrupts import INTERRUPTED, arm, disarm
+from .nearest import meant
 from .version import version_told
 
 __all__ = ["main"]
@@ -71,7 +72,12 @@ def _run(words: Sequence[str]) -> int:
     try:
         if COMPLETION in os.environ:
             _complete(os.environ.get("COMP_LINE", "").split())
-        args = _parser(words).parse_args(words)
+        parser = _parser(words)
+        if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+            parser.error(f"{words[0]}: no such command; {meant(words[0], COMMANDS)}")
+        args, unknown = parser.parse_known_args(words)
+        if unknown:
+            parser.error(_unknown(unknown, args))
         arm()
         status = int(args.command(args))
         sys.stdout.flush()
@@ -92,6 +98,14 @@ def _run(words: Sequence[str]) -> int:
     except MemoryError as error:
         say(f"buddycap: error: not enough memory: {error}", file=sys.stderr)
         return 2
+
+
+def _unknown(words: Sequence[str], args: argparse.Namespace) -> str:
+    """Return what is wrong with words that no argument takes, and what they may have meant."""
+    options = [option for action in args.parser._actions for option in action.option_strings]
+    near = [meant(word.partition("=")[0], options) for word in words if word.startswith("--")]
+    hints = [hint for hint in near if hint.startswith("did you mean")]
+    return "; ".join([f"unrecognized arguments: {' '.join(words)}", *hints[:1]])
 
 
 def _complete(words: Sequence[str]) -> None:
@@ -130,5 +144,5 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             own.description = part.__doc__
             own.formatter_class = argparse.RawDescriptionHelpFormatter
             part.add_arguments(own)
-            own.set_defaults(command=part.command)
+            own.set_defaults(command=part.command, parser=own)
     return parser

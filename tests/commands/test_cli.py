@@ -115,3 +115,16 @@ def test_a_closed_pipe_is_quiet():
         result = subprocess.run([*COMMAND, "info"], stdout=closed, stderr=subprocess.PIPE, timeout=60)
     assert result.stderr == b""
     assert result.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["explian"], "explian: no such command; did you mean 'explain'?"),
+        (["study", "--polices", "none"], "unrecognized arguments: --polices none; did you mean '--policies'?"),
+        (["study", "--xyzzy=1"], "unrecognized arguments: --xyzzy=1\n"),
+    ],
+)
+def test_misspelt_words_are_answered_with_the_nearest(words, told, capsys):
+    assert cli.main(words) == 2
+    assert told in capsys.readouterr().err
