@@ -304,7 +304,7 @@ def readme_table(figures: Figures) -> str:
         size = f"{none['memory_pages'] / GIB_PAGES:g} GiB"
         said = f"{told['without']:.1f}; {told['gain']:+.2f}"
         rows.append(_readme_row(f"{MACHINES[row['preset']]}, {size}", said, none, v3))
-    for name, key in (("x86-64, 1 GiB", "small"), ("a real machine's GiB", "recording")):
+    for name, key in (("x86-64, 1 GiB", "small"), ("1 GiB of a running machine", "recording")):
         none, v3 = figures[key]
         rows.append(_readme_row(name, "-", none, v3))
     heads = [
