@@ -1,6 +1,7 @@
 """Can a stranger install it? From a source distribution, in a fresh environment, standing in an empty folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_wheel_holds_what_c_programs_need(wheel):
     assert {f"buddycap/{name}" for name in (*wanted, "share/cmake/buddycap-config.cmake")} <= names
     if sys.platform == "linux":
         assert {"buddycap/lib/libbuddycap.so", "buddycap/lib/libbuddycap.a"} <= names
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("objdump") is None, reason="objdump reads files of Linux")
+def test_wheel_asks_of_a_machine_what_manylinux_promises(wheel, tmp_path):
+    """The C library alone, and none of its functions later than that of the image that wheels are made in."""
+    with zipfile.ZipFile(wheel) as opened:
+        libraries = [opened.extract(name, tmp_path) for name in opened.namelist() if name.endswith(".so")]
+    assert len(libraries) >= 3
+    told = "".join(run("objdump", "-p", library, cwd=tmp_path) for library in libraries)
+    assert set(re.findall(r"NEEDED +(\S+)", told)) <= {"libc.so.6", "libm.so.6", "libpthread.so.0"}
+    image = re.search(r'manylinux-x86_64-image = "manylinux_(\d+)_(\d+)"', (ROOT / "pyproject.toml").read_text())
+    versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", told)}
+    assert max(versions) <= tuple(map(int, image.groups()))
 
 
 def test_wheel_depends_on_numpy_alone(wheel):
