@@ -6,6 +6,7 @@ Exit status: 0, 1 if what was asked about does not hold, 2 for an error in the a
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -36,6 +37,14 @@ COMMANDS = {
     "conformance": "play recordings of the kernel's code and compare every result",
     "info": "versions, presets, policies, sizes",
 }
+
+
+class _Wrapped(argparse.RawDescriptionHelpFormatter):
+    """Help whose paragraphs fit the terminal, and whose examples stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = text.strip().split("\n\n")
+        return "\n\n".join(part if "\n " in f"\n{part}" else textwrap.fill(part, width) for part in parts)
 
 
 COMPLETION = "_ARGCOMPLETE"  # set by the shell's part of argcomplete: eval "$(register-python-argcomplete buddycap)"
@@ -142,7 +151,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name in words:
             part = import_module(f"buddycap.commands.{name}")
             own.description = part.__doc__
-            own.formatter_class = argparse.RawDescriptionHelpFormatter
+            own.formatter_class = _Wrapped
             part.add_arguments(own)
             own.set_defaults(command=part.command, parser=own)
     return parser

@@ -128,3 +128,18 @@ def test_a_closed_pipe_is_quiet():
 def test_misspelt_words_are_answered_with_the_nearest(words, told, capsys):
     assert cli.main(words) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["info"], ["image", "recipes"], ["replay", "--help"], ["study", "--help"]])
+def test_what_is_printed_fits_a_terminal(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80 and not line.startswith(("  buddycap ", "platform"))] == []
+
+
+def test_info_names_kernels_and_all_policies(capsys):
+    assert cli.main(["info"]) == 0
+    told = capsys.readouterr().out
+    for name in (*buddycap.KERNELS, *buddycap.POLICIES, *buddycap.COMPACTION_POLICIES):
+        assert name in told

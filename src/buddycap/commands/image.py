@@ -14,6 +14,7 @@ made.
 import argparse
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -193,8 +194,8 @@ def _recipes(args: argparse.Namespace) -> int:
         say(json.dumps({name: _plain(recipe) for name, recipe in RECIPES.items()}))
         return 0
     for recipe in RECIPES.values():
-        say(f"{recipe.name:<12}{recipe.description}")
-        say(f"{'':<12}{_ingredients(recipe)}")
+        for start, text in ((recipe.name, recipe.description), ("", _ingredients(recipe))):
+            say(textwrap.fill(text, 80, initial_indent=f"{start:<12}", subsequent_indent=" " * 12))
     return 0
 
 

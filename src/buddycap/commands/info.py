@@ -3,13 +3,16 @@
 import argparse
 import json
 import platform
+import textwrap
 from importlib.metadata import version
 from typing import Any
 
 from .._core import Zone, build_facts
 from ..escape import say
+from ..kernels import KERNELS
 from ..machine import PRESETS
 from ..policies.capture import POLICIES
+from ..policies.compaction import COMPACTION_POLICIES
 
 __all__ = ["add_arguments", "command"]
 
@@ -29,14 +32,17 @@ def command(args: argparse.Namespace) -> int:
         say(f"{name:<12}{value}")
     say(f"{'platform':<12}{facts['platform']}")
     build = facts["build"]
-    say(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}, flags {build['flags']}")
+    say(f"{'compiler':<12}{build['compiler']}, Cython {build['cython']}")
+    say(textwrap.fill(build["flags"], 80, initial_indent=f"{'flags':<12}", subsequent_indent=" " * 12))
     say(f"{'page cost':<12}{facts['bytes_per_page']:.1f} bytes of state a page")
     say("presets")
     for name, preset in facts["presets"].items():
         say(f"  {name:<14}blocks to order {preset['max_page_order']}, pageblocks of order {preset['pageblock_order']}")
-    say("policies")
-    for name, source in facts["policies"].items():
-        say(f"  {name:<14}{source}")
+    say(f"{'kernels':<12}{', '.join(facts['kernels'])}")
+    for title, group in (("policies", "policies"), ("policies of compaction", "compaction_policies")):
+        say(title)
+        for name, source in facts[group].items():
+            say(textwrap.fill(source, 80, initial_indent=f"  {name:<14}", subsequent_indent=" " * 16))
     return 0
 
 
@@ -53,5 +59,7 @@ def _facts() -> dict[str, Any]:
         "build": build_facts(),
         "bytes_per_page": Zone(0, pages).image_bytes / pages,
         "presets": {name: vars(preset) for name, preset in PRESETS.items()},
+        "kernels": list(KERNELS),
         "policies": {name: policy.source for name, policy in POLICIES.items()},
+        "compaction_policies": {name: policy.source for name, policy in COMPACTION_POLICIES.items()},
     }
