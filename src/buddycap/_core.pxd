@@ -331,6 +331,9 @@ ctypedef struct work_t:         # what bulk operations have done so far; no part
 cdef enum:
     OP_ALLOC = 1
     OP_FREE = 2
+    OP_SPLIT = 3                # a block becomes single pages
+    OP_FREE_PART = 4            # 2^order pages of a block, or a range of pages
+    OP_ALLOC_AT = 5             # this block, if it is free
     OP_PCP = 0x01               # flags: through the list of CPU 0
     OP_COLD = 0x02
 

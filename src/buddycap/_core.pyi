@@ -603,7 +603,96 @@ class ModernZone(ZoneHandle):
             If there was not enough room (`events=`); the records are gone then.
         """
 
-class Zone(ModernZone):
+class PlacedZone(ModernZone):
+    """What a `Zone` can do with pages that are named by where they are."""
+
+    def alloc_at(self, pfn: SupportsIndex, order: SupportsIndex = 0) -> int | None:
+        """Take this block if it is free: the free block that it is a part of is split around it.
+
+        Parameters
+        ----------
+        pfn : int, aligned to the order
+        order : int, 0..max_page_order
+
+        Returns
+        -------
+        int or None
+            `pfn`; None if not all of the block is in one free block, or its pageblock is isolated. Pages on per-CPU
+            and capture lists are not free.
+
+        Raises
+        ------
+        MisuseError
+            If there is no such block in the zone.
+
+        Notes
+        -----
+        O(max_page_order).  What is left goes to the heads of the free lists of the pageblock's type, the largest piece
+        first.  Linux: take_page_off_buddy and break_down_buddy_pages (6.1), for single pages; 2.6.27 has neither.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.alloc_at(40, 3), zone.alloc_at(47), zone.nr_free_pages
+        (40, None, 56)
+        """
+    def free_range(self, pfn: SupportsIndex, pages: SupportsIndex) -> None:
+        """Free pages pfn .. pfn + pages - 1, all or none: blocks of whatever orders, and parts of blocks.
+
+        Parameters
+        ----------
+        pfn : int
+        pages : int
+            Holes of the zone count, and are stepped over.
+
+        Raises
+        ------
+        MisuseError
+            If one of the pages is not allocated, or all of them are a hole.
+
+        Notes
+        -----
+        O(pages).  A block that sticks out is split into single pages first, and those outside stay allocated.  In 6.1
+        a compound block cannot be split, and everything goes straight to the free lists.  Linux: free_pages_exact,
+        split_page.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.free_range(zone.rmqueue(4, 2) + 3, 9)
+        >>> zone.nr_free_pages
+        57
+        """
+    def alloc_pages_exact(self, pages: SupportsIndex, migratetype: SupportsIndex = 2) -> int | None:
+        """Allocate contiguous pages, of any number: a block of the next power of two, whose tail is freed again.
+
+        Parameters
+        ----------
+        pages : int, 1..2^max_page_order
+        migratetype : int, 0..2
+
+        Returns
+        -------
+        int or None
+            First PFN.  From then on these are single pages.
+
+        Notes
+        -----
+        O(pages).  Linux: alloc_pages_exact (2.6.27), the tail straight to the free lists.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 64, min_free_kbytes=0)
+        >>> zone.alloc_pages_exact(5), zone.nr_free_pages
+        (0, 59)
+        >>> zone.free_pages_exact(0, 5)
+        """
+    def free_pages_exact(self, pfn: SupportsIndex, pages: SupportsIndex) -> None:
+        """`free_range` of a zone of 2.6.27, by the kernel's name."""
+    def free_at(self, pfn: SupportsIndex) -> int:
+        """Free the allocated block that holds a page, whatever its order; returns that."""
+
+class Zone(PlacedZone):
     """One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
 
     Parameters
@@ -766,52 +855,6 @@ class Zone(ModernZone):
         -----
         O(2^order).  Linux: split_page.
         """
-    def alloc_pages_exact(self, pages: SupportsIndex, migratetype: SupportsIndex = 2) -> int | None:
-        """Allocate contiguous pages, of any number: a block of the next power of two, whose tail is freed again.
-
-        Parameters
-        ----------
-        pages : int, 1..2^max_page_order
-        migratetype : int, 0..2
-
-        Returns
-        -------
-        int or None
-            First PFN.  From then on these are single pages.
-
-        Notes
-        -----
-        O(pages).  Linux: alloc_pages_exact (2.6.27), the tail straight to the free lists.
-
-        Examples
-        --------
-        >>> zone = Zone(0, 64, min_free_kbytes=0)
-        >>> zone.alloc_pages_exact(5), zone.nr_free_pages
-        (0, 59)
-        >>> zone.free_pages_exact(0, 5)
-        """
-    def free_pages_exact(self, pfn: SupportsIndex, pages: SupportsIndex) -> None:
-        """Free pages pfn .. pfn + pages - 1, all or none: whole blocks, and parts of blocks.
-
-        Raises
-        ------
-        MisuseError
-            If one of them is not allocated.
-
-        Notes
-        -----
-        O(pages).  A block that sticks out is split into single pages first, and those outside stay allocated.
-        Linux: free_pages_exact, split_page.
-
-        Examples
-        --------
-        >>> zone = Zone(0, 64, min_free_kbytes=0)
-        >>> zone.free_pages_exact(zone.rmqueue(4, 2) + 3, 9)
-        >>> zone.nr_free_pages
-        57
-        """
-    def free_at(self, pfn: SupportsIndex) -> int:
-        """Free the allocated block that holds a page, whatever its order; returns that."""
     def rmqueue_pcplist(self, migratetype: SupportsIndex, cold: bool = False, cpu: SupportsIndex = 0) -> int | None:
         """Allocate one page through a CPU's list.
 
@@ -903,14 +946,16 @@ class Zone(ModernZone):
         Parameters
         ----------
         ops : structured ndarray, shape (n,), dtype `OP_DTYPE`
-            op u1 (1 allocate, 2 free), order u1, migratetype u1, flags u1 (1 through CPU 0's list, 2 cold), arg i4,
-            pfn i8.  `arg` of a free is the index of the earlier allocation whose block it frees, with that one's order
-            (a failed one frees nothing), or -1, and then `pfn` and `order` name the block.
+            op u1 (1 allocate, 2 free, 3 split, 4 free a part, 5 allocate at `pfn`), order u1, migratetype u1, flags u1
+            (1 through CPU 0's list, 2 cold), arg i4, pfn i8.  `arg` of a free or split is the index of the earlier
+            allocation whose block it is, with that one's order (of a failed one nothing is freed), or -1, and then
+            `pfn` and `order` name the block.  A part is 2^order pages from page `pfn` of the block `arg` on; with arg
+            -1 from there on, as `free_range`.
 
         Returns
         -------
         ndarray[int64], shape (n,)
-            The PFN allocated or freed; -1 for none.
+            The PFN allocated, freed or split; -1 for none.
 
         Raises
         ------
@@ -919,7 +964,8 @@ class Zone(ModernZone):
 
         Notes
         -----
-        Can be interrupted: what has been done stays done.
+        Can be interrupted: what has been done stays done.  After a part of a block has been freed, what is left of it
+        is single pages, to be freed as parts, too.
 
         Examples
         --------

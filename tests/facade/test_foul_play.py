@@ -51,6 +51,7 @@ GRABS = {
     "free_one_page": lambda zone, machine, pfn: zone.free_one_page(pfn, 0),
     "free_many": lambda zone, machine, pfn: zone.free_many([pfn]),
     "free_at": lambda zone, machine, pfn: zone.free_at(pfn),
+    "free_range": lambda zone, machine, pfn: zone.free_range(pfn, 1),
     "free_pages_exact": lambda zone, machine, pfn: zone.free_pages_exact(pfn, 1),
     "free_hot_cold_page": lambda zone, machine, pfn: zone.free_hot_cold_page(pfn),
     "free_pages": lambda zone, machine, pfn: machine.free_pages(pfn, 0),

@@ -69,14 +69,28 @@ cdef public int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype
     return allocated(result, z, alloc_pages_exact(z, pages, migratetype), 0)
 
 
+cdef public int64_t bc_alloc_at(bc_zone *zone, int64_t pfn, int order, bc_result *result) noexcept nogil:
+    cdef zone_t *z = <zone_t *> zone
+    cdef int status = zone_status(zone, result)
+    cdef int32_t i = NO_PAGE
+    if status == BC_OK:
+        status = core_status(place_status(z, pfn, order))
+    if status != BC_OK:
+        return refused(result, status)
+    result_begin(result, z)
+    if alloc_at(z, <int32_t> (pfn - z.base_pfn), order):
+        i = <int32_t> (pfn - z.base_pfn)
+    return allocated(result, z, i, order)
+
+
 cdef public int bc_free_range(bc_zone *zone, int64_t pfn, int64_t pages, bc_result *result) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
-    cdef int status = classic_status(zone, result)
+    cdef int status = zone_status(zone, result)
     if status != BC_OK:
         return refused(result, status)
     if pages < 1:
         return refused(result, BC_EMISUSE_SIZE)
-    status = core_status(free_range_status(z, pfn, pages))
+    status = core_status(zone_range_status(z, pfn, pages))
     if status != BC_OK:
         return refused(result, status)
     result_begin(result, z)

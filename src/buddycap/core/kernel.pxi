@@ -236,9 +236,22 @@ cdef int32_t alloc_pages_exact(zone_t *z, int64_t pages, int mt) noexcept nogil:
     return alloc_pages_exact_27(z, pages, mt)
 
 
+cdef int zone_range_status(zone_t *z, int64_t pfn, int64_t pages) noexcept nogil:
+    """ST_OK if all of these pages can be freed."""
+    return free_range_status_61(z, pfn, pages) if is_61(z) else free_range_status(z, pfn, pages)
+
+
 cdef void free_range(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
-    """Free pages that free_range_status has passed: whole blocks as they are, others page by page."""
-    free_range_27(z, i, pages)
+    """Free pages that zone_range_status has passed: whole blocks as they are, others page by page."""
+    if is_61(z):
+        free_range_61(z, i, pages)
+    else:
+        free_range_27(z, i, pages)
+
+
+cdef int alloc_at(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Allocate block (i, order), which place_status has passed: 1, or 0 if it is not free."""
+    return alloc_at_61(z, i, order) if is_61(z) else alloc_at_27(z, i, order)
 
 
 cdef int32_t rmqueue_pcplist(zone_t *z, int cpu, int mt, int cold) noexcept nogil:

@@ -225,15 +225,18 @@ cdef int refuse_op(Zone zone, int status, object ops, object results, int64_t k)
     one = ops[k]
     arg = int(one["arg"])
     if status == ST_OP_UNKNOWN:
-        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate) and 2 (free)")
+        raise MisuseError(f"ops[{k}]: op={one['op']}: allowed are 1 (allocate), 2 (free), 3 (split), "
+                          "4 (free a part) and 5 (allocate there)")
     if status == ST_OP_ARG:
-        raise MisuseError(f"ops[{k}]: arg={arg}: allowed are -1 and the index of an allocation before this operation")
+        raise MisuseError(f"ops[{k}]: op={one['op']}, arg={arg}: allowed are -1 and the index of an allocation before "
+                          "this operation" + (" that has such a part" if one["op"] == OP_FREE_PART else ""))
     if status == ST_TYPE_RANGE:
         raise MisuseError(f"ops[{k}]: migratetype={one['migratetype']}: allowed range is 0..{<int> MT_MOVABLE}")
-    if one["op"] == OP_FREE and arg >= 0:
+    pfn, order = one["pfn"], one["order"]
+    if one["op"] == OP_FREE_PART and arg >= 0:
+        pfn += results[arg]
+    elif one["op"] in (OP_FREE, OP_SPLIT) and arg >= 0:
         pfn, order = results[arg], ops[arg]["order"]
-    else:
-        pfn, order = one["pfn"], one["order"]
     refuse_page(zone, status, f"ops[{k}]: pfn", pfn, order)
 
 

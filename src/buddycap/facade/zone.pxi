@@ -13,7 +13,7 @@ def set_html_view(view):
 
 
 @cython.no_gc_clear
-cdef class Zone(ModernZone):
+cdef class Zone(PlacedZone):
     """Zone(start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9, zone_idx=0, \
 node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None, cpus=1, pcp_batch=None, pcp_high=None, \
 pageblock_index='absolute', owners=False, pcp_bulk_cold=False, group_by_mobility=True, node_highmem=(0, 0, 0, 0), \
@@ -215,81 +215,6 @@ cma=False, linked_outside=(), events=0)
             refuse(z, status, "pfn", block, o)
         zone_split(z, <int32_t> (block - z.base_pfn), o)
 
-    def alloc_pages_exact(self, pages, migratetype=2):
-        """Allocate contiguous pages, of any number: a block of the next power of two, whose tail is freed again.
-
-        Parameters
-        ----------
-        pages : int, 1..2^max_page_order
-        migratetype : int, 0..2
-
-        Returns
-        -------
-        int or None
-            First PFN.  From then on these are single pages.
-
-        Notes
-        -----
-        O(pages).  Linux: alloc_pages_exact (2.6.27), the tail straight to the free lists.
-
-        Examples
-        --------
-        >>> zone = Zone(0, 64, min_free_kbytes=0)
-        >>> zone.alloc_pages_exact(5), zone.nr_free_pages
-        (0, 59)
-        >>> zone.free_pages_exact(0, 5)
-        """
-        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << self.shape.max_page_order)
-        cdef int mt = <int> as_ranged(migratetype, "migratetype", 0, MT_MOVABLE)
-        cdef zone_t *z = self.classic()
-        cdef int32_t i = alloc_pages_exact(z, wanted, mt)
-        return None if i == NO_PAGE else z.base_pfn + i
-
-    def free_pages_exact(self, pfn, pages):
-        """Free pages pfn .. pfn + pages - 1, all or none: whole blocks, and parts of blocks.
-
-        Raises
-        ------
-        MisuseError
-            If one of them is not allocated.
-
-        Notes
-        -----
-        O(pages).  A block that sticks out is split into single pages first, and those outside stay allocated.
-        Linux: free_pages_exact, split_page.
-
-        Examples
-        --------
-        >>> zone = Zone(0, 64, min_free_kbytes=0)
-        >>> zone.free_pages_exact(zone.rmqueue(4, 2) + 3, 9)
-        >>> zone.nr_free_pages
-        57
-        """
-        cdef int64_t first = as_int64(pfn, "pfn")
-        cdef int64_t wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << 31)
-        cdef zone_t *z = self.classic()
-        cdef int status = free_range_status(z, first, wanted)
-        if status != ST_OK:
-            raise MisuseError(f"pfn={first}, pages={wanted}: {status_message(status)} (the zone is {z.start_pfn}.."
-                              f"{z.start_pfn + z.spanned_pages - 1})")
-        free_range(z, <int32_t> (first - z.base_pfn), wanted)
-
-    def free_at(self, pfn):
-        """Free the allocated block that holds a page, whatever its order; returns that."""
-        cdef int64_t page = as_int64(pfn, "pfn")
-        cdef zone_t *z = self.classic()
-        cdef int order = 0
-        cdef int status = ST_PFN_RANGE
-        cdef int32_t head
-        if z.start_pfn <= page < z.start_pfn + z.spanned_pages:
-            head = block_head(z, <int32_t> (page - z.base_pfn))
-            order = order_array(z)[head] & 0x0F
-            status = used_head_status(z, head)
-        if status != ST_OK:
-            refuse(z, status, "pfn", page, order)
-        free_pages_ok(z, head, order)
-        return order
-
     def rmqueue_pcplist(self, migratetype, cold=False, cpu=0):
         """Allocate one page through a CPU's list.
 
@@ -428,14 +353,16 @@ cma=False, linked_outside=(), events=0)
         Parameters
         ----------
         ops : structured ndarray, shape (n,), dtype `OP_DTYPE`
-            op u1 (1 allocate, 2 free), order u1, migratetype u1, flags u1 (1 through CPU 0's list, 2 cold), arg i4,
-            pfn i8.  `arg` of a free is the index of the earlier allocation whose block it frees, with that one's order
-            (a failed one frees nothing), or -1, and then `pfn` and `order` name the block.
+            op u1 (1 allocate, 2 free, 3 split, 4 free a part, 5 allocate at `pfn`), order u1, migratetype u1, flags u1
+            (1 through CPU 0's list, 2 cold), arg i4, pfn i8.  `arg` of a free or split is the index of the earlier
+            allocation whose block it is, with that one's order (of a failed one nothing is freed), or -1, and then
+            `pfn` and `order` name the block.  A part is 2^order pages from page `pfn` of the block `arg` on; with arg
+            -1 from there on, as `free_range`.
 
         Returns
         -------
         ndarray[int64], shape (n,)
-            The PFN allocated or freed; -1 for none.
+            The PFN allocated, freed or split; -1 for none.
 
         Raises
         ------
@@ -444,7 +371,8 @@ cma=False, linked_outside=(), events=0)
 
         Notes
         -----
-        Can be interrupted: what has been done stays done.
+        Can be interrupted: what has been done stays done.  After a part of a block has been freed, what is left of it
+        is single pages, to be freed as parts, too.
 
         Examples
         --------

@@ -22,7 +22,7 @@
  * THREADS    A zone does one thing at a time, and so does a machine with its zones: the caller sees to that, with a lock of
  *            its own if need be.  Different zones share nothing, so they need no lock.  After fork() each process has its own.
  * KERNELS    A zone follows one kernel, which its configuration or its image names.  Functions of one kernel alone (bc_*_61;
- *            capture lists, machines, alloc_exact, free_range, alloc_page, free_page, free_at: 2.6.27) refuse zones of the
+ *            capture lists, machines, alloc_exact, alloc_page, free_page, free_at: 2.6.27) refuse zones of the
  *            other with BC_EMISUSE_KERNEL; all others serve both, with the numbers of the zone's kernel: MOVABLE is
  *            BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) in 6.1, flags differ as well.  Say which kernel you mean when
  *            you load an image, and ask bc_zone_kernel() about a zone that somebody else has made.
@@ -39,7 +39,7 @@
 #include <stdint.h>
 
 #define BC_ABI_MAJOR 1
-#define BC_ABI_MINOR 1
+#define BC_ABI_MINOR 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -341,6 +341,9 @@ enum bc_event_mask {                    /* which of the optional events a machin
 enum bc_op_kind {
     BC_OP_ALLOC = 1,
     BC_OP_FREE = 2,
+    BC_OP_SPLIT = 3,                    /* the block becomes single pages: bc_split */
+    BC_OP_FREE_PART = 4,                /* 2^order pages: bc_free_range */
+    BC_OP_ALLOC_AT = 5,                 /* the block at pfn, if it is free: bc_alloc_at */
     BC_OP_PCP = 0x01,                   /* bc_op.flags: through the list of CPU 0 */
     BC_OP_COLD = 0x02
 };
@@ -451,12 +454,12 @@ typedef struct bc_page {                /* what a page is; see bc_page_info */
 } bc_page;
 
 typedef struct bc_op {                  /* one operation of a stream: see bc_run */
-    uint8_t op;                         /* BC_OP_ALLOC or BC_OP_FREE */
+    uint8_t op;                         /* BC_OP_ALLOC .. BC_OP_ALLOC_AT */
     uint8_t order;
     uint8_t migratetype;
     uint8_t flags;                      /* BC_OP_PCP, BC_OP_COLD */
-    int32_t arg;                        /* free: index of the allocation whose block is freed, or -1 */
-    int64_t pfn;                        /* free with arg -1: the block */
+    int32_t arg;                        /* free, split, free part: index of the allocation whose block it is, or -1 */
+    int64_t pfn;                        /* with arg -1, and to allocate there: the block; a part: its first page in it */
 } bc_op;
 
 typedef struct bc_stats {
@@ -603,8 +606,9 @@ int bc_free_at(bc_zone *zone, int64_t pfn, bc_result *result);
  * Linux: alloc_pages_exact. */
 int64_t bc_alloc_exact(bc_zone *zone, int64_t pages, int migratetype, bc_result *result);
 
-/* Free pages pfn .. pfn + pages - 1, which must all be allocated.  Blocks that stick out are split into single pages
- * first, of which those outside stay allocated.  All or nothing.  Linux: free_pages_exact, split_page. */
+/* Free pages pfn .. pfn + pages - 1, which must all be allocated, in blocks of whatever orders; holes of the zone are
+ * stepped over.  Blocks that stick out are split into single pages first, of which those outside stay allocated.  All or
+ * nothing.  Linux: free_pages_exact, split_page. */
 int bc_free_range(bc_zone *zone, int64_t pfn, int64_t pages, bc_result *result);
 
 /* Turn an allocated block into single pages.  Linux: split_page. */
@@ -842,6 +846,12 @@ int bc_init_cma_61(bc_zone *zone, int64_t pfn);
 
 int bc_stats_get_61(const bc_zone *zone, bc_stats_61 *stats);
 
+/* --- since 1.2 -------------------------------------------------------------------------------------------------------- */
+
+/* Take block (pfn, order) if all of it is in one free block, which is split around it: pfn, or BC_ENOMEM.  Isolated
+ * pageblocks and pages on per-CPU lists are not free.  Linux: take_page_off_buddy, for blocks of any order. */
+int64_t bc_alloc_at(bc_zone *zone, int64_t pfn, int order, bc_result *result);
+
 /* --- the table ------------------------------------------------------------------------------------------------------ */
 
 typedef struct bc_api {
@@ -948,6 +958,7 @@ typedef struct bc_api {
     int64_t (*capture_end_61)(bc_zone *zone);
     int (*init_cma_61)(bc_zone *zone, int64_t pfn);
     int (*stats_get_61)(const bc_zone *zone, bc_stats_61 *stats);
+    int64_t (*alloc_at)(bc_zone *zone, int64_t pfn, int order, bc_result *result);
 } bc_api;
 
 /* The table of this library. */

@@ -4,7 +4,7 @@
 # types of the kernel: the head of order o lies o * types before it.  Both are constants where they are used, so this
 # costs nothing.
 #
-# Kernel: mm/page_alloc.c: expand, __rmqueue_smallest, move_freepages.
+# Kernel: mm/page_alloc.c: expand, __rmqueue_smallest, move_freepages; break_down_buddy_pages of later kernels.
 
 
 cdef int32_t block_head(zone_t *z, int32_t i) noexcept nogil:
@@ -70,6 +70,38 @@ cdef inline int32_t rmqueue_smallest(zone_t *z, int order, int32_t lists, int ty
             take_free_block(z, i, order, from_order, lists, types)
             return i
     return NO_PAGE
+
+
+cdef int32_t free_block_around(zone_t *z, int32_t i, int order) noexcept nogil:
+    """First index of the free block that block (i, order) is a part of, or the whole; NO_PAGE if there is none."""
+    cdef int32_t head = block_head(z, i)
+    cdef uint8_t state = order_array(z)[head]
+    return head if (state & PG_STATE) == PG_FREE and state >= order else NO_PAGE
+
+
+cdef void take_part(zone_t *z, int32_t head, int32_t i, int order, int32_t lists, int types) noexcept nogil:
+    """Unlink the free block that starts at `head` and keep (i, order) of it, allocated; the rest goes on `lists`.
+
+    Largest piece first, whichever side of the block it lies on.  Linux: break_down_buddy_pages.
+    """
+    cdef uint8_t *state = order_array(z)
+    cdef link_t *link = link_array(z)
+    cdef int high = state[head]
+    cdef int32_t piece
+    list_del(link, head)
+    z.nr_free[high] -= 1
+    z.nr_free_pages -= 1 << order
+    z.vm[VM_BUDDY_SPLIT] += high - order
+    z.vm[VM_PGALLOC] += 1 << order
+    state[head] = PG_TAIL
+    while high > order:
+        high -= 1
+        piece = head + (1 << high) if i < head + (1 << high) else head
+        head = i & ~((1 << high) - 1)
+        list_add(link, lists - high * types, piece)
+        z.nr_free[high] += 1
+        state[piece] = PG_FREE | high
+    state[i] = PG_USED | order
 
 
 cdef inline int32_t move_freepages(zone_t *z, int32_t start, int32_t last, int32_t lists, int types,

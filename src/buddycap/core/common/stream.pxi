@@ -40,6 +40,30 @@ cdef inline void prefetch_free(zone_t *z, const op_t *op, const int64_t *results
         buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << (order & 0x0F))))
 
 
+cdef int named_block(const op_t *op, int64_t k, const int64_t *results, int64_t *pfn, int *order) noexcept nogil:
+    """The block that operation k names, or the part of one: by its place, or by the allocation that `arg` is.
+
+    A part is 2^op.order pages from page op.pfn of the block on.  `pfn` is NO_PAGE if that allocation failed.
+    """
+    cdef int64_t arg = op.arg
+    pfn[0] = op.pfn
+    order[0] = op.order
+    if arg == -1:
+        return ST_OK
+    if arg < -1 or arg >= k or result_tag(results[arg]) == 0:
+        return ST_OP_ARG
+    pfn[0] = result_pfn(results[arg])
+    if op.op != OP_FREE_PART:
+        order[0] = result_tag(results[arg]) - 1
+        return ST_OK
+    if order[0] > result_tag(results[arg]) - 1 or not (
+            0 <= op.pfn <= (<int64_t> 1 << (result_tag(results[arg]) - 1)) - (<int64_t> 1 << order[0])):
+        return ST_OP_ARG
+    if pfn[0] != NO_PAGE:
+        pfn[0] += op.pfn
+    return ST_OK
+
+
 cdef void finish_results(int64_t *results, int64_t done) noexcept nogil:
     """Make plain PFNs of the results of the operations that have been performed."""
     cdef int64_t k

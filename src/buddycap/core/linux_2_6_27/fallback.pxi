@@ -85,6 +85,24 @@ cdef int64_t alloc_many_27(zone_t *z, int64_t *pfns, int64_t n, int order, int m
     return k
 
 
+# --- a place that the caller names ------------------------------------------------------------------------------
+
+cdef int alloc_at_27(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Allocate block (i, order), which lies in the zone: 1, or 0 if it is not all in one free block.
+
+    Nobody takes from pageblocks that are out of bounds.  The list of what is left is that of the pageblock.
+    """
+    cdef int32_t head = free_block_around(z, i, order)
+    cdef int mt
+    if head == NO_PAGE:
+        return 0
+    mt = get_pageblock_migratetype(z, head)
+    if mt == MT_ISOLATE or get_pageblock_migratetype(z, i) == MT_ISOLATE:
+        return 0
+    take_part(z, head, i, order, free_list(0, mt), MIGRATE_TYPES)
+    return 1
+
+
 # --- any number of pages ----------------------------------------------------------------------------------------
 
 cdef int32_t alloc_pages_exact_27(zone_t *z, int64_t pages, int mt) noexcept nogil:
@@ -106,6 +124,9 @@ cdef void free_range_27(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
     cdef int64_t end = i + pages
     cdef int order
     while i < end:
+        if order_array(z)[i] == PG_HOLE:
+            i += 1
+            continue
         order = free_range_piece(z, i, end)
         free_pages_ok_27(z, i, order)
         i += 1 << order

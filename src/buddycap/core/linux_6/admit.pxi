@@ -126,6 +126,36 @@ cdef int used_pages_status_61(zone_t *z, int64_t pfn, int64_t n) noexcept nogil:
     return ST_OK
 
 
+cdef int free_range_status_61(zone_t *z, int64_t pfn, int64_t pages) noexcept nogil:
+    """Why the pages cannot all be freed, or ST_OK.  Nothing changes.  A range that is all hole cannot.
+
+    A block that lies in the range must be one that may be freed; one that sticks out, one that may be split as well.
+    """
+    cdef int64_t end = pfn + pages
+    cdef int64_t first
+    cdef int order
+    cdef int found = ST_PFN_HOLE
+    cdef int status = range_status_of(z, pfn, pages)
+    if status != ST_OK:
+        return status
+    while pfn < end:
+        first = z.base_pfn + block_head(z, <int32_t> (pfn - z.base_pfn))
+        status = page_status_61(z, first)
+        if status == ST_PFN_HOLE:
+            pfn += 1
+            continue
+        order = order_array(z)[first - z.base_pfn] & 0x0F
+        if status == ST_OK and first >= pfn and first + (1 << order) <= end:
+            status = used_block_status_61(z, first, order)
+        elif status == ST_OK:
+            status = split_status_61(z, first, order)
+        if status != ST_OK:
+            return status
+        found = ST_OK
+        pfn = first + (1 << order)
+    return found
+
+
 cdef int used_list_status_61(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,
                              int64_t *offender) noexcept nogil:
     """ST_OK if n blocks are allocated and none is named twice; else why not and the first offender."""

@@ -93,6 +93,30 @@ cdef int free_many_61(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *
     return ST_OK
 
 
+cdef void free_range_61(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
+    """Free pages that free_range_status_61 has passed, straight to the free lists.
+
+    A block that lies in the range is freed as it is; one that does not is split, and its pages are freed one by one.
+    """
+    cdef int64_t end = i + pages
+    cdef int32_t head, k
+    cdef int order
+    while i < end:
+        if order_array(z)[i] == PG_HOLE:
+            i += 1
+            continue
+        head = block_head(z, i)
+        order = order_array(z)[head] & 0x0F
+        if head < i or i + (<int64_t> 1 << order) > end:
+            split_page_61(z, head, order)
+            if z.off_owner:
+                for k in range(head + 1, head + (1 << order)):
+                    owner_array(z)[k] = owner_array(z)[head]
+            order = 0
+        free_pages_ok_61(z, i, order)
+        i += 1 << order
+
+
 cdef int64_t alloc_some_61(zone_t *z, int64_t *pfns, int64_t n, int order, int mt, int flags) noexcept nogil:
     """alloc_many_61 one by one."""
     cdef int64_t k = 0

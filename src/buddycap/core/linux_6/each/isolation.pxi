@@ -218,6 +218,25 @@ cdef inline void put_free_block_61(zone_t *z, int32_t i, int order, int mt) noex
     free_one_page_61(z, i, order, mt, 1)
 
 
+cdef int alloc_at_61(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Allocate block (i, order), which lies in the zone: 1, or 0 if it is not all in one free block.
+
+    Nobody takes from isolated pageblocks.  What is left is of the type of the pageblock.  Linux: take_page_off_buddy,
+    for blocks of any order.
+    """
+    cdef int32_t head = free_block_around(z, i, order)
+    cdef int mt
+    if head == NO_PAGE:
+        return 0
+    mt = block_type_61(z, head)
+    if mt == iso_61(z) or block_type_61(z, i) == iso_61(z):
+        return 0
+    if mt == MT61_CMA and only_61(z).cma:
+        only_61(z).nr_free_cma -= 1 << order
+    take_part(z, head, i, order, free_list_61(0, mt), TYPES_61)
+    return 1
+
+
 cdef void count_isolated_61(zone_t *z, int32_t i, int mt) noexcept nogil:
     """The pageblock of page i will get a type by hand: nr_isolated follows."""
     only_61(z).nr_isolated += (mt == iso_61(z)) - (block_type_61(z, i) == iso_61(z))

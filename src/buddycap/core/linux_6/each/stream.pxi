@@ -43,6 +43,35 @@ cdef inline int run_free_61(zone_t *z, const op_t *op, int64_t k, int64_t *resul
     return ST_OK
 
 
+cdef int run_rare_61(zone_t *z, const op_t *op, int64_t k, int64_t *results) noexcept nogil:
+    """What streams seldom do: split a block, free a part of one, take a block that is named."""
+    cdef int64_t pfn = op.pfn
+    cdef int order = op.order
+    cdef int status
+    results[k] = tagged(NO_PAGE, 0)
+    if op.op == OP_ALLOC_AT:
+        status = place_status(z, pfn, order)
+        if status == ST_OK:
+            results[k] = tagged(pfn if alloc_at_61(z, <int32_t> (pfn - z.base_pfn), order) else NO_PAGE, order + 1)
+        return status
+    if op.op != OP_SPLIT and op.op != OP_FREE_PART:
+        return ST_OP_UNKNOWN
+    status = named_block(op, k, results, &pfn, &order)
+    if status != ST_OK or pfn == NO_PAGE:
+        return status
+    if order > z.max_page_order:
+        return ST_ORDER_RANGE
+    status = split_status_61(z, pfn, order) if op.op == OP_SPLIT else free_range_status_61(z, pfn, 1 << order)
+    if status != ST_OK:
+        return status
+    if op.op == OP_SPLIT:
+        split_page_61(z, <int32_t> (pfn - z.base_pfn), order)
+    else:
+        free_range_61(z, <int32_t> (pfn - z.base_pfn), 1 << order)
+    results[k] = tagged(pfn, 0)
+    return ST_OK
+
+
 cdef int run_ops_61(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int64_t *results,
                     int64_t *done) noexcept nogil:
     """Perform ops[start:stop] of a stream; `results` belongs to the whole stream.  Stops at the first bad one.
@@ -61,7 +90,7 @@ cdef int run_ops_61(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int
         elif ops[k].op == OP_FREE:
             status = run_free_61(z, &ops[k], k, results)
         else:
-            status = ST_OP_UNKNOWN
+            status = run_rare_61(z, &ops[k], k, results)
         if status != ST_OK:
             done[0] = k
             return status

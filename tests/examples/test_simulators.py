@@ -1,0 +1,189 @@
+"""Do the adapters work in the interfaces of the simulators they name? Against stubs of these, pinned to a version.
+
+tests/data/simulators has the stubs; what they are, its README says.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from buddycap import Zone
+from sourcelint import ROOT
+
+EXAMPLES = ROOT / "examples" / "embedding"
+STUBS = ROOT / "tests" / "data" / "simulators"
+WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow=local", "-Werror")
+PAGES = 4096  # of the memory in the images
+RESERVE = 256  # frames that ChampSim keeps for itself
+KERNELS = {"2.6.27": 2, "6.1": 1}  # and its number of MOVABLE; UNMOVABLE is 0 in both
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the library is made on Linux"),
+    pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++"),
+]
+
+
+def embed():
+    """What `buddycap embed` says."""
+    command = [sys.executable, "-m", "buddycap", "embed", "--json"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def build(target, sources, *flags, standard="c++17"):
+    """Compile an adapter with the stubs."""
+    known = embed()
+    common = f"-I{EXAMPLES / 'common'}"
+    command = [*("g++", f"-std={standard}", "-O1", *WARNINGS), *known["cflags"].split(), common, *flags]
+    result = subprocess.run(
+        [*command, *map(str, sources), "-o", target, *known["libs"].split()], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def rows(*command, **environment):
+    """Run a driver: the frames (space, page, frame) and the page tables that it prints."""
+    result = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+    lines = [line.split() for line in result.stdout.splitlines() if not line.startswith("[")]
+    frames = [tuple(map(int, line)) for line in lines if line[0] != "table"]
+    return frames, [int(line[1]) for line in lines if line[0] == "table"]
+
+
+@pytest.fixture(scope="module", params=KERNELS)
+def image(request, tmp_path_factory):
+    """Memory of which every third page is in use."""
+    zone = Zone(0, PAGES, kernel=request.param, seed=3)
+    pfns = zone.alloc_many(PAGES)
+    zone.free_many(pfns[pfns % 3 > 0])
+    path = tmp_path_factory.mktemp("image") / "aged.img"
+    zone.save(path)
+    return path, request.param
+
+
+def first_touches(path, kernel, touches, lowest=0):
+    """Return the frames that an allocator gives, one a touch."""
+    zone = Zone.load(path)
+    return [next(pfn for pfn in iter(lambda: zone.rmqueue(0, KERNELS[kernel]), None) if pfn >= lowest)
+            for _ in range(touches)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def champsim(tmp_path_factory):
+    """A program of ChampSim's interface and our adapter, put together as install.py does."""
+    folder = tmp_path_factory.mktemp("champsim")
+    shutil.copytree(STUBS / "champsim", folder, dirs_exist_ok=True)
+    path = f"{ROOT / '.venv' / 'bin'}:{sys.executable.rpartition('/')[0]}:/usr/bin:/bin"
+    for _ in range(2):
+        result = subprocess.run([sys.executable, EXAMPLES / "champsim" / "install.py", folder], capture_output=True,
+                                text=True, env={"PATH": path})  # fmt: skip
+        assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith('make CPPFLAGS="-I')
+    sources = [folder / "drive.cc", *sorted((folder / "src").glob("*.cc"))]
+    assert len(sources) == 3
+    build(folder / "drive", sources, f"-I{folder / 'inc'}", "-Wconversion", "-Wno-unused-parameter")
+    return folder / "drive"
+
+
+class TestChampSim:
+    DRAM = PAGES * 4096
+
+    def test_frames_at_first_touch_are_the_allocators(self, champsim, image):
+        path, kernel = image
+        found, tables = rows(champsim, self.DRAM, 500, 7, BUDDYCAP_IMAGE=str(path))
+        zone = Zone.load(path)
+        taken = [zone.rmqueue(0, 0)]
+        while taken[-1] < RESERVE:
+            taken.append(zone.rmqueue(0, 0))
+        zone.save(path.with_name("after"))
+        assert [frame for *_, frame in found] == first_touches(path.with_name("after"), kernel, 1000, RESERVE)
+        assert tables == []
+
+    def test_page_tables_have_frames_of_their_own(self, champsim, image):
+        found, tables = rows(champsim, self.DRAM, 900, 1, "tables", BUDDYCAP_IMAGE=str(image[0]))
+        frames = {frame for *_, frame in found}
+        assert len(frames) == 1800
+        assert len(set(tables)) == 4
+        assert not frames & set(tables)
+
+    def test_by_number_the_order_of_touches_does_not_matter(self, champsim, image):
+        kept = {"BUDDYCAP_IMAGE": str(image[0]), "BUDDYCAP_ORDER": "by-number"}
+        one, other = (rows(champsim, self.DRAM, 500, step, **kept)[0] for step in (1, 7))
+        assert one != other
+        assert sorted(one) == sorted(other)
+        assert len({frame for *_, frame in one}) == 1000
+        seeded = rows(champsim, self.DRAM, 500, 1, BUDDYCAP_SEED="9", **kept)[0]
+        assert seeded != one
+
+    def test_full_memory_ends_the_run_with_a_message(self, champsim, image):
+        for order in ("first-touch", "by-number"):
+            command = [champsim, str(self.DRAM), "3000", "1"]
+            kept = {"BUDDYCAP_IMAGE": str(image[0]), "BUDDYCAP_ORDER": order}
+            result = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=60)
+            assert result.returncode == 1
+            assert result.stderr == "[VMEM] ERROR: out of memory: every free frame of the image is in use\n"
+            frames = [line.split()[2] for line in result.stdout.splitlines() if line[0] != "["]
+            assert len(set(frames)) == len(frames) > 2000
+
+    @pytest.mark.parametrize(
+        ("environment", "dram", "said"),
+        [
+            ({}, DRAM, "BUDDYCAP_IMAGE names no image"),
+            ({"BUDDYCAP_IMAGE": "none.img"}, DRAM, "none.img: No such file"),
+            ({"BUDDYCAP_IMAGE": "IMAGE", "BUDDYCAP_ORDER": "x"}, DRAM, "BUDDYCAP_ORDER=x"),
+            ({"BUDDYCAP_IMAGE": "IMAGE"}, DRAM - 4096, "frames up to 4095, but the DRAM has only 4095"),
+        ],
+    )
+    def test_what_cannot_be_is_said(self, champsim, image, environment, dram, said):
+        environment = {name: value.replace("IMAGE", str(image[0])) for name, value in environment.items()}
+        result = subprocess.run([champsim, str(dram), "9", "1"], env=environment, capture_output=True, text=True)
+        assert result.returncode == 1
+        assert said in result.stderr
+        assert result.stderr.count("\n") == 1
+
+    def test_another_source_is_refused(self, tmp_path):
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src" / "vmem.cc").write_text("int none;\n")
+        script = EXAMPLES / "champsim" / "install.py"
+        result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+        assert result.returncode == 1
+        assert "defines populate_pages 0 times" in result.stderr
+        assert [path.name for path in (tmp_path / "src").iterdir()] == ["vmem.cc"]
+
+
+@pytest.fixture(scope="module")
+def ramulator(tmp_path_factory):
+    """A program of Ramulator's interface and our plugin."""
+    target = tmp_path_factory.mktemp("ramulator") / "drive"
+    sources = [EXAMPLES / "ramulator" / "buddycap_translation.cpp", STUBS / "ramulator" / "drive.cpp"]
+    build(target, sources, f"-I{STUBS / 'ramulator'}", standard="c++20")
+    return target
+
+
+class TestRamulator:
+    def test_every_core_has_an_address_space(self, ramulator, image):
+        path, kernel = image
+        found, _ = rows(ramulator, 500, 7, "image", path, "max_addr", PAGES << 12)
+        assert [frame for *_, frame in found] == first_touches(path, kernel, 1000)
+
+    def test_by_number_the_order_of_touches_does_not_matter(self, ramulator, image):
+        kept = ("image", image[0], "max_addr", PAGES << 12, "order", "by-number", "seed", 4)
+        one, other = (rows(ramulator, 500, step, *kept)[0] for step in (1, 7))
+        assert one != other
+        assert sorted(one) == sorted(other)
+
+    @pytest.mark.parametrize(
+        ("pages", "parameters", "said"),
+        [
+            (3000, ("max_addr", PAGES << 12), "out of memory: every free frame of the image is in use"),
+            (3, ("max_addr", (PAGES << 12) - 1), "its memory is larger than max_addr"),
+            (3, ("max_addr", PAGES << 12, "order", "x"), 'order "x"'),
+        ],
+    )
+    def test_an_error_instead_of_a_hang(self, ramulator, image, pages, parameters, said):
+        command = [ramulator, pages, 1, "image", image[0], *parameters]
+        result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+        assert said in result.stderr
