@@ -201,6 +201,34 @@ cdef int64_t list_count(zone_t *z, int32_t head, uint8_t mask, uint8_t state, in
     return n
 
 
+cdef int64_t sound_length(zone_t *z, int32_t head, uint8_t state) noexcept nogil:
+    """Length of a list on which everything is right: links, and order bytes, which are all `state`; -1 if not.
+
+    It is walked from both ends at once, which takes half the time where each step is a cache miss.  What is wrong is
+    for others to find out, `check_links` and `list_count`.
+    """
+    cdef link_t *link = link_array(z)
+    cdef int32_t before = head
+    cdef int32_t front = link[head].next
+    cdef int32_t back = link[head].prev
+    cdef int32_t behind = head
+    cdef int64_t n = 0
+    while front != behind and n <= z.nr_index:
+        if not 0 <= front < z.nr_index or link[front].prev != before or order_array(z)[front] != state:
+            return -1
+        n += 1
+        before = front
+        front = link[front].next
+        if back == before:
+            break
+        if not 0 <= back < z.nr_index or link[back].next != behind or order_array(z)[back] != state:
+            return -1
+        n += 1
+        behind = back
+        back = link[back].prev
+    return n if front == behind and back == before else -1
+
+
 cdef int check_isolated_list(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
     """I13 for one private list of pages."""
     cdef link_t *link = link_array(z)

@@ -97,17 +97,25 @@ cdef int check_states(zone_t *z, violation_t *v) noexcept nogil:
     return agree(v, 3, z.present_pages, present)
 
 
+cdef int check_free_list(zone_t *z, int order, int mt, violation_t *v) noexcept nogil:
+    """I5 for one list on which something is wrong."""
+    cdef int32_t stranger
+    if not check_links(z, free_list(order, mt), 5, v):
+        return 0
+    list_count(z, free_list(order, mt), 0xFF, PG_FREE | order, &stranger)
+    return violated(v, 5, z.base_pfn + stranger, PG_FREE | order, order_array(z)[stranger])
+
+
 cdef int check_free_order(zone_t *z, int order, violation_t *v) noexcept nogil:
     """I5, I6 for one order."""
     cdef int64_t listed = 0
+    cdef int64_t n
     cdef int mt
-    cdef int32_t stranger
     for mt in range(MIGRATE_TYPES):
-        if not check_links(z, free_list(order, mt), 5, v):
-            return 0
-        listed += list_count(z, free_list(order, mt), 0xFF, PG_FREE | order, &stranger)
-        if stranger != NO_PAGE:
-            return violated(v, 5, z.base_pfn + stranger, PG_FREE | order, order_array(z)[stranger])
+        n = sound_length(z, free_list(order, mt), PG_FREE | order)
+        if n < 0:
+            return check_free_list(z, order, mt, v)
+        listed += n
     return agree(v, 5, count_state(z, 0xFF, PG_FREE | order), listed) and agree(v, 6, listed, z.nr_free[order])
 
 
