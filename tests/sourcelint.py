@@ -43,7 +43,7 @@ LINUX_2_6_27 = [
 # What is equal in the kernels since 6.1 stands in linux_6/; what is compiled for each of them in linux_6/each/.
 LINUX_6 = [
     *["linux_6/numbers", "linux_6/lru", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6/each/pcp"],
-    *["linux_6/marks", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
+    *["linux_6/each/follow", "linux_6/marks", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
     *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/migrate", "linux_6_1/compact"],
     *["linux_6_1/kcompactd", "linux_6/admit", "linux_6_1/reclaim", "linux_6_1/wakeup"],
     *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],

@@ -112,7 +112,7 @@ GOLDEN = {
     "replay thpfrag": partial(followed, "thpfrag"),
     "replay fork": partial(followed, "fork"),
     "what if thpfrag, v3": partial(served, "thpfrag", "policy=v3", "direct=yes"),
-    "what if fork, min_free": partial(served, "fork", "min_free=4096"),
+    "what if fork, min_free": partial(served, "fork", "policy=none", "min_free=4096"),
 }
 
 

@@ -16,6 +16,7 @@ BLOCK_DTYPE: np.dtype[np.void]
 REQUEST_DTYPE: np.dtype[np.void]
 RESULT_DTYPE: np.dtype[np.void]
 COST_DTYPE: np.dtype[np.void]
+SERVED_DTYPE: np.dtype[np.void]
 WAITS: tuple[str, ...]
 
 _Policy: TypeAlias = CapturePolicy | str
@@ -2276,3 +2277,50 @@ class Kswapd:
         """Go on for about max_pages pages: see `AllocRequest.step`."""
     def run(self) -> None:
         """Run until it sleeps, serving every wait at once."""
+
+class Replayer:
+    """A machine that serves the pages of a recording, each in a place of its own choice.
+
+    Parameters
+    ----------
+    machine : MachineBase
+        Made with `events=True`, in the state in which the recording begins.
+    places : sequence of (start_pfn, ndarray[int64])
+        The recorded zones: for each page, where it is in the machine, or -1 if it is free.  They are changed.
+    lru_flags : int
+        Flags with which movable pages come to the LRU lists; 0: they do not.
+    daemons : bool
+        kswapd and kcompactd run as soon as they are woken.
+
+    Notes
+    -----
+    Operations are records of SERVED_DTYPE.  1 allocates `order` pages that the recording had at `pfn`, with `gfp` on
+    `cpu`; `to` is the type of the request.  2 frees them, 3 past the per-CPU lists.  4: compaction moves the single
+    pages; their copies are the pages from `to` on, or with -1 are never heard of again.  5: the recording has moved
+    them, but here they stay.  6 and 7: a block of `order` and type `to` comes to the list of a CPU, or leaves it; 8:
+    all its lists in the zone of `pfn` are drained.
+    """
+
+    def __init__(
+        self,
+        machine: MachineBase,
+        places: Iterable[tuple[SupportsIndex, NDArray[np.int64]]],
+        *,
+        lru_flags: SupportsIndex = 0,
+        daemons: bool = False,
+    ) -> None: ...
+    def run(self, ops: NDArray[np.void]) -> NDArray[np.uint8]:
+        """Perform operations; how each allocation was served: ndarray[uint8], numbers of `RequestPath`.
+
+        Raises
+        ------
+        MisuseError
+            If an operation is impossible; nothing has been done then.
+
+        Notes
+        -----
+        O(pages of the operations).  Ctrl-C is obeyed between pieces.
+        """
+    @property
+    def counts(self) -> dict[str, int]:
+        """Frees of pages without a place, pages that could not be moved, requests that reclaimed: a dict of int."""

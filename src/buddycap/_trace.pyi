@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 EVENT_DTYPE: np.dtype[np.void]
 TRACED_DTYPE: np.dtype[np.void]
 TURN_DTYPE: np.dtype[np.void]
+PLAN_DTYPE: np.dtype[np.void]
 EVENT_NAMES: dict[str, int]
 SKIP_NAMES: tuple[str, ...]
 
@@ -141,4 +142,35 @@ def match_requests(
         event: the trace shows them first when they leave it.
     counts : dict of int
         silent, lost_frees, outside.
+    """
+
+def plan_operations(
+    events: NDArray[np.void],
+    hints: NDArray[np.uint8],
+    zones: Sequence[tuple[int, int]],
+    free: Sequence[NDArray[np.bool_]],
+    types: NDArray[np.uint8],
+    follow: bool,
+) -> tuple[NDArray[np.void], dict[str, int]]:
+    """Turn a trace into operations.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE]
+    hints : ndarray[uint8]
+        What `Follower.hints` says of them.
+    zones : sequence of (start_pfn, spanned_pages)
+    free : sequence of ndarray[bool]
+        By zone, which pages are free at the start, or on per-CPU lists.
+    types : ndarray[uint8], shape (256,)
+        The types of the trace in the numbers of the simulated kernel.
+    follow : bool
+        Refills, drains and moves are followed. Without, only drains are there that no free has caused.
+
+    Returns
+    -------
+    operations : ndarray[PLAN_DTYPE]
+        In order of `event`.
+    counts : dict of int
+        silent, copies, moved, outside.
     """

@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "why an allocation failed, from a dmesg or other texts of a kernel",
     "fragmentation": "free memory by order over time, and who fragments it",
     "image": "memory that has been in use, as a file for simulators",
+    "record": "record what the page allocator of this machine does, for replay",
     "replay": "a recorded trace: reconstructed, and served anew under other rules",
     "snapshot": "record the memory of this machine, or say what a recording holds",
     "map": "draw what every page is: terminal, PNG, HTML report, time lines",

@@ -36,7 +36,7 @@ def recording(rows, used=0):
 
 def serve(made, samples=3, **options):
     moments = sample_times(made.first_ns, made.end_ns[0], samples)
-    return what_if(made, WhatIf(cpus=1, **options), moments)
+    return what_if(made, WhatIf(kernel="2.6.27", cpus=1, **options), moments)
 
 
 def test_free_pages_are_those_of_the_recording():

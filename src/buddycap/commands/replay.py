@@ -9,9 +9,10 @@ trace.txt.gz and kpageflags.start.npz, perhaps kpageflags.end.npz, with the text
   buddycap replay trace.txt --from snapshot.npz --timeline frag.csv --plot frag.png
   buddycap replay trace.txt --convert trace.bct            once; loads at memory speed from then on
 
-Keys of --what-if: policy, min_free (KiB), pageblock_order, max_page_order, empty (yes: from empty memory), direct (yes:
-every request above order 0 may reclaim), cpus, seed. The page "replay" of the documentation says how to
-record, and how to read the report.
+Keys of --what-if: kernel (2.6.27, 6.1; without, the recorded one or the nearest), background (followed, simulated),
+defrag (of huge pages), policy (of capture in 2.6.27), min_free (KiB), pageblock_order, max_page_order, empty (yes: from
+empty memory), direct (yes: every request above order 0 may reclaim), cpus, seed. The page "replay" of the documentation
+says how to record, and how to read the report.
 """
 
 import argparse
@@ -113,6 +114,7 @@ def command(args: argparse.Namespace) -> int:
     lines = len(whats) + (not bare)
     with Progress(args.samples * lines, "moments") as progress:
         result = follow(recording, whats, args.samples, bare=bare, step=progress.step)
+    _warn_served(result.what_if)
     if args.json:
         found = result.as_dict(args.order)
         say(json.dumps(found | ({} if stalls is None else _stalls_as_dict(stalls))))
@@ -284,6 +286,12 @@ def _print_lines(lines: Sequence[tuple[str, Timeline]], order: int) -> None:
             rows.append((f"free blocks of order {k}", [cell[k] if k < len(cell) else "" for cell in cells]))
         for name, values in rows:
             say(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
+
+
+def _warn_served(results: Sequence[WhatIfResult]) -> None:
+    """Say by whom requests were served, if not by the recorded kernel."""
+    for line in dict.fromkeys(line for result in results for line in result.warnings):
+        say(f"buddycap: warning: {line}", file=sys.stderr)
 
 
 def _print_failures(results: Sequence[WhatIfResult]) -> None:

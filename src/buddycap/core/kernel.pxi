@@ -272,6 +272,17 @@ cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
         drain_pages_27(z, cpu)
 
 
+cdef int follow_refill(zone_t *z, int cpu, int order, int mt) noexcept nogil:
+    """One block comes to the tail of a CPU's list, as a recorded one did; 0 if there is none."""
+    return follow_refill_61(z, cpu, order, mt) if is_61(z) else 0
+
+
+cdef void follow_drain(zone_t *z, int cpu, int order, int mt) noexcept nogil:
+    """One block leaves a CPU's list, as a recorded one did."""
+    if is_61(z):
+        follow_drain_61(z, cpu, order, mt)
+
+
 cdef int known_alloc_flags(const zone_t *z) noexcept nogil:
     """The bits that a watermark test may be given."""
     return ALLOC61_KNOWN if is_61(z) else ALLOC_KNOWN

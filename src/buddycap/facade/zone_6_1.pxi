@@ -636,9 +636,9 @@ cdef class ModernZone(ZoneHandle):
         for pfn, mark in blocks:
             block = as_int64(int(pfn), "pfn")
             tag = <int> as_ranged(int(mark), "tag", 0, self.shape.types - 2)
+            z = self.modern()
             if pcp_index_61(z, o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
                 raise MisuseError(f"tag={tag}: such a block is not on list {k}")
-            z = self.modern()
             status = join_status_61(z, block, o)
             if status != ST_OK:
                 refuse(z, status, "pfn", block, o)

@@ -37,7 +37,7 @@ def read_list_state(path: str | Path) -> Snapshot:
     -------
     Snapshot
         Free pages and free blocks per order; all other pages count as the kernel's. `meta` says that it is of one
-        moment.
+        moment, and has the objects of the zones under "zones".
 
     Raises
     ------
@@ -62,7 +62,7 @@ def read_list_state(path: str | Path) -> Snapshot:
         raise FormatError("no zone", str(path))
     frames = tuple(sorted((frames for frames, _ in zones), key=lambda zone: zone.start_pfn))
     counts = {frames.name: count for frames, count in zones}
-    return Snapshot(str(path), frames, counts, counts, meta={"stopped": True})
+    return Snapshot(str(path), frames, counts, counts, meta={"stopped": True, "zones": state["zones"]})
 
 
 def _zone(zone: dict[str, Any]) -> tuple[ZoneFrames, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from ..flags import PageFlags
 from ..formats.kpageflags import PageKind, ZoneFrames
 from .pageblocks import inferred_pageblock_types
 
-__all__ = ["lru_pages", "node_pages", "zone_from_frames", "zones_from_frames"]
+__all__ = ["lru_pages", "node_pages", "scattered", "zone_from_frames", "zones_from_frames"]
 
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
@@ -22,7 +22,7 @@ _LISTS = (
 )
 
 
-def _scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Return PFNs in an order that depends on the seed alone: splitmix64 of the number is the key."""
     with np.errstate(over="ignore"):
         key = pfns.astype(np.uint64) + np.uint64(seed % 2**64) * np.uint64(0x9E3779B97F4A7C15)
@@ -41,8 +41,8 @@ def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64]
         Draws the order, which no recording holds.
     """
     for flags, pfns in zip(_LISTS, frames.lru_pfns(), strict=True):
-        scattered = _scattered(pfns, seed)
-        yield scattered, int(flags), frames.page_flags(scattered) & _KEPT_FLAGS
+        order = scattered(pfns, seed)
+        yield order, int(flags), frames.page_flags(order) & _KEPT_FLAGS
 
 
 def node_pages(frames: Sequence[ZoneFrames]) -> tuple[int, ...]:

@@ -6,35 +6,36 @@ simulated allocator decides. It starts from the recorded state or from empty mem
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import REQUEST_DTYPE, Zone
+from .._core import Zone
 from .._trace import EVENT_DTYPE, Follower
 from ..errors import MisuseError
-from ..flags import GFP, MigrateType, RequestOp
+from ..flags import RequestOp
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS
+from ..kernels import DEFRAG_MODES, KERNELS, Kernel
 from ..machine import Machine, known_names
+from ..nearest import meant
 from ..policies.capture import CapturePolicy, find_policy
-from ..recorded.lifetimes import TURN_DTYPE, MatchedRequests, TracedFlags, match_trace
+from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
 from ..recorded.recording import Recording
 from ..recorded.zones import node_pages, zone_from_frames
+from .kernel import served_by
 from .reconstruct import PageState, start_states
+from .result import WhatIfResult
+from .serving import Options, PlaceServing
+from .stream import Stream
 from .timeline import Timeline
 
 __all__ = ["Serving", "WhatIf", "WhatIfResult", "what_if"]
 
-_KNOWN_GFP = int(reduce(or_, GFP))  # what 2.6.27 has; flags of newer kernels are left out
-_BEGIN, _END = 1, 2
+_BACKGROUNDS = ("followed", "simulated")
+_WORDS = ("kernel", "background", "defrag")
 _ALLOC, _FREE = EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]
-_DIRECT = int(GFP.WAIT | GFP.IO | GFP.FS)
-_GFP_OF_TYPE = np.full(256, int(GFP.KERNEL), np.uint32)
-_GFP_OF_TYPE[[MigrateType.MOVABLE, MigrateType.RECLAIMABLE]] = int(GFP.HIGHUSER_MOVABLE), int(GFP.TEMPORARY)
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,20 @@ class WhatIf:
 
     Parameters
     ----------
-    policy : CapturePolicy or str
-        Capture policy of all requests.
+    policy : CapturePolicy or str, optional
+        Capture policy of all requests, which 2.6.27 has.
+    kernel : str, optional
+        Whose allocator serves: a release of `KERNELS`. By default 2.6.27 if there is a policy of capture, else the
+        recorded kernel, or the nearest that there is.
+    background : str
+        What the machine does besides serving requests: moves pages between free lists and per-CPU lists, compacts,
+        reclaims. "followed": what the trace tells of that is done at the same moments. "simulated": the simulated
+        kernel does it by its own rules. By default followed, unless something is asked for that it depends on. Not for
+        2.6.27, which has only its own.
+    defrag : str, optional
+        What /sys/kernel/mm/transparent_hugepage/defrag says: with which flags huge pages are asked for.
     min_free : int, optional, KiB
-        min_free_kbytes, from which the watermarks follow; by default what 2.6.27 computes for the machine's size.
+        min_free_kbytes, from which the watermarks follow; by default those recorded, and for 2.6.27 what it computes.
     pageblock_order : int, 0..14, optional
         The recorded one by default.
     max_page_order : int, 0..14, optional
@@ -55,8 +66,8 @@ class WhatIf:
         Begin with empty memory: what the trace frees without having allocated it is allocated at the start.
     direct : bool
         Requests of order 1 and more may reclaim directly, also those that would not have (THP with defrag off).
-    cpus : int
-        Per-CPU lists; requests use that of their CPU, modulo this.
+    cpus : int, optional
+        Per-CPU lists; requests use that of their CPU, modulo this. By default as many as the trace has; 2 for 2.6.27.
     seed : int
         Draws the order of the LRU lists, which no recording holds.
 
@@ -66,22 +77,30 @@ class WhatIf:
     'policy=v3 min_free=65536 empty=yes'
     """
 
-    policy: CapturePolicy | str = "none"
+    policy: CapturePolicy | str | None = None
+    kernel: str | None = None
+    background: str | None = None
+    defrag: str | None = None
     min_free: int | None = None
     pageblock_order: int | None = None
     max_page_order: int | None = None
     empty: bool = False
     direct: bool = False
-    cpus: int = 2
+    cpus: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        find_policy(self.policy)
+        if self.policy is not None:
+            find_policy(self.policy)
+        for name, known in (("kernel", KERNELS), ("background", _BACKGROUNDS), ("defrag", DEFRAG_MODES)):
+            value = getattr(self, name)
+            if value is not None and value not in known:
+                raise MisuseError(f"{name}={value!r}: {meant(str(value), known)}")
         for name, most in (("min_free", 1 << 32), ("pageblock_order", 14), ("max_page_order", 14), ("seed", 2**64 - 1)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise MisuseError(f"{name}={value}: allowed range is 0..{most}")
-        if not 1 <= self.cpus <= 4096:
+        if self.cpus is not None and not 1 <= self.cpus <= 4096:
             raise MisuseError(f"cpus={self.cpus}: allowed range is 1..4096")
 
     @classmethod
@@ -99,7 +118,7 @@ class WhatIf:
             if not equals or name not in cls.__dataclass_fields__ or name in found:
                 known = ", ".join(cls.__dataclass_fields__)
                 raise MisuseError(f"what-if {word!r}: key=value is wanted, each key once; keys are {known}")
-            if name == "policy":
+            if name in ("policy", *_WORDS):
                 found[name] = text
             elif name in ("empty", "direct"):
                 if text not in ("yes", "no"):
@@ -114,60 +133,18 @@ class WhatIf:
     @property
     def label(self) -> str:
         """What is different, in one line."""
-        name = self.policy if isinstance(self.policy, str) else self.policy.name
-        own = [f"policy={name}"]
-        for key in ("min_free", "pageblock_order", "max_page_order"):
+        policy = self.policy if self.policy is None or isinstance(self.policy, str) else self.policy.name
+        own = [] if policy is None else [f"policy={policy}"]
+        for key in (*_WORDS, "min_free", "pageblock_order", "max_page_order"):
             if getattr(self, key) is not None:
                 own.append(f"{key}={getattr(self, key)}")
-        return " ".join([*own, *(f"{key}=yes" for key in ("empty", "direct") if getattr(self, key))])
+        return " ".join([*own, *(f"{key}=yes" for key in ("empty", "direct") if getattr(self, key))]) or "as recorded"
 
-
-@dataclass(frozen=True, eq=False)
-class WhatIfResult:
-    """What became of the requests.
-
-    Parameters
-    ----------
-    what : WhatIf
-    timeline : Timeline
-        Its `mixed` counts pages that reclaim took as still there until they are allocated anew.
-    asked, failed : tuple of int
-        Requests per order, and those that got nothing.
-    failed_recorded : tuple of int
-        Those that had got nothing on the recorded machine.
-    reclaimed : int
-        Requests that reclaimed directly.
-    costs : dict of str to int
-        Sums over direct reclaim and kswapd: scanned, freed, captured and more, as `COST_DTYPE` names them.
-    operations : int
-        Allocations and frees performed.
-    left_out : int
-        Requests too large for the simulated machine.
-    """
-
-    what: WhatIf
-    timeline: Timeline
-    asked: tuple[int, ...]
-    failed: tuple[int, ...]
-    failed_recorded: tuple[int, ...]
-    reclaimed: int
-    costs: dict[str, int]
-    operations: int
-    left_out: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the result for JSON."""
-        return {
-            "what_if": self.what.label,
-            "asked": list(self.asked),
-            "failed": list(self.failed),
-            "failed_recorded": list(self.failed_recorded),
-            "direct_reclaims": self.reclaimed,
-            "costs": self.costs,
-            "operations": self.operations,
-            "left_out": self.left_out,
-            "end": self.timeline.summary(),
-        }
+    @property
+    def follows(self) -> bool:
+        """Whether the background is followed."""
+        changed = self.empty or self.direct or self.defrag is not None
+        return not changed if self.background is None else self.background == "followed"
 
 
 def what_if(
@@ -203,129 +180,32 @@ def what_if(
     Pages that the trace frees are not reclaimed before; everything else on the LRU lists of the snapshot may be. Pages
     that waited on per-CPU lists at the start are free there, as far as the trace shows them.
     """
-    serving = Serving(recording, matched or match_trace(recording.trace, recording.zones, recording.first_ns), what)
+    matched = matched or match_trace(recording.trace, recording.zones, recording.first_ns)
+    kernel, warnings = served_by(
+        recording, "2.6.27" if what.kernel is None and what.policy is not None else what.kernel
+    )
+    serving = Serving(recording, matched, what) if kernel.kinds_close_up else PlaceServing(
+        recording, matched, kernel, _options(what, kernel)
+    )  # fmt: skip
     for moment in moments.tolist():
         serving.until(moment)
         if step:
             step()
-    return serving.result(np.asarray(moments, np.int64))
+    return replace(serving.result(np.asarray(moments, np.int64)), what=what, kernel=kernel.release, warnings=warnings)
 
 
-class _Stream:
-    """The operations of a trace: `ops` for Machine.run, whose `arg` counts over the whole stream, and their times."""
-
-    def __init__(self, recording: Recording, matched: MatchedRequests, what: WhatIf, max_order: int) -> None:
-        self.first_ns = recording.first_ns
-        requests, turns = matched.requests, _with_ends(matched)
-        self.requests = requests
-        held = (requests["flags"] & int(TracedFlags.HELD)) != 0
-        self.left_out = int((requests["order"] > max_order).sum())
-        turns = turns[requests["order"][turns["request"]] <= max_order]
-        owners = turns["request"]
-        parts = held[owners] & (turns["kind"] == _END)
-        sizes = np.ones(len(turns), np.int64)
-        self.waiting = [
-            pages[zone.kinds[pages - zone.start_pfn] == PageKind.KERNEL]
-            for pages, zone in zip(matched.waiting, recording.start.frames, strict=True)
-        ]
-        if what.empty:
-            head = np.unique(owners[parts])
-            self.freed: list[NDArray[np.int64]] = [np.zeros(0, np.int64) for _ in recording.start.frames]
-        else:
-            head = np.zeros(0, owners.dtype)
-            sizes = np.where(parts, 1 << requests["order"][owners].astype(np.int64), sizes)
-            self.freed = _pages_freed(recording, requests, owners[parts], self.waiting)
-        starts = np.cumsum(sizes) - sizes + len(head)
-        self.ops = np.zeros(int(sizes.sum()) + len(head), REQUEST_DTYPE)
-        self.time_ns = np.concatenate([np.full(len(head), self.first_ns), np.repeat(turns["time_ns"], sizes)])
-        self.request = np.concatenate([head, np.repeat(owners, sizes)])
-        self.ops["arg"], self.ops["op"] = -1, int(RequestOp.FREE)
-        self._fill(turns, starts, sizes, head, parts & (not what.empty), what)
-        # Single pages are freed only if they were in use at the start.
-        single = (self.ops["op"] == int(RequestOp.FREE)) & (self.ops["arg"] < 0)
-        self.keep = ~single
-        self.keep[single] = np.isin(self.ops["pfn"][single], np.concatenate(self.freed))
-
-    def _fill(
-        self,
-        turns: NDArray[np.void],
-        starts: NDArray[np.int64],
-        sizes: NDArray[np.int64],
-        head: NDArray[np.int32],
-        single: NDArray[np.bool_],
-        what: WhatIf,
-    ) -> None:
-        """Write the operations: allocations, frees of what they obtained, and frees of single pages of the snapshot."""
-        ops, requests, owners = self.ops, self.requests, turns["request"]
-        begin = turns["kind"] == _BEGIN
-        allocs = np.concatenate([np.arange(len(head)), starts[begin]])
-        by = np.concatenate([head, owners[begin]])
-        ops["op"][allocs] = int(RequestOp.ALLOC)
-        ops["gfp"][allocs] = _gfp(requests[by], what.direct)
-        ops["order"] = requests["order"][self.request]
-        ops["cpu"] = requests["cpu"][self.request] % what.cpus
-        place = np.full(len(requests), -1, np.int64)
-        place[by] = allocs
-        frees = starts[~begin & ~single]
-        ops["arg"][frees] = place[owners[~begin & ~single]]
-        first = np.repeat(starts[single], sizes[single])
-        cells = np.flatnonzero(np.repeat(single, sizes)) + len(head)
-        ops["order"][cells] = 0
-        ops["pfn"][cells] = requests["pfn"][self.request[cells]] + (cells - first)
+def _options(what: WhatIf, kernel: Kernel) -> Options:
+    """Return what a kernel with per-CPU lists of blocks is to do differently, if it can."""
+    if what.policy is not None and what.policy != "none":
+        raise MisuseError(f"policy={what.policy!r}: of capture as in 2008; Linux {kernel.release} has no such lists")
+    if what.max_page_order is not None:
+        raise MisuseError(f"max_page_order={what.max_page_order}: of kernel=2.6.27 only")
+    return Options(
+        what.follows, what.defrag, what.direct, what.empty, what.min_free, what.pageblock_order, what.cpus, what.seed
+    )
 
 
-def _with_ends(matched: MatchedRequests) -> NDArray[np.void]:
-    """Return the turns by time, with an end for requests that got nothing: the median lifetime of their order."""
-    requests, turns = matched.requests, matched.turns.copy()
-    turns["time_ns"] = np.maximum.accumulate(turns["time_ns"])
-    failed = (requests["flags"] & int(TracedFlags.FAILED)) != 0
-    served = (requests["lifetime_ns"] >= 0) & ((requests["flags"] & int(TracedFlags.HELD)) == 0) & ~failed
-    extra = []
-    for order in np.unique(requests["order"][failed]).tolist():
-        mine = np.flatnonzero(failed & (requests["order"] == order))
-        lives = np.sort(requests["lifetime_ns"][served & (requests["order"] == order)])
-        ends = np.zeros(len(mine), TURN_DTYPE)
-        ends["time_ns"] = requests["time_ns"][mine] + (int(lives[len(lives) // 2]) if len(lives) else 0)
-        ends["request"], ends["kind"] = mine, _END
-        extra.append(ends)
-    turns = np.concatenate([turns, *extra])
-    return turns[np.argsort(turns["time_ns"], kind="stable")]
-
-
-def _gfp(requests: NDArray[np.void], direct: bool) -> NDArray[np.uint32]:
-    """Return flags that 2.6.27 knows and that agree with the type."""
-    types = requests["migratetype"]
-    gfp = requests["gfp"] & np.uint32(_KNOWN_GFP)
-    gfp = np.where(requests["gfp"] == 0, np.where(types == 255, _GFP_OF_TYPE[2], _GFP_OF_TYPE[types]), gfp)
-    both = np.uint32(GFP.MOVABLE | GFP.RECLAIMABLE)
-    gfp = np.where((gfp & both) == both, gfp & ~np.uint32(GFP.RECLAIMABLE), gfp)
-    if direct:
-        gfp = np.where(requests["order"] > 0, gfp | np.uint32(_DIRECT), gfp)
-    return gfp.astype(np.uint32)
-
-
-def _pages(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return every page of blocks."""
-    sizes = 1 << orders.astype(np.int64)
-    first = np.cumsum(sizes) - sizes
-    pages: NDArray[np.int64] = np.repeat(pfns, sizes) + np.arange(int(sizes.sum())) - np.repeat(first, sizes)
-    return pages
-
-
-def _pages_freed(
-    recording: Recording, requests: NDArray[np.void], owners: NDArray[np.int32], waiting: list[NDArray[np.int64]]
-) -> list[NDArray[np.int64]]:
-    """Return, by zone, the pages in use at the start that the trace frees, less those on per-CPU lists."""
-    freed = _pages(requests["pfn"][owners], requests["order"][owners])
-    found = []
-    for zone, free in zip(recording.start.frames, waiting, strict=True):
-        mine = np.unique(freed[(freed >= zone.start_pfn) & (freed < zone.end_pfn)])
-        kinds = zone.kinds[mine - zone.start_pfn]
-        found.append(np.setdiff1d(mine[(kinds != PageKind.FREE) & (kinds != PageKind.HOLE)], free))
-    return found
-
-
-def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_order: int) -> Machine:
+def _machine(frames: Sequence[ZoneFrames], stream: Stream, cpus: int, what: WhatIf, max_order: int) -> Machine:
     """Build the machine; pages that the trace frees are on no LRU list."""
     node = node_pages(frames)
     block_order = frames[0].pageblock_order if what.pageblock_order is None else what.pageblock_order
@@ -341,16 +221,16 @@ def _machine(frames: Sequence[ZoneFrames], stream: _Stream, what: WhatIf, max_or
             ranges = [tuple(pair) for pair in zone.present_ranges.tolist()]
             zones.append(
                 Zone(zone.start_pfn, len(kinds), present_ranges=ranges, max_page_order=max_order, owners=True,
-                     pageblock_order=block_order, zone_idx=k, node_present_pages=node, cpus=what.cpus, seed=what.seed)
+                     pageblock_order=block_order, zone_idx=k, node_present_pages=node, cpus=cpus, seed=what.seed)
             )  # fmt: skip
         else:
             zones.append(
-                zone_from_frames(parts[-1], seed=what.seed, cpus=what.cpus, pageblock_order=block_order,
+                zone_from_frames(parts[-1], seed=what.seed, cpus=cpus, pageblock_order=block_order,
                                  max_page_order=max_order, zone_idx=k, node_present_pages=node)
             )  # fmt: skip
         if what.min_free is not None:
             zones[-1].set_min_free_kbytes(what.min_free)
-    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.policy)
+    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.policy or "none")
     if not what.empty:
         for part in parts:
             machine.fill_lru(part, what.seed)
@@ -370,8 +250,9 @@ class Serving:
         self.frames = recording.start.frames
         self.what = what
         max_order = self.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
-        self.stream = _Stream(recording, matched, what, max_order)
-        self.machine = _machine(self.frames, self.stream, what, max_order)
+        cpus = 2 if what.cpus is None else what.cpus
+        self.stream = Stream(recording, matched, max_order, empty=what.empty, direct=what.direct, cpus=cpus)
+        self.machine = _machine(self.frames, self.stream, cpus, what, max_order)
         self.at = 0
         self.pfn = np.full(len(self.stream.ops), -1, np.int64)
         self.costs: dict[str, int] = {}

@@ -1,0 +1,185 @@
+"""Does every page of a recording have its place on a machine with per-CPU lists of blocks, and does none leak?"""
+
+import numpy as np
+import pytest
+
+from buddycap import GFP, MisuseError
+from buddycap._core import SERVED_DTYPE, Replayer
+from buddycap.formats.kpageflags import KPF, ZoneFrames
+from buddycap.formats.snapshot import Snapshot
+from buddycap.formats.tracefile import Trace
+from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
+from buddycap.kernels import KERNELS
+from buddycap.machine import Machine
+from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.serving import Options, PlaceServing, plan_recording
+from buddycap.replay.timeline import sample_times
+from buddycap.replay.whatif import WhatIf, what_if
+from sourcelint import ROOT
+
+DATA = ROOT / "tests" / "data" / "replay"
+ALLOC, FREE, TAKEN, DRAIN = (EVENTS[f"mm_page_{name}"] for name in ("alloc", "free", "alloc_zone_locked", "pcpu_drain"))
+BEGIN, END = EVENTS["mm_compaction_begin"], EVENTS["mm_compaction_end"]
+PAGES = 1 << 14
+MOVABLE = int(GFP.HIGHUSER_MOVABLE)
+KERNEL = KERNELS["6.1"]
+
+
+def recording(rows, used=0):
+    """A recording of one zone whose first pages are in use: rows of event, pfn, order, and perhaps flags."""
+    events = np.zeros(len(rows), EVENT_DTYPE)
+    events["time_ns"] = np.arange(len(rows))
+    events["gfp"], events["migratetype"], events["pid"] = MOVABLE, 2, 1
+    for k, (event, pfn, order, *flags) in enumerate(rows):
+        events[k]["event"], events[k]["pfn"], events[k]["order"] = event, pfn, order
+        events[k]["flags"] = flags[0] if flags else TraceFlags.FAILED if event == ALLOC and pfn < 0 else 0
+    flags = np.full(PAGES, KPF.BUDDY, np.uint64)
+    flags[:used] = KPF.LRU | KPF.SWAPBACKED | KPF.ANON
+    return Recording("test", Trace(events), Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)))
+
+
+def serve(made, samples=3, **options):
+    moments = sample_times(made.first_ns, made.end_ns[0], samples)
+    return what_if(made, WhatIf(kernel="6.1", cpus=1, **options), moments)
+
+
+def in_use(machine):
+    """Pages that are neither free nor on per-CPU lists."""
+    waiting = sum(zone.pcp(cpu)["count"] for zone in machine.zones for cpu in range(zone.cpus))
+    return sum(zone.present_pages - zone.nr_free_pages for zone in machine.zones) - waiting
+
+
+def played(made, **options):
+    """A serving that has come to its end."""
+    from buddycap.recorded.lifetimes import match_trace
+
+    matched = match_trace(made.trace, made.zones, made.first_ns)
+    serving = PlaceServing(made, matched, KERNEL, Options(cpus=1, **options))
+    serving.until(made.end_ns[0])
+    serving.machine.check()
+    return serving
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_blocks_are_freed_in_parts_and_held_ones_where_they_were(follow):
+    rows = [(ALLOC, 1024, 3), (ALLOC, 2048, 9), (FREE, 1024, 1), (FREE, 1026, 1), (FREE, 64, 0), (FREE, 2048, 9)]
+    serving = played(recording(rows, used=512), follow=follow)
+    assert in_use(serving.machine) == 512 + 4 - 1
+    assert serving.replayer.counts == {"missing": 0, "unmoved": 0, "reclaims": 0}
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_what_compaction_moves_stays_in_use_until_its_copy_is_freed(follow):
+    rows = [
+        *[(ALLOC, 1024, 0), (BEGIN, 0, 0), (FREE, 1024, 0), (FREE, 16, 0), (FREE, 9000, 0), (END, 0, 0)],
+        *[(ALLOC, 1024, 0), (FREE, 8000, 0)],
+    ]
+    serving = played(recording(rows, used=512), follow=follow)
+    # Two pages were moved, 9000 was given back, and 8000 is one of the copies: the other copy and 1024 are left.
+    assert serving.plan.counts == {"silent": 1, "copies": 1, "moved": 2, "outside": 0}
+    assert in_use(serving.machine) == 512 + 1
+    assert serving.replayer.counts["missing"] == 0
+
+
+def test_pages_that_were_never_allocated_were_taken_in_bulk():
+    serving = played(recording([(ALLOC, 1024, 0), (FREE, 1024, 0), (FREE, 1024, 0), (ALLOC, 77, 0)]))
+    assert serving.plan.counts["silent"] == 1
+    assert serving.plan.ops["op"].tolist() == [1, 2, 1, 2, 1]
+    assert in_use(serving.machine) == 1
+
+
+def test_followed_lists_have_what_the_trace_tells():
+    refill = int(TraceFlags.REFILL)
+    rows = [(TAKEN, 1024 + k, 0, refill) for k in range(40)] + [(DRAIN, 1024, 0), (ALLOC, 1025, 0), (FREE, 1025, 0)]
+    serving = played(recording(rows))
+    assert serving.machine.zones[0].pcp(0)["count"] == 39
+    assert serving.machine.zones[0].nr_free_pages == PAGES - 39
+
+
+def test_a_drain_that_no_free_has_caused_empties_the_lists():
+    rows = [(ALLOC, 1024, 0), (FREE, 1024, 0), (ALLOC, 1024, 0), (DRAIN, 2000, 0), (DRAIN, 2001, 0)]
+    serving = played(recording(rows), follow=False)
+    assert serving.machine.zones[0].pcp(0)["count"] == 0
+    assert serving.machine.zones[0].nr_free_pages == PAGES - 1
+
+
+def test_failures_stay_failures_unless_something_is_different_for_them():
+    rows = [(ALLOC, -1, 9), (ALLOC, 1024, 9), (FREE, 1024, 9), (ALLOC, 0, 0)]
+    same, tried = serve(recording(rows)), serve(recording(rows), defrag="always")
+    assert (same.asked[9], same.failed[9], same.failed_recorded[9]) == (2, 1, 1)
+    assert (tried.asked[9], tried.failed[9], tried.failed_recorded[9]) == (2, 0, 1)
+
+
+def test_a_stopped_machine_comes_out_as_it_was():
+    """A machine of this kernel with one CPU, whose lists are known: nothing but the requests is taken from it."""
+    made = open_recording(DATA / "fork")
+    result = what_if(made, WhatIf(background="simulated"), sample_times(made.first_ns, made.end_ns[0], 3))
+    assert result.kernel == "6.1"
+    assert result.warnings == ()
+    truth = [made.end.buddyinfo[zone.name] for zone in made.start.frames]
+    assert result.timeline.nr_free[-1].tolist() == [list(row) for row in truth]
+
+
+def test_pieces_of_the_operations_do_not_matter():
+    made = open_recording(DATA / "thpfrag")
+    for options in ({}, {"background": "simulated"}):
+        one, many = (serve(made, samples=n, **options) for n in (2, 19))
+        assert one.timeline.nr_free[-1].tolist() == many.timeline.nr_free[-1].tolist()
+        assert one.as_dict()["failed"] == many.as_dict()["failed"]
+
+
+def test_another_kernel_is_named_and_the_nearest_is_told():
+    made = open_recording(DATA / "thpfrag")
+    result = what_if(made, WhatIf(), np.array([made.end_ns[0]]))
+    assert result.kernel == "6.1"
+    assert "6.18.44" in result.warnings[0]
+    assert what_if(made, WhatIf(policy="v3"), np.array([made.end_ns[0]])).kernel == "2.6.27"
+    for wrong in ({"kernel": "7.7"}, {"background": "guessed"}, {"defrag": "sometimes"}):
+        with pytest.raises(MisuseError, match=next(iter(wrong))):
+            WhatIf(**wrong)
+    for other in ({"policy": "v3"}, {"max_page_order": 9}):
+        with pytest.raises(MisuseError, match=next(iter(other))):
+            what_if(made, WhatIf(kernel="6.1", **other), np.array([made.end_ns[0]]))
+
+
+def test_from_empty_memory():
+    rows = [(FREE, 512, 9), (ALLOC, 900, 2), (FREE, 4096, 0), (FREE, 900, 2)]
+    serving = played(recording(rows), follow=False, empty=True)
+    assert in_use(serving.machine) == 0
+
+
+def test_the_seed_draws_the_order_of_the_lists():
+    made = open_recording(DATA / "thpfrag")
+    one, two = (plan_recording(made, KERNEL, Options(seed=seed)).start.machine.zones[0] for seed in (1, 2))
+    assert one.nr_free.tolist() == two.nr_free.tolist()
+    assert one.free_blocks(0)["pfn"].tolist() != two.free_blocks(0)["pfn"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("op", 0), ("op", 9), ("cpu", 1), ("order", 11), ("pfn", PAGES), ("gfp", 1 << 31)]
+)
+def test_impossible_operations_are_refused_before_anything_is_done(field, value):
+    machine = Machine.preset("x86_64", memory="64MiB", kernel="6.1", events=True)
+    replayer = Replayer(machine, [(0, np.full(PAGES, -1))])
+    ops = np.zeros(2, SERVED_DTYPE)
+    ops["op"] = 1
+    ops[1][field] = value
+    before = [zone.digest() for zone in machine.zones]
+    with pytest.raises(MisuseError, match=field):
+        replayer.run(ops)
+    assert [zone.digest() for zone in machine.zones] == before
+
+
+def test_what_a_replayer_is_made_of_is_looked_at():
+    machine = Machine.preset("x86_64", memory="64MiB", kernel="6.1", events=True)
+    silent = Machine.preset("x86_64", memory="64MiB", kernel="6.1")
+    places = [(0, np.full(PAGES, -1))]
+    for made in (
+        lambda: Replayer(silent, places),
+        lambda: Replayer(machine, []),
+        lambda: Replayer(machine, [(0, np.full(PAGES, -1, np.int32))]),
+        lambda: Replayer(machine, places, lru_flags=1 << 12),
+        lambda: Replayer(machine, [(-1, np.full(PAGES, -1))]),
+    ):
+        with pytest.raises(MisuseError):
+            made()
