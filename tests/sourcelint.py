@@ -84,6 +84,7 @@ PYTHON_RANKS = {
     "policies": 4,
     "reader": 4,
     "machine": 4,
+    "simpy": 5,
     "proc": 4,
     "recorded": 5,
     "explain": 6,

@@ -9,6 +9,7 @@ TURN_DTYPE: np.dtype[np.void]
 PLAN_DTYPE: np.dtype[np.void]
 EVENT_NAMES: dict[str, int]
 SKIP_NAMES: tuple[str, ...]
+TEXT_GROWTH: int
 
 CAUSES: tuple[str, ...]
 ODDITIES: tuple[str, ...]
@@ -120,6 +121,62 @@ class Follower(FollowerMemory):
         """What made the pages of a zone what they are, as numbers of `CAUSES`: ndarray[uint8], a copy."""
     def oddities(self) -> dict[str, int]:
         """What did not fit, counted by name: a dict of int."""
+
+class TranslatorMemory(Guard):
+    """The memory of a `Translator`, whose base this is."""
+
+class Translator(TranslatorMemory):
+    """Gives virtual pages frames, and addresses their physical ones.
+
+    Parameters
+    ----------
+    frames : ndarray[int64], shape (n,)
+        Frames to be handed out, in this order; read for as long as the object lives.
+    shift : int, -1..n - 1
+        By number: page p gets frame (p + shift) modulo n, or the next that is free.  -1: at first touch, one by one.
+    page_bits : int, 6..30
+
+    Notes
+    -----
+    75 bytes of memory a frame at most, and not more however long the trace is.  Does one thing at a time: other threads
+    wait.
+    """
+
+    def __new__(cls, frames: NDArray[np.int64], shift: int = -1, page_bits: int = 12) -> Translator: ...
+    def translate(self, addresses: NDArray[np.uint64], out: NDArray[np.uint64]) -> int:
+        """Translate addresses; how many were, before memory was full.
+
+        Parameters
+        ----------
+        addresses : ndarray[uint64], shape (n,)
+        out : ndarray[uint64], shape (n,)
+            May be the same array.
+        """
+    def translate_text(
+        self, data: bytes | memoryview, start: int, columns: Sequence[int], out: bytearray | memoryview
+    ) -> tuple[int, int, int, int]:
+        """Translate the addresses in some columns of lines, up to the last line end.
+
+        Parameters
+        ----------
+        data : bytes-like
+        start : int
+        columns : sequence of int, 1..64
+        out : writable bytes-like
+            With room for 22 bytes for each byte of `data`.
+
+        Returns
+        -------
+        tuple of int
+            Why it ended (0 all is done, 1 memory is full, 2 a line has no address where one is wanted); bytes of `data`
+            that are done with, counted from its beginning; bytes written; lines read.
+        """
+    @property
+    def mapped(self) -> int:
+        """Pages that have a frame."""
+    @property
+    def displaced(self) -> int:
+        """By number: pages whose frame another page had, so that the order of touches has decided."""
 
 def match_requests(
     events: NDArray[np.void], zones: Sequence[tuple[int, int]]

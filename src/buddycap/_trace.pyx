@@ -1,4 +1,5 @@
-"""Traces of the page allocator at compiled speed: reading text, following what happened, matching allocation and free.
+"""Traces of the page allocator at compiled speed: reading text, following what happened, matching allocation and free;
+and traces of addresses, translated.
 
 Python's side of it: `buddycap.formats.tracetext`, `buddycap.formats.tracefile`, `buddycap.replay.reconstruct`.
 """
@@ -40,3 +41,5 @@ include "trace/scanner.pxi"
 include "trace/follower.pxi"
 include "trace/match.pxi"
 include "trace/plan.pxi"
+include "trace/addresses.pxi"
+include "trace/translator.pxi"

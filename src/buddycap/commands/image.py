@@ -6,6 +6,7 @@
   buddycap image make --from snapshot.npz --seconds 30 -o mine.img
   buddycap image info old.img
   buddycap image frames old.img --order 0 -n 1000             the frames its allocator would hand out
+  buddycap image translate trace.txt --image old.img -o out   virtual addresses to physical ones, streaming
 
 The same recipe, preset, memory size and seed give the same image, bit for bit; FILE.json beside it tells how it was
 made.
@@ -17,6 +18,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from ..escape import say
 from ..flags import MigrateType
 from ..images.aging import MEASURES, RECIPES, Recipe, measure
 from ..images.manifest import manifest_path, read_manifest
+from ..images.translation import FORMATS, ORDERS, translate_trace
 from ..machine import PRESETS
 from ..newfile import add_force
 from ..sizes import PAGE_SIZE
@@ -51,10 +54,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     types = [name.lower() for name in MigrateType.__members__ if name not in ("RESERVE", "ISOLATE")]
     frames.add_argument("--migratetype", choices=types, default="movable", help="(default: movable)")
     frames.set_defaults(action=_frames)
+    _add_translate(actions.add_parser("translate", help="translate the addresses of a trace by the memory of an image"))
     recipes = actions.add_parser("recipes", help="list the ready-made ages")
     recipes.set_defaults(action=_recipes)
     for action in (info, frames, recipes):
         action.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_translate(translate: argparse.ArgumentParser) -> None:
+    translate.add_argument("trace", metavar="TRACE", help="virtual addresses; - for standard input")
+    translate.add_argument("--image", required=True, metavar="FILE", help="memory whose free frames the pages get")
+    translate.add_argument("-o", "--out", default="-", metavar="FILE", help="physical ones (default: standard output)")
+    translate.add_argument(
+        "--format", choices=FORMATS, help="words of 64 bits or lines (default: text if the trace begins with text)"
+    )
+    translate.add_argument(
+        "--column",
+        type=int,
+        action="append",
+        metavar="N",
+        help="of text: which word of a line (default: 1)",
+    )
+    translate.add_argument("--order", choices=ORDERS, default=ORDERS[0], help="(default: first-touch)")
+    translate.add_argument("--seed", type=int, default=0, help="of by-number (default: 0)")
+    add_force(translate)
+    translate.add_argument("--json", action="store_true", help="print one JSON object")
+    translate.set_defaults(action=_translate)
 
 
 def _add_make(make: argparse.ArgumentParser) -> None:
@@ -185,6 +210,29 @@ def _frames(args: argparse.Namespace) -> int:
         np.savetxt(sys.stdout, np.array(found), fmt="%d")
     if len(found) < args.n:
         say(f"buddycap: memory is exhausted after {len(found)} allocations", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _translate(args: argparse.Namespace) -> int:
+    done = translate_trace(
+        args.trace,
+        Zone.load(args.image),
+        args.out,
+        layout=args.format,
+        columns=args.column or (1,),
+        order=args.order,
+        seed=args.seed,
+        force=args.force,
+    )
+    told = sys.stderr if args.out == "-" else sys.stdout
+    if args.json:
+        say(json.dumps(asdict(done)), file=told)
+    else:
+        displaced = f", {done.displaced} of them where the order of touches put them" if done.displaced else ""
+        say(f"{done.units} translated, {done.pages} pages have frames{displaced}", file=told)
+    if not done.complete:
+        say(f"buddycap: memory is full after {done.units}: every free frame of {args.image} is in use", file=sys.stderr)
         return 1
     return 0
 
