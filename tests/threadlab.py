@@ -14,9 +14,12 @@ from buddycap import GFP, POLICIES, CapturePolicy, Machine, MisuseError, PolicyE
 from buddycap._core import OP_DTYPE, REQUEST_DTYPE, Node
 from buddycap._trace import EVENT_DTYPE, EVENT_NAMES, Follower, Scanner, match_requests
 from buddycap.formats.tracetext import TraceReader
+from buddycap.kernels import KERNELS
 from buddycap.study.config import StudyConfig
 
 PAGES = 1 << 13
+GFP_61 = KERNELS["6.1"].GFP
+MARKS_61 = (0x20, 0x20, 0x5020, 0x60, 0x21, 0x4000020)  # on the LRU: of a file, anonymous, active, locked, blocking
 WORLD = StudyConfig(memory_pages=1 << 15, warmup_s=0, builds=1, passes=1)
 LINE = "sh-7 [001] ..... 10.{:06}: mm_page_alloc: page=0 pfn=0x{:x} order=0 migratetype=1 gfp_flags=GFP_{}\n"
 TEXT = "".join(LINE.format(k, k, k % 500) for k in range(2000)).encode()
@@ -60,6 +63,15 @@ class Scene:
         self._world = None
         self.modern = [Zone(k << 11, 1 << 11, kernel="6.1", zone_idx=2 * k, cpus=2, cma=True) for k in (0, 1)]
         self.node = Node(self.modern, events=20_000)
+        for zone in self.modern:
+            for pfn in zone.alloc_many(1500).tolist():
+                if pfn % 5:
+                    zone.compaction.set_page_flags(pfn, MARKS_61[pfn % len(MARKS_61)])
+                elif pfn % 3:
+                    zone.free_pages(pfn, 0)
+        self.modern_machine = Machine(self.modern, events=True)
+        self.modern_request = self.modern_machine.request(4, GFP_61.TRANSHUGE, stops=True)
+        self.run = self.node.compact(4, stops=True)
 
     def zones(self):
         """Whatever must agree with itself in the end."""
@@ -135,6 +147,12 @@ class Scene:
     def new_pfn(self):
         return self.number(self.draw.randrange(1 << 12))
 
+    def held_pfn(self):
+        """A PFN of 6.1 that a run or a reclaimer held a moment ago, or any."""
+        zone = self.new
+        found = np.flatnonzero((zone.page_flags & 1 << 28) | ((zone.page_order & 0xF0) == 0xD0))
+        return zone.start_pfn + int(self.draw.choice(found.tolist())) if len(found) else self.new_pfn()
+
     def new_pages(self, n):
         """PFNs of pages of 6.1 that somebody got a moment ago."""
         return self.new.alloc_bulk(n)
@@ -184,6 +202,45 @@ class Scene:
 def locked(scene):
     with scene.zone.lock:
         scene.foreign_code()
+
+
+def begin_run(scene):
+    """A new run of compaction; the one of before is dropped, in the middle of whatever it does."""
+    draw = scene.draw
+    options = {"mode": draw.choice(["async", "sync"]), "stops": draw.random() < 0.5, "capture": draw.random() < 0.5}
+    scene.run = draw.choice([
+        lambda: scene.new.compaction.begin(scene.number(4), GFP_61.HIGHUSER_MOVABLE, **options),
+        lambda: scene.node.compact(draw.choice([2, 4, 9]), priority=draw.choice(["async", "full"]), stops=True),
+        lambda: scene.node.kcompactd(scene.number(4)),
+        lambda: scene.node.compact_memory(proactiveness=draw.choice([None, 20])),
+    ])()  # fmt: skip
+
+
+def at_attempt(scene):
+    """Others get at the page that is about to be moved, and at where it goes to."""
+    stopped = scene.draw.choice([scene.run, scene.modern_request])
+    for pfn in filter(None, stopped.attempt or ()):
+        node, release = scene.node, scene.node.zone_of(pfn).compaction.release
+        calls = [(release,), (node.get_page,), (stopped.interrupt,), (node.free_pages, 0), (node.put_free_block, 0, 1)]
+        call, *rest = scene.draw.choice(calls)
+        with contextlib.suppress(MisuseError):
+            call(pfn, *rest)
+    stopped.answer(scene.draw.choice([None, "moves", "eagain", "ebusy"]))
+
+
+def begin_modern_request(scene):
+    scene.modern_request = scene.modern_machine.request(
+        scene.draw.choice([0, 2, 4, 9]), GFP_61.TRANSHUGE, stops=scene.draw.random() < 0.5
+    )
+    for _ in range(scene.draw.randrange(6)):
+        scene.modern_request.step(scene.number(64))
+
+
+def filled(scene):
+    """Pages of 6.1 for reclaim, as many as there are above the low mark."""
+    machine = scene.modern_machine
+    pages = [machine.alloc_pages(0, GFP_61.HIGHUSER_MOVABLE & ~GFP_61.RECLAIM | GFP_61.NOMEMALLOC) for _ in range(60)]
+    machine.lru_cache_add([pfn for pfn in pages if pfn is not None])
 
 
 def captured(scene):
@@ -340,7 +397,7 @@ KSWAPD = {
 }
 WORLDS = {
     "run": lambda s: s.world.run(s.draw.choice([5, 300])),
-    "results": lambda s: s.world.results(),
+    "results": lambda s: (s.world.results(), s.world.faults()),
     "turns": lambda s: (s.world.keep_turns(), s.world.turns()),
     "passes": lambda s: (s.world.passes(), s.world.answered, s.world.now_ns),
     "totals": lambda s: s.world.totals(),
@@ -407,6 +464,50 @@ NODE = {
         *(s.node.isolate_range(*(b := s.new_blocks())), s.node.is_isolated(*b), s.node.undo_isolate_range(*b)),
     ),
 }
+COMPACTION = {
+    "compaction": lambda s: (
+        *((c := s.new.compaction).suitable(s.number(9)), c.fragmentation_index(9), c.score(), c.deferred(s.number(4))),
+        *(c.state(), c.skip, c.vmstat(), repr(c), c.is_held(p := s.held_pfn()), c.is_isolated(p)),
+    ),
+    "set": lambda s: (
+        *((c := s.new.compaction).defer(9), c.defer_reset(s.number(9), True), c.reset_skip()),
+        *(c.set_state(cached_free=s.new_pfn(), blockskip_flush=True), setattr(c, "skip", c.skip[::-1])),
+    ),
+    "pages": lambda s: [
+        s.new.compaction.set_page_flags(s.new_pfn(), s.draw.choice(MARKS_61)),
+        s.new.compaction.release(s.held_pfn()),
+        s.new.compaction.make_compound(s.draw.randrange(256) << 4, s.number(3)),
+    ],
+    "held": lambda s: s.draw.choice([s.node.free_pages, s.node.free_one_page, s.node.set_lru, s.node.join_pages])(
+        s.held_pfn(), s.number(1)
+    ),
+    "begin": begin_run,
+    "step": lambda s: (s.run.step(s.number(s.draw.choice([1, 40, 900]))), s.run.stats, s.run.result, s.run.pfn),
+    "attempt": at_attempt,
+    "interrupt": lambda s: s.run.interrupt(s.held_pfn()),
+    "run": lambda s: s.run.run(),
+    "close": lambda s: (s.run.close(), s.run.done, repr(s.run)),
+    "node": lambda s: (
+        *(s.node.fragmentation_score(), s.node.kcompactd_suitable(s.number(4))),
+        s.node.should_compact_proactively(s.number(20)),
+    ),
+}
+MODERN_MACHINE = {
+    "request": begin_modern_request,
+    "step": lambda s: (s.modern_request.step(s.number(64)), s.modern_request.stats, s.modern_request.attempt),
+    "answer": lambda s: s.modern_request.answer(s.draw.choice([None, "moves", "eagain", "ebusy"])),
+    "interrupt": lambda s: s.modern_request.interrupt(s.held_pfn()),
+    "reclaimed": lambda s: s.modern_request.reclaimed(s.number(3)),
+    "run": lambda s: s.modern_request.run(),
+    "close": lambda s: s.modern_request.close(),
+    "filled": filled,
+    "alloc_pages": lambda s: s.modern_machine.alloc_pages(s.draw.choice([0, 2, 4]), GFP_61.HIGHUSER_MOVABLE),
+    "free_pages": lambda s: s.modern_machine.free_pages(s.held_pfn(), 0),
+    "release": lambda s: s.modern_machine.release(s.held_pfn()),
+    "kswapd": lambda s: ((k := s.modern_machine.kswapd).wake(s.number(4)), k.step(s.number(64)), k.run()),
+    "kcompactd": lambda s: ((k := s.modern_machine.kcompactd).wake(s.number(4)), k.step(s.number(64)), k.stats),
+    "events": lambda s: s.modern_machine.events(),
+}
 TRACES = {
     "load": lambda s: s.follower.load(0, np.ones(PAGES, np.uint8)),
     "guess_compaction": lambda s: s.follower.guess_compaction(0, np.full(PAGES >> 9, 2, np.uint8)),
@@ -434,6 +535,8 @@ OPERATIONS = {
         ("world", WORLDS),
         ("modern", MODERN),
         ("node", NODE),
+        ("compaction", COMPACTION),
+        ("modern_machine", MODERN_MACHINE),
         ("trace", TRACES),
     )
     for name, operation in table.items()

@@ -144,6 +144,8 @@ cdef enum:                      # why an argument is refused; the facade turns e
     ST_PAGE_NOT_TAKEN
     ST_PAGE_NOT_RESERVED
     ST_TOO_MANY_REFS
+    ST_PAGE_HELD
+    ST_PAGE_MARKED
     NR_STATUS
 
 cdef enum:

@@ -48,6 +48,7 @@ ctypedef struct compact_control_t:
     int32_t unevictable         # unevictable pages move, too (vm.compact_unevictable_allowed)
     int32_t stops               # stop before each attempt to move a page
     int32_t capture             # the task captures: capture_control
+    int32_t armed               # it does so now: never between two steps
     # where it stands
     int32_t state               # COMPACT_*
     int32_t result

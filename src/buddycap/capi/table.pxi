@@ -44,7 +44,13 @@ cdef const char *modern_status_text(int status) noexcept nogil:
         return "not taken off the free lists with this order"
     if status == BC_EMISUSE_PAGE_NOT_RESERVED:
         return "not a whole reserved pageblock"
-    return "65536 references are the most" if status == BC_EMISUSE_TOO_MANY_REFS else "unknown status"
+    if status == BC_EMISUSE_TOO_MANY_REFS:
+        return "65536 references are the most"
+    if status == BC_EMISUSE_PAGE_HELD:
+        return "in the hands of compaction under way"
+    if status == BC_EMISUSE_PAGE_MARKED:
+        return "page flags, or more than one reference"
+    return "unknown status"
 
 
 cdef const char *page_status_text(int status) noexcept nogil:

@@ -42,6 +42,8 @@ cdef extern from "buddycap.h" nogil:
         BC_EMISUSE_PAGE_NOT_TAKEN
         BC_EMISUSE_PAGE_NOT_RESERVED
         BC_EMISUSE_TOO_MANY_REFS
+        BC_EMISUSE_PAGE_HELD
+        BC_EMISUSE_PAGE_MARKED
         BC_EMISUSE_POINTER
         BC_EMISUSE_SIZE
         BC_EMISUSE_ZONE

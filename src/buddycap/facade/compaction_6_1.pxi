@@ -208,10 +208,12 @@ cdef class ZoneCompaction:
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef zone_t *z = self.zone.modern()
         cdef int status = isolated_status_61(z, page)
-        if status == ST_OK:
+        if status == ST_OK and refs_array_61(z)[page - z.base_pfn]:
+            refs_array_61(z)[page - z.base_pfn] -= 1            # others keep it
+        elif status == ST_OK:
             flags_array(z)[page - z.base_pfn] |= PF_ORPHAN
         else:
-            self.zone.free_pages(pfn, 0)
+            self.zone.free_pages(page, 0)
 
     def is_held(self, pfn):
         """Whether somebody has isolated the single allocated page."""
@@ -335,6 +337,15 @@ cdef class Compaction(NodeHandle):
         cdef Zone zone = self.zones[self.walk.zone]
         return None if i == NO_PAGE else zone.shape.base_pfn + i
 
+    cdef node_t *workable(self) except NULL:
+        """The zones, as `ready` gives them, if nobody captures by hand where the run captures."""
+        cdef node_t *node = self.ready()
+        cdef int k
+        for k in range(node.n):
+            if self.walk.cc.capture and not self.walk.done and only_61(node.zone[k]).capture_order != NO_PAGE:
+                raise MisuseError("the run captures, but so does arm_capture in one of its zones: end_capture first")
+        return node
+
     @property
     def done(self):
         """Whether it is over."""
@@ -390,14 +401,14 @@ cdef class Compaction(NodeHandle):
         Before an attempt (see `attempt`) it stays where it is until `answer` is called.
         """
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
-        cdef node_t *node = self.ready()
+        cdef node_t *node = self.workable()
         walk_step_61(NULL, node.zone, node.n, &self.walk, budget)
         return bool(self.walk.done)
 
     def answer(self, outcome=None):
         """Let the attempt come to what is said: "moves", "eagain" or "ebusy"; None: what the page's flags say."""
         cdef int wanted = one_of(OUTCOMES_61, outcome, "outcome")
-        cdef node_t *node = self.ready()
+        cdef node_t *node = self.workable()
         if self.walk.done or self.walk.cc.state != COMPACT_ATTEMPT:
             raise MisuseError("answer: no page is about to be moved")
         walk_answer_61(NULL, node.zone, node.n, &self.walk, wanted)
@@ -420,9 +431,9 @@ cdef class Compaction(NodeHandle):
                 break
         else:
             raise MisuseError(f"pfn={page}: in none of the zones")
-        cdef node_t *node = self.ready()
+        cdef node_t *node = self.workable()
         cdef zone_t *z = node.zone[at]
-        cdef int status = page_status_61(z, page)
+        cdef int status = drop_status_61(z, page)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
         walk_interrupt_61(node.zone, &self.walk, <int> at, <int32_t> (page - z.base_pfn))

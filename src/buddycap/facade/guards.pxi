@@ -194,6 +194,8 @@ cdef str status_message(int status):
         ST_PAGE_NOT_FREE: "no free block starts there",
         ST_PAGE_NOT_TAKEN: "not taken off the free lists with this order",
         ST_PAGE_NOT_RESERVED: "not a whole reserved pageblock",
+        ST_PAGE_HELD: "in the hands of compaction under way",
+        ST_PAGE_MARKED: "marked: it has page flags, or more than one reference",
         ST_TOO_MANY_REFS: "too many references: 65536 are the most, and one for a page on a list",
     }.get(status, f"refused with status {status}")
 

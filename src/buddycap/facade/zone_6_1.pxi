@@ -521,7 +521,7 @@ cdef class ModernZone(ZoneHandle):
         Notes
         -----
         Linux: compaction_capture (6.1).  The type of the block decides, not that of the request: no CMA, and below the
-        order of a pageblock no MOVABLE one.
+        order of a pageblock no MOVABLE one.  While it is armed, compaction for a request of a machine captures nothing.
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         self.needs(KERNEL_6_1)
@@ -529,6 +529,8 @@ cdef class ModernZone(ZoneHandle):
         cdef zone_t *z = self.modern()
         if only_61(z).capture_order >= 0:
             raise MisuseError("arm_capture: a capture is armed already: end it first")
+        if is_captured_for_61(z):
+            raise MisuseError("arm_capture: compaction that captures is under way in the zone: end it first")
         only_61(z).capture_order = o
 
     def end_capture(self):
@@ -606,11 +608,12 @@ cdef class ModernZone(ZoneHandle):
             o = <int> as_ranged(int(order), "order", 0, self.shape.max_page_order)
             mt = as_type_slowly(int(migratetype), &self.shape, self.shape.types - 1)
             z = self.modern()
-            status = join_status_61(z, block, o)
+            status = bare_status_61(z, block, o)
             if status != ST_OK:
                 refuse(z, status, "pfn", block, o)
             i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
+            page_disown(z, i)
             account_free_61(z, 1 << o, mt)
             list_block_61(z, i, o, mt, 1)
 
@@ -639,11 +642,12 @@ cdef class ModernZone(ZoneHandle):
             z = self.modern()
             if pcp_index_61(z, o, tag if tag < ORDINARY_61 else MT61_MOVABLE) != k:
                 raise MisuseError(f"tag={tag}: such a block is not on list {k}")
-            status = join_status_61(z, block, o)
+            status = bare_status_61(z, block, o)
             if status != ST_OK:
                 refuse(z, status, "pfn", block, o)
             i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
+            page_disown(z, i)
             order_array(z)[i] = pcp_state_61(o, tag)
             list_add_tail(link_array(z), pcp_list_61(on, k), i)
             zone_pcp_61(z, on).count += 1 << o

@@ -86,6 +86,8 @@ enum bc_status {
     BC_EMISUSE_PAGE_NOT_TAKEN = -32,    /* not taken off the free lists with this order */
     BC_EMISUSE_PAGE_NOT_RESERVED = -33, /* not a whole reserved pageblock */
     BC_EMISUSE_TOO_MANY_REFS = -34,     /* 65536 references are the most */
+    BC_EMISUSE_PAGE_HELD = -35,         /* in the hands of compaction under way */
+    BC_EMISUSE_PAGE_MARKED = -36,       /* it has page flags, or more than one reference */
     BC_EMISUSE_POINTER = -101,          /* NULL or unaligned */
     BC_EMISUSE_SIZE = -102,             /* the memory is too small, or the length negative or too large */
     BC_EMISUSE_ZONE = -103,             /* the memory holds no zone */

@@ -21,6 +21,8 @@ cdef int page_status_61(zone_t *z, int64_t pfn) noexcept nogil:
         return ST_PAGE_CAPTURED
     if state == PG_RESERVED_61:
         return ST_PAGE_RESERVED
+    if state == PG_HELD_61:
+        return ST_PAGE_HELD
     return ST_PAGE_TAKEN if state == PG_TAKEN_61 else ST_OK
 
 
@@ -36,7 +38,7 @@ cdef int page_kind_61(zone_t *z, int32_t head, int *order) noexcept nogil:
         return BC_PAGE_ON_PCP
     if status == ST_PAGE_RESERVED:
         return BC_PAGE_RESERVED
-    if status == ST_PAGE_TAKEN:
+    if status == ST_PAGE_TAKEN or status == ST_PAGE_HELD:
         return BC_PAGE_TAKEN
     return BC_PAGE_USED if status == ST_OK else BC_PAGE_HOLE
 
@@ -59,6 +61,20 @@ cdef int loose_page_status_61(zone_t *z, int32_t i) noexcept nogil:
     return status
 
 
+cdef inline int held_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK unless somebody has isolated the allocated block, or its owner has let it go."""
+    cdef uint32_t flags = flags_array(z)[pfn - z.base_pfn]
+    if flags & PF_ISOLATED:
+        return ST_PAGE_IN_USE_BY_RECLAIM
+    return ST_PAGE_RELEASED if flags & PF_ORPHAN else ST_OK
+
+
+cdef int drop_status_61(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if a reference to the block that starts there, of whatever order, may be dropped."""
+    cdef int status = page_status_61(z, pfn)
+    return held_status_61(z, pfn) if status == ST_OK else status
+
+
 cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
     """Why the block (pfn, order) is no allocated one: the slow half of `used_block_status_61`."""
     cdef int status
@@ -71,7 +87,7 @@ cdef int used_block_refusal_61(zone_t *z, int64_t pfn, int order) noexcept nogil
         return ST_UNALIGNED
     if (order_array(z)[pfn - z.base_pfn] & 0x0F) != order:
         return ST_WRONG_ORDER
-    return ST_PAGE_IN_USE_BY_RECLAIM if flags_array(z)[pfn - z.base_pfn] & PF_ISOLATED else ST_OK
+    return held_status_61(z, pfn)
 
 
 cdef inline int used_block_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
@@ -113,6 +129,16 @@ cdef int join_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
     return status
 
 
+cdef int bare_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
+    """ST_OK if they have no marks either."""
+    cdef int64_t k
+    cdef int status = join_status_61(z, pfn, order)
+    for k in range(pfn, pfn + (1 << order)):
+        if status == ST_OK and order_array(z)[k - z.base_pfn] != PG_USED:
+            status = ST_PAGE_MARKED
+    return status
+
+
 cdef int used_pages_status_61(zone_t *z, int64_t pfn, int64_t n) noexcept nogil:
     """ST_OK if all of n pages belong to allocated blocks."""
     cdef int64_t k
@@ -121,6 +147,8 @@ cdef int used_pages_status_61(zone_t *z, int64_t pfn, int64_t n) noexcept nogil:
         return ST_PFN_RANGE
     for k in range(pfn, pfn + n):
         status = page_status_61(z, z.base_pfn + block_head(z, <int32_t> (k - z.base_pfn)))
+        if status == ST_OK:
+            status = held_status_61(z, k)
         if status != ST_OK:
             return status
     return ST_OK
@@ -181,6 +209,8 @@ cdef int used_list_status_61(zone_t *z, const int64_t *pfns, int64_t n, const ui
 cdef int get_page_status_61(zone_t *z, int64_t pfn) noexcept nogil:
     """ST_OK if an allocated block starts there that can have one more reference."""
     cdef int status = page_status_61(z, pfn)
+    if status == ST_OK and flags_array(z)[pfn - z.base_pfn] & PF_ORPHAN:
+        return ST_PAGE_RELEASED
     if status == ST_OK and refs_array_61(z)[pfn - z.base_pfn] == REFS_MAX_61:
         return ST_TOO_MANY_REFS
     return status
@@ -198,6 +228,15 @@ cdef int taken_status_61(zone_t *z, int64_t pfn, int order) noexcept nogil:
     if pfn < z.start_pfn or pfn >= z.start_pfn + z.spanned_pages:
         return ST_PFN_RANGE
     return ST_OK if order_array(z)[pfn - z.base_pfn] == (PG_TAKEN_61 | order) else ST_PAGE_NOT_TAKEN
+
+
+cdef int is_captured_for_61(zone_t *z) noexcept nogil:
+    """Whether a run of compaction that captures is under way."""
+    cdef int32_t slot
+    for slot in range(z.slots_used):
+        if zone_slot(z, slot).kind == SLOT_TARGETS and zone_slot(z, slot).rules & TARGETS_CAPTURE_61:
+            return 1
+    return 0
 
 
 cdef int reserved_status_61(zone_t *z, int64_t pfn) noexcept nogil:

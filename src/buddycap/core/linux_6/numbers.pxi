@@ -8,6 +8,7 @@
 #   0x0o free | 0x1o captured, not yet handed over | 0x2o allocated, one reference, no page flags | 0x4o allocated
 #   0x6o reserved | 0x7o taken off the lists by isolation
 #   0x8t 0x9t 0xAt 0xBt 0xCt on a per-CPU list, of orders 0 1 2 3 and that of a pageblock
+#   0xDo in the hands of a run of compaction
 #
 # Kernel: include/linux/mmzone.h, mm/internal.h of 6.1 (the ALLOC_* flags).
 
@@ -25,6 +26,7 @@ cdef enum:
     SECTION_PAGES_61 = 32768        # the page map consists of such pieces
     ZONE_NORMAL_61 = 2
     ZONE_MOVABLE_61 = 3
+    TARGETS_CAPTURE_61 = 1          # slot_t.rules of targets: their run captures
 
 cdef enum:                          # migratetypes; ISOLATE is 4 in a kernel without CMA
     MT61_UNMOVABLE = 0
@@ -76,6 +78,8 @@ cdef enum:                          # order bytes that 2.6.27 does not have
     PG_TAKEN_61 = 0x70              # off the lists, in the hands of whoever isolated it; no reference
     PG_PCP_61 = 0x80                # first of the five states of blocks on per-CPU lists
     PG_PCP_END_61 = 0xD0
+    PG_HELD_61 = 0xD0               # off the lists: a free page that compaction moves to, or a block it has captured
+    PG_HELD_END_61 = 0xE0
 
 cdef enum:                          # page flags; the numbers of /proc/kpageflags
     PF_COMPOUND_61 = 1 << 15        # head of a compound block
@@ -231,9 +235,9 @@ cdef inline int is_pcp_state_61(uint8_t state) noexcept nogil:
 
 cdef inline int order_of_61(uint8_t state, int pageblock_order) noexcept nogil:
     """Order of the block that starts at a page with this order byte; 0 for a hole."""
-    if state >= PG_PCP_END_61:
+    if state >= PG_HELD_END_61:
         return 0
-    if state >= PG_PCP_61:
+    if is_pcp_state_61(state):
         return (state - PG_PCP_61) >> 4 if state < PG_PCP_61 + 0x40 else pageblock_order
     return state & 0x0F
 

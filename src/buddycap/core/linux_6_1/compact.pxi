@@ -92,6 +92,7 @@ cdef int compact_open_61(zone_t *z, compact_control_t *cc) noexcept nogil:
         slot_close(z, cc.migratepages)
         cc.migratepages = NO_PAGE
         return 0
+    zone_slot(z, cc.freepages).rules = TARGETS_CAPTURE_61 if cc.capture else 0
     return 1
 
 
@@ -141,7 +142,7 @@ cdef int end_turn_61(zone_t *z, compact_control_t *cc) noexcept nogil:
             and cc.last_migrated < (cc.migrate_pfn >> cc.order) << cc.order):
         drain_cpu_61(z, only_61(z).cpu)
         cc.last_migrated = 0
-    if cc.captured != NO_PAGE or only_61(z).capture_page != NO_PAGE:
+    if cc.captured != NO_PAGE or (cc.armed and only_61(z).capture_page != NO_PAGE):
         return compact_end_61(z, cc, COMPACT_SUCCESS)
     return COMPACT_TURN
 
@@ -250,3 +251,4 @@ cdef void compact_abort_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     i = compact_take_61(z, cc)
     if i != NO_PAGE:
         free_unref_61(z, i, cc.order)
+        cc.result = COMPACT_CONTENDED

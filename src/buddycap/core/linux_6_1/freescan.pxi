@@ -23,7 +23,7 @@ cdef void add_targets_61(zone_t *z, compact_control_t *cc, int32_t i, int32_t pa
     cdef int32_t head = slot_list(z, cc.freepages)
     cdef int32_t k
     for k in range(i, i + pages):
-        order_array(z)[k] = PG_TAKEN_61
+        order_array(z)[k] = PG_HELD_61
         list_add(link_array(z), head, k)
     cc.nr_freepages += pages
     cc.isolated += pages
@@ -111,6 +111,7 @@ cdef int32_t walk_movable_61(zone_t *z, compact_control_t *cc, fast_search_61_t 
     cdef int32_t i = link[head].prev
     cdef int32_t best = NO_PAGE
     cdef int32_t stop = NO_PAGE
+    cdef uint64_t highest = 0           # PFN of the best: PFN 0 is never one
     cdef uint64_t pfn
     s.seen = 0
     while i != head:
@@ -124,7 +125,8 @@ cdef int32_t walk_movable_61(zone_t *z, compact_control_t *cc, fast_search_61_t 
             cc.search_order = order
             s.page = i
             return i
-        if pfn >= s.least and i > best:
+        if pfn >= s.least and pfn > highest:
+            highest = pfn
             best = i
             s.limit >>= 1
         if s.seen >= s.limit:

@@ -161,6 +161,8 @@ cdef void walk_abort_61(zone_t **zones, compact_walk_t *w) noexcept nogil:
     if w.running:
         compact_abort_61(zones[w.zone], &w.cc)
         w.running = 0
+    if not w.done:
+        w.result = COMPACT_CONTENDED
     w.done = 1
 
 

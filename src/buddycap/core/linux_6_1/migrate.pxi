@@ -18,20 +18,27 @@ cdef enum:
 
 # --- capture on the task ----------------------------------------------------------------------------------------
 
-cdef inline void capture_arm_61(zone_t *z, const compact_control_t *cc) noexcept nogil:
-    """The task of the run works, or an interrupt on top of it: what it completes now is captured."""
-    if cc.capture and cc.captured == NO_PAGE:
+cdef inline void capture_arm_61(zone_t *z, compact_control_t *cc) noexcept nogil:
+    """The task of the run works, or an interrupt on top of it: what it completes now is captured.
+
+    A capture that somebody has armed by hand stays: what is completed is his.
+    """
+    cc.armed = cc.capture and cc.captured == NO_PAGE and only_61(z).capture_order == NO_PAGE
+    if cc.armed:
         only_61(z).capture_order = cc.order
 
 
 cdef inline void capture_disarm_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Others work.  A captured block is in the hands of the run."""
     cdef zone_6_1_t *e = only_61(z)
+    if not cc.armed:
+        return
     if e.capture_page != NO_PAGE:
         cc.captured = e.capture_page
-        order_array(z)[e.capture_page] = PG_TAKEN_61 | cc.order
+        order_array(z)[e.capture_page] = PG_HELD_61 | cc.order
         e.capture_page = NO_PAGE
     e.capture_order = NO_PAGE
+    cc.armed = 0
 
 
 # --- one page ---------------------------------------------------------------------------------------------------

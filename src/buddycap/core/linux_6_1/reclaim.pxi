@@ -79,7 +79,7 @@ cdef int shrink_page_61(machine_t *m, scan_t *sc, zone_t *z, int32_t i, step_t *
         verdict = try_to_unmap(m, sc, z, i, out)
     if verdict == VERDICT_FREE and flags_array(z)[i] & PF_DIRTY:
         verdict = write_dirty_61(m, sc, z, i, before, out)
-    return VERDICT_KEEP if verdict == VERDICT_FREE and before & PF_PINNED else verdict
+    return VERDICT_KEEP if verdict == VERDICT_FREE and (before & PF_PINNED or refs_array_61(z)[i]) else verdict
 
 
 cdef void free_reclaimed_61(machine_t *m, scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
@@ -141,13 +141,23 @@ cdef int shrink_page_list_61(machine_t *m, scan_t *sc, zone_t *z, int64_t budget
 
 # --- lists ------------------------------------------------------------------------------------------------------
 
+cdef inline void rotate_61(zone_t *z, int32_t i, int lru) noexcept nogil:
+    """A page that cannot be taken goes to the head of its list."""
+    list_del(link_array(z), i)
+    list_add(link_array(z), page_list(lru), i)
+
+
 cdef int isolate_61(zone_t *z, scan_t *sc, int lru, int n, step_t *out) noexcept nogil:
-    """Take up to n pages from the tail of a list to the head of the private one; how many."""
+    """Take pages from the last n of a list to the head of the private one; how many.  Parts of blocks stay."""
     cdef link_t *link = link_array(z)
     cdef int32_t i
     cdef int taken = 0
-    while taken < n and not list_empty(link, page_list(lru)):
+    while n > 0 and not list_empty(link, page_list(lru)):
+        n -= 1
         i = link[page_list(lru)].prev
+        if order_array(z)[i] != PG_MARKED:
+            rotate_61(z, i, lru)
+            continue
         del_page_from_lru_list(z, i, lru)
         flags_array(z)[i] = (flags_array(z)[i] & ~<uint32_t> PF_LRU) | PF_ISOLATED
         list_add(link, slot_list(z, sc.page_slot), i)
@@ -338,9 +348,9 @@ cdef void shrink_slab_61(machine_t *m, scan_t *sc, zone_t *z, step_t *out) noexc
     while pages > 0 and not list_empty(link_array(z), head):
         pages -= 1
         i = link_array(z)[head].prev
-        if flags_array(z)[i] & (PF_PINNED | PF_REFERENCED | PF_LOCKED):
-            list_del(link_array(z), i)
-            list_add(link_array(z), head, i)
+        if (flags_array(z)[i] & (PF_PINNED | PF_REFERENCED | PF_LOCKED) or order_array(z)[i] != PG_MARKED
+                or refs_array_61(z)[i]):
+            rotate_61(z, i, LRU_SLAB)
             flags_array(z)[i] &= ~<uint32_t> PF_REFERENCED
             continue
         event_put(m, EV_RECLAIMED, machine_place(m, z), i, page_owner(z, i))

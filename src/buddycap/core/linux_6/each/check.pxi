@@ -71,7 +71,8 @@ cdef int is_legal_state_61(zone_t *z, uint8_t state) noexcept nogil:
         return (state & 0x0F) < iso_61(z)
     if (state & 0x0F) > ORDER_MAX_61:
         return 0
-    return (kind == PG_FREE or kind == PG_CAPTURED or kind == PG_USED or kind == PG_MARKED or kind == PG_TAKEN_61)
+    return (kind == PG_FREE or kind == PG_CAPTURED or kind == PG_USED or kind == PG_MARKED or kind == PG_TAKEN_61
+            or kind == PG_HELD_61)
 
 
 cdef int check_states_61(zone_t *z, violation_t *v) noexcept nogil:
@@ -263,9 +264,9 @@ cdef int check_targets_61(zone_t *z, int32_t slot, violation_t *v) noexcept nogi
     cdef int32_t stranger
     if not check_links(z, slot_list(z, slot), 13, v):
         return 0
-    list_count(z, slot_list(z, slot), 0xFF, PG_TAKEN_61, &stranger)
+    list_count(z, slot_list(z, slot), 0xFF, PG_HELD_61, &stranger)
     if stranger != NO_PAGE:
-        return violated(v, 13, z.base_pfn + stranger, PG_TAKEN_61, order_array(z)[stranger])
+        return violated(v, 13, z.base_pfn + stranger, PG_HELD_61, order_array(z)[stranger])
     return 1
 
 

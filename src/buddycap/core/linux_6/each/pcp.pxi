@@ -285,6 +285,8 @@ cdef void join_pages_61(zone_t *z, int32_t i, int order) noexcept nogil:
     memset(refs_array_61(z) + i, 0, sizeof(uint16_t) << order)
     memset(order_array(z) + i, PG_TAIL, 1 << order)
     order_array(z)[i] = used_state_61(z, i, order)
+    if z.off_owner:
+        memset(owner_array(z) + i + 1, 0, (sizeof(uint64_t) << order) - sizeof(uint64_t))
 
 
 cdef void set_lru_61(zone_t *z, int32_t i, int32_t n, int lru) noexcept nogil:
