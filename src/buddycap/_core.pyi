@@ -541,7 +541,7 @@ class ModernZone(ZoneHandle):
         Notes
         -----
         Linux: compaction_capture (6.1).  The type of the block decides, not that of the request: no CMA, and below the
-        order of a pageblock no MOVABLE one.
+        order of a pageblock no MOVABLE one.  While it is armed, compaction for a request of a machine captures nothing.
         """
     def end_capture(self) -> int | None:
         """End the capture; the block that was captured, now allocated, or None."""

@@ -340,6 +340,7 @@ INTERRUPTED = """
     ops["op"][0::2], ops["op"][1::2] = 1, 2
     ops["gfp"], ops["arg"] = GFP.KERNEL, -1
     ops["arg"][1::2] = np.arange(0, len(ops), 2)
+    machine.run(ops[:1000])  # under load Ctrl-C may come before the first operation of the stream
     print("ready", flush=True)
     try:
         while True:

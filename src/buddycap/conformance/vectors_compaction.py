@@ -408,6 +408,12 @@ class Player:
             self.attempt(run)
         self.forget_gone()
 
+    def notice_gone(self) -> None:
+        """Drop units that were let go and that compaction has put back meanwhile: they are free."""
+        for pfn in [pfn for pfn in self.gone if not self.node.zone_of(pfn).compaction.is_held(pfn)]:
+            self.gone.remove(pfn)
+            self.units.drop(pfn)
+
     def forget_gone(self) -> None:
         """What was let go while it was isolated is free by now."""
         for pfn in self.gone:
@@ -417,6 +423,7 @@ class Player:
     def attempt(self, run: Compaction | AllocRequest) -> None:
         """Let others act, then say what becomes of the attempt."""
         assert run.attempt is not None
+        self.notice_gone()
         pfn, target = run.attempt
         if target is None:
             self.moves.append([pfn, -1])

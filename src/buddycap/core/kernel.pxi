@@ -194,6 +194,11 @@ cdef int zone_page_status(zone_t *z, int64_t pfn) noexcept nogil:
     return page_status_61(z, pfn) if is_61(z) else page_status(z, pfn)
 
 
+cdef int zone_drop_status(zone_t *z, int64_t pfn) noexcept nogil:
+    """ST_OK if a reference to the block that starts there may be dropped."""
+    return drop_status_61(z, pfn) if is_61(z) else page_status(z, pfn)
+
+
 cdef int zone_set_owners(zone_t *z, const int64_t *pfns, const uint64_t *cookies, int64_t n,
                          int64_t *offender) noexcept nogil:
     """Attach cookies to n allocated blocks of a zone with owners: all, or none and why."""

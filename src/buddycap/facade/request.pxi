@@ -145,7 +145,7 @@ cdef class AllocRequest:
         cdef int status
         self.has_stopped()
         m = self.machine.locate(block, &zone, &i)
-        status = drop_status_61(m.zone[zone], block)
+        status = zone_drop_status(m.zone[zone], block)
         if status != ST_OK:
             refuse(m.zone[zone], status, "pfn", block, 0)
         request_interrupted(m, &self.r, zone, i)
