@@ -63,19 +63,6 @@ class TestWhatARunHolds:
             zone.put_free_block(run.attempt[1], 0, 1)
         zone.check()
 
-    def test_a_page_that_reclaim_is_about_to_free_is_refused(self):
-        zone = Zone(0, 2048, kernel="6.1", zone_idx=2, owners=True)
-        machine = Machine([zone])
-        pages = list(iter(lambda: machine.alloc_pages(0, GFP.HIGHUSER_MOVABLE & ~GFP.RECLAIM | GFP.NOMEMALLOC), None))
-        machine.lru_cache_add(pages)
-        request = machine.request(4, GFP.HIGHUSER_MOVABLE)
-        while not (given_up := [pfn for pfn in pages if zone.page_flags[pfn] == 1 << 10]):
-            request.step(1)
-        with pytest.raises(MisuseError, match="released already"):
-            zone.free_pages(given_up[0], 0)
-        request.run()
-        zone.check()
-
 
 class TestCaptures:
     def test_by_hand_are_refused_while_compaction_captures(self):
