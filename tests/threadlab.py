@@ -397,7 +397,7 @@ KSWAPD = {
 }
 WORLDS = {
     "run": lambda s: s.world.run(s.draw.choice([5, 300])),
-    "results": lambda s: (s.world.results(), s.world.faults()),
+    "results": lambda s: (s.world.results(), s.world.faults(), s.world.slow_orders),
     "turns": lambda s: (s.world.keep_turns(), s.world.turns()),
     "passes": lambda s: (s.world.passes(), s.world.answered, s.world.now_ns),
     "totals": lambda s: s.world.totals(),
