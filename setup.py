@@ -4,6 +4,8 @@ On Linux this also makes buddycap/lib/libbuddycap.so and .a, for programs withou
 linked once more, without all that the entry points of buddycap.h do not reach. `-z defs` fails as soon as one of them
 can touch Python.
 
+tools/each.py writes what is compiled for two kernels a second time, below build/.
+
 Environment: BUDDYCAP_DEBUG=1 (-O1 -g, bounds checked), BUDDYCAP_SANITIZE=1 (the same under ASan and UBSan),
 BUDDYCAP_ANNOTATE=1 (Cython's HTML). Each combination builds in a folder of its own. BUDDYCAP_LIBRARY=0: no library,
 for a linker that is not GNU's; checked builds have none either.
@@ -24,6 +26,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "tools"))  # a build apart from others has no folder there
+from each import write_second_texts
 
 DEBUG, SANITIZE, ANNOTATE = (os.environ.get(f"BUDDYCAP_{name}") == "1" for name in ("DEBUG", "SANITIZE", "ANNOTATE"))
 CHECKED = DEBUG or SANITIZE
@@ -172,9 +177,16 @@ class BuildWithCommit(build_py):
 
 
 generated = BUILD / "cython"
+write_second_texts(SOURCE, BUILD)
 with redirect_stderr(io.StringIO()) as said:
     try:
-        modules = cythonize(list(extensions()), build_dir=generated, annotate=ANNOTATE, compiler_directives=DIRECTIVES)
+        modules = cythonize(
+            list(extensions()),
+            build_dir=generated,
+            include_path=[str(BUILD)],
+            annotate=ANNOTATE,
+            compiler_directives=DIRECTIVES,
+        )
     finally:
         sys.__stderr__.write(said.getvalue())
 if "performance hint" in said.getvalue():

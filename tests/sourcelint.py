@@ -4,6 +4,7 @@ Every function takes source text and returns findings, so that each rule can be 
 """
 
 import ast
+import importlib.util
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,22 +41,32 @@ LINUX_2_6_27 = [
     *["numbers", "buddy", "marks", "capture", "fallback", "pcp", "bulkfree", "stream", "isolate", "lumpy"],
     *["consult", "reclaim", "kswapd", "slowpath", "requests", "config", "boot", "check"],
 ]
-# What is equal in the kernels since 6.1 stands in linux_6/; what is compiled for each of them in linux_6/each/.
+# What is equal in the kernels since 6.1 stands in linux_6/; what is compiled for each of them in linux_6/each/, and a
+# second time as each_612/ (tools/each.py).
 LINUX_6 = [
-    *["linux_6/numbers", "linux_6/lru", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6/each/pcp"],
-    *["linux_6/each/follow", "linux_6/marks", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
+    *["linux_6/numbers", "linux_6/lru", "linux_6/claim", "linux_6/blocks", "linux_6/marks", "linux_6/node"],
+    *["linux_6/admit", "linux_6_1/numbers", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6_1/marks"],
+    *["linux_6/each/watermark", "linux_6/each/drain", "linux_6_1/pcp", "linux_6/each/pcp", "linux_6_1/follow"],
+    *["linux_6_1/permit", "linux_6_1/isolation", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
     *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/migrate", "linux_6_1/compact"],
-    *["linux_6_1/kcompactd", "linux_6/admit", "linux_6_1/reclaim", "linux_6_1/wakeup"],
-    *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6/each/bulk", "linux_6/each/stream"],
-    *["linux_6_1/config", "linux_6/each/boot", "linux_6/each/check"],
+    *["linux_6_1/kcompactd", "linux_6_1/reclaim", "linux_6_1/wakeup"],
+    *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6_1/bulk", "linux_6/each/bulk"],
+    *["linux_6/each/stream", "linux_6/each/config", "linux_6/each/boot", "linux_6_1/check", "linux_6/each/check"],
 ]
-ROOMS = ("linux_2_6_27", "linux_6_1")  # of one kernel
-SHARED = {"linux_6_1": "linux_6"}  # where a kernel's room has the rest
+LINUX_6_12 = [
+    *["linux_6_12/numbers", "each_612/buddy", "linux_6_12/fallback", "linux_6_12/marks", "each_612/watermark"],
+    *["each_612/drain", "linux_6_12/pcp", "each_612/pcp", "linux_6_12/permit", "linux_6_12/isolation"],
+    *["each_612/isolation", "each_612/node", "linux_6_12/bulk", "each_612/bulk", "each_612/stream"],
+    *["each_612/config", "each_612/boot", "linux_6_12/check", "each_612/check"],
+]
+ROOMS = ("linux_2_6_27", "linux_6_1", "linux_6_12")  # of one kernel
+SHARED = "linux_6"  # where the rooms of 6.1 and 6.12 have the rest
 CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "zone_6_1", "table"]
 CORE_PARTS = (
     *(f"core/common/{name}" for name in COMMON),
     *(f"core/linux_2_6_27/{name}" for name in LINUX_2_6_27),
     *(f"core/{name}" for name in LINUX_6),
+    *(name if name.startswith("each_612/") else f"core/{name}" for name in LINUX_6_12),
     "core/kernel",
 )
 CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
@@ -202,12 +213,33 @@ def function_names(text: str) -> set[str]:
     return {name for name, line, _ in functions(text) if not lines[line - 1][:1].isspace()}
 
 
+def part_texts(package: Path = PACKAGE) -> dict[str, str]:
+    """Return the texts of all parts of the compiled half below the facade, by name, those that setup.py writes too."""
+    spec = importlib.util.spec_from_file_location("each", ROOT / "tools" / "each.py")
+    assert spec is not None
+    assert spec.loader is not None
+    each = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(each)
+    written = each.second_texts(package)
+    names = (*CORE_PARTS, *CAPI_PARTS)
+    return {name: written.get(f"{name}.pxi") or (package / f"{name}.pxi").read_text() for name in names}
+
+
 def room(part: str) -> str:
-    """Return the room that a part belongs to, by its folder, the kernel's whose rest it has, or its name; or none."""
+    """Return the room that a part belongs to, by its folder or its name: a kernel's, the shared one, or none."""
+    if part.startswith("each_612/"):
+        return "linux_6_12"
+    if part.startswith("core/linux_6/each/"):
+        return "linux_6_1"
     folder = part.partition("core/")[2].partition("/")[0]
-    kernels = {shared: kernel for kernel, shared in reversed(SHARED.items())}
     ending = next((name for name in ROOMS if part.endswith(name.removeprefix("linux"))), "")
-    return kernels.get(folder, folder) if folder.startswith("linux_") else ending
+    return folder if folder.startswith("linux_") else ending
+
+
+def open_to(part: str) -> set[str]:
+    """Return the rooms whose names a part may use."""
+    own = room(part)
+    return {"", own, SHARED} if own in ROOMS[1:] else {"", own}
 
 
 def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) -> list[tuple[str, str]]:
@@ -228,7 +260,7 @@ def upward_uses(parts: Mapping[str, str], later: Mapping[str, str], nouns: str) 
     found, nouns_only = [], defined_names(nouns) - set().union(*bodies.values())
     order = list(texts)
     for index, name in enumerate(parts):
-        allowed = {other for other in order[: index + 1] if not room(name) or room(other) in {"", room(name)}}
+        allowed = {other for other in order[: index + 1] if not room(name) or room(other) in open_to(name)}
         below = nouns_only.union(*(own[other] for other in allowed))
         above: set[str] = set().union(*(own[other] | bodies[other] for other in texts if other not in allowed)) - below
         used = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(parts[name])))

@@ -166,6 +166,7 @@ cdef extern from "buddycap.h" nogil:
     enum:                                       # zone_t.kernel
         KERNEL_2_6_27 "BC_KERNEL_2_6_27"
         KERNEL_6_1 "BC_KERNEL_6_1"
+        KERNEL_6_12 "BC_KERNEL_6_12"
 
     enum:                                       # what a page is
         BC_PAGE_FREE

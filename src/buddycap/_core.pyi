@@ -272,11 +272,11 @@ class ZoneLock:
     def __exit__(self, *exc_info: object) -> None: ...
 
 class ModernZone(ZoneHandle):
-    """What a `Zone` of Linux 6.1 can do besides; a zone of 2.6.27 refuses it.  Made as `Zone(..., kernel="6.1")`."""
+    """What a `Zone` of Linux 6.1 or 6.12 can do besides; one of 2.6.27 refuses it: `Zone(..., kernel="6.1")`."""
 
     @property
     def kernel(self) -> str:
-        """The version of Linux that the zone follows: "2.6.27" or "6.1"."""
+        """The version of Linux that the zone follows: "2.6.27", "6.1" or "6.12"."""
     @property
     def cma(self) -> bool:
         """Whether the zone is one of a kernel with CMA."""
@@ -343,11 +343,11 @@ class ModernZone(ZoneHandle):
         (6.1).
         """
     def free_list(self, pfns: ArrayLike) -> None:
-        """Free single pages as a list, as reclaim and the ends of processes do: all or nothing.
+        """Free single pages, in 6.12 also compound blocks, as reclaim and the ends of processes do: all or nothing.
 
         Notes
         -----
-        O(n).  Linux: free_unref_page_list (6.1).
+        O(n).  Linux: free_unref_page_list (6.1), free_unref_folios (6.12), which takes 31 at once.
         """
     def get_page(self, pfn: SupportsIndex) -> None:
         """Take one more reference to an allocated block.  Linux: get_page."""
@@ -373,7 +373,10 @@ class ModernZone(ZoneHandle):
     @cpu.setter
     def cpu(self, value: SupportsIndex) -> None: ...
     def pcp(self, cpu: SupportsIndex = 0) -> dict[str, int]:
-        """The lists of a CPU in numbers: a dict of count, high, batch (pages), free_factor and locked."""
+        """The lists of a CPU in numbers: a dict of count, high, batch (pages), locked, and what steers them.
+
+        That is free_factor in 6.1, and high_min, high_max, alloc_factor, free_count and flags in 6.12.
+        """
     def pcp_blocks(self, cpu: SupportsIndex, index: SupportsIndex) -> NDArray[np.void]:
         """One list of a CPU, head first.
 
@@ -540,8 +543,8 @@ class ModernZone(ZoneHandle):
 
         Notes
         -----
-        Linux: compaction_capture (6.1).  The type of the block decides, not that of the request: no CMA, and below the
-        order of a pageblock no MOVABLE one.  While it is armed, compaction for a request of a machine captures nothing.
+        Linux: compaction_capture.  The block is no CMA one, and below the order of a pageblock no MOVABLE one; in 6.12
+        a movable request takes that, too.  While it is armed, compaction for a request of a machine captures nothing.
         """
     def end_capture(self) -> int | None:
         """End the capture; the block that was captured, now allocated, or None."""
@@ -579,15 +582,8 @@ class ModernZone(ZoneHandle):
         blocks : sequence of (pfn, tag)
             Head first, with the types that they are remembered with.
         """
-    def set_pcp(
-        self,
-        cpu: SupportsIndex = 0,
-        *,
-        high: SupportsIndex | None = None,
-        batch: SupportsIndex | None = None,
-        free_factor: SupportsIndex | None = None,
-    ) -> None:
-        """Set the sizes of a CPU's lists, as a recorded machine had them."""
+    def set_pcp(self, cpu: SupportsIndex = 0, **sizes: SupportsIndex | None) -> None:
+        """Set what steers a CPU's lists, by its names in `pcp`, as a recorded machine had it."""
     def take_events(self) -> list[tuple[Any, ...]]:
         """The events recorded since they were last taken, oldest first.
 
@@ -693,7 +689,36 @@ class PlacedZone(ModernZone):
     def free_at(self, pfn: SupportsIndex) -> int:
         """Free the allocated block that holds a page, whatever its order; returns that."""
 
-class Zone(PlacedZone):
+class NewestZone(PlacedZone):
+    """What a `Zone` of Linux 6.12 can do besides; others refuse it."""
+
+    @property
+    def nr_free_highatomic(self) -> int:
+        """Free pages of pageblocks that are kept for high-order atomic requests (6.12)."""
+    @property
+    def below_high(self) -> bool:
+        """Whether some request has missed the high mark: per-CPU lists do not grow then (6.12)."""
+    @below_high.setter
+    def below_high(self, value: bool) -> None: ...
+    def decay_pcp(self, cpu: SupportsIndex = 0) -> bool:
+        """Let lists that nobody uses give a part of their pages back; whether there is more to do.
+
+        Notes
+        -----
+        Linux: decay_pcp_high (6.12), once every few seconds.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 262144, kernel="6.12", min_free_kbytes=4096)
+        >>> pfns = zone.alloc_bulk(2000)
+        >>> before = zone.pcp()["high"]
+        >>> zone.decay_pcp(), zone.pcp()["high"] < before
+        (True, True)
+        """
+    def set_cache_slice(self, size: SupportsIndex) -> None:
+        """Say how many bytes of the data cache each CPU has: with many, small blocks stay on its lists (6.12)."""
+
+class Zone(NewestZone):
     """One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
 
     Parameters
@@ -734,9 +759,9 @@ class Zone(PlacedZone):
         False: every present page starts as an allocated page instead of being freed to the zone at boot.
     seed : int, 0..2^64 - 1
         Seed of the zone's random numbers.
-    kernel : "2.6.27" or "6.1"
-        Whose rules the zone follows.  A zone of 6.1 has orders 0..10 and pageblocks of order 9; its sizes of per-CPU
-        lists follow from its marks.  What follows is for 6.1 alone.
+    kernel : "2.6.27", "6.1" or "6.12"
+        Whose rules the zone follows.  A zone of 6.1 or 6.12 has orders 0..10 and pageblocks of order 9; its sizes of
+        per-CPU lists follow from its marks.  What follows is for these alone.
     free_ranges : sequence of (first, end), optional
         PFN ranges, ascending, of the present pages that are given to the allocator; the others stay reserved.
         Default: all.
@@ -1162,12 +1187,13 @@ class Zone(PlacedZone):
         """
 
 class Node(NodeHandle):
-    """Zones of Linux 6.1 that belong together: their marks follow from all of them, and a request may go to any.
+    """Zones of Linux 6.1 or 6.12 that belong together: marks follow from all of them, and a request may go to any.
 
     Parameters
     ----------
     zones : sequence of Zone
-        Zones of 6.1 with different indices, in ascending order of index and PFN.  No two share a pageblock.
+        Zones of one of these kernels with different indices, in ascending order of index and PFN.  No two share a
+        pageblock.
     min_free_kbytes : int, optional, KiB
         Default: from the size of the node.
     watermark_scale_factor : int, 0..3000
@@ -1575,6 +1601,33 @@ def node_formulas_61(
     --------
     >>> node_formulas_61((0, 0, 262144, 0, 0))["zones"][2]["wmark"]
     [1024, 1286, 1548, 1810]
+    """
+
+def node_formulas_612(
+    managed: Sequence[SupportsIndex],
+    *,
+    ratio: Sequence[SupportsIndex] | None = None,
+    cpus: SupportsIndex = 1,
+    min_free_kbytes: SupportsIndex | None = None,
+    watermark_scale_factor: SupportsIndex = 10,
+    pcp_fraction: SupportsIndex = 0,
+    khugepaged: bool = False,
+) -> dict[str, Any]:
+    """The same of Linux 6.12: see `node_formulas_61`.
+
+    Returns
+    -------
+    dict
+        As there, but with high_min and high_max in place of high.
+
+    Notes
+    -----
+    Zone 3 (Movable) has no part in min_free_kbytes, and a min mark of its own.
+
+    Examples
+    --------
+    >>> node_formulas_612((0, 0, 262144, 0, 0))["zones"][2]["high_max"]
+    32768
     """
 
 class CaptureList:

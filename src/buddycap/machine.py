@@ -466,8 +466,8 @@ def _preset_zones(name: str, memory: int | str, cpus: int, kernel: str) -> list[
     pages = parse_pages(memory, "memory")
     if pages == 0:
         raise MisuseError(f"memory={memory!r}: less than one page")
-    if kernel not in KERNELS:
-        raise MisuseError(f"kernel={kernel!r}: there are {', '.join(KERNELS)}")
+    if kernel not in TEXTS:
+        raise MisuseError(f"kernel={kernel!r}: there are {', '.join(TEXTS)}")
     ranges = [(0, 0, pages)] if KERNELS[kernel].kinds_close_up else _real_ranges(pages)
     zones = [
         Zone(

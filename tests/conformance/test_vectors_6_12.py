@@ -1,9 +1,12 @@
-"""Does the twin do what the code of Linux 6.12 recorded? Results, events, every state."""
+"""Do the twin and the compiled zones do what the code of Linux 6.12 recorded? Results, events, every state."""
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
 
+from buddycap.conformance.vectors import play_vectors
 from reference.linux_6 import buddy as shared_buddy
 from reference.linux_6 import replay
 from reference.linux_6_12 import buddy, kernel, pcp, state, zone
@@ -71,3 +74,21 @@ class TestARuleOf61IsSeen:
     def test_the_whole_reserve_is_unusable(self, monkeypatch):
         monkeypatch.setattr(state.Zone, "highatomic_pages", lambda zone: zone.nr_reserved_highatomic)
         self.fails("H_low_z64k")
+
+
+class TestCompiled:
+    """The compiled zones play the same vectors."""
+
+    @pytest.mark.parametrize("path", [*RECORDED, FORMULAS], ids=name)
+    def test_vector(self, path):
+        result = play_vectors([path])
+        assert (result.mismatches, result.errors, result.vectors) == ([], [], 1)
+
+    def test_an_altered_vector_is_seen(self, tmp_path):
+        lines = gzip.decompress((VECTORS / "A_z64_at100.jsonl.gz").read_bytes()).decode().splitlines()
+        number = next(k for k, line in enumerate(lines) if k > 20 and line.startswith('["b"'))
+        row = json.loads(lines[number])
+        lines[number] = json.dumps([*row[:-1], row[-1] + 1])
+        (tmp_path / "altered.jsonl").write_text("\n".join(lines) + "\n")
+        (difference,) = play_vectors([tmp_path / "altered.jsonl"]).mismatches
+        assert difference.line == number + 1

@@ -6,6 +6,7 @@ core/common < core/linux_* < core/kernel < capi, facade < _world, _trace < forma
 
 import ast
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from sourcelint import (
     PACKAGE,
     PYTHON_RANKS,
     ROOMS,
+    SHARED,
     circles,
     defined_names,
     function_names,
     includes,
     out_of_order,
+    part_texts,
     room,
     stripped,
     unknown_calls,
@@ -50,7 +53,8 @@ INSIDE = {
     "facade/policy": {"policy_limits"},
     "facade/zone": {"pcp_list"},
 }
-PARTS = {name: PACKAGE / f"{name}.pxi" for name in CORE_PARTS + CAPI_PARTS}
+PARTS = {name: PACKAGE / f"{name}.pxi" for name in CORE_PARTS + CAPI_PARTS if not name.startswith("each_612/")}
+TEXTS = part_texts()  # of these and of what setup.py writes from them for a second kernel
 KERNEL = "core/kernel"  # the one part that knows all kernels
 FACADE = [PACKAGE / "_core.pyx", *sorted((PACKAGE / "facade").glob("*.pxi"))]
 TRACE = sorted([*PACKAGE.glob("_trace.p*x*"), *(PACKAGE / "trace").glob("*.pxi")])
@@ -125,13 +129,16 @@ def named_like_a_room(source: str, rooms: set[str]) -> set[str]:
 
 
 # What the names of a room end in.
-ENDINGS = {"linux_2_6_27": "_27", "linux_6_1": "_61"}
+ENDINGS = {"linux_2_6_27": "_27", "linux_6_1": "_61", "linux_6_12": "_612"}
 
 
-def kernels_named(part: str) -> set[str]:
-    """Return the kernels that a part's code names: by the number in zone_t.kernel, or by a function that ends in it."""
+def kernels_named(part: str, shared: Collection[str] = ()) -> set[str]:
+    """Return the kernels that a part's code names: by the number in zone_t.kernel, or by a function that ends in it.
+
+    Names in `shared` are those of two kernels, whatever they end in.
+    """
     numbers = {name: name.removeprefix("linux_") for name in ROOMS}
-    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(part))
+    names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", stripped(part))) - set(shared)
     return {
         kernel
         for kernel, number in numbers.items()
@@ -144,7 +151,7 @@ def test_the_compiled_half_is_included_in_order():
     found = includes((PACKAGE / "_core.pyx").read_text())
     parts = [name.removesuffix(".pxi") for name in found if not name.startswith("facade/")]
     assert out_of_order(parts) == []
-    assert set(parts) == set(PARTS), "every part of core/ and capi/ is included"
+    assert set(parts) == set(TEXTS), "every part of core/ and capi/ is included"
     assert [name for name in found if name.startswith("facade/")] == found[len(parts) :], "the facade comes last"
 
 
@@ -163,7 +170,7 @@ def test_the_picture_of_the_house_shows_every_part():
 
 
 def test_parts_use_only_what_is_below_and_no_other_room():
-    parts = {name: path.read_text() for name, path in PARTS.items()}
+    parts = TEXTS
     later = {str(path.relative_to(PACKAGE)): path.read_text() for path in FACADE}
     assert set(upward_uses(parts, later, NOUNS.read_text())) == UPWARD
     nouns = defined_names(NOUNS.read_text())
@@ -171,7 +178,9 @@ def test_parts_use_only_what_is_below_and_no_other_room():
 
 
 def test_only_the_dispatcher_names_more_than_one_kernel():
-    named = {name: kernels_named(path.read_text()) for name, path in PARTS.items()}
+    texts = [text for name, text in TEXTS.items() if room(name) == SHARED]
+    shared = set().union(*map(defined_names, texts), *(re.findall(r'(\w+_61) "BC_', text) for text in texts))
+    named = {name: kernels_named(text, shared) for name, text in TEXTS.items()}
     assert named[KERNEL] == set(ROOMS)
     strangers = {name: kernels - {room(name)} for name, kernels in named.items() if name != KERNEL}
     assert {name: kernels for name, kernels in strangers.items() if kernels} == {}
@@ -183,19 +192,19 @@ def room_uses(outside: str, rooms: set[str]) -> set[str]:
 
 
 def test_who_stands_outside_goes_through_the_doors():
-    rooms = set().union(*(function_names(path.read_text()) for name, path in PARTS.items() if room(name)))
+    rooms = set().union(*(function_names(text) for name, text in TEXTS.items() if room(name)))
     outside = [*(PARTS[name] for name in CAPI_PARTS), *FACADE]
     names = {str(path.relative_to(PACKAGE).with_suffix("")): path for path in outside}
-    own = {name for name in names if name.endswith("_6_1")}  # what only 6.1 has, at the boundary
+    own = {name for name in names if name.endswith(("_6_1", "_6_12", "facade/kernels"))}  # what only they have there
     found = {name: room_uses(path.read_text(), rooms) for name, path in names.items() if name not in own}
     assert {name: used for name, used in found.items() if used} == INSIDE
 
 
 def test_core_parts_call_only_each_other():
-    texts = [path.read_text() for path in (NOUNS, *PARTS.values())]
+    texts = [NOUNS.read_text(), *TEXTS.values()]
     header = (PACKAGE / "_core.pyx").read_text().partition("\ninclude ")[0]
     known = set().union(*(defined_names(text) for text in [header, *texts]))
-    found = {name: unknown_calls(path.read_text(), known) for name, path in PARTS.items()}
+    found = {name: unknown_calls(text, known) for name, text in TEXTS.items()}
     assert {name: calls for name, calls in found.items() if calls} == {}
 
 

@@ -63,6 +63,7 @@ cdef extern from "buddycap.h" nogil:
         BC_IMAGE_CHECK
         BC_IMAGE_TRUST
         BC_IMAGE_6_1
+        BC_IMAGE_6_12
 
     ctypedef struct bc_zone:
         pass

@@ -131,7 +131,7 @@ cdef int image_status(const void *image, uint64_t image_bytes, uint64_t bytes, i
     cdef zone_t header
     cdef violation_t v
     cdef int fault
-    if flags & ~(BC_IMAGE_TRUST | BC_IMAGE_6_1):
+    if flags & ~(BC_IMAGE_TRUST | BC_IMAGE_6_1 | BC_IMAGE_6_12):
         return BC_EMISUSE_FLAGS
     fault = image_header(image, image_bytes, &header, &v)
     if fault == IMAGE_OK and header.image_bytes != image_bytes:

@@ -25,11 +25,11 @@ from dataclasses import replace
 from ..errors import MisuseError
 from ..escape import say
 from ..formats.snapshot import drawn_from
-from ..kernels import KERNELS
 from ..machine import PRESETS
 from ..nearest import meant
 from ..newfile import check_outputs, write_file
 from ..policies.files import Policy, find_policies
+from ..proc import TEXTS
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import PAGE_SIZE, parse_pages
@@ -62,7 +62,7 @@ MOST_SEEDS = 96
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap study`."""
     what = parser.add_argument_group("what is run")
-    what.add_argument("--kernel", choices=tuple(KERNELS), help="what is simulated (default: 2.6.27)")
+    what.add_argument("--kernel", choices=tuple(TEXTS), help="what is simulated (default: 2.6.27)")
     what.add_argument(
         "--threads",
         type=int,

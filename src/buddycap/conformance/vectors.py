@@ -17,6 +17,7 @@ from typing import IO, Any
 from .._core import CaptureList, Zone, node_formulas
 from ..errors import CorruptionError, FormatError, MisuseError
 from . import vectors_6_1 as modern
+from . import vectors_6_12 as newest
 from . import vectors_compaction as compaction
 from . import vectors_requests as requests
 
@@ -376,6 +377,7 @@ def play_vector(path: str | Path, result: Result) -> None:
 FORMATS: dict[str, Callable[[dict[str, Any]], _Player | modern.Player | compaction.Player]] = {
     FORMAT: _Player,
     modern.FORMAT: lambda header: modern.Player(header, agree),
+    newest.FORMAT: lambda header: newest.Player(header, agree),
     compaction.FORMAT: lambda header: requests.Player(header, agree),
 }
 STATES = ("header", "d", "h")
@@ -439,10 +441,17 @@ def _formulas(row: dict[str, Any]) -> list[tuple[str, object, object]]:
     return pairs + [(f"zone {k} {key}", zone[key], ours[key]) for k, (zone, ours) in enumerate(zones) for key in ours]
 
 
+FORMULAS: dict[str, Callable[[dict[str, Any]], list[tuple[str, object, object]]]] = {
+    FORMAT: _formulas,
+    modern.FORMAT: modern.formulas,
+    newest.FORMAT: newest.formulas,
+}
+
+
 def _play_formulas(header: dict[str, Any], values: Iterator[Any], lines: _Lines, result: Result) -> None:
     """Compare whole nodes: each row stands for itself."""
     count = 0
-    compare = _formulas if header["format"] == FORMAT else modern.formulas
+    compare = FORMULAS.get(header["format"], modern.formulas)
     for row in values:
         count += 1
         try:

@@ -1,9 +1,9 @@
-"""What the lines of a vector of Linux 6.1 do to a `Node`: the other half of `vectors`, which reads the files."""
+"""What the lines of a vector of Linux 6.1 do to a `Node`, and mostly those of 6.12: the other half of `vectors`."""
 
 from collections import deque
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 from .._core import Node, Zone, node_formulas_61
 from ..errors import MisuseError
@@ -29,6 +29,8 @@ class Player:
     agree : callable
         Raises if what is expected and what is found differ.
     """
+
+    kernel: ClassVar[str] = "6.1"
 
     def __init__(self, header: dict[str, Any], agree: Agree) -> None:
         self.agree = agree
@@ -80,13 +82,12 @@ class Player:
             "M": self.node.init_cma,
         }
 
-    @staticmethod
-    def make_zone(header: dict[str, Any], zone: dict[str, Any]) -> Zone:
+    def make_zone(self, header: dict[str, Any], zone: dict[str, Any]) -> Zone:
         """Return a zone as it is after boot; its node sets the marks."""
         return Zone(
             zone["start"],
             zone["spanned"],
-            kernel="6.1",
+            kernel=self.kernel,
             zone_idx=zone["idx"],
             present_ranges=[tuple(pair) for pair in zone["present"]],
             free_ranges=[tuple(pair) for pair in zone["free"]],
@@ -105,7 +106,9 @@ class Player:
             self.agree("managed", result["managed"], zone.managed_pages)
             self.agree("wmark", result["wmark"], list(zone.wmark))
             self.agree("lowmem_reserve", result["lowmem_reserve"], list(zone.lowmem_reserve))
-            self.agree("batch, high", [result["batch"], result["high"]], [zone.pcp_batch, zone.pcp_high])
+            sizes = result.keys() - {"managed", "wmark", "lowmem_reserve"}
+            numbers = zone.pcp()
+            self.agree("sizes", {key: result[key] for key in sizes}, {key: numbers[key] for key in sizes})
 
     def check(self) -> None:
         """Check every invariant of every zone."""
@@ -177,13 +180,17 @@ class Player:
         self.agree("result", recorded, int(found))
 
 
-def formulas(row: dict[str, Any]) -> list[tuple[str, object, object]]:
+def formulas(
+    row: dict[str, Any], compute: Callable[..., dict[str, Any]] = node_formulas_61
+) -> list[tuple[str, object, object]]:
     """Compute a row of formulas.
 
     Parameters
     ----------
     row : dict
         A line of E_formulas.
+    compute : callable
+        The formulas of the kernel.
 
     Returns
     -------
@@ -198,7 +205,7 @@ def formulas(row: dict[str, Any]) -> list[tuple[str, object, object]]:
     kb = row["min_free_kbytes_in"]
     if kb < RAISED:
         raise MisuseError(f"min_free_kbytes_in={kb}: allowed are numbers from {RAISED} on")
-    found = node_formulas_61(
+    found = compute(
         row["managed"],
         ratio=row["ratio"],
         cpus=row["cpus"],

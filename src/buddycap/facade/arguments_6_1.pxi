@@ -8,7 +8,7 @@ cdef int other_enum(object value, int kernel, str kind, str name) except -1:
     cdef object release = getattr(type(value), "kernel", None)
     if not isinstance(release, str):
         return 0
-    if release != release_of(kernel):
+    if release_of(kernel) not in getattr(type(value), "kernels", (release,)):
         raise MisuseError(f"{name}={value!r}: a name of Linux {release}, but the zone is one of {release_of(kernel)}")
     if not type(value).__name__.startswith(kind):
         raise MisuseError(f"{name}={value!r}: a {kind} is wanted")

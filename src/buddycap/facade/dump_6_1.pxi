@@ -1,14 +1,16 @@
-# What is in zones of Linux 6.1, written out.
+# What is in zones of Linux 6.1 and 6.12, written out.
 
 
 cdef list dump_zone_61(Zone zone):
-    """The lines of a zone of 6.1 that nobody else knows."""
+    """The lines of a zone that nobody else knows."""
     cdef zone_t seen = zone.ready()[0]
     cdef zone_6_1_t own = only_61(zone.ready())[0]
     cdef zone_t *z = &seen
     cdef zone_6_1_t *e = &own
     cdef int cpu, index
-    lines = [f"Z {z.zone_idx}", f"N {z.nr_free_pages} {e.nr_free_cma}" if e.cma else f"N {z.nr_free_pages}"]
+    counted, missed = own_words(zone.ready())
+    counted = [z.nr_free_pages, *counted, *([e.nr_free_cma] if e.cma else [])]
+    lines = [f"Z {z.zone_idx}", "N " + " ".join(map(str, counted))]
     for order in range(ORDER_MAX_61 + 1):
         lines.append(f"O {order} {z.nr_free[order]}")
         for mt in range(zone.shape.types):
@@ -17,13 +19,14 @@ cdef list dump_zone_61(Zone zone):
                 lines.append(f"L {order} {mt} " + " ".join(map(str, blocks)))
     lines.append("B " + "".join(map(str, zone.pageblock_migratetype.tolist())))
     for cpu in range(z.cpus):
-        pcp = zone.pcp(cpu)
-        lines.append(f"P {cpu} {pcp['count']} {pcp['high']} {pcp['batch']} {pcp['free_factor']}")
+        *sizes, _locked = zone.pcp(cpu).values()
+        lines.append(f"P {cpu} " + " ".join(map(str, sizes)))
         for index in range(PCP_LISTS_61):
             blocks = zone.pcp_blocks(cpu, index).tolist()
             if blocks:
-                lines.append(f"Q {cpu} {index} " + " ".join(f"{pfn}:{tag}" for pfn, _, tag in blocks))
-    lines.append(f"W {z.pages_min} {z.pages_low} {z.pages_high} {e.pages_promo} {e.boost} {e.boosted} {e.reclaim}")
+                lines.append(f"Q {cpu} {index} " + " ".join(block_word(z, pfn, tag) for pfn, _, tag in blocks))
+    marks = [z.pages_min, z.pages_low, z.pages_high, e.pages_promo, e.boost, e.boosted, e.reclaim, *missed]
+    lines.append("W " + " ".join(map(str, marks)))
     lines.append(f"R {e.reserved_highatomic} {e.nr_isolated}")
     lines.append(f"A {z.vm[VM_PGALLOC]}")
     return lines

@@ -2,7 +2,7 @@
 #
 # What never changes of a zone is written into its shape once; methods go by that.
 
-cdef tuple RELEASES = ("2.6.27", "6.1")     # by KERNEL_*
+cdef tuple RELEASES = ("2.6.27", "6.1", "6.12")     # by KERNEL_*
 
 
 cdef str release_of(int kernel):
@@ -15,7 +15,7 @@ cdef int kernel_number(object release) except -1:
     for kernel in range(len(RELEASES)):
         if release == RELEASES[kernel]:
             return kernel
-    raise MisuseError(f"kernel={release!r}: allowed are {' and '.join(map(repr, RELEASES))}")
+    raise MisuseError(f"kernel={release!r}: allowed are {', '.join(map(repr, RELEASES))}")
 
 
 cdef void shape_of_27(shape_t *shape, zone_t *z) noexcept:
@@ -29,7 +29,7 @@ cdef void shape_of_27(shape_t *shape, zone_t *z) noexcept:
 
 cdef void shape_of(shape_t *shape, zone_t *z) noexcept:
     """What never changes of a zone, as its kernel has it."""
-    if is_61(z):
+    if is_6(z):
         shape_of_61(shape, z)
     else:
         shape_of_27(shape, z)
@@ -63,12 +63,81 @@ cdef dict zone_vmstat(zone_t *seen):
     """The counters of a zone by the names of its kernel."""
     cdef dict state = {"nr_free_pages": seen.nr_free_pages}
     cdef int k
-    names, lists = (VM_NAMES_61, LRU_NAMES_61) if is_61(seen) else (VM_NAMES_27, LRU_NAMES_27)
+    names, lists = (VM_NAMES_61, LRU_NAMES_61) if is_6(seen) else (VM_NAMES_27, LRU_NAMES_27)
     for k, name in enumerate(lists):
         state[name] = seen.nr_lru[k]
     for k, name in enumerate(names):
         if name is not None:
             state[name] = seen.vm[k]
-    if is_61(seen):
+    if is_6(seen):
         state["pgsteal_direct"] = seen.vm[VM_PGSTEAL] - seen.vm[VM_KSWAPD_STEAL]
     return state
+
+
+# --- per-CPU lists of 6.1 and 6.12 ------------------------------------------------------------------------------
+
+cdef dict pcp_numbers(zone_t *z, int cpu):
+    """What is known about the lists of a CPU, besides what is on them."""
+    cdef pcp_6_1_t old
+    if is_612(z):
+        return pcp_numbers_612(z, cpu)
+    old = zone_pcp_61(z, cpu)[0]
+    return {"count": old.count, "high": old.high, "batch": old.batch, "free_factor": old.free_factor,
+            "locked": bool(old.locked)}
+
+
+cdef dict known_sizes(dict sizes, dict most, str release):
+    """What is to be set, checked: `most` has what there is, and how much each may be."""
+    for name in sizes:
+        if name not in most:
+            raise MisuseError(f"{name}={sizes[name]!r}: the lists of a CPU of Linux {release} have {', '.join(most)}")
+    return {name: as_ranged(value, name, 1 if name == "batch" else 0, most[name])
+            for name, value in sizes.items() if value is not None}
+
+
+cdef int set_pcp_numbers(zone_t *z, int cpu, dict sizes) except -1:
+    """Set some of it."""
+    if is_612(z):
+        return set_pcp_numbers_612(z, cpu, sizes)
+    sizes = known_sizes(sizes, {"high": PCP_MAX_61, "batch": PCP_MAX_61, "free_factor": FREE_FACTOR_MAX_61}, "6.1")
+    if "high" in sizes:
+        zone_pcp_61(z, cpu).high = only_61(z).pcp_high = sizes["high"]
+    if "batch" in sizes:
+        zone_pcp_61(z, cpu).batch = only_61(z).pcp_batch = sizes["batch"]
+    if "free_factor" in sizes:
+        zone_pcp_61(z, cpu).free_factor = sizes["free_factor"]
+    return 0
+
+
+cdef int lock_pcp(zone_t *z, int cpu, bint locked) except -1:
+    """The lists of a CPU are in use by what an interrupt has interrupted."""
+    if is_612(z):
+        zone_pcp_612(z, cpu).locked = locked
+    else:
+        zone_pcp_61(z, cpu).locked = locked
+    return 0
+
+
+cdef object pcp_tags(zone_t *z, tuple columns):
+    """The types that blocks on a per-CPU list are told to have, by PFN and order byte."""
+    return [pcp_tag(z, <int32_t> (<int64_t> pfn - z.base_pfn), state)
+            for pfn, state in zip(columns[0].tolist(), columns[1].tolist(), strict=True)]
+
+
+cdef tuple own_words(zone_t *z):
+    """What is counted beside the free pages, and known beside the marks."""
+    return ((own_612(z).nr_free_highatomic,), (own_612(z).below_high,)) if is_612(z) else ((), ())
+
+
+cdef str block_word(const zone_t *z, object pfn, object tag):
+    """A block on a per-CPU list, which in 6.1 keeps its type."""
+    return str(pfn) if is_612(z) else f"{pfn}:{tag}"
+
+
+cdef dict highs(int kernel, int64_t managed, int64_t low, int batch, int cpus, int64_t fraction):
+    """How long a CPU's lists may be."""
+    cdef int64_t high = zone_highsize_61(managed, low, batch, cpus, fraction)
+    if kernel == KERNEL_6_12:
+        most = high if fraction else zone_highsize_61(managed, managed // PCP_SHARE_612, batch, cpus, 0)
+        return {"high_min": high, "high_max": most}
+    return {"high": high}

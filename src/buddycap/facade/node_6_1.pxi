@@ -1,4 +1,4 @@
-# Several zones of Linux 6.1 as one node, at the boundary; and what a lone zone does as a node of one.
+# Several zones of Linux 6.1 or 6.12 as one node, at the boundary; and what a lone zone does as a node of one.
 
 
 cdef int check_range(const shape_t *shape, int64_t first, int64_t last) except -1:
@@ -27,25 +27,29 @@ cdef int read_walk(walk_t *walk, const shape_t *shape, object order, object migr
     return 0
 
 
-cdef int64_t node_walk(zone_t **zones, int n, const walk_t *walk) noexcept nogil:
+cdef int64_t walk_node(zone_t **zones, int n, const walk_t *walk) noexcept nogil:
     """The PFN, or NO_PAGE."""
     cdef int found = 0
     cdef int mt = request_type_61(zones[0], walk.migratetype)
-    cdef int32_t i = node_walk_61(zones, n, walk.order, mt, walk.flags, walk.classzone_idx, walk.atomic, &found)
+    cdef int32_t i = node_walk(zones, n, walk.order, mt, walk.flags, walk.classzone_idx, walk.atomic, &found)
     return NO_PAGE if i == NO_PAGE else zones[found].base_pfn + i
 
 
 cdef void node_free_list(node_t *node, const int64_t *pfns, const int64_t *places, int64_t n) noexcept nogil:
     """Free checked pages, each of the zone at its place, as a list."""
     cdef zone_t *z
-    cdef int64_t k
-    for k in range(n):
-        z = node.zone[places[k]]
-        free_list_prepare_61(z, <int32_t> (pfns[k] - z.base_pfn))
-    for k in range(n):
-        z = node.zone[places[k]]
-        if is_pcp_state_61(order_array(z)[pfns[k] - z.base_pfn]):
-            free_list_commit_61(z, <int32_t> (pfns[k] - z.base_pfn))
+    cdef int64_t first = 0
+    cdef int64_t k, end
+    while first < n:
+        end = min(n, first + list_batch(node.zone[0]))
+        for k in range(first, end):
+            z = node.zone[places[k]]
+            free_list_prepare(z, <int32_t> (pfns[k] - z.base_pfn))
+        for k in range(first, end):
+            z = node.zone[places[k]]
+            if is_pcp_state_61(order_array(z)[pfns[k] - z.base_pfn]):
+                free_list_commit(z, <int32_t> (pfns[k] - z.base_pfn))
+        first = end
 
 
 cdef int node_list_status(node_t *node, const int64_t *pfns, const int64_t *counts, int64_t *zone,
@@ -53,7 +57,7 @@ cdef int node_list_status(node_t *node, const int64_t *pfns, const int64_t *coun
     """Whether pages, sorted by zone, are different single allocated ones; if not, the zone and which of its pages."""
     cdef int status
     for zone[0] in range(node.n):
-        status = used_list_status_61(node.zone[zone[0]], pfns, counts[zone[0]], NULL, 0, k)
+        status = list_status(node.zone[zone[0]], pfns, counts[zone[0]], k)
         if status != ST_OK:
             return status
         pfns += counts[zone[0]]
@@ -69,7 +73,7 @@ cdef int check_node(tuple zones) except -1:
         raise MisuseError(f"zones: {len(zones)} zones: 1..{ZONES_61} are wanted")
     for k, zone in enumerate(zones):
         one = zone
-        one.needs(KERNEL_6_1)
+        one.needs_modern()
         shape = &one.shape
         if before != NULL:
             if shape.zone_idx <= before.zone_idx:
@@ -78,6 +82,8 @@ cdef int check_node(tuple zones) except -1:
                 raise MisuseError(f"zones[{k}]: it starts in or before a pageblock of the zone before it")
             if shape.pageblock_order != before.pageblock_order:
                 raise MisuseError(f"zones[{k}]: pageblock_order must be that of the others")
+            if shape.kernel != before.kernel:
+                raise MisuseError(f"zones[{k}]: kernel={release_of(shape.kernel)!r} is not that of the others")
             if shape.cpus != before.cpus or shape.cma != before.cma or shape.grouping != before.grouping:
                 raise MisuseError(f"zones[{k}]: cpus, cma and group_by_mobility must be those of the others")
         before = shape
@@ -86,12 +92,13 @@ cdef int check_node(tuple zones) except -1:
 
 @cython.no_gc_clear
 cdef class Node(NodeHandle):
-    """Zones of Linux 6.1 that belong together: their marks follow from all of them, and a request may go to any.
+    """Zones of Linux 6.1 or 6.12 that belong together: marks follow from all of them, and a request may go to any.
 
     Parameters
     ----------
     zones : sequence of Zone
-        Zones of 6.1 with different indices, in ascending order of index and PFN.  No two share a pageblock.
+        Zones of one of these kernels with different indices, in ascending order of index and PFN.  No two share a
+        pageblock.
     min_free_kbytes : int, optional, KiB
         Default: from the size of the node.
     watermark_scale_factor : int, 0..3000
@@ -151,7 +158,7 @@ cdef class Node(NodeHandle):
                 for k in range(ZONES_61):
                     only_61(node.zone[j]).lowmem_ratio[k] = own[k]
         node_set_map_61(node.zone, node.n)
-        node_set_marks_61(node.zone, node.n, kb, scale)
+        node_set_marks(node.zone, node.n, kb, scale)
         node_set_reserves_61(node.zone, node.n)
 
     cdef const shape_t *shape(self) noexcept:
@@ -200,7 +207,7 @@ cdef class Node(NodeHandle):
         cdef walk_t walk
         read_walk(&walk, self.shape(), order, migratetype, alloc_flags, classzone_idx, atomic)
         cdef node_t *node = self.ready()
-        cdef int64_t pfn = node_walk(node.zone, node.n, &walk)
+        cdef int64_t pfn = walk_node(node.zone, node.n, &walk)
         return None if pfn == NO_PAGE else pfn
 
     def free_pages(self, pfn, order):
@@ -270,13 +277,13 @@ cdef class Node(NodeHandle):
         cdef int64_t wanted = as_ranged(kb, "kb", 0, MIN_FREE_KBYTES_MAX)
         cdef int64_t scale = as_scale(watermark_scale_factor)
         cdef node_t *node = self.ready()
-        node_set_min_free_61(node.zone, node.n, wanted, scale)
+        node_set_marks(node.zone, node.n, wanted, only_61(node.zone[0]).scale if scale < 0 else scale)
 
     def set_pcp_high_fraction(self, fraction):
         """Set percpu_pagelist_high_fraction: `Zone.set_pcp_high_fraction`."""
         cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
         cdef node_t *node = self.ready()
-        node_set_pcp_fraction_61(node.zone, node.n, parts)
+        node_set_pcp_fraction(node.zone, node.n, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone: `Zone.set_lowmem_ratio`."""
@@ -297,7 +304,7 @@ cdef class Node(NodeHandle):
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef node_t *node = self.ready()
         mt = request_type_61(node.zone[0], mt)
-        return bool(node_unreserve_61(node.zone, node.n, mt, class_idx, force))
+        return bool(node_unreserve(node.zone, node.n, mt, class_idx, force))
 
     # --- capture, isolation ---
 

@@ -13,7 +13,7 @@ def set_html_view(view):
 
 
 @cython.no_gc_clear
-cdef class Zone(PlacedZone):
+cdef class Zone(NewestZone):
     """Zone(start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9, zone_idx=0, \
 node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None, cpus=1, pcp_batch=None, pcp_high=None, \
 pageblock_index='absolute', owners=False, pcp_bulk_cold=False, group_by_mobility=True, node_highmem=(0, 0, 0, 0), \
@@ -61,9 +61,9 @@ cma=False, linked_outside=(), events=0)
         False: every present page starts as an allocated page instead of being freed to the zone at boot.
     seed : int, 0..2^64 - 1
         Seed of the zone's random numbers.
-    kernel : "2.6.27" or "6.1"
-        Whose rules the zone follows.  A zone of 6.1 has orders 0..10 and pageblocks of order 9; its sizes of per-CPU
-        lists follow from its marks.  What follows is for 6.1 alone.
+    kernel : "2.6.27", "6.1" or "6.12"
+        Whose rules the zone follows.  A zone of 6.1 or 6.12 has orders 0..10 and pageblocks of order 9; its sizes of
+        per-CPU lists follow from its marks.  What follows is for these alone.
     free_ranges : sequence of (first, end), optional
         PFN ranges, ascending, of the present pages that are given to the allocator; the others stay reserved.
         Default: all.

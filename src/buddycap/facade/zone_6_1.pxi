@@ -1,13 +1,13 @@
-# What only zones of Linux 6.1 can do: per-CPU lists of several orders, references, a boost of the marks, isolation,
-# events.
+# What only zones of Linux 6.1 and 6.12 can do: per-CPU lists of several orders, references, a boost of the marks,
+# isolation, events.
 
 cdef inline int32_t rmqueue_flagged(zone_t *z, int order, int mt, int flags) noexcept nogil:
     """`Zone.rmqueue` with allocation flags."""
-    return rmqueue_buddy_61(z, order, request_type_61(z, mt), flags)
+    return rmqueue_buddy(z, order, request_type_61(z, mt), flags)
 
 
 cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept:
-    """What never changes of a zone of 6.1 besides."""
+    """What never changes of a zone of 6.1 or 6.12 besides."""
     shape.cma, shape.grouping = only_61(z).cma, z.grouping
     shape.movable, shape.alloc_flags, shape.take_flags = MT61_MOVABLE, ALLOC61_KNOWN, ALLOC61_KNOWN
     shape.gfp = GFP61_KNOWN
@@ -19,7 +19,7 @@ cdef void shape_of_61(shape_t *shape, zone_t *z) noexcept:
 
 @cython.no_gc_clear
 cdef class ModernZone(ZoneHandle):
-    """What a `Zone` of Linux 6.1 can do besides; a zone of 2.6.27 refuses it.  Made as `Zone(..., kernel="6.1")`."""
+    """What a `Zone` of Linux 6.1 or 6.12 can do besides; one of 2.6.27 refuses it: `Zone(..., kernel="6.1")`."""
 
     cdef _Tape events_tape
 
@@ -30,9 +30,13 @@ cdef class ModernZone(ZoneHandle):
         raise MisuseError(f"a zone of Linux {release_of(self.shape.kernel)} has no such thing: "
                           f"make it with kernel={release_of(kernel)!r}")
 
+    cdef int needs_modern(self) except -1:
+        """Refuse what a zone of 2.6.27 cannot do."""
+        return self.needs(KERNEL_6_1) if self.shape.capture else 0
+
     cdef zone_t *modern(self) except NULL:
-        """The zone, as `ready` gives it, if it is one of 6.1."""
-        self.needs(KERNEL_6_1)
+        """The zone, as `ready` gives it, if it is one of 6.1 or 6.12."""
+        self.needs_modern()
         return self.ready()
 
     cdef zone_t *classic(self) except NULL:
@@ -42,7 +46,7 @@ cdef class ModernZone(ZoneHandle):
 
     @property
     def kernel(self):
-        """The version of Linux that the zone follows: "2.6.27" or "6.1"."""
+        """The version of Linux that the zone follows: "2.6.27", "6.1" or "6.12"."""
         return release_of(self.shape.kernel)
 
     @property
@@ -52,7 +56,7 @@ cdef class ModernZone(ZoneHandle):
 
     cdef dict own_counters(self):
         """Counters of what other kernels have not: compaction."""
-        return {} if self.shape.capture else self.compaction.vmstat()
+        return self.compaction.vmstat() if self.shape.kernel == KERNEL_6_1 else {}
 
     # --- allocation and free ---
 
@@ -85,11 +89,11 @@ cdef class ModernZone(ZoneHandle):
         (0, 0)
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_request_or_movable(migratetype, &self.shape)
         cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         cdef zone_t *z = self.modern()
-        cdef int32_t i = rmqueue_zone_61(z, o, request_type_61(z, mt), flags)
+        cdef int32_t i = rmqueue_listed(z, o, request_type_61(z, mt), flags)
         if i == NO_PAGE:
             return None
         if compound and o > 0:
@@ -109,13 +113,13 @@ cdef class ModernZone(ZoneHandle):
         Linux: alloc_pages_bulk (6.1), as for the stacks of threads.
         """
         cdef int64_t count = as_ranged(n, "n", 0, <int64_t> 1 << 31)
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_request_or_movable(migratetype, &self.shape)
         cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
         out = np.empty(count, np.int64)
         cdef Buffer buffer = Buffer(out, True)
         cdef zone_t *z = self.modern()
-        count = alloc_bulk_61(z, <int64_t *> buffer.view.buf, count, request_type_61(z, mt), flags)
+        count = alloc_bulk(z, <int64_t *> buffer.view.buf, count, request_type_61(z, mt), flags)
         return out[:count].tolist()
 
     def free_pages(self, pfn, order):
@@ -132,30 +136,30 @@ cdef class ModernZone(ZoneHandle):
         (6.1).
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef zone_t *z = self.modern()
         cdef int status = used_block_status_61(z, block, o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
-        put_page_61(z, <int32_t> (block - z.base_pfn), o)
+        put_page(z, <int32_t> (block - z.base_pfn), o)
 
     def free_list(self, pfns):
-        """Free single pages as a list, as reclaim and the ends of processes do: all or nothing.
+        """Free single pages, in 6.12 also compound blocks, as reclaim and the ends of processes do: all or nothing.
 
         Notes
         -----
-        O(n).  Linux: free_unref_page_list (6.1).
+        O(n).  Linux: free_unref_page_list (6.1), free_unref_folios (6.12), which takes 31 at once.
         """
         cdef Buffer buffer = Buffer(np.array(int64_array(pfns, "pfns")))        # nobody else's
         cdef const int64_t *p = <const int64_t *> buffer.view.buf
         cdef int64_t n = buffer.view.len // 8
         cdef int64_t k = 0
         cdef zone_t *z = self.modern()
-        cdef int status = used_list_status_61(z, p, n, NULL, 0, &k)
+        cdef int status = list_status(z, p, n, &k)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", p[k], 0)
-        free_pages_list_61(z, p, n)
+        free_pages_list(z, p, n)
 
     def get_page(self, pfn):
         """Take one more reference to an allocated block.  Linux: get_page."""
@@ -219,11 +223,12 @@ cdef class ModernZone(ZoneHandle):
         only_61(z).cpu = on
 
     def pcp(self, cpu=0):
-        """The lists of a CPU in numbers: a dict of count, high, batch (pages), free_factor and locked."""
+        """The lists of a CPU in numbers: a dict of count, high, batch (pages), locked, and what steers them.
+
+        That is free_factor in 6.1, and high_min, high_max, alloc_factor, free_count and flags in 6.12.
+        """
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        cdef pcp_6_1_t pcp = zone_pcp_61(self.modern(), on)[0]
-        return {"count": pcp.count, "high": pcp.high, "batch": pcp.batch, "free_factor": pcp.free_factor,
-                "locked": bool(pcp.locked)}
+        return pcp_numbers(self.modern(), on)
 
     def pcp_blocks(self, cpu, index):
         """One list of a CPU, head first.
@@ -250,25 +255,24 @@ cdef class ModernZone(ZoneHandle):
             pfns, states = Buffer(columns[0], True), Buffer(columns[1], True)
             whole = walk_states(self.modern(), head, <int64_t *> pfns.view.buf, <uint8_t *> states.view.buf, n)
         result = new_array(n, [("pfn", "<i8"), ("order", "u1"), ("tag", "u1")])
-        result["pfn"], result["tag"] = columns[0], columns[1] & 0x0F
+        result["pfn"], result["tag"] = columns[0], pcp_tags(self.modern(), columns)
         result["order"] = [order_of_61(state, self.shape.pageblock_order) for state in columns[1].tolist()]
         return result
 
     def lock_pcp(self, cpu, bint locked=True):
         """Lock a CPU's lists, as when an interrupt comes inside a section that holds them: they are passed by."""
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        cdef pcp_6_1_t *pcp = zone_pcp_61(self.modern(), on)
-        pcp.locked = locked
+        lock_pcp(self.modern(), on, locked)
 
     def disable_pcp(self, bint disabled=True):
         """Switch the per-CPU lists off and empty them, or on again.  Linux: zone_pcp_disable, zone_pcp_enable."""
-        pcp_disable_61(self.modern(), disabled)
+        pcp_disable(self.modern(), disabled)
 
     def drain_batch(self, cpu=0):
         """Give one batch of a CPU's pages back.  Linux: drain_zone_pages."""
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
         cdef zone_t *z = self.modern()
-        drain_pcp_61(z, on, zone_pcp_61(z, on).batch, 0)
+        drain_batch(z, on)
 
     # --- marks ---
 
@@ -281,9 +285,9 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int flags = as_alloc_flags(alloc_flags, &self.shape)
-        return bool(watermark_fast_61(self.modern(), o, class_idx, flags, atomic))
+        return bool(watermark_fast(self.modern(), o, class_idx, flags, atomic))
 
     def balance_boost(self, pages):
         """Take pages off the boost, as kswapd does when it has balanced the zone."""
@@ -430,7 +434,7 @@ cdef class ModernZone(ZoneHandle):
         """
         cdef int64_t parts = as_ranged(fraction, "fraction", 0, int32_max)
         cdef zone_t *z = self.modern()
-        node_set_pcp_fraction_61(&z, 1, parts)
+        node_set_pcp_fraction(&z, 1, parts)
 
     def set_lowmem_ratio(self, zone_idx, ratio):
         """Set the lowmem_reserve_ratio of a zone; the reserves follow."""
@@ -459,19 +463,19 @@ cdef class ModernZone(ZoneHandle):
         -----
         Linux: unreserve_highatomic_pageblock (6.1).
         """
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_request_or_movable(migratetype, &self.shape)
         cdef int class_idx = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef zone_t *z = self.modern()
-        return bool(node_unreserve_61(&z, 1, request_type_61(z, mt), class_idx, force))
+        return bool(node_unreserve(&z, 1, request_type_61(z, mt), class_idx, force))
 
     def alloc_walk(self, order, migratetype=None, alloc_flags=0, *, classzone_idx=2, bint atomic=False):
         """Allocate if the watermarks allow it: `Node.alloc_walk` of one zone."""
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef walk_t walk
         read_walk(&walk, &self.shape, order, migratetype, alloc_flags, classzone_idx, atomic)
         cdef zone_t *z = self.modern()
-        cdef int64_t pfn = node_walk(&z, 1, &walk)
+        cdef int64_t pfn = walk_node(&z, 1, &walk)
         return None if pfn == NO_PAGE else pfn
 
     def isolate_range(self, start, end, migratetype=None):
@@ -481,23 +485,23 @@ cdef class ModernZone(ZoneHandle):
         -----
         O(pages).  Linux: start_isolate_page_range (6.1).
         """
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_type_or_movable(migratetype, &self.shape)
         cdef int64_t first = as_int64(start, "start")
         cdef int64_t last = as_int64(end, "end")
         check_range(&self.shape, first, last)
         cdef zone_t *z = self.modern()
-        return bool(isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt))
+        return bool(isolate_range(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt))
 
     def undo_isolate_range(self, start, end, migratetype=None):
         """Give the isolated pageblocks of PFNs [start, end) a type back.  Linux: undo_isolate_page_range (6.1)."""
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_type_or_movable(migratetype, &self.shape)
         cdef int64_t first = as_int64(start, "start")
         cdef int64_t last = as_int64(end, "end")
         check_range(&self.shape, first, last)
         cdef zone_t *z = self.modern()
-        undo_isolate_range_61(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt)
+        undo_isolate_range(z, <int32_t> (first - z.base_pfn), <int32_t> (last - z.base_pfn), mt)
 
     def is_isolated(self, start, end):
         """Whether the pageblocks of PFNs [start, end) are isolated and all these pages are free.
@@ -520,18 +524,18 @@ cdef class ModernZone(ZoneHandle):
 
         Notes
         -----
-        Linux: compaction_capture (6.1).  The type of the block decides, not that of the request: no CMA, and below the
-        order of a pageblock no MOVABLE one.  While it is armed, compaction for a request of a machine captures nothing.
+        Linux: compaction_capture.  The block is no CMA one, and below the order of a pageblock no MOVABLE one; in 6.12
+        a movable request takes that, too.  While it is armed, compaction for a request of a machine captures nothing.
         """
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
-        self.needs(KERNEL_6_1)
-        as_request_or_movable(migratetype, &self.shape)
+        self.needs_modern()
+        cdef int mt = as_request_or_movable(migratetype, &self.shape)
         cdef zone_t *z = self.modern()
         if only_61(z).capture_order >= 0:
             raise MisuseError("arm_capture: a capture is armed already: end it first")
         if is_captured_for_61(z):
             raise MisuseError("arm_capture: compaction that captures is under way in the zone: end it first")
-        only_61(z).capture_order = o
+        capture_begin(z, o, request_type_61(z, mt))
 
     def end_capture(self):
         """End the capture; the block that was captured, now allocated, or None."""
@@ -554,19 +558,19 @@ cdef class ModernZone(ZoneHandle):
         cdef int status = free_head_status_61(z, block)
         if status != ST_OK:
             refuse(z, status, "pfn", block, 0)
-        return take_free_block_61(z, <int32_t> (block - z.base_pfn))
+        return take_free(z, <int32_t> (block - z.base_pfn))
 
     def put_free_block(self, pfn, order, migratetype):
         """Put such a block back on the lists of a type.  Linux: __putback_isolated_page (6.1)."""
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int o = <int> as_ranged(order, "order", 0, self.shape.max_page_order)
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         cdef int mt = as_type_slowly(migratetype, &self.shape, self.shape.types - 1)
         cdef zone_t *z = self.modern()
         cdef int status = taken_status_61(z, block, o)
         if status != ST_OK:
             refuse(z, status, "pfn", block, o)
-        put_free_block_61(z, <int32_t> (block - z.base_pfn), o, mt)
+        put_free(z, <int32_t> (block - z.base_pfn), o, mt)
 
     def init_cma(self, pfn):
         """A whole reserved pageblock becomes CMA and is freed.  Linux: init_cma_reserved_pageblock (6.1)."""
@@ -577,7 +581,7 @@ cdef class ModernZone(ZoneHandle):
             raise MisuseError("init_cma: the zone was made without cma=True")
         if status != ST_OK:
             refuse(z, status, "pfn", block, z.pageblock_order)
-        init_cma_61(z, <int32_t> (block - z.base_pfn))
+        init_cma(z, <int32_t> (block - z.base_pfn))
 
     @property
     def compaction(self):
@@ -602,7 +606,7 @@ cdef class ModernZone(ZoneHandle):
         cdef int32_t i
         cdef int o, mt, status
         cdef int64_t block
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         for pfn, order, migratetype in blocks:
             block = as_int64(int(pfn), "pfn")
             o = <int> as_ranged(int(order), "order", 0, self.shape.max_page_order)
@@ -614,8 +618,7 @@ cdef class ModernZone(ZoneHandle):
             i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
             page_disown(z, i)
-            account_free_61(z, 1 << o, mt)
-            list_block_61(z, i, o, mt, 1)
+            append_free(z, i, o, mt)
 
     def set_pcp_blocks(self, cpu, index, blocks):
         """Allocated single pages go on a CPU's list, each at the tail: for a recorded state.
@@ -635,7 +638,7 @@ cdef class ModernZone(ZoneHandle):
         cdef int32_t i
         cdef int tag, status
         cdef int64_t block
-        self.needs(KERNEL_6_1)
+        self.needs_modern()
         for pfn, mark in blocks:
             block = as_int64(int(pfn), "pfn")
             tag = <int> as_ranged(int(mark), "tag", 0, self.shape.types - 2)
@@ -648,25 +651,12 @@ cdef class ModernZone(ZoneHandle):
             i = <int32_t> (block - z.base_pfn)
             join_pages_61(z, i, o)
             page_disown(z, i)
-            order_array(z)[i] = pcp_state_61(o, tag)
-            list_add_tail(link_array(z), pcp_list_61(on, k), i)
-            zone_pcp_61(z, on).count += 1 << o
+            pcp_append(z, on, k, i, tag)
 
-    def set_pcp(self, cpu=0, *, high=None, batch=None, free_factor=None):
-        """Set the sizes of a CPU's lists, as a recorded machine had them."""
+    def set_pcp(self, cpu=0, **sizes):
+        """Set what steers a CPU's lists, by its names in `pcp`, as a recorded machine had it."""
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        cdef int64_t limit = -1 if high is None else as_ranged(high, "high", 0, PCP_MAX_61)
-        cdef int64_t size = -1 if batch is None else as_ranged(batch, "batch", 1, PCP_MAX_61)
-        cdef int64_t factor = -1
-        if free_factor is not None:
-            factor = as_ranged(free_factor, "free_factor", 0, FREE_FACTOR_MAX_61)
-        cdef zone_t *z = self.modern()
-        if limit >= 0:
-            zone_pcp_61(z, on).high = only_61(z).pcp_high = limit
-        if size >= 0:
-            zone_pcp_61(z, on).batch = only_61(z).pcp_batch = size
-        if factor >= 0:
-            zone_pcp_61(z, on).free_factor = factor
+        set_pcp_numbers(self.modern(), on, sizes)
 
     # --- events ---
 

@@ -24,7 +24,8 @@
  * KERNELS    A zone follows one kernel, which its configuration or its image names.  Functions of one kernel alone (bc_*_61;
  *            capture lists, machines, alloc_exact, alloc_page, free_page, free_at: 2.6.27) refuse zones of the
  *            other with BC_EMISUSE_KERNEL; all others serve both, with the numbers of the zone's kernel: MOVABLE is
- *            BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) in 6.1, flags differ as well.  Say which kernel you mean when
+ *            BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) in 6.1, flags differ as well.  A zone of 6.12 has the numbers of 6.1,
+ *            and is served by the functions for both alone.  Say which kernel you mean when
  *            you load an image, and ask bc_zone_kernel() about a zone that somebody else has made.
  * NUMBERS    The same calls give the same results on every machine.  Randomness comes from the zone's own stream alone.
  * ABI        Same BC_ABI_MAJOR: programs go on working.  New functions are added at the end of bc_api and raise BC_ABI_MINOR;
@@ -111,7 +112,8 @@ enum bc_status {
 
 enum bc_kernel {                        /* bc_config.kernel */
     BC_KERNEL_2_6_27 = 0,
-    BC_KERNEL_6_1 = 1
+    BC_KERNEL_6_1 = 1,
+    BC_KERNEL_6_12 = 2
 };
 
 enum bc_migratetype {
@@ -353,7 +355,8 @@ enum bc_op_kind {
 enum bc_image_flag {
     BC_IMAGE_CHECK = 0,                 /* read all of it: hash and every invariant */
     BC_IMAGE_TRUST = 1,                 /* check the header only: for an image of one's own, mapped from a file */
-    BC_IMAGE_6_1 = 0x100                /* the zone is one of 6.1, not of 2.6.27 */
+    BC_IMAGE_6_1 = 0x100,               /* the zone is one of 6.1, not of 2.6.27 */
+    BC_IMAGE_6_12 = 0x200               /* one of 6.12 */
 };
 
 /* --- structs ------------------------------------------------------------------------------------------------------ */
@@ -392,7 +395,7 @@ typedef struct bc_config {              /* of a zone; bc_config_init fills it, c
     uint32_t node_highmem;              /* bit k: zone k of the node is highmem */
     int32_t kernel;                     /* bc_kernel: whose rules the zone follows */
     uint64_t seed;                      /* of the zone's random numbers */
-    /* What only a zone of 6.1 has; 0 in one of 2.6.27.  See bc_config_init_for. */
+    /* What only a zone of 6.1 or 6.12 has; 0 in one of 2.6.27.  See bc_config_init_for. */
     const bc_range *free_ranges;        /* what the allocator is given, ascending, the rest stays reserved; NULL: all */
     int64_t nr_free_ranges;
     const int64_t *linked_outside;      /* frames just before the zone that are linked to it all the same */

@@ -45,7 +45,7 @@ class Kernel:
     --------
     >>> from buddycap.kernels import KERNELS
     >>> [int(kernel.MigrateType["MOVABLE"]) for kernel in KERNELS.values()]
-    [2, 1]
+    [2, 1, 1]
     """
 
     release: str

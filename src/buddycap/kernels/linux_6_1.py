@@ -9,9 +9,10 @@ __all__ = ["GFP", "LINUX_6_1", "AllocFlags", "MigrateType", "MigrateTypeCMA", "Z
 
 
 class Of61:
-    """Marks names of this kernel, so that zones of others refuse them."""
+    """Marks names of this kernel, so that zones of others refuse them, but for those with the same numbers."""
 
     kernel: ClassVar[str] = "6.1"
+    kernels: ClassVar[tuple[str, ...]] = ("6.1", "6.12")
 
 
 class MigrateType(Of61, IntEnum):

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..errors import MisuseError
-from ..kernels import DEFRAG_MODES, KERNELS
+from ..kernels import DEFRAG_MODES
 from ..machine import PRESETS
 from ..nearest import meant
+from ..proc import TEXTS
 
 __all__ = ["WORDS", "allowed_range", "check_field"]
 
@@ -71,7 +72,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 # Fields that are words, with those that are allowed.
 WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"preset": tuple(PRESETS), "kernel": tuple(KERNELS), "defrag": DEFRAG_MODES}
+    {"preset": tuple(PRESETS), "kernel": tuple(TEXTS), "defrag": DEFRAG_MODES}
 )
 
 

@@ -50,3 +50,20 @@ cdef inline void isolate_lru_page_61(zone_t *z, int32_t i, int32_t head) noexcep
 cdef inline void putback_lru_page_61(zone_t *z, int32_t i) noexcept nogil:
     """An isolated page, which is on no list any more, goes back to the LRU."""
     lru_add_61(z, i, flags_array(z)[i] & ~<uint32_t> PF_ISOLATED)
+
+
+cdef int32_t lru_pages_61(zone_t *z, int32_t head, int32_t start, int32_t end) noexcept nogil:
+    """Pages of [start, end), all of the block that starts at `head`, that have an LRU mark.
+
+    The mark of a compound block is that of its first page.
+    """
+    cdef uint32_t *flags = flags_array(z)
+    cdef int32_t pages = 0
+    cdef int32_t k
+    if (order_array(z)[head] & PG_STATE) != PG_MARKED:
+        return 0
+    if flags[head] & PF_COMPOUND_61:
+        return end - start if flags[head] & PF_LRU else 0
+    for k in range(start, end):
+        pages += (flags[k] & PF_LRU) != 0
+    return pages

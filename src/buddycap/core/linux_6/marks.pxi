@@ -1,11 +1,7 @@
-# Watermarks of Linux 6.1: how much of a zone a request may take, and the numbers that follow from the size of the node.
+# Numbers that follow from the size of a node, equal in Linux 6.1 and 6.12; the marks each kernel has its own way.
 #
-# The boost stands beside the marks and is added where they are used.  Below an order of its own a request needs one
-# free block that is large enough, of a type that it can get; the orders below it are not asked.
-#
-# Kernel: mm/page_alloc.c of 6.1: __setup_per_zone_wmarks, setup_per_zone_lowmem_reserve, zone_batchsize, zone_highsize,
-# calculate_totalreserve_pages, calculate_min_free_kbytes, __zone_watermark_ok, zone_watermark_fast;
-# mm/khugepaged.c: set_recommended_min_free_kbytes.  Zone 3 (Movable) counts like the others: there is no highmem.
+# Kernel: mm/page_alloc.c of 6.1: setup_per_zone_lowmem_reserve, zone_batchsize, zone_highsize,
+# calculate_min_free_kbytes, calculate_totalreserve_pages; mm/khugepaged.c: set_recommended_min_free_kbytes.
 
 cdef enum:
     MIN_FREE_KBYTES_HIGH_61 = 262144
@@ -26,20 +22,6 @@ ctypedef struct node_marks_61_t:        # what the marks of a node follow from, 
 cdef inline int64_t share_61(int64_t pages, int64_t parts) noexcept nogil:
     """`parts` ten thousandths of some pages.  Linux: mult_frac."""
     return (pages // 10000) * parts + ((pages % 10000) * parts) // 10000
-
-
-cdef void node_marks_61(node_marks_61_t *node) noexcept nogil:
-    """The marks of all zones.  Linux: __setup_per_zone_wmarks."""
-    cdef int64_t total = 0
-    cdef int64_t gap
-    cdef int k, j
-    for k in range(ZONES_61):
-        total += node.managed[k]
-    for k in range(ZONES_61):
-        node.mark[k][0] = (node.min_free_kbytes // PAGE_KB) * node.managed[k] // total if total else 0
-        gap = max(node.mark[k][0] // 4, share_61(node.managed[k], node.scale))
-        for j in range(1, 4):
-            node.mark[k][j] = node.mark[k][0] + j * gap if node.managed[k] else 0
 
 
 cdef int64_t buffer_pages_61(const node_marks_61_t *node) noexcept nogil:
@@ -92,31 +74,6 @@ cdef int64_t zone_highsize_61(int64_t managed, int64_t low, int batch, int cpus,
     return max(pages // cpus, <int64_t> 4 * batch)
 
 
-cdef void set_pcp_sizes_61(zone_t *z) noexcept nogil:
-    """Linux: zone_set_pageset_high_and_batch."""
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int cpu
-    e.pcp_batch = max(1, zone_batchsize_61(e.managed))
-    e.pcp_high = <int32_t> min(
-        zone_highsize_61(e.managed, z.pages_low + e.boost, e.pcp_batch, z.cpus, e.pcp_fraction), <int64_t> PCP_MAX_61)
-    for cpu in range(z.cpus):
-        zone_pcp_61(z, cpu).batch = e.pcp_batch
-        zone_pcp_61(z, cpu).high = e.pcp_high
-
-
-cdef void set_marks_61(zone_t *z, const node_marks_61_t *node) noexcept nogil:
-    """Take over the marks of the zone's node; the boost ends, and the per-CPU lists get new sizes."""
-    cdef zone_6_1_t *e = only_61(z)
-    z.min_free_kbytes = node.min_free_kbytes
-    e.scale = node.scale
-    z.pages_min = node.mark[z.zone_idx][0]
-    z.pages_low = node.mark[z.zone_idx][1]
-    z.pages_high = node.mark[z.zone_idx][2]
-    e.pages_promo = node.mark[z.zone_idx][3]
-    e.boost = 0
-    set_pcp_sizes_61(z)
-
-
 cdef inline void boost_less_61(zone_t *z, int64_t pages) noexcept nogil:
     """Take pages off the boost, as kswapd does when it has balanced the zone."""
     only_61(z).boost -= min(only_61(z).boost, pages)
@@ -138,17 +95,6 @@ cdef inline int64_t zone_mark_61(zone_t *z, int which) noexcept nogil:
     return z.pages_high if which == 2 else only_61(z).pages_promo
 
 
-cdef inline int64_t unusable_61(zone_t *z, int order, int flags) noexcept nogil:
-    """Free pages that a request cannot have.  Linux: __zone_watermark_unusable_free."""
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int64_t pages = (<int64_t> 1 << order) - 1
-    if not flags & (ALLOC61_OOM | ALLOC61_NON_BLOCK | ALLOC61_MIN_RESERVE | ALLOC61_HIGHATOMIC):
-        pages += e.reserved_highatomic
-    if e.cma and not flags & ALLOC61_CMA:
-        pages += max(e.nr_free_cma, <int64_t> 0)
-    return pages
-
-
 cdef inline int has_block_61(zone_t *z, int order, int flags) noexcept nogil:
     """Whether a list of the order is not empty that a request may take from."""
     cdef link_t *link = link_array(z)
@@ -162,48 +108,6 @@ cdef inline int has_block_61(zone_t *z, int order, int flags) noexcept nogil:
         return 1
     return (flags & (ALLOC61_OOM | ALLOC61_HIGHATOMIC)
             and not list_empty(link, free_list_61(order, MT61_HIGHATOMIC)))
-
-
-cdef int watermark_with_61(zone_t *z, int order, int64_t mark, int classzone_idx, int flags,
-                           int64_t free) noexcept nogil:
-    """Whether a request leaves `free` pages above `mark` and finds a block.  Linux: __zone_watermark_ok."""
-    cdef int64_t pages = max(free, <int64_t> 0) - unusable_61(z, order, flags)
-    cdef int from_order
-    if flags & ALLOC61_MIN_RESERVE:
-        mark -= mark // 2
-        if flags & ALLOC61_NON_BLOCK:
-            mark -= mark // 4
-    if flags & ALLOC61_OOM:
-        mark -= mark // 2
-    if pages <= mark + only_61(z).lowmem_reserve[classzone_idx]:
-        return 0
-    if order == 0:
-        return 1
-    for from_order in range(order, ORDER_MAX_61 + 1):
-        if has_block_61(z, from_order, flags):
-            return 1
-    return 0
-
-
-cdef int watermark_ok_61(zone_t *z, int order, int64_t mark, int classzone_idx, int flags) noexcept nogil:
-    """watermark_with_61 for the pages that are free.  Linux: zone_watermark_ok."""
-    return watermark_with_61(z, order, mark, classzone_idx, flags, z.nr_free_pages)
-
-
-cdef int watermark_fast_61(zone_t *z, int order, int classzone_idx, int flags, int atomic) noexcept nogil:
-    """The test of the fast path, at the mark of the flags.  Linux: zone_watermark_fast.
-
-    An atomic request for one page may ignore the boost at the min mark.
-    """
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int64_t mark = zone_mark_61(z, flags & ALLOC61_WMARK) + e.boost
-    cdef int64_t pages = max(z.nr_free_pages, <int64_t> 0)
-    if order == 0 and pages - min(pages, unusable_61(z, 0, flags)) > mark + e.lowmem_reserve[classzone_idx]:
-        return 1
-    if watermark_ok_61(z, order, mark, classzone_idx, flags):
-        return 1
-    return (order == 0 and atomic and e.boost > 0 and flags & ALLOC61_WMARK == 0
-            and watermark_ok_61(z, order, z.pages_min, classzone_idx, flags))
 
 
 # --- whole arrays of numbers, for /proc -------------------------------------------------------------------------

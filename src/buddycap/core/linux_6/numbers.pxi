@@ -1,4 +1,5 @@
-# The numbers of Linux 6.1 on x86-64, and where the things are that only a zone of 6.1 has.
+# The numbers of Linux 6.1 and 6.12 on x86-64, and where the things are that their zones have besides.  What differs
+# is in the numbers of each.
 #
 #   zone_t | zone_6_1_t | pcp | pageblock | skip | order | bits | flags | refs | tape | owner | heads, link | slots
 #
@@ -153,13 +154,6 @@ ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its 
     int32_t reserved
     compact_zone_6_1_t compact
 
-ctypedef struct pcp_6_1_t:      # per_cpu_pages of one CPU
-    int32_t count               # pages on its fourteen lists
-    int32_t high
-    int32_t batch
-    int16_t free_factor
-    int16_t locked
-
 ctypedef struct event_6_1_t:    # a record of an event
     int64_t pfn
     uint8_t kind                # EV61_*
@@ -194,10 +188,6 @@ cdef inline uint8_t *skip_array_61(zone_t *z) noexcept nogil:
 cdef inline tape_6_1_t **tape_61(zone_t *z) noexcept nogil:
     """The tape that somebody has lent the zone to record events on, or NULL: no part of the state."""
     return <tape_6_1_t **> (refs_array_61(z) + z.nr_index)
-
-
-cdef inline pcp_6_1_t *zone_pcp_61(zone_t *z, int cpu) noexcept nogil:
-    return <pcp_6_1_t *> (<uint8_t *> z + z.off_pcp) + cpu
 
 
 cdef inline int32_t free_list_61(int order, int mt) noexcept nogil:
@@ -299,3 +289,8 @@ cdef inline void tell_61(zone_t *z, int kind, int32_t i, int order, int mt, int 
             record.migratetype = mt
             record.extra = extra
         tape.count = k + 1
+
+
+cdef void copy_close_61(zone_t *copy) noexcept nogil:
+    """A copy of a zone records its events nowhere."""
+    tape_61(copy)[0] = NULL

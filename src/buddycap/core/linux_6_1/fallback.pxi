@@ -4,39 +4,37 @@
 # pays: its free blocks move along, and it changes its type if with the pages that could have been of the new type
 # anyway they are at least half of it.
 #
-# Kernel: mm/page_alloc.c of 6.1: __rmqueue_fallback, find_suitable_fallback, steal_suitable_fallback, boost_watermark,
-# reserve_highatomic_pageblock, unreserve_highatomic_pageblock, __rmqueue, __rmqueue_cma_fallback.
+# Kernel: mm/page_alloc.c of 6.1: __rmqueue_fallback, steal_suitable_fallback, move_freepages_block, __rmqueue,
+# reserve_highatomic_pageblock, unreserve_highatomic_pageblock.
 
 
-cdef inline int fallback_type_61(zone_t *z, int order, int start_mt) noexcept nogil:
-    """The first type to take from that has a free block of the order; MT61_NONE if none has."""
-    cdef link_t *link = link_array(z)
-    cdef int first = MT61_UNMOVABLE if start_mt == MT61_RECLAIMABLE else MT61_RECLAIMABLE
-    cdef int second = MT61_UNMOVABLE if start_mt == MT61_MOVABLE else MT61_MOVABLE
-    if start_mt >= ORDINARY_61 or z.nr_free[order] == 0:
-        return MT61_NONE
-    if not list_empty(link, free_list_61(order, first)):
-        return first
-    return MT61_NONE if list_empty(link, free_list_61(order, second)) else second
+cdef int32_t move_freepages_block_61(zone_t *z, int32_t i, int mt, int32_t *movable) noexcept nogil:
+    """Move the free blocks of the pageblock of page i to the tails of the lists of mt; how many pages.
 
-
-cdef inline int may_claim_61(zone_t *z, int order, int start_mt) noexcept nogil:
-    """Whether a fallback to a block of the order may claim its pageblock.  Linux: can_steal_fallback."""
-    return order >= z.pageblock_order // 2 or start_mt != MT61_MOVABLE or not z.grouping
-
-
-cdef int boost_watermark_61(zone_t *z) noexcept nogil:
-    """Raise the watermarks after a fallback that mixes types in a pageblock.  Linux: boost_watermark."""
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int64_t factor = e.boost_factor
-    cdef int64_t most
-    if factor == 0 or e.managed < 4 * block_pages_61(z):
+    `movable`: pages with an LRU mark.  A block that reaches beyond the pageblock is moved and counted whole.  Nothing
+    happens to a pageblock that leaves the zone's end.
+    """
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t at = i & -block_pages_61(z)
+    cdef int32_t end = at + block_pages_61(z)
+    cdef int32_t moved = 0
+    cdef int32_t head, after
+    movable[0] = 0
+    if at < z.first:
+        at = i
+    if end > z.end:
         return 0
-    most = (z.pages_high // 10000) * factor + ((z.pages_high % 10000) * factor) // 10000
-    if most == 0:
-        return 0
-    e.boost = min(e.boost + block_pages_61(z), max(<int64_t> block_pages_61(z), most))
-    return 1
+    while at < end:
+        if (state[at] & PG_STATE) == PG_FREE:
+            move_to_tail_61(z, at, state[at], mt)
+            moved += 1 << state[at]
+            at += 1 << state[at]
+            continue
+        head = block_head(z, at)
+        after = min(head + (1 << state_order_61(z, state[head])), end)
+        movable[0] += lru_pages_61(z, head, at, after)
+        at = max(after, at + 1)
+    return moved
 
 
 cdef void claim_pageblock_61(zone_t *z, int32_t i, int order, int start_mt, int old_mt) noexcept nogil:
@@ -73,18 +71,6 @@ cdef void steal_61(zone_t *z, int32_t i, int order, int start_mt, int flags, int
             move_to_tail_61(z, i, order, start_mt)
 
 
-cdef void tell_fallback_61(zone_t *z, int32_t i, int order, int from_order, int mt, int from_mt) noexcept nogil:
-    """The event; it tells whether the pageblock has now the type that was asked for."""
-    cdef tape_6_1_t *tape = tape_61(z)[0]
-    cdef int64_t k
-    tell_61(z, EV61_FALLBACK, i, order, mt, block_type_61(z, i) == mt)
-    if tape != NULL:
-        k = tape.count - 1
-        if 0 <= k < tape.room:
-            tape.record[k].from_order = from_order
-            tape.record[k].from_type = from_mt
-
-
 cdef int rmqueue_fallback_61(zone_t *z, int order, int mt, int flags) noexcept nogil:
     """Make free blocks of another type those of mt; 0 if there are none.  Linux: __rmqueue_fallback.
 
@@ -112,10 +98,6 @@ cdef int rmqueue_fallback_61(zone_t *z, int order, int mt, int flags) noexcept n
     steal_61(z, i, from_order, mt, flags, may_claim_61(z, from_order, mt))
     tell_fallback_61(z, i, order, from_order, mt, from_mt)
     return 1
-
-
-cdef inline int more_than_half_is_cma_61(zone_t *z) noexcept nogil:
-    return max(only_61(z).nr_free_cma, <int64_t> 0) > max(z.nr_free_pages, <int64_t> 0) // 2
 
 
 cdef inline int32_t rmqueue_61(zone_t *z, int order, int mt, int flags, int *tag) noexcept nogil:
@@ -158,8 +140,8 @@ cdef int32_t rmqueue_buddy_61(zone_t *z, int order, int mt, int flags) noexcept 
 
 # --- pageblocks for high-order atomic requests ------------------------------------------------------------------
 
-cdef void reserve_highatomic_61(zone_t *z, int32_t i) noexcept nogil:
-    """Keep the pageblock of page i for such requests: up to 1 % of the zone, and one more."""
+cdef void reserve_highatomic_61(zone_t *z, int32_t i, int order) noexcept nogil:
+    """Keep the pageblock of block (i, order) for such requests: up to 1 % of the zone, and one more."""
     cdef zone_6_1_t *e = only_61(z)
     cdef int32_t movable
     if e.reserved_highatomic >= e.managed // 100 + block_pages_61(z) or block_type_61(z, i) >= ORDINARY_61:
@@ -190,3 +172,8 @@ cdef int unreserve_highatomic_61(zone_t *z, int mt, int force) noexcept nogil:
         if move_freepages_block_61(z, i, mt, &movable) > 0:
             return 1
     return 0
+
+
+cdef inline void free_blocks_61(zone_t *z, int32_t i, int order, int tail) noexcept nogil:
+    """Give a block back as one of its first pageblock's type."""
+    free_one_page_61(z, i, order, block_type_61(z, i), tail)

@@ -7,7 +7,7 @@ cdef layout_t layout_61(int32_t cpus) noexcept nogil:
     """A zone_6_1_t behind the zone_t, a pcp_6_1_t and 14 lists for each CPU, a skip bit a pageblock,
     two bytes of references a page, a tape."""
     cdef layout_t layout
-    layout.header_bytes = sizeof(zone_t) + sizeof(zone_6_1_t)
+    layout.header_bytes = sizeof(zone_t) + sizeof(zone_6_1_t) + own_bytes_61()
     layout.cpu_bytes = cpus * sizeof(pcp_6_1_t)
     layout.heads = NR_LIST_HEADS_61 + PCP_LISTS_61 * cpus
     layout.page_bytes = sizeof(uint16_t)
@@ -48,6 +48,7 @@ cdef void zone_init_61(zone_t *z, const zone_config_t *config) noexcept nogil:
     for k in range(MAX_NR_ZONES):
         e.lowmem_ratio[k] = config.lowmem_reserve_ratio[k]
     e.lowmem_ratio[MAX_NR_ZONES] = config.lowmem_reserve_ratio_device
+    own_init_61(z)
     compact_init_61(z)
 
 
@@ -74,7 +75,7 @@ cdef void zone_add_free_61(zone_t *z, int32_t i, int32_t end, int populate) noex
         order = 0
         while order < ORDER_MAX_61 and not i & (1 << order) and i + (2 << order) <= end:
             order += 1
-        free_one_page_61(z, i, order, block_type_61(z, i), 1)
+        free_blocks_61(z, i, order, 1)
         i += 1 << order
 
 
@@ -97,11 +98,6 @@ cdef void zone_fill_61(zone_t *z, const zone_config_t *config) noexcept nogil:
     memset(only_61(z).compact.events, 0, sizeof(only_61(z).compact.events))
     node_set_marks_61(&z, 1, config.min_free_kbytes, config.watermark_scale_factor)
     node_set_reserves_61(&z, 1)
-
-
-cdef void copy_close_61(zone_t *copy) noexcept nogil:
-    """A copy of a zone records its events nowhere."""
-    tape_61(copy)[0] = NULL
 
 
 # --- digests ----------------------------------------------------------------------------------------------------

@@ -1,18 +1,9 @@
-# The buddy core of Linux 6.1: give a block back, take one of the right type, move a pageblock's blocks.
+# The buddy core since Linux 6.1: give a block back, take one of the right type.
 #
 # Against 2.6.27: a block that will probably merge soon goes to the tail of its list; from the order of a pageblock on
-# only blocks of ordinary types merge across types; an allocation waiting for a block may capture it at each merge; the
-# counters of free pages are moved by the callers of `smallest_61`, so that a refill moves them once.
+# only blocks of ordinary types merge across types; an allocation waiting for a block may capture it at each merge.
 #
-# Kernel: mm/page_alloc.c of 6.1: __free_one_page, buddy_merge_likely, compaction_capture, expand, __rmqueue_smallest,
-# move_freepages_block.
-
-
-cdef inline void account_61(zone_t *z, int64_t pages, int mt) noexcept nogil:
-    """Linux: __mod_zone_freepage_state, for a block whose pageblock is not isolated."""
-    z.nr_free_pages += pages
-    if mt == MT61_CMA and only_61(z).cma:
-        only_61(z).nr_free_cma += pages
+# Kernel: mm/page_alloc.c of 6.1: __free_one_page, buddy_merge_likely, compaction_capture, expand, __rmqueue_smallest.
 
 
 cdef inline void account_free_61(zone_t *z, int64_t pages, int mt) noexcept nogil:
@@ -25,7 +16,7 @@ cdef inline int captures_61(zone_t *z, int order, int mt) noexcept nogil:
     """Whether the armed capture takes a free block of this order and type.  Linux: compaction_capture."""
     cdef zone_6_1_t *e = only_61(z)
     return (e.capture_order == order and e.capture_page == NO_PAGE and mt <= MT61_HIGHATOMIC
-            and not (order < z.pageblock_order and mt == MT61_MOVABLE))
+            and not (order < z.pageblock_order and mt == MT61_MOVABLE and not may_break_up_movable_61(z)))
 
 
 cdef inline int merge_likely_61(zone_t *z, int32_t i, int order) noexcept nogil:
@@ -65,7 +56,7 @@ cdef void free_one_page_61(zone_t *z, int32_t i, int order, int mt, int tail) no
     state[i] = PG_TAIL
     while order < ORDER_MAX_61:
         if buddycap_rarely(captures_61(z, order, mt)):
-            z.nr_free_pages -= 1 << order
+            account_61(z, -(<int64_t> 1 << order), mt)
             only_61(z).capture_page = i
             state[i] = PG_CAPTURED | order
             z.vm[VM_BUDDY_MERGE] += order - first_order
@@ -78,6 +69,8 @@ cdef void free_one_page_61(zone_t *z, int32_t i, int order, int mt, int tail) no
             if other != mt and (other >= ORDINARY_61 or mt >= ORDINARY_61):
                 break
         unlist_block_61(z, buddy, order)
+        if order >= z.pageblock_order:
+            merge_pageblocks_61(z, buddy, order, mt)
         i &= ~(1 << order)
         order += 1
     z.vm[VM_BUDDY_MERGE] += order - first_order
@@ -95,7 +88,7 @@ cdef inline void expand_61(zone_t *z, int32_t i, int low, int high, int mt) noex
 cdef inline int32_t smallest_61(zone_t *z, int order, int mt) noexcept nogil:
     """Take the head of the first non-empty list of type mt at or above `order`; NO_PAGE if there is none.
 
-    The block reads as allocated; the counters of free pages are the caller's.  Linux: __rmqueue_smallest.
+    The block reads as allocated.  Linux: __rmqueue_smallest.
     """
     cdef link_t *link = link_array(z)
     cdef int from_order
@@ -108,58 +101,7 @@ cdef inline int32_t smallest_61(zone_t *z, int order, int mt) noexcept nogil:
             z.nr_free[from_order] -= 1
             expand_61(z, i, order, from_order, mt)
             order_array(z)[i] = PG_USED | order
+            note_taken_61(z, 1 << order, mt)
             tell_61(z, EV61_ZONE_LOCKED, i, order, mt, is_pcp_order_61(z, order) and mt < ORDINARY_61)
             return i
     return NO_PAGE
-
-
-cdef inline void move_to_tail_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
-    """A free block changes lists.  Linux: move_to_free_list."""
-    list_del(link_array(z), i)
-    list_add_tail(link_array(z), free_list_61(order, mt), i)
-
-
-cdef int32_t lru_pages_61(zone_t *z, int32_t head, int32_t start, int32_t end) noexcept nogil:
-    """Pages of [start, end), all of the block that starts at `head`, that have an LRU mark.
-
-    The mark of a compound block is that of its first page.
-    """
-    cdef uint32_t *flags = flags_array(z)
-    cdef int32_t pages = 0
-    cdef int32_t k
-    if (order_array(z)[head] & PG_STATE) != PG_MARKED:
-        return 0
-    if flags[head] & PF_COMPOUND_61:
-        return end - start if flags[head] & PF_LRU else 0
-    for k in range(start, end):
-        pages += (flags[k] & PF_LRU) != 0
-    return pages
-
-
-cdef int32_t move_freepages_block_61(zone_t *z, int32_t i, int mt, int32_t *movable) noexcept nogil:
-    """Move the free blocks of the pageblock of page i to the tails of the lists of mt; how many pages.
-
-    `movable`: pages with an LRU mark.  A block that reaches beyond the pageblock is moved and counted whole.  Nothing
-    happens to a pageblock that leaves the zone's end.
-    """
-    cdef uint8_t *state = order_array(z)
-    cdef int32_t at = i & -block_pages_61(z)
-    cdef int32_t end = at + block_pages_61(z)
-    cdef int32_t moved = 0
-    cdef int32_t head, after
-    movable[0] = 0
-    if at < z.first:
-        at = i
-    if end > z.end:
-        return 0
-    while at < end:
-        if (state[at] & PG_STATE) == PG_FREE:
-            move_to_tail_61(z, at, state[at], mt)
-            moved += 1 << state[at]
-            at += 1 << state[at]
-            continue
-        head = block_head(z, at)
-        after = min(head + (1 << state_order_61(z, state[head])), end)
-        movable[0] += lru_pages_61(z, head, at, after)
-        at = max(after, at + 1)
-    return moved

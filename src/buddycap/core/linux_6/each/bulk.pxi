@@ -1,4 +1,4 @@
-# Whole arrays straight to and from the free lists of Linux 6.1, with exactly the result of single calls: see
+# Whole arrays straight to and from the free lists since Linux 6.1, with exactly the result of single calls: see
 # common/batch.pxi and common/cut.pxi.
 #
 # Where a block is put depends on the moment when its last page arrives: to the tail if the block it would merge with
@@ -46,7 +46,7 @@ cdef void list_free_61(zone_t *z, const bulk_t *b, const int64_t *pfns, int64_t 
         order = new_block_order(z, i)
         if order < 0:
             continue
-        list = order * TYPES_61 + block_type_61(z, i)
+        list = order * TYPES_61 + unite_blocks_61(z, i, order)
         i &= -(1 << order)
         finish_new(z, i, order, PG_FREE)
         b.bits[i >> 6] |= <uint64_t> 1 << (i & 63)
@@ -70,7 +70,7 @@ cdef int free_many_61(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *
     cdef int64_t k
     cdef int status
     b.slot = NO_PAGE
-    if (tape_61(z)[0] == NULL and e.capture_order < 0 and only_ordinary_61(z)
+    if (tape_61(z)[0] == NULL and e.capture_order < 0 and only_ordinary_61(z) and whole_61(z, orders, order, n)
             and bulk_admit(z, &b, pfns, n, orders, order)):
         if not b.marked:
             bulk_coalesce(z, &b, pfns, n)
@@ -133,18 +133,25 @@ cdef int64_t alloc_some_61(zone_t *z, int64_t *pfns, int64_t n, int order, int m
 cdef int64_t alloc_many_61(zone_t *z, int64_t *pfns, int64_t n, int order, int mt, int flags) noexcept nogil:
     """Allocate n blocks from the free lists; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n)."""
     cdef int64_t k = 0
+    cdef int64_t cut = 0
     cdef int64_t m
+    cdef int32_t i
     mt = request_type_61(z, mt)
     if tape_61(z)[0] != NULL or flags & (ALLOC61_CMA | ALLOC61_HIGHATOMIC | ALLOC61_OOM | ALLOC61_NON_BLOCK):
         k = alloc_some_61(z, pfns, n, order, mt, flags)
     else:
         while k < n:
-            k += cut_lists(z, order, free_list_61(0, mt), TYPES_61, pfns + k, n - k)
-            if k == n or not rmqueue_fallback_61(z, order, mt, flags):
+            m = cut_lists(z, order, free_list_61(0, mt), TYPES_61, pfns + k, n - k)
+            cut += m
+            k += m
+            if k == n or not help_out_61(z, order, mt, flags, &i):
                 break
             zone_work(z).fallbacks += 1
-        z.vm[VM_PGALLOC] += k << order
-        only_61(z).events[EV61_ZONE_LOCKED] += k
+            if i != NO_PAGE:
+                pfns[k] = z.base_pfn + i
+                k += 1
+        z.vm[VM_PGALLOC] += cut << order
+        only_61(z).events[EV61_ZONE_LOCKED] += cut
     for m in range(k, n):
         pfns[m] = NO_PAGE
     return k

@@ -130,7 +130,7 @@ cdef int check_free_61(zone_t *z, violation_t *v) noexcept nogil:
     for order in range(ORDER_MAX_61 + 1):
         if not check_free_order_61(z, order, &pages, v):
             return 0
-    return not only_61(z).counts_exact or agree(v, 7, pages, z.nr_free_pages)
+    return not only_61(z).counts_exact or (agree(v, 7, pages, z.nr_free_pages) and check_own_counters_61(z, v))
 
 
 cdef int check_coalescing_61(zone_t *z, violation_t *v) noexcept nogil:
@@ -190,9 +190,7 @@ cdef int check_pcp_61(zone_t *z, violation_t *v) noexcept nogil:
             if not check_pcp_list_61(z, cpu, index, &pages, v):
                 return 0
         if not (agree(v, 10, pages, zone_pcp_61(z, cpu).count)
-                and within(v, 10, 1, PCP_MAX_61, zone_pcp_61(z, cpu).batch)
-                and within(v, 10, 0, PCP_MAX_61, zone_pcp_61(z, cpu).high)
-                and within(v, 10, 0, FREE_FACTOR_MAX_61, zone_pcp_61(z, cpu).free_factor)
+                and check_pcp_sizes_61(zone_pcp_61(z, cpu), v)
                 and within(v, 10, 0, 1, zone_pcp_61(z, cpu).locked)):
             return 0
         listed += pages
@@ -306,7 +304,8 @@ cdef int check_pageblocks_61(zone_t *z, violation_t *v) noexcept nogil:
 cdef int zone_check_61(zone_t *z, violation_t *v) noexcept nogil:
     """1 if every invariant holds; else 0 and the first that does not.  The layout must be good: see zone_layout_ok."""
     v.invariant = 0
-    return (check_settings_61(z, v) and check_own_61(z, v) and check_states_61(z, v) and check_tiling_61(z, v)
+    return (check_settings_61(z, v) and check_own_61(z, v) and check_rest_61(z, v) and check_states_61(z, v)
+            and check_tiling_61(z, v)
             and check_free_61(z, v) and check_coalescing_61(z, v) and check_capture_61(z, v) and check_pcp_61(z, v)
             and check_noted_61(z, v) and check_lru_61(z, v) and check_private_61(z, v) and check_pageblocks_61(z, v)
             and check_owners(z, v) and check_bits(z, v))

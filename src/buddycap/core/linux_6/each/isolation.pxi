@@ -1,4 +1,4 @@
-# Pageblocks out of bounds for the allocator, and whole ranges of them (Linux 6.1).
+# Pageblocks out of bounds for the allocator, and whole ranges of them (since Linux 6.1).
 #
 # An isolated pageblock has the type ISOLATE: its free blocks stand on lists that nobody takes from, and do not count.
 # A range is isolated from both ends inward, because a block or an allocation may reach over its ends: a free block is
@@ -8,12 +8,8 @@
 # and freed while one half is isolated counts as its first half does.
 #
 # Kernel: mm/page_isolation.c of 6.1: set_migratetype_isolate, has_unmovable_pages, unset_migratetype_isolate,
-# isolate_single_pageblock, split_free_page, start_isolate_page_range, undo_isolate_page_range, test_pages_isolated;
-# mm/page_alloc.c: __isolate_free_page, __putback_isolated_page, init_cma_reserved_pageblock.
-
-cdef enum:
-    EDGE_BEFORE = 0             # the pageblock that ends at an edge of a range
-    EDGE_AFTER = 1              # the one that starts there
+# isolate_single_pageblock, start_isolate_page_range, undo_isolate_page_range, test_pages_isolated;
+# mm/page_alloc.c: __putback_isolated_page, init_cma_reserved_pageblock.
 
 
 cdef inline int page_exists_61(zone_t *z, int64_t i) noexcept nogil:
@@ -56,7 +52,6 @@ cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32
     """
     cdef zone_6_1_t *e = only_61(z)
     cdef int old_mt = block_type_61(z, block)
-    cdef int32_t moved, movable
     if old_mt == iso_61(z):
         return 0
     if e.cma and old_mt == MT61_CMA:
@@ -64,11 +59,10 @@ cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32
             return 0
     elif has_unmovable_61(z, max(block, start), min(block + block_pages_61(z), end)):
         return 0
-    set_block_type_61(z, block, iso_61(z))
+    if not retype_block_61(z, block, iso_61(z)):
+        return 0
     e.nr_isolated += 1
     e.counts_exact = 0
-    moved = move_freepages_block_61(z, block, iso_61(z), &movable)
-    account_61(z, -<int64_t> moved, old_mt)
     return 1
 
 
@@ -78,7 +72,6 @@ cdef void unisolate_block_61(zone_t *z, int32_t block, int mt) noexcept nogil:
     If it is one free block that could have merged, it is freed anew.
     """
     cdef int32_t buddy = block ^ block_pages_61(z)
-    cdef int32_t moved, movable
     if block_type_61(z, block) != iso_61(z):
         return
     if (order_array(z)[block] == (PG_FREE | z.pageblock_order)
@@ -88,28 +81,8 @@ cdef void unisolate_block_61(zone_t *z, int32_t block, int mt) noexcept nogil:
         set_block_type_61(z, block, mt)
         free_one_page_61(z, block, z.pageblock_order, mt, 1)
     else:
-        moved = move_freepages_block_61(z, block, mt, &movable)
-        account_61(z, moved, mt)
-        set_block_type_61(z, block, mt)
+        retype_block_61(z, block, mt)
     only_61(z).nr_isolated -= 1
-
-
-cdef void cross_split_61(zone_t *z, int32_t i, int order, int32_t offset) noexcept nogil:
-    """Cut free block (i, order) at i + offset and free the pieces anew.  Linux: split_free_page."""
-    cdef int32_t end = i + (1 << order)
-    cdef int32_t at = i
-    cdef int piece
-    account_free_61(z, -(<int64_t> 1 << order), block_type_61(z, i))
-    unlist_block_61(z, i, order)
-    while at < end:
-        piece = 0
-        while not at & (1 << piece) and 2 << piece <= offset:
-            piece += 1
-        free_one_page_61(z, at, piece, block_type_61(z, at), 0)
-        at += 1 << piece
-        offset -= 1 << piece
-        if offset == 0:
-            offset = end - at
 
 
 cdef int clear_edge_61(zone_t *z, int32_t edge) noexcept nogil:
@@ -173,45 +146,7 @@ cdef int isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcep
     return 1
 
 
-cdef int is_isolated_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
-    """Whether [start, end) is isolated and all free.  Linux: test_pages_isolated."""
-    cdef int32_t at = start
-    while at < end:
-        if at >= z.nr_index or block_type_61(z, at) != iso_61(z):
-            return 0
-        at += block_pages_61(z)
-    at = start
-    while at < end:
-        if at >= z.nr_index or (order_array(z)[at] & PG_STATE) != PG_FREE:
-            return 0
-        at += 1 << order_array(z)[at]
-    return 1
-
-
 # --- single blocks ----------------------------------------------------------------------------------------------
-
-cdef int32_t take_free_block_61(zone_t *z, int32_t i) noexcept nogil:
-    """Take a free block off the lists whole; its pages, or 0 if the watermark does not allow it.
-
-    The pageblocks of a large one become MOVABLE.  Linux: __isolate_free_page.
-    """
-    cdef int order = order_array(z)[i]
-    cdef int mt = block_type_61(z, i)
-    cdef int32_t k
-    if mt != iso_61(z):
-        if not watermark_ok_61(z, 0, z.pages_min + (<int64_t> 1 << order), 0, ALLOC61_CMA):
-            return 0
-        account_61(z, -(<int64_t> 1 << order), mt)
-    unlist_block_61(z, i, order)
-    order_array(z)[i] = PG_TAKEN_61 | order
-    if order >= z.pageblock_order - 1:
-        k = i
-        while k < i + (1 << order) - 1:
-            if block_type_61(z, k) < ORDINARY_61:
-                set_block_type_61(z, k, MT61_MOVABLE)
-            k += block_pages_61(z)
-    return 1 << order
-
 
 cdef inline void put_free_block_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
     """Put such a block back.  Linux: __putback_isolated_page."""
@@ -231,17 +166,10 @@ cdef int alloc_at_61(zone_t *z, int32_t i, int order) noexcept nogil:
     mt = block_type_61(z, head)
     if mt == iso_61(z) or block_type_61(z, i) == iso_61(z):
         return 0
-    if mt == MT61_CMA and only_61(z).cma:
-        only_61(z).nr_free_cma -= 1 << order
+    account_61(z, -(<int64_t> 1 << order), mt)
+    z.nr_free_pages += 1 << order       # which the next line takes off
     take_part(z, head, i, order, free_list_61(0, mt), TYPES_61)
     return 1
-
-
-cdef void count_isolated_61(zone_t *z, int32_t i, int mt) noexcept nogil:
-    """The pageblock of page i will get a type by hand: nr_isolated follows."""
-    only_61(z).nr_isolated += (mt == iso_61(z)) - (block_type_61(z, i) == iso_61(z))
-    if mt == iso_61(z):
-        only_61(z).counts_exact = 0
 
 
 cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
@@ -251,13 +179,3 @@ cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
     order_array(z)[i] = PG_USED | z.pageblock_order
     free_unref_61(z, i, z.pageblock_order)
     only_61(z).managed += block_pages_61(z)
-
-
-cdef int32_t capture_end_61(zone_t *z) noexcept nogil:
-    """No capture is armed any more; the block that was captured, now allocated, or NO_PAGE."""
-    cdef zone_6_1_t *e = only_61(z)
-    cdef int32_t i = e.capture_page
-    if i != NO_PAGE:
-        order_array(z)[i] = PG_USED | e.capture_order
-    e.capture_order = e.capture_page = NO_PAGE
-    return i

@@ -1,4 +1,4 @@
-# The fields of bc_config that a zone of 6.1 has: see common/config.pxi.
+# The fields of bc_config that a zone of 6.1 or 6.12 has: see common/config.pxi.
 
 cdef extern from *:
     """

@@ -1,0 +1,29 @@
+# The invariants of what a zone of Linux 6.12 has otherwise than one of 6.1: see linux_6/each/check.pxi.
+
+
+cdef int check_pcp_sizes_612(const pcp_6_12_t *pcp, violation_t *v) noexcept nogil:
+    """I10: sizes of one CPU's lists."""
+    return (within(v, 10, 1, PCP_MAX_61, pcp.batch) and within(v, 10, 0, PCP_MAX_61, pcp.high)
+            and within(v, 10, 0, PCP_MAX_61, pcp.high_min) and within(v, 10, 0, PCP_MAX_61, pcp.high_max)
+            and within(v, 10, 0, ALLOC_FACTOR_MAX_612, pcp.alloc_factor)
+            and within(v, 10, 0, <int64_t> 1 << 30, pcp.free_count) and agree(v, 10, 0, pcp.reserved)
+            and within(v, 10, 0, PCP_FREED_HIGH_612 | PCP_LARGE_CACHE_612, pcp.flags))
+
+
+cdef int check_own_counters_612(zone_t *z, violation_t *v) noexcept nogil:
+    """I7: nr_free_highatomic counts the pages on the HIGHATOMIC lists."""
+    cdef int64_t pages = 0
+    cdef int32_t stranger
+    cdef int order
+    for order in range(ORDER_MAX_61 + 1):
+        pages += list_count(z, free_list_61(order, MT61_HIGHATOMIC), 0, 0, &stranger) << order
+    return agree(v, 7, pages, own_612(z).nr_free_highatomic)
+
+
+cdef int check_rest_612(zone_t *z, violation_t *v) noexcept nogil:
+    """I1, I7, I9, I10: what stands behind the zone_6_1_t."""
+    cdef own_6_12_t *own = own_612(z)
+    return (within(v, 1, 0, 1, own.below_high) and within(v, 9, 0, ORDINARY_61 - 1, own.capture_type)
+            and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, own.nr_free_highatomic)
+            and within(v, 10, 0, PCP_MAX_61, own.pcp_high_min) and within(v, 10, 0, PCP_MAX_61, own.pcp_high_max)
+            and agree(v, 10, 0, only_61(z).pcp_high))
