@@ -48,7 +48,7 @@ LINUX_6 = [
     *["linux_6/admit", "linux_6_1/numbers", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6_1/marks"],
     *["linux_6/each/watermark", "linux_6/each/drain", "linux_6_1/pcp", "linux_6/each/pcp", "linux_6_1/follow"],
     *["linux_6_1/permit", "linux_6_1/isolation", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
-    *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/migrate", "linux_6_1/compact"],
+    *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/capture", "linux_6_1/migrate", "linux_6_1/compact"],
     *["linux_6_1/kcompactd", "linux_6_1/reclaim", "linux_6_1/wakeup"],
     *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6_1/bulk", "linux_6/each/bulk"],
     *["linux_6/each/stream", "linux_6/each/config", "linux_6/each/boot", "linux_6_1/check", "linux_6/each/check"],

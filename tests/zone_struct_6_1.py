@@ -32,7 +32,10 @@ class Own(ctypes.Structure):
         ("events", c_int64 * 5),
         ("lowmem_ratio", c_int32 * 5),
         *((name, c_int32) for name in ("cma", "isolate_type", "boosted", "reclaim", "nr_isolated", "counts_exact")),
-        *((name, c_int32) for name in ("cpu", "pcp_high", "pcp_batch", "capture_order", "capture_page", "reserved")),
+        *(
+            (name, c_int32)
+            for name in ("cpu", "pcp_high", "pcp_batch", "capture_order", "capture_page", "capture_movable")
+        ),
         ("compact", Compact),
     )
 

@@ -572,11 +572,13 @@ ctypedef struct machine_t:
     int32_t reserved
     int64_t shrinker_nr         # shrinker.nr: objects due but not yet scanned
     policy_t policy             # of requests that bring none
+    compaction_policy_t compaction      # 6.1, parameter
+    direct_t direct             # 6.1
     request_t *queue            # first of the queue, or NULL: a request must be finished or aborted before it goes
     kswapd_t kswapd
     kcompactd_t kcompactd
     int32_t driver_reclaims     # 6.1, parameter: direct reclaim is what the driver frees
-    int32_t reserved2
+    int32_t batch_steps         # 6.1, parameter: a step of compaction ends with each batch
     uint64_t magic
     uint32_t attached           # zones attached so far: a request begun before the last one is dead
     uint32_t event_mask         # NOTE_*: optional events that are wanted
@@ -688,6 +690,7 @@ cdef void kswapd_abort(machine_t *m) noexcept nogil
 cdef void request_attempted(machine_t *m, request_t *r, int outcome) noexcept nogil
 cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept nogil
 cdef int kcompactd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil
+cdef int kcompactd_look(machine_t *m) noexcept nogil
 cdef void kcompactd_abort(machine_t *m) noexcept nogil
 
 # Make a copy of a zone in memory of its size; nobody bypasses the copy's per-CPU lists.
@@ -698,6 +701,7 @@ cdef int64_t int_sqrt(int64_t x) noexcept nogil
 cdef uint64_t random_next(uint64_t *s) noexcept nogil
 cdef void random_seed(uint64_t *s, uint64_t seed) noexcept nogil
 cdef int as_policy(object policy, policy_t *out) except -1
+cdef int as_policies(object policy, int kernel, machine_t *m) except -1
 
 # What never changes of a zone, and may be read at any time.
 ctypedef struct shape_t:

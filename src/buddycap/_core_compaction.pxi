@@ -29,8 +29,34 @@ cdef enum:                      # compact_control_t.result, numbers of enum comp
     COMPACT_CONTENDED
     COMPACT_SUCCESS
 
+cdef enum:                      # compaction_policy_t.form
+    CAPTURE_MERGE = 0           # at the moment at which a page that the task frees completes the block
+    CAPTURE_LISTS               # after each batch any block of the type, off the free lists
+    CAPTURE_BLOCK               # the block that was worked on, if it is free
+
+cdef enum:                      # compaction_policy_t.movable: who gets small blocks of movable pageblocks
+    CAPTURE_STRICT = 0          # nobody
+    CAPTURE_RELAXED             # movable requests
+    CAPTURE_ANY
+
+cdef enum:                      # compaction_policy_t.watermark
+    CAPTURE_IGNORES_MARK = 0
+    CAPTURE_CHECKS_MARK         # a block that the mark forbids goes to the free lists
+    CAPTURE_HOLDS               # or is held, and looked at again
+
+# A policy of compaction; all 0: direct compaction as in Linux 6.1, and nothing proactive.  Nothing but int32_t.
+ctypedef struct compaction_policy_t:
+    int32_t off                 # nothing is captured
+    int32_t form                # CAPTURE_*
+    int32_t min_order           # captured from this order on
+    int32_t movable
+    int32_t watermark
+    int32_t hold_turns
+    int32_t test_first          # whether a block was captured is looked at before the drain
+    int32_t proactiveness
+
 # A run of compaction over one zone: compact_control of Linux 6.1 with where it stands.  PFNs may wrap, as in the
-# kernel.  Fields down to `capture` are set by who starts a run; search_order and fast_search_fail outlive it.
+# kernel.  Fields down to `policy` are set by who starts a run; search_order and fast_search_fail outlive it.
 ctypedef struct compact_control_t:
     int32_t order               # wanted, or -1
     int32_t search_order
@@ -47,14 +73,18 @@ ctypedef struct compact_control_t:
     int32_t score_low           # a proactive run ends at this score
     int32_t unevictable         # unevictable pages move, too (vm.compact_unevictable_allowed)
     int32_t stops               # stop before each attempt to move a page
+    int32_t batch_steps         # a step ends with each batch
     int32_t capture             # the task captures: capture_control
-    int32_t armed               # it does so now: never between two steps
+    compaction_policy_t policy
     # where it stands
+    int32_t armed               # the task captures now: never between two steps
     int32_t state               # COMPACT_*
     int32_t result
     int32_t page                # COMPACT_ATTEMPT: index of the page that is to be moved,
     int32_t target              # and of the free page that it goes to
     int32_t captured            # index of the captured block, which is the run's until it is taken over; or -1
+    int32_t hold_left           # turns that it may still be held below the watermark
+    int32_t batch_over          # the last step ended with a batch
     int32_t migratetype
     int32_t rescan
     int32_t keep_equal
@@ -122,6 +152,15 @@ ctypedef struct request_6_1_t:  # what only a request of Linux 6.1 has
     int32_t rounds              # of reclaim at this priority
     int32_t reserved
 
+ctypedef struct direct_t:       # direct compaction, counted by how it ended; 6.1
+    int64_t skipped             # not worth while: too little memory, or a block was there
+    int64_t deferred            # left out after failures
+    int64_t complete            # the scanners have met
+    int64_t contended           # no free page to move to
+    int64_t success             # a block was on a list at the end, or captured
+    int64_t captured
+    int64_t lost                # there was a block, but the allocation after it had none
+
 ctypedef struct kcompactd_t:    # 6.1
     compact_walk_t walk
     compact_seen_t seen
@@ -129,4 +168,6 @@ ctypedef struct kcompactd_t:    # 6.1
     int32_t running             # the walk is under way
     int32_t max_order           # largest order asked for since it last looked, 0: none
     int32_t classzone_idx       # lowest of the highest zones asked for, or -1
+    int32_t score               # of the node when a proactive round began
+    int32_t passed              # looks that are still left out after a round that has not helped
     cost_t total

@@ -5,7 +5,7 @@ Times are integer nanoseconds since the start.  Pages are indices in the zone, a
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from ._core cimport machine_t, policy_t, request_t, step_t, zone_t
+from ._core cimport machine_t, request_t, step_t, zone_t
 
 
 cdef enum:
@@ -26,6 +26,8 @@ cdef enum:                      # actors
     TASK_FLUSHER                # before the pass at rest: reads a file as large as memory and deletes it
     TASK_FAULTER                # faults huge pages, or base pages where there are none
     TASK_READER                 # reads and writes small files at random
+    TASK_KCOMPACTD
+    TASK_LOOK                   # every half second: whether kcompactd should compact proactively
 
 cdef enum:                      # what the pages are for that a task is allocating
     WANT_NOTHING = 0
@@ -293,6 +295,9 @@ ctypedef struct params_t:       # the parameters, by these names from Python
     int64_t sync_pass
     int64_t kswapd_orders
     int64_t memalloc_permille
+    # compaction
+    int64_t look_period_ns      # between two looks whether to compact proactively; 0: there is no kcompactd
+    int64_t compact_budget_pages        # most work between two points at which others come in
     # machine, and how time is cut
     int64_t cpus
     int64_t chunk_pages
@@ -306,6 +311,9 @@ ctypedef struct params_t:       # the parameters, by these names from Python
     int64_t active_ns
     int64_t pageout_ns
     int64_t fault_ns
+    int64_t compact_scan_ps     # of compaction: a page looked at by a scanner,
+    int64_t migrate_ns          # moved,
+    int64_t batch_ns            # and what follows a batch: per-CPU lists are drained
     # the disk
     int64_t disk_page_ns
     int64_t disk_read_ns
@@ -323,6 +331,7 @@ ctypedef struct world_t:
     task_t *task
     int32_t nr_tasks
     int32_t kswapd              # number of kswapd's task,
+    int32_t kcompactd           # of kcompactd's,
     int32_t flusher             # and of the flusher's
     int32_t failed              # out of memory for the world's own tables
     int32_t over                # the last pass has ended

@@ -19,7 +19,8 @@ class World:
     ----------
     zone : Zone
         Made with owners=True; the run changes it.
-    policy : CapturePolicy
+    policy : CapturePolicy or CompactionPolicy
+        One of the zone's kernel.
     parameters : dict of str to int
         A value for each name in `PARAMETERS`; units are in the names.
     seed : int
@@ -29,7 +30,7 @@ class World:
     Raises
     ------
     MisuseError
-        If a parameter is missing, unknown or out of range.
+        If a parameter is missing, unknown or out of range, or the policy is another kernel's.
 
     Notes
     -----
@@ -61,7 +62,7 @@ class World:
         Raises
         ------
         MisuseError
-            If the world is running, or the zone is held by this thread.
+            If the world is running, the zone is held by this thread, or it is one of Linux 6.1.
         """
     def run(self, events: int = 20000, until_ns: int | None = None) -> bool:
         """Go on for about so many events; True when the last request has been answered.  Ctrl-C is obeyed.

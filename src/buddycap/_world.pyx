@@ -15,8 +15,8 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from buddycap.errors import MisuseError
 
-from ._core cimport (MAX_ORDERS, ST_OK, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_copy, zone_end,
-                     zone_look, zone_ready, zone_settled, zone_shape)
+from ._core cimport (MAX_ORDERS, ST_OK, as_policy, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_copy,
+                     zone_end, zone_look, zone_ready, zone_settled, zone_shape)
 
 include "world/chance.pxi"
 include "world/queues.pxi"
@@ -52,6 +52,7 @@ _POSITIVE = (
     "kernel_long_life_ns", "stream_period_ns", "resident_touch_ns", "flush_period_ns", "unmovable_short_life_ns",
     "unmovable_long_life_ns", "request_period_ns", "requesters", "passes", "chunk_pages", "budget_pages", "yield_ns",
     "cold_read_pages", "hot_read_pages", "congestion_ns", "retry_ns", "cpus", "reader_file_pages", "reader_gap_ns",
+    "compact_budget_pages",
 )
 
 _GFP = ("user_gfp", "kernel_gfp", "reclaimable_gfp", "journal_gfp")
@@ -63,10 +64,11 @@ _LARGEST = {
     "ns": 1 << 50, "pages": 1 << 40, "permille": 1000, "ps": 10**12, "q16": 1 << 16, "touches": 10**6,
     "request_start_ns": 1 << 61,    # never
     "request_period_ns": 1 << 57, "load_duration_ns": 1 << 57, "duration_median_ns": 1 << 40,
-    **dict.fromkeys(("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns"), 10**9),
+    **dict.fromkeys(("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "migrate_ns", "batch_ns"), 10**9),
     **dict.fromkeys(("disk_page_ns", "disk_read_ns", "disk_swapin_ns", "disk_write_ns", "yield_ns"), 1 << 40),
     "anon_median_pages": 1 << 26, "anon_min_pages": 1 << 26, "anon_max_pages": 1 << 26, "hot_pages": 1 << 28,
     "resident_pages": 1 << 31, "process_kernel_pages": 1 << 16, "chunk_pages": 1024, "budget_pages": 1 << 20,
+    "compact_budget_pages": 1 << 20,
     "cold_read_pages": 1 << 20, "hot_read_pages": 1 << 20,
     "builds": 1000, "loads": 1000, "requesters": 1000, "requests": 1 << 31, "passes": LAST_PASS, "swappiness": 100,
     "lumpy": 1, "sync_pass": 1, "kswapd_orders": 1, "cpus": 4096, "request_order": MAX_ORDERS - 1,
@@ -115,7 +117,8 @@ cdef class World:
     ----------
     zone : Zone
         Made with owners=True; the run changes it.
-    policy : CapturePolicy
+    policy : CapturePolicy or CompactionPolicy
+        One of the zone's kernel.
     parameters : dict of str to int
         A value for each name in `PARAMETERS`; units are in the names.
     seed : int
@@ -125,7 +128,7 @@ cdef class World:
     Raises
     ------
     MisuseError
-        If a parameter is missing, unknown or out of range.
+        If a parameter is missing, unknown or out of range, or the policy is another kernel's.
 
     Notes
     -----
@@ -153,7 +156,6 @@ cdef class World:
         cdef int64_t n
         cdef params_t p
         cdef dict given
-        cdef policy_t row
         cdef int wrong
         cdef bint room = False
         cdef world_t *w
@@ -161,13 +163,14 @@ cdef class World:
         if not shape.off_owner:
             raise MisuseError("zone: must be made with owners=True")
         read_parameters(&p, parameters, shape)
-        as_policy(policy, &row)
-        self.hook = policy.hook
+        machine_init(&self.guarded.m)
+        as_policies(policy, shape.kernel, &self.guarded.m)
+        self.hook = getattr(policy, "hook", None)
         events = checked_load(load, p.loads, shape.max_page_order).view(np.uint8)
         n = events.shape[0] // sizeof(load_t)
         self.zone = zone
         w = self.begin()
-        wrong = attach(w, &p, &row)
+        wrong = attach(w, &p)
         if not wrong:
             with nogil:
                 room = load_start(w, &events[0], n) and world_start(w, number)
@@ -244,10 +247,12 @@ cdef class World:
         Raises
         ------
         MisuseError
-            If the world is running, or the zone is held by this thread.
+            If the world is running, the zone is held by this thread, or it is one of Linux 6.1.
         """
         if self.running:
             raise MisuseError("copy: called while the world is running, by the hook of its policy or another thread")
+        if self.look().p.look_period_ns:
+            raise MisuseError("copy: a world of Linux 6.1 may hold pages that are being moved: run it again instead")
         zone = self.zone.copy()
         return zone, World.__new__(World, zone, policy, self, 0)
 
@@ -385,7 +390,9 @@ cdef class World:
                 "memallocs": t.memallocs, "rereads": t.rereads, "swapins": t.swapins,
                 "kswapd_scanned": t.kswapd_scanned, "simulated_ns": t.simulated_ns,
                 "blocked_ns": t.blocked_ns, "held_ns": t.held_ns, "dirty_pages": t.dirty_pages,
-                "present_pages": zone_shape(self.zone).present_pages, **self.zone.vmstat()}
+                "present_pages": zone_shape(self.zone).present_pages,
+                **(direct_totals(t.direct) if w.p.look_period_ns else {}),
+                **self.zone.vmstat()}
 
 
 ctypedef struct table_t:        # records that the world has written
@@ -432,12 +439,20 @@ ctypedef struct totals_t:       # numbers of a world at one moment
     int64_t blocked_ns
     int64_t held_ns
     int64_t dirty_pages
+    direct_t direct
+
+
+cdef dict direct_totals(direct_t direct):
+    """Direct compaction, counted by how it ended."""
+    cdef dict found = direct
+    return {f"direct_{name}": number for name, number in found.items()}
 
 
 cdef void read_totals(const world_t *w, totals_t *t) noexcept nogil:
     t.events, t.background_pages, t.background_failed = w.events, w.background_pages, w.background_failed
     t.no_progress, t.memallocs, t.rereads, t.swapins = w.no_progress, w.memallocs, w.rereads, w.swapins
     t.kswapd_scanned, t.simulated_ns = w.m.kswapd.total.scanned, w.now
+    t.direct = w.m.direct
     t.blocked_ns, t.held_ns, t.dirty_pages = w.blocked_ns, w.held_ns, w.dirty_last - w.dirty_first
 
 
@@ -445,13 +460,12 @@ cdef void read_totals(const world_t *w, totals_t *t) noexcept nogil:
 _ASKED = ("request_gfp", "fault_second_gfp", *_GFP)
 
 
-cdef int attach(world_t *w, const params_t *p, const policy_t *policy) noexcept nogil:
+cdef int attach(world_t *w, const params_t *p) noexcept nogil:
     """The parameters, and the machine of the one zone; 0, or 1 + the row of `_ASKED` that it cannot serve."""
     cdef int64_t *asked = [p.request_gfp, p.fault_second_gfp, p.user_gfp, p.kernel_gfp, p.reclaimable_gfp,
                            p.journal_gfp]
     cdef int k
     w.p = p[0]
-    machine_init(&w.m)
     for k in range(NR_GFP_ZONES):
         w.m.gfp_zone[k] = w.z.zone_idx
     machine_attach_zone(&w.m, w.z)
@@ -460,7 +474,7 @@ cdef int attach(world_t *w, const params_t *p, const policy_t *policy) noexcept 
     w.m.no_lumpy = not p.lumpy
     w.m.no_sync_pass = not p.sync_pass
     w.m.kswapd_order0 = not p.kswapd_orders
-    w.m.policy = policy[0]
+    w.m.batch_steps = 1
     for k in range(6):
         if request_status(&w.m, p.request_order if k < 2 else 0, asked[k], 0) != ST_OK:
             return k + 1

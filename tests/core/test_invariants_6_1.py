@@ -76,7 +76,7 @@ CASES = {
     "I1 cpu": (own("cpu"), 2, 1, None),
     "I1 boost factor": (own("boost_factor"), -1, 1, None),
     "I1 scale": (own("scale"), 3001, 1, None),
-    "I1 unused": (own("reserved"), 1, 1, None),
+    "I9 armed for movable blocks": (own("capture_movable"), 1, 9, None),
     "I2 unknown state": (cell("order", PLAIN), 0x50, 2, PLAIN),
     "I2 order above the largest": (cell("order", PLAIN), PG_USED | 11, 2, PLAIN),
     "I2 tag of an isolated page": (cell("order", PLAIN), PG_PCP | 4, 2, PLAIN),

@@ -704,6 +704,11 @@ cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept 
         wakeup_kcompactd_61(m, order, classzone_idx)
 
 
+cdef int kcompactd_look(machine_t *m) noexcept nogil:
+    """Every half second: whether kcompactd begins to compact proactively."""
+    return kcompactd_look_61(m) if is_machine_61(m) else 0
+
+
 cdef void kcompactd_abort(machine_t *m) noexcept nogil:
     """Put back what kcompactd has isolated and send it to sleep."""
     if is_machine_61(m):

@@ -459,7 +459,6 @@ cdef class NodeHandle(ZonesHandle):
 cdef const shape_t *zone_shape(object zone) except NULL:
     if not isinstance(zone, Zone):
         raise TypeError(f"zone: a Zone is wanted, not {type(zone).__name__}")
-    (<ModernZone> zone).needs(KERNEL_2_6_27)
     return &(<ZoneHandle> zone).shape
 
 

@@ -372,7 +372,7 @@ cdef class Node(NodeHandle):
         cdef int flags = as_alloc_flags(alloc_flags, self.shape())
         cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef Compaction run = Compaction.__new__(Compaction)
-        walk_direct_61(&run.walk, bits, o, flags, highest, how)
+        walk_direct_61(&run.walk, bits, o, flags, highest, how, NULL)
         run.walk.cc.stops = bool(stops)
         run.adopt(self.zones)
         return run

@@ -1,4 +1,4 @@
-# Capture policies at the boundary: from the fields of a Python object to a policy_t, by name.
+# Policies at the boundary: from the fields of a Python object to a policy_t or a compaction_policy_t, by name.
 
 cdef dict POLICY_NAMES = {"private_list": "private", "consult_lists": "consult"}      # where Python's are others
 cdef dict POLICY_CHOICES = {        # fields that are words in Python
@@ -80,3 +80,35 @@ cdef int read_policy(object policy, policy_t *out) except -1:
             row[name] = as_ranged(value, "policy." + field, limits[0], limits[1])
     out[0] = row
     return 0
+
+
+# --- compaction -------------------------------------------------------------------------------------------------
+
+cdef dict COMPACTION_CHOICES = {
+    "form": {"merge": CAPTURE_MERGE, "lists": CAPTURE_LISTS, "block": CAPTURE_BLOCK},
+    "movable": {"strict": CAPTURE_STRICT, "relaxed": CAPTURE_RELAXED, "any": CAPTURE_ANY},
+    "watermark": {"ignored": CAPTURE_IGNORES_MARK, "checked": CAPTURE_CHECKS_MARK, "held": CAPTURE_HOLDS},
+}
+
+
+cdef int as_compaction(object policy, compaction_policy_t *out) except -1:
+    """Read the fields of a CompactionPolicy, or of anything that has them, by name."""
+    out.off = not policy.capture
+    out.form = as_word(policy.form, "policy.form", COMPACTION_CHOICES["form"])
+    out.min_order = <int32_t> as_ranged(policy.capture_min_order, "policy.capture_min_order", 0, MAX_ORDERS)
+    out.movable = as_word(policy.movable, "policy.movable", COMPACTION_CHOICES["movable"])
+    out.watermark = as_word(policy.watermark, "policy.watermark", COMPACTION_CHOICES["watermark"])
+    out.hold_turns = <int32_t> as_ranged(policy.hold_turns, "policy.hold_turns", 0, 1000)
+    out.test_first = bool(policy.test_first)
+    out.proactiveness = <int32_t> as_ranged(policy.proactiveness, "policy.proactiveness", 0, 100)
+    return 0
+
+
+cdef int as_policies(object policy, int kernel, machine_t *m) except -1:
+    """The policy of a machine, which must be one of its kernel; another machine's remains what it was."""
+    cdef str wanted = getattr(policy, "kernel", RELEASES[KERNEL_2_6_27])
+    if wanted != release_of(kernel):
+        raise MisuseError(f"policy={policy.name!r}: one of Linux {wanted}, on a zone of Linux {release_of(kernel)}")
+    if hasattr(policy, "form"):
+        return as_compaction(policy, &m.compaction)
+    return as_policy(policy, &m.policy)

@@ -40,6 +40,8 @@ class Kernel:
     fault_gfp : callable
         From a row of `DEFRAG_MODES`, and whether the memory has been advised, to the flags of each try of a page fault
         for a huge page.
+    compacts : bool
+        Whether memory is compacted, by requests and by kcompactd.
 
     Examples
     --------
@@ -60,3 +62,4 @@ class Kernel:
     reserve: IntEnum
     repeat: IntFlag
     fault_gfp: Callable[[str, bool], tuple[int, ...]]
+    compacts: bool

@@ -34,4 +34,5 @@ LINUX_2_6_27 = Kernel(
     reserve=MigrateType.RESERVE,
     repeat=GFP.REPEAT,
     fault_gfp=fault_gfp,
+    compacts=False,
 )

@@ -165,4 +165,5 @@ LINUX_6_1 = Kernel(
     reserve=MigrateType.HIGHATOMIC,
     repeat=GFP.RETRY_MAYFAIL,
     fault_gfp=fault_gfp,
+    compacts=True,
 )

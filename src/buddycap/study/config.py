@@ -169,6 +169,14 @@ class StudyConfig:
         How many files are written anew instead of read, and how many that are read make a reclaimable slab page.
     slice_us : int, us
         How long a task has its CPU when others wait for it; 0: tasks do not compete for CPUs.
+    compact_scan_ps, migrate_ns, batch_ns : int, ps, ns, ns
+        Cost of compaction: a page looked at by one of its scanners, a page moved, and what follows a batch of pages
+        moved (per-CPU lists are drained) until it is seen whether there is a block.
+    compact_budget_pages : int, pages
+        Most pages that compaction looks at or moves in one event, in between others come in; a pageblock may make it
+        more.
+    look_ms : int, ms
+        How often kcompactd looks whether to compact proactively.
 
     Raises
     ------
@@ -274,6 +282,11 @@ class StudyConfig:
     reader_write_permille: int = 100
     reader_slab_permille: int = 100
     slice_us: int = 0
+    compact_scan_ps: int = 30_000
+    migrate_ns: int = 3000
+    batch_ns: int = 5000
+    compact_budget_pages: int = 1
+    look_ms: int = 500
 
     def __post_init__(self) -> None:
         for field in fields(self):

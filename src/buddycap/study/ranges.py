@@ -56,6 +56,8 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "retry_ms": (1, 10**9),
         "chunk_pages": (1, 1024),
         "budget_pages": (1, 1 << 20),
+        "compact_budget_pages": (1, 1 << 20),
+        "look_ms": (1, 10**9),
         "yield_us": (1, 10**9),
         "disk_mib_per_s": (0.001, 1_000_000),
         "cold_read_pages": (1, 1 << 20),

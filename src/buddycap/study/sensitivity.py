@@ -40,6 +40,7 @@ HELD: Mapping[str, str] = MappingProxyType(
         "threads": "what is swept, not what it hangs on",
         "defrag": "a word",
         "madvised": "a switch",
+        "compact_budget_pages": "one page is as fine as it gets",
     }
 )
 
@@ -49,6 +50,7 @@ MACHINE = frozenset(
         *("cpus", "boot_permille", "swap_permille", "swappiness", "congestion_ms", "retry_ms", "congestion_pages"),
         *("scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps"),
         *("chunk_pages", "budget_pages", "yield_us", "slice_us", "huge_fault_us"),
+        *("compact_scan_ps", "migrate_ns", "batch_ns", "look_ms"),
         *("disk_mib_per_s", "cold_read_pages", "hot_read_pages", "read_cost_us", "swap_cost_us", "write_cost_us"),
     )
 )
@@ -60,6 +62,7 @@ _OF_READERS = frozenset(
         "reader_slab_permille",
     )
 )
+_OF_COMPACTION = frozenset(("compact_scan_ps", "migrate_ns", "batch_ns", "look_ms"))
 _OF_REQUESTS = frozenset(("request_mib_per_s",))
 _OF_BUILDS = frozenset(
     (

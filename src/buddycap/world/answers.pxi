@@ -13,6 +13,11 @@ cdef inline uint8_t order_byte(world_t *w, int32_t page) noexcept nogil:
     return (<uint8_t *> w.z + w.z.off_order)[page]
 
 
+cdef inline int has_request(const task_t *t) noexcept nogil:
+    """Whether an allocation of the task's is under way; a daemon has none."""
+    return t.in_request and t.kind != TASK_KSWAPD and t.kind != TASK_KCOMPACTD
+
+
 cdef int is_collected(const scan_t *scan, int32_t page) noexcept nogil:
     """Whether a reclaimer has the page in its pagevec: reclaimed, but not yet free."""
     cdef int32_t k
@@ -27,7 +32,7 @@ cdef int in_pagevec(world_t *w, int32_t page) noexcept nogil:
     if is_collected(&w.m.kswapd.scan, page):
         return 1
     for k in range(w.nr_tasks):
-        if w.task[k].in_request and w.task[k].kind != TASK_KSWAPD and is_collected(&w.task[k].request.scan, page):
+        if has_request(&w.task[k]) and is_collected(&w.task[k].request.scan, page):
             return 1
     return 0
 

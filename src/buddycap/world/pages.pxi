@@ -1,6 +1,7 @@
 # What the tasks' pages are, and what reclaim does to them.
 
-from ._core cimport (EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
+from ._core cimport (EV_MIGRATED, EV_MIGRATED_TO, EV_PAGEOUT, EV_QUEUE, EV_RECLAIMED, EV_WAKE_KCOMPACTD,
+                     EV_WAKE_KSWAPD, EV_WAKE_PDFLUSH,
                      PF_ACTIVE, PF_ANON, PF_DIRTY, PF_MMAP, PF_ORPHAN, PF_PINNED, PF_SLAB,
                      PF_SWAPBACKED, PF_SWAPCACHE, PF_WRITEBACK, PF_YOUNG, PG_MARKED, ST_OK, buddycap_prefetch,
                      event_t, event_take, free_block, get_page_from_freelist, link_t, lru_cache_add, page_mark,
@@ -41,6 +42,27 @@ cdef void forget(world_t *w, uint64_t owner, int32_t page) noexcept nogil:
             t.hot[number] = ABSENT
     elif (kind == OWNER_ANON or kind == OWNER_FLUSH) and number < t.pages_size and t.pages[number] == page:
         t.pages[number] = SWAPPED if kind == OWNER_ANON else ABSENT
+
+
+cdef void follow(world_t *w, uint64_t owner, int32_t page, int32_t target) noexcept nogil:
+    """Compaction has moved a page, whose owner the cookie names if it is the world's."""
+    cdef uint64_t kind = owner >> 56
+    cdef uint64_t id = (owner >> 40) & 0xFFFF
+    cdef int64_t number = owner & <uint64_t> 0xFFFFFFFFFF
+    cdef int64_t dirty = w.dirty_last - 1 - <int64_t> (w.dirty_seq - <uint64_t> number)
+    cdef task_t *t
+    if kind == OWNER_DIRTY:
+        if w.dirty_first <= dirty < w.dirty_last and w.dirty[dirty].owner == owner:
+            w.dirty[dirty].page = target
+        return
+    if id >= <uint64_t> w.nr_tasks:
+        return
+    t = &w.task[id]
+    if kind == OWNER_HOT:
+        if (t.kind == TASK_BUILD or t.kind == TASK_READER) and number < t.hot_size and t.hot[number] == page:
+            t.hot[number] = target
+    elif (kind == OWNER_ANON or kind == OWNER_FLUSH) and number < t.pages_size and t.pages[number] == page:
+        t.pages[number] = target
 
 
 # --- what others have done to the world's pages -----------------------------------------------------------------
@@ -134,9 +156,16 @@ cdef void wake_queue(world_t *w) noexcept nogil:
             wake_at(w, k, max(w.now, w.task[k].blocked_since))
 
 
+cdef void wake_kcompactd(world_t *w) noexcept nogil:
+    if not w.task[w.kcompactd].in_request:
+        w.task[w.kcompactd].in_request = 1
+        wake_at(w, w.kcompactd, w.now)
+
+
 cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
     """Take note of what reclaim has done in the step that task `t` has just made."""
     cdef event_t event
+    cdef int32_t page = ABSENT
     while event_take(&w.m, &event):
         if event.kind == EV_RECLAIMED:
             if t.serial:
@@ -149,6 +178,14 @@ cdef void drain_events(world_t *w, task_t *t) noexcept nogil:
             if not w.task[w.kswapd].in_request:
                 w.task[w.kswapd].in_request = 1
                 wake_at(w, w.kswapd, w.now)
+        elif event.kind == EV_MIGRATED:
+            page = <int32_t> event.page
+            if t.serial:
+                note_reclaimed(w, t, page)
+        elif event.kind == EV_MIGRATED_TO:
+            follow(w, event.owner, page, <int32_t> event.page)
+        elif event.kind == EV_WAKE_KCOMPACTD:
+            wake_kcompactd(w)
         elif event.kind == EV_QUEUE:
             wake_queue(w)
         elif event.kind == EV_WAKE_PDFLUSH:

@@ -1,8 +1,9 @@
 # The engine: takes the next task from the queue, lets it allocate what it wants, and asks it what is next.
 
 from ._core cimport (NR_GFP_ZONES, PATH_FAST, PATH_SECOND, WAIT_CONGESTION, WAIT_CONSULT, WAIT_DONE, WAIT_LISTS,
-                     WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policy, ask_hook, kswapd_abort,
-                     kswapd_step, machine_attach_zone, machine_init, request_abort, request_answer, request_init,
+                     WAIT_QUEUE, WAIT_SLEEP, WAIT_WRITEBACK, as_policies, ask_hook, compact_control_t,
+                     direct_t, kcompactd_abort, kcompactd_look, kcompactd_step, kswapd_abort, kswapd_step,
+                     machine_attach_zone, machine_init, request_abort, request_answer, request_init,
                      request_shortcut, request_step)
 
 cdef enum:
@@ -15,7 +16,14 @@ cdef inline int64_t step_price(world_t *w, const step_t *step) noexcept nogil:
     """What the work of one step costs in simulated time."""
     return (step.cost.scanned * w.p.scan_ns + (step.cost.freed + step.cost.captured) * w.p.free_ns
             + step.cost.looked * w.p.look_ps // 1000 + step.cost.active * w.p.active_ns
-            + step.cost.pageouts * w.p.pageout_ns + step.cost.slab_scanned * w.p.scan_ns)
+            + step.cost.pageouts * w.p.pageout_ns + step.cost.slab_scanned * w.p.scan_ns
+            + (step.cost.migrate_scanned + step.cost.free_scanned) * w.p.compact_scan_ps // 1000
+            + step.cost.migrated * w.p.migrate_ns)
+
+
+cdef inline int64_t batch_price(world_t *w, const compact_control_t *cc, int compacting) noexcept nogil:
+    """What the end of a batch of compaction costs, if the last step came to one."""
+    return w.p.batch_ns if compacting and cc.batch_over else 0
 
 
 cdef inline int64_t rest_limit(world_t *w, const step_t *step) noexcept nogil:
@@ -63,7 +71,8 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
     """One step of the task's allocation: 1 when it has ended, 0 when the task has been put to wait."""
     cdef step_t step
     cdef int sync_passes = t.request.scan.sync_passes
-    cdef int wait = request_step(&w.m, &t.request, w.p.budget_pages, &step)
+    cdef int wait = request_step(&w.m, &t.request,
+                                 w.p.compact_budget_pages if t.request.own.compacting else w.p.budget_pages, &step)
     cdef int64_t begin = w.now + t.busy_ns
     cdef int64_t worked
     cdef int64_t wait_ns = 0
@@ -72,7 +81,7 @@ cdef int advance_request(world_t *w, task_t *t, int32_t id) noexcept nogil:
         answer = consult_hook(w, &t.request)
         if answer > 0:
             wait = request_answer(&w.m, &t.request, answer, w.p.budget_pages, &step)
-    t.busy_ns += step_price(w, &step)
+    t.busy_ns += step_price(w, &step) + batch_price(w, &t.request.own.walk.cc, t.request.own.compacting)
     worked = w.now + t.busy_ns
     drain_events(w, t)
     if t.request.path != PATH_FAST and t.request.path != PATH_SECOND:
@@ -173,6 +182,26 @@ cdef void run_kswapd(world_t *w, task_t *t) noexcept nogil:
     t.busy_ns = 0
 
 
+cdef void run_kcompactd(world_t *w, task_t *t) noexcept nogil:
+    cdef step_t step
+    kcompactd_step(&w.m, w.p.compact_budget_pages, &step)
+    t.busy_ns += step_price(w, &step) + batch_price(w, &w.m.kcompactd.walk.cc, w.m.kcompactd.running)
+    t.in_request = step.wait != WAIT_SLEEP
+    drain_events(w, t)
+    if step.wait != WAIT_SLEEP:
+        pause(w, t, &step)
+    else:
+        leave_cpu(w, t, w.now + t.busy_ns)
+    t.busy_ns = 0
+
+
+cdef void run_look(world_t *w, task_t *t) noexcept nogil:
+    """Let kcompactd look whether to compact proactively."""
+    if kcompactd_look(&w.m):
+        wake_kcompactd(w)
+    go_on(w, t, w.now, w.now + w.p.look_period_ns)
+
+
 cdef int world_run(world_t *w, int64_t events, int64_t until) noexcept nogil:
     """Perform so many events; 0 when all requests have been answered, or the world has failed or been robbed.
 
@@ -193,6 +222,10 @@ cdef int world_run(world_t *w, int64_t events, int64_t until) noexcept nogil:
         t = &w.task[id]
         if t.kind == TASK_KSWAPD:
             run_kswapd(w, t)
+        elif t.kind == TASK_KCOMPACTD:
+            run_kcompactd(w, t)
+        elif t.kind == TASK_LOOK:
+            run_look(w, t)
         else:
             run_actor(w, t, id)
         events -= 1
@@ -350,12 +383,16 @@ cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
     w.first_faulter = w.nr_tasks
     for k in range(p.faulters):
         ok = ok and add_faulter(w, <int32_t> k, seed)
+    w.kcompactd = w.nr_tasks
+    if p.look_period_ns:
+        ok = ok and add_task(w, TASK_KCOMPACTD, 0, -1, seed) != NULL
+        ok = ok and add_task(w, TASK_LOOK, 0, p.look_period_ns, seed) != NULL
     return ok
 
 
 cdef inline int64_t world_tasks(const params_t *p) noexcept nogil:
     """Room for tasks."""
-    return p.builds + p.loads + p.requesters + p.readers + p.faulters + 8
+    return p.builds + p.loads + p.requesters + p.readers + p.faulters + 10
 
 
 cdef inline int64_t world_wakes(const params_t *p) noexcept nogil:
@@ -389,9 +426,10 @@ cdef void world_abort(world_t *w) noexcept nogil:
     """Nothing that is under way stays in the zone."""
     cdef int32_t k
     for k in range(w.nr_tasks):
-        if w.task[k].in_request and w.task[k].kind != TASK_KSWAPD:
+        if has_request(&w.task[k]):
             request_abort(&w.m, &w.task[k].request)
     kswapd_abort(&w.m)
+    kcompactd_abort(&w.m)
 
 
 cdef void world_free(world_t *w) noexcept nogil:

@@ -151,7 +151,7 @@ ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its 
     int32_t pcp_batch
     int32_t capture_order       # a capture is armed for a block of this order, or -1
     int32_t capture_page        # block captured, or -1
-    int32_t reserved
+    int32_t capture_movable     # blocks of movable pageblocks are captured whatever their order
     compact_zone_6_1_t compact
 
 ctypedef struct event_6_1_t:    # a record of an event

@@ -138,11 +138,14 @@ cdef int compact_end_61(zone_t *z, compact_control_t *cc, int result) noexcept n
 
 cdef int end_turn_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Drain per-CPU lists where that may complete a block, and look whether one was captured."""
-    if (cc.order > 0 and cc.last_migrated
-            and cc.last_migrated < (cc.migrate_pfn >> cc.order) << cc.order):
+    cdef uint64_t worked = cc.last_migrated
+    if cc.policy.test_first and capture_done_61(z, cc):
+        return compact_end_61(z, cc, COMPACT_SUCCESS)
+    if cc.order > 0 and worked and worked < (cc.migrate_pfn >> cc.order) << cc.order:
         drain_cpu_61(z, only_61(z).cpu)
         cc.last_migrated = 0
-    if cc.captured != NO_PAGE or (cc.armed and only_61(z).capture_page != NO_PAGE):
+        capture_drained_61(z, cc, worked)
+    if not cc.policy.test_first and capture_done_61(z, cc):
         return compact_end_61(z, cc, COMPACT_SUCCESS)
     return COMPACT_TURN
 
@@ -160,6 +163,8 @@ cdef int end_batch_61(zone_t *z, compact_control_t *cc, int no_memory) noexcept 
         if is_soft_61(cc):
             cc.migrate_pfn = ((cc.migrate_pfn - 1) >> cc.order << cc.order) + (<uint64_t> 1 << cc.order)
             cc.last_migrated = 0
+    if cc.capture and cc.policy.form == CAPTURE_LISTS and cc.succeeded and cc.captured == NO_PAGE:
+        capture_listed_61(z, cc)
     return end_turn_61(z, cc)
 
 
@@ -208,13 +213,16 @@ cdef int compact_step_61(machine_t *m, int32_t at, zone_t *z, compact_control_t 
     """
     cdef int64_t end = compact_work_61(cc) + budget
     capture_arm_61(z, cc)
-    while cc.state < COMPACT_ATTEMPT and compact_work_61(cc) < end:
+    cc.batch_over = 0
+    while cc.state < COMPACT_ATTEMPT and compact_work_61(cc) < end and not cc.batch_over:
         if m != NULL and events_pending(m) > NR_EVENTS - EVENT_ROOM:
             break
         if cc.state == COMPACT_TURN:
             cc.state = compact_turn_61(z, cc)
         else:
             cc.state = compact_page_61(m, at, z, cc)
+            cc.batch_over = cc.batch_steps and cc.state == COMPACT_TURN
+        capture_note_61(z, cc)
     capture_disarm_61(z, cc)
     return cc.state
 

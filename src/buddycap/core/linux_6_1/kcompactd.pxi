@@ -28,8 +28,8 @@ cdef int zone_permits_61(zone_t **zones, const compact_walk_t *w, int k) noexcep
 
 
 cdef void walk_direct_61(compact_walk_t *w, uint32_t gfp, int order, int alloc_flags, int highest_zoneidx,
-                         int priority) noexcept nogil:
-    """Begin a request's compaction.  Linux: try_to_compact_pages."""
+                         int priority, const compaction_policy_t *policy) noexcept nogil:
+    """Begin a request's compaction.  Linux: try_to_compact_pages.  policy: NULL for what the kernel does."""
     cdef int full = priority == COMPACT_PRIO_FULL
     memset(w, 0, sizeof(compact_walk_t))
     compact_control_init_61(&w.cc, order, gfp, MIGRATE_ASYNC if priority == COMPACT_PRIO_ASYNC else MIGRATE_SYNC_LIGHT)
@@ -40,6 +40,9 @@ cdef void walk_direct_61(compact_walk_t *w, uint32_t gfp, int order, int alloc_f
     w.cc.alloc_flags = alloc_flags
     w.cc.highest_zoneidx = highest_zoneidx
     w.cc.direct_compaction = w.cc.capture = 1
+    if policy != NULL:
+        w.cc.policy = policy[0]
+        w.cc.capture = not policy.off and order >= policy.min_order
     w.cc.ignore_skip_hint = w.cc.ignore_block_suitable = full
     w.done = not gfp & GFP61_IO
 

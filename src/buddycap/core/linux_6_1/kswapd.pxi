@@ -20,6 +20,9 @@ cdef enum:                          # kswapd_t.state
     KSWAPD61_PRIORITY
     KSWAPD61_SHRINK
 
+cdef enum:
+    LOOKS_PASSED_61 = (1 << MAX_DEFER_SHIFT_61) - 1
+
 
 cdef void note_compaction_61(compact_walk_t *w, compact_seen_t *seen, step_t *out) noexcept nogil:
     """Charge a step with what a walk has done since it was last charged."""
@@ -194,16 +197,20 @@ cdef void kswapd_abort_61(machine_t *m) noexcept nogil:
 
 # --- kcompactd --------------------------------------------------------------------------------------------------
 
-cdef void begin_kcompactd_61(kcompactd_t *k) noexcept nogil:
-    walk_daemon_61(&k.walk, k.max_order, k.classzone_idx)
+cdef void run_kcompactd_61(machine_t *m, kcompactd_t *k) noexcept nogil:
+    """A walk begins."""
+    k.walk.cc.batch_steps = m.batch_steps
     k.seen.migrate = k.seen.free = k.seen.moved = 0
     k.running = 1
 
 
-cdef void end_kcompactd_61(kcompactd_t *k) noexcept nogil:
+cdef void end_kcompactd_61(kcompactd_t *k, zone_t **zones, int n) noexcept nogil:
     """Sleep, unless more was asked for meanwhile."""
     k.running = 0
-    if k.max_order <= k.walk.cc.order:
+    if k.walk.kind == WALK_NODE:
+        k.passed = LOOKS_PASSED_61 if score_node_61(zones, n) >= k.score else 0
+        k.asleep = k.max_order == 0
+    elif k.max_order <= k.walk.cc.order:
         k.max_order = 0
         k.classzone_idx = -1
         k.asleep = 1
@@ -213,22 +220,47 @@ cdef int kcompactd_step_61(machine_t *m, int64_t budget, step_t *out) noexcept n
     """Let kcompactd go on until the budget is used up or it sleeps."""
     cdef zone_t *zones[MAX_NR_ZONES]
     cdef kcompactd_t *k = &m.kcompactd
+    cdef int n
     step_begin(out)
     count_work(m, &out.cost, -1)
     if k.asleep:
         leave_step(out, WAIT_SLEEP)
     elif may_go_on(m, budget, out):
         if not k.running:
-            begin_kcompactd_61(k)
-        walk_step_61(m, zones, machine_zones(m, zones), &k.walk, budget)
+            walk_daemon_61(&k.walk, k.max_order, k.classzone_idx)
+            run_kcompactd_61(m, k)
+        n = machine_zones(m, zones)
+        walk_step_61(m, zones, n, &k.walk, budget)
         note_compaction_61(&k.walk, &k.seen, out)
         if k.walk.done:
-            end_kcompactd_61(k)
+            end_kcompactd_61(k, zones, n)
             leave_step(out, WAIT_SLEEP if k.asleep else WAIT_NONE)
         else:
             may_go_on(m, budget, out)
     step_end(m, out, &k.total)
     return out.wait
+
+
+cdef int kcompactd_look_61(machine_t *m) noexcept nogil:
+    """Called every half second: kcompactd, if it sleeps, looks whether to compact proactively; 1 if it begins.
+
+    After a round that has not lowered the score it leaves out as many looks as make half a minute.
+    """
+    cdef zone_t *zones[MAX_NR_ZONES]
+    cdef kcompactd_t *k = &m.kcompactd
+    cdef int n = machine_zones(m, zones)
+    if not k.asleep or not m.compaction.proactiveness:
+        return 0
+    if k.passed:
+        k.passed -= 1
+        return 0
+    if not m.kswapd.asleep or not should_proactive_compact_61(zones, n, m.compaction.proactiveness):
+        return 0
+    k.score = score_node_61(zones, n)
+    walk_node_61(&k.walk, 1, score_low_61(m.compaction.proactiveness))
+    run_kcompactd_61(m, k)
+    k.asleep = 0
+    return 1
 
 
 cdef void kcompactd_abort_61(machine_t *m) noexcept nogil:

@@ -9,36 +9,11 @@
 # Before an attempt the run may stop, so that others can act: an interrupt on top of its task, whose frees are captured,
 # or other tasks, whose frees are not.
 #
-# Kernel: mm/migrate.c of 6.1: migrate_pages; mm/page_alloc.c: compaction_capture's caller in the task.
+# Kernel: mm/migrate.c of 6.1: migrate_pages.
 
 cdef enum:
     MIGRATE_PASSES_61 = 10
     MIGRATE_SLICE_61 = 512      # NR_MAX_BATCHED_MIGRATION
-
-
-# --- capture on the task ----------------------------------------------------------------------------------------
-
-cdef inline void capture_arm_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """The task of the run works, or an interrupt on top of it: what it completes now is captured.
-
-    A capture that somebody has armed by hand stays: what is completed is his.
-    """
-    cc.armed = cc.capture and cc.captured == NO_PAGE and only_61(z).capture_order == NO_PAGE
-    if cc.armed:
-        only_61(z).capture_order = cc.order
-
-
-cdef inline void capture_disarm_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """Others work.  A captured block is in the hands of the run."""
-    cdef zone_6_1_t *e = only_61(z)
-    if not cc.armed:
-        return
-    if e.capture_page != NO_PAGE:
-        cc.captured = e.capture_page
-        order_array(z)[e.capture_page] = PG_HELD_61 | cc.order
-        e.capture_page = NO_PAGE
-    e.capture_order = NO_PAGE
-    cc.armed = 0
 
 
 # --- one page ---------------------------------------------------------------------------------------------------

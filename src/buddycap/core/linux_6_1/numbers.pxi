@@ -37,8 +37,8 @@ cdef inline void note_taken_61(zone_t *z, int64_t pages, int mt) noexcept nogil:
 
 
 cdef inline int may_break_up_movable_61(zone_t *z) noexcept nogil:
-    """Whether the armed capture takes a block below the order of a pageblock that is MOVABLE."""
-    return 0
+    """Whether the armed capture takes a block below the order of a pageblock that is MOVABLE: as the policy has it."""
+    return only_61(z).capture_movable
 
 
 cdef inline void merge_pageblocks_61(zone_t *z, int32_t buddy, int order, int mt) noexcept nogil:

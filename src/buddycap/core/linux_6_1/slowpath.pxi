@@ -178,13 +178,28 @@ cdef void count_compaction_61(machine_t *m, request_t *r, int event) noexcept no
     compact_61(m.zone[0]).events[event] += 1
 
 
+cdef void count_result_61(direct_t *direct, int result) noexcept nogil:
+    """How direct compaction has ended."""
+    if result == COMPACT_SUCCESS:
+        direct.success += 1
+    elif result == COMPACT_CONTENDED:
+        direct.contended += 1
+    elif result == COMPACT_COMPLETE or result == COMPACT_PARTIAL_SKIPPED:
+        direct.complete += 1
+    elif result == COMPACT_DEFERRED:
+        direct.deferred += 1
+    else:
+        direct.skipped += 1
+
+
 cdef void begin_compact_61(machine_t *m, request_t *r, int state, int priority) noexcept nogil:
     """Direct compaction comes next; there is none for single pages."""
     r.state = state
     r.own.compacting = r.order > 0
     if r.own.compacting:
-        walk_direct_61(&r.own.walk, r.gfp, r.order, r.alloc_flags, r.classzone_idx, priority)
+        walk_direct_61(&r.own.walk, r.gfp, r.order, r.alloc_flags, r.classzone_idx, priority, &m.compaction)
         r.own.walk.cc.stops = r.own.stops
+        r.own.walk.cc.batch_steps = m.batch_steps
 
 
 cdef int compact_end_request_61(machine_t *m, request_t *r) noexcept nogil:
@@ -193,15 +208,18 @@ cdef int compact_end_request_61(machine_t *m, request_t *r) noexcept nogil:
     cdef int32_t i = w.page
     r.own.compacting = 0
     r.own.compact_result = w.result
+    count_result_61(&m.direct, w.result)
     if w.result == COMPACT_SKIPPED:
         return 0
     count_compaction_61(m, r, CE61_STALL)
     if i != NO_PAGE:
         r.zone = m.nr_zones - 1 - w.zone
         prep_new_page_61(m.zone[r.zone], i, r.order, r.gfp)
+        m.direct.captured += 1
         end_request(r, i, PATH_CAPTURED)
     elif not try_zones_61(m, r, r.alloc_flags, PATH_COMPACTED):
         count_compaction_61(m, r, CE61_FAIL)
+        m.direct.lost += w.result == COMPACT_SUCCESS
         return 0
     compact_61(m.zone[r.zone]).blockskip_flush = 0
     compaction_defer_reset_61(m.zone[r.zone], r.order, 1)

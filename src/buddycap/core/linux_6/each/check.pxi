@@ -49,7 +49,7 @@ cdef int check_own_61(zone_t *z, violation_t *v) noexcept nogil:
             return 0
     return (within(v, 1, 0, 1, e.cma) and agree(v, 1, MT61_CMA + e.cma, e.isolate_type)
             and within(v, 1, 0, 1, e.boosted) and within(v, 1, 0, 1, e.reclaim) and within(v, 1, 0, 1, e.counts_exact)
-            and within(v, 1, 0, z.cpus - 1, e.cpu) and agree(v, 1, 0, e.reserved)
+            and within(v, 1, 0, z.cpus - 1, e.cpu) and agree(v, 9, 0, e.capture_movable)
             and within(v, 1, 0, FACTOR_MAX_61, e.boost_factor) and within(v, 1, 0, SCALE_MAX_61, e.scale)
             and within(v, 7, 0, z.present_pages, e.managed)
             and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, e.nr_free_cma)
