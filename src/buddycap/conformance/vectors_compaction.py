@@ -14,6 +14,7 @@ from .._core import AllocRequest, Compaction, Node, Zone
 from ..errors import MisuseError
 from ..flags import PageFlags
 from ..kernels.linux_6_1 import gfp_zone
+from .units import Units
 
 __all__ = ["FORMAT", "Player"]
 
@@ -26,7 +27,6 @@ RESULTS = {
     )
 }
 PRESENT, TAIL = ".", "-"
-ALWAYS_BUSY = 1000
 DMA32 = 1  # index of the zone that is 0 in the recordings: their kernel has no zone DMA
 BLOCKING = 1 << 26
 ANON = int(PageFlags.LRU | PageFlags.ANON | PageFlags.SWAPBACKED)
@@ -70,33 +70,6 @@ EVENTS = (
 )
 
 Agree = Callable[[str, object, object], None]
-
-
-class Units:
-    """Pages in use: first page to kind and order, and how often each busy page still is."""
-
-    def __init__(self) -> None:
-        self.kind: dict[int, str] = {}
-        self.order: dict[int, int] = {}
-        self.busy: dict[int, int] = {}
-
-    def add(self, pfn: int, order: int, kind: str, busy: int = 0) -> None:
-        """Pages are in use."""
-        self.kind[pfn], self.order[pfn] = kind, order
-        if busy:
-            self.busy[pfn] = busy
-
-    def drop(self, pfn: int) -> int:
-        """Pages are not in use any more; their order."""
-        del self.kind[pfn]
-        self.busy.pop(pfn, None)
-        return self.order.pop(pfn)
-
-    def stays_busy(self, pfn: int) -> None:
-        """Count an attempt that has failed."""
-        left = self.busy.pop(pfn)
-        if left > 1:
-            self.busy[pfn] = left if left == ALWAYS_BUSY else left - 1
 
 
 class Player:

@@ -137,7 +137,7 @@ _ROWS = (
         form="lists",
         source="M. Gorman, 17 Aug 2012, V5 of 'Improve hugepage allocation success rates'; reverted Jan 2013",
         rule="after each batch of pages moved, any free block of the type and order is taken from the free lists; "
-        "no watermark is asked, for the mails that describe it name none",
+        "no watermark is asked: the descriptions at hand name none",
     ),
     _NOW.replace(
         name="block-2014",
