@@ -63,6 +63,7 @@ class Scene:
         self._world = None
         self.modern = [Zone(k << 11, 1 << 11, kernel="6.1", zone_idx=2 * k, cpus=2, cma=True) for k in (0, 1)]
         self.node = Node(self.modern, events=20_000)
+        self.newest = Zone(0, 1 << 12, kernel="6.12", cpus=2)
         for zone in self.modern:
             for pfn in zone.alloc_many(1500).tolist():
                 if pfn % 5:
@@ -75,7 +76,7 @@ class Scene:
 
     def zones(self):
         """Whatever must agree with itself in the end."""
-        return [self.zone, *self.modern, *([self._world[0]] if self._world else [])]
+        return [self.zone, *self.modern, self.newest, *([self._world[0]] if self._world else [])]
 
     def some_events(self):
         draw = np.random.default_rng(self.seed)
@@ -444,6 +445,12 @@ MODERN = {
         *(setattr(z, "reclaim_active", True), setattr(z, "managed_pages", s.number(2000))),
     ),
     "dump": lambda s: (s.new.canonical_dump(), s.new.free_blocks(), s.new.copy().check()),
+    "newest": lambda s: (
+        *((z := s.newest).rmqueue_zone(s.order()), z.free_list(z.alloc_bulk(s.number(40)))),
+        *(z.set_pcp(s.number(1), high=s.number(90), flags=1, free_count=s.number(9)), z.set_cache_slice(s.number(9))),
+        *(z.decay_pcp(s.number(1)), z.below_high, z.nr_free_highatomic, setattr(z, "below_high", True)),
+        *(z.pcp(s.number(1)), z.canonical_dump()),
+    ),
 }
 NODE = {
     "requests": lambda s: [

@@ -8,8 +8,9 @@ cdef list dump_zone_61(Zone zone):
     cdef zone_t *z = &seen
     cdef zone_6_1_t *e = &own
     cdef int cpu, index
-    counted, missed = own_words(zone.ready())
-    counted = [z.nr_free_pages, *counted, *([e.nr_free_cma] if e.cma else [])]
+    cdef int64_t more[2]
+    cdef bint known = own_numbers(zone.ready(), more)
+    counted = [z.nr_free_pages, *([more[0]] if known else []), *([e.nr_free_cma] if e.cma else [])]
     lines = [f"Z {z.zone_idx}", "N " + " ".join(map(str, counted))]
     for order in range(ORDER_MAX_61 + 1):
         lines.append(f"O {order} {z.nr_free[order]}")
@@ -25,7 +26,8 @@ cdef list dump_zone_61(Zone zone):
             blocks = zone.pcp_blocks(cpu, index).tolist()
             if blocks:
                 lines.append(f"Q {cpu} {index} " + " ".join(block_word(z, pfn, tag) for pfn, _, tag in blocks))
-    marks = [z.pages_min, z.pages_low, z.pages_high, e.pages_promo, e.boost, e.boosted, e.reclaim, *missed]
+    marks = [z.pages_min, z.pages_low, z.pages_high, e.pages_promo, e.boost, e.boosted, e.reclaim]
+    marks += [more[1]] if known else []
     lines.append("W " + " ".join(map(str, marks)))
     lines.append(f"R {e.reserved_highatomic} {e.nr_isolated}")
     lines.append(f"A {z.vm[VM_PGALLOC]}")

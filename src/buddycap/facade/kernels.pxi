@@ -86,26 +86,34 @@ cdef dict pcp_numbers(zone_t *z, int cpu):
             "locked": bool(old.locked)}
 
 
-cdef dict known_sizes(dict sizes, dict most, str release):
-    """What is to be set, checked: `most` has what there is, and how much each may be."""
+cdef tuple PCP_SIZES = (            # by KERNEL_*: what there is, and how much each may be
+    {}, {"high": PCP_MAX_61, "batch": PCP_MAX_61, "free_factor": FREE_FACTOR_MAX_61},
+    {"high": PCP_MAX_61, "high_min": PCP_MAX_61, "high_max": PCP_MAX_61, "batch": PCP_MAX_61,
+     "alloc_factor": ALLOC_FACTOR_MAX_612, "free_count": 1 << 30, "flags": PCP_FREED_HIGH_612 | PCP_LARGE_CACHE_612})
+
+
+cdef dict pcp_sizes(int kernel, dict sizes):
+    """What is to be set of it, checked; every name there is, with -1 for what stays."""
+    most = PCP_SIZES[kernel]
     for name in sizes:
         if name not in most:
-            raise MisuseError(f"{name}={sizes[name]!r}: the lists of a CPU of Linux {release} have {', '.join(most)}")
-    return {name: as_ranged(value, name, 1 if name == "batch" else 0, most[name])
-            for name, value in sizes.items() if value is not None}
+            raise MisuseError(f"{name}={sizes[name]!r}: the lists of a CPU of Linux {release_of(kernel)} have "
+                              f"{', '.join(most)}")
+    return {name: -1 if sizes.get(name) is None else as_ranged(sizes[name], name, 1 if name == "batch" else 0, high)
+            for name, high in most.items()}
 
 
-cdef int set_pcp_numbers(zone_t *z, int cpu, dict sizes) except -1:
-    """Set some of it."""
+cdef int set_pcp_numbers(zone_t *z, int cpu, const int64_t *sizes) noexcept nogil:
+    """Set some of it, in the order of PCP_SIZES; -1: as it is."""
     if is_612(z):
-        return set_pcp_numbers_612(z, cpu, sizes)
-    sizes = known_sizes(sizes, {"high": PCP_MAX_61, "batch": PCP_MAX_61, "free_factor": FREE_FACTOR_MAX_61}, "6.1")
-    if "high" in sizes:
-        zone_pcp_61(z, cpu).high = only_61(z).pcp_high = sizes["high"]
-    if "batch" in sizes:
-        zone_pcp_61(z, cpu).batch = only_61(z).pcp_batch = sizes["batch"]
-    if "free_factor" in sizes:
-        zone_pcp_61(z, cpu).free_factor = sizes["free_factor"]
+        set_pcp_numbers_612(z, cpu, sizes)
+        return 0
+    if sizes[0] >= 0:
+        zone_pcp_61(z, cpu).high = only_61(z).pcp_high = <int32_t> sizes[0]
+    if sizes[1] >= 0:
+        zone_pcp_61(z, cpu).batch = only_61(z).pcp_batch = <int32_t> sizes[1]
+    if sizes[2] >= 0:
+        zone_pcp_61(z, cpu).free_factor = <int16_t> sizes[2]
     return 0
 
 
@@ -124,9 +132,11 @@ cdef object pcp_tags(zone_t *z, tuple columns):
             for pfn, state in zip(columns[0].tolist(), columns[1].tolist(), strict=True)]
 
 
-cdef tuple own_words(zone_t *z):
-    """What is counted beside the free pages, and known beside the marks."""
-    return ((own_612(z).nr_free_highatomic,), (own_612(z).below_high,)) if is_612(z) else ((), ())
+cdef int own_numbers(zone_t *z, int64_t *own) noexcept nogil:
+    """How many free pages are of the reserve, and whether the high mark was missed, if that is known: 1."""
+    if is_612(z):
+        own[0], own[1] = own_612(z).nr_free_highatomic, own_612(z).below_high
+    return is_612(z)
 
 
 cdef str block_word(const zone_t *z, object pfn, object tag):

@@ -656,7 +656,12 @@ cdef class ModernZone(ZoneHandle):
     def set_pcp(self, cpu=0, **sizes):
         """Set what steers a CPU's lists, by its names in `pcp`, as a recorded machine had it."""
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        set_pcp_numbers(self.modern(), on, sizes)
+        cdef int64_t numbers[8]
+        cdef int k
+        self.needs_modern()
+        for k, number in enumerate(pcp_sizes(self.shape.kernel, sizes).values()):
+            numbers[k] = number
+        set_pcp_numbers(self.modern(), on, numbers)
 
     # --- events ---
 

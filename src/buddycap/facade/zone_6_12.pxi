@@ -9,25 +9,24 @@ cdef dict pcp_numbers_612(zone_t *z, int cpu):
             "locked": bool(pcp.locked)}
 
 
-cdef int set_pcp_numbers_612(zone_t *z, int cpu, dict sizes) except -1:
+cdef inline int32_t chosen(int64_t asked, int32_t present) noexcept nogil:
+    return present if asked < 0 else <int32_t> asked
+
+
+cdef void set_pcp_numbers_612(zone_t *z, int cpu, const int64_t *sizes) noexcept nogil:
     """Set some of it; limits and batch hold when the lists are switched on again, too."""
     cdef pcp_6_12_t *pcp = zone_pcp_612(z, cpu)
     cdef own_6_12_t *own = own_612(z)
-    sizes = known_sizes(sizes, {
-        "high": PCP_MAX_61, "high_min": PCP_MAX_61, "high_max": PCP_MAX_61, "batch": PCP_MAX_61,
-        "alloc_factor": ALLOC_FACTOR_MAX_612, "free_count": 1 << 30, "flags": PCP_FREED_HIGH_612 | PCP_LARGE_CACHE_612,
-    }, "6.12")
-    pcp.high = sizes.get("high", pcp.high)
-    pcp.high_min = sizes.get("high_min", pcp.high_min)
-    pcp.high_max = sizes.get("high_max", pcp.high_max)
-    pcp.batch = sizes.get("batch", pcp.batch)
-    pcp.alloc_factor = sizes.get("alloc_factor", pcp.alloc_factor)
-    pcp.free_count = sizes.get("free_count", pcp.free_count)
-    pcp.flags = sizes.get("flags", pcp.flags)
-    own.pcp_high_min = sizes.get("high_min", own.pcp_high_min)
-    own.pcp_high_max = sizes.get("high_max", own.pcp_high_max)
-    only_61(z).pcp_batch = sizes.get("batch", only_61(z).pcp_batch)
-    return 0
+    pcp.high = chosen(sizes[0], pcp.high)
+    pcp.high_min = chosen(sizes[1], pcp.high_min)
+    pcp.high_max = chosen(sizes[2], pcp.high_max)
+    pcp.batch = chosen(sizes[3], pcp.batch)
+    pcp.alloc_factor = <int16_t> chosen(sizes[4], pcp.alloc_factor)
+    pcp.free_count = chosen(sizes[5], pcp.free_count)
+    pcp.flags = <int16_t> chosen(sizes[6], pcp.flags)
+    own.pcp_high_min = chosen(sizes[1], own.pcp_high_min)
+    own.pcp_high_max = chosen(sizes[2], own.pcp_high_max)
+    only_61(z).pcp_batch = chosen(sizes[3], only_61(z).pcp_batch)
 
 
 @cython.no_gc_clear
