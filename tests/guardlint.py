@@ -20,8 +20,22 @@ _CALL = re.compile(r"(?<![\w>])((?:\w+\.)*[A-Za-z_]\w*)\s*\(")
 _LEAVES = re.compile(rf"\s*(?:(?:return|raise)\b|(?:{'|'.join(REFUSALS)})\()")
 _OPENS = re.compile(r"\s*(?:if|elif|else|for|while|with|try|except|finally)\b")
 
-# The only methods that may name the memory itself.
-OWNERS = {"__cinit__", "__dealloc__", "ready", "look", "seen", "begin", "settled", "adopt", "whereabouts", "machine"}
+# The only methods that may name the memory itself: `start`, and `become` with `take_over`, are World's `__cinit__`.
+OWNERS = {
+    "__cinit__",
+    "start",
+    "become",
+    "take_over",
+    "__dealloc__",
+    "ready",
+    "look",
+    "seen",
+    "begin",
+    "settled",
+    "adopt",
+    "whereabouts",
+    "machine",
+}
 
 # C that is no function of ours and can touch no object, and words that stand before a parenthesis.
 HARMLESS = {

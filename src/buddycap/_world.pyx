@@ -185,27 +185,29 @@ cdef class World:
         """The world as another one is, on what will be a copy of its zone; for requests from now on another policy."""
         cdef policy_t row
         cdef bint room
-        cdef world_t *w
-        cdef zone_t *z
         if policy is not None:
             as_policy(policy, &row)
         self.hook = other.hook if policy is None else policy.hook
         self.zone = zone
-        z = zone_begin(zone)
+        self.begin()
         try:
-            w = other.begin()
-        except BaseException:
+            room = self.take_over(other)
+            if policy is not None:
+                self.guarded.m.policy = row
+        finally:
             zone_end(zone)
-            raise
-        with nogil:
-            zone_copy(w.z, z)
-            z.pcp_bypass = w.z.pcp_bypass               # by requests that come along
-            room = world_copy(w, z, &self.guarded)
-        if policy is not None:
-            self.guarded.m.policy = row
-        zone_end(other.zone)
-        zone_end(zone)
         return check_room(room)
+
+    cdef int take_over(self, World other) except -1:
+        """Copy zone and world of another one, between `begin` and `zone_end` of this one; whether there was room."""
+        cdef bint room
+        cdef world_t *w = other.begin()
+        with nogil:
+            zone_copy(w.z, self.guarded.z)
+            self.guarded.z.pcp_bypass = w.z.pcp_bypass          # by requests that come along
+            room = world_copy(w, self.guarded.z, &self.guarded)
+        zone_end(other.zone)
+        return room
 
     def __dealloc__(self):
         if self.zone is not None and zone_settled(self.zone) != NULL:
