@@ -44,7 +44,7 @@ class TestNames:
         assert C.machine_attach(machine(), new) == wrong
         assert C.alloc_61(old, 0, 1, 0, 0, 0, None) == C.isolate_61(old, 0, 512, 1) == wrong
         assert C.status_text(wrong) == b"the zone is one of another kernel"
-        for kernel in (-1, 2, 1 << 30):
+        for kernel in (-1, 3, 1 << 30):
             assert C.config_init_for(memory(400), ctypes.sizeof(S["bc_config"]), kernel, 0, 1) == wrong
             assert C.zone_bytes(ctypes.byref(config(kernel=kernel))) == 0
 
@@ -66,7 +66,7 @@ class TestNames:
             ctypes.memmove(room, image, len(image))
             assert C.image_attach(room, size, len(image), flags ^ 0x101) == STATUS["BC_EMISUSE_KERNEL"]
             assert C.image_attach(room, size, len(image), flags | 1) == 0
-            assert C.image_load_for(image, len(image), room, size, 0x200) == STATUS["BC_EMISUSE_FLAGS"]
+            assert C.image_load_for(image, len(image), room, size, 0x400) == STATUS["BC_EMISUSE_FLAGS"]
             (tmp_path / "image").unlink()
 
     def test_a_field_of_the_other_kernel_is_refused(self):

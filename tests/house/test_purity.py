@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from buddycap import Zone
-from sourcelint import ROOT
+from sourcelint import ROOT, part_texts
 
 pytest.importorskip("Cython", reason="the C is generated anew")
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
@@ -44,11 +44,21 @@ def run(*command, cwd, check=True):
     return result
 
 
+def write_second_texts(package, folder):
+    """What setup.py writes for a second kernel."""
+    for name, text in part_texts(package).items():
+        if name.startswith("each_612/"):
+            (folder / "each_612").mkdir(exist_ok=True)
+            (folder / f"{name}.pxi").write_text(text)
+
+
 def generate(source, folder):
     """The C of a .pyx, with the directives of the real build."""
     options = [f"-X{name}={value}" for name, value in directives().items()]
     target = folder / f"{source.stem}.c"
-    run(sys.executable, "-m", "cython", *options, "-o", target, source, cwd=source.parents[1])
+    if (source.parent / "core").is_dir():
+        write_second_texts(source.parent, folder)
+    run(sys.executable, "-m", "cython", *options, "-I", folder, "-o", target, source, cwd=source.parents[1])
     return target
 
 

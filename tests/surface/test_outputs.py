@@ -192,6 +192,8 @@ _NEITHER = {
     'open(os.devnull, "w',  # a worker's watchdog has nothing to say
     'archive.open(f"{name}.npy", "w',  # a member of an archive that `replacing` has opened
     'archive.open(member, "w',  # the same
+    'open(self.path / name, "w',  # a control file of tracefs
+    "part.rename(path",  # a recording's folder, made beside it: whole or not at all
 }
 
 

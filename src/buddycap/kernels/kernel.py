@@ -42,6 +42,8 @@ class Kernel:
         for a huge page.
     compacts : bool
         Whether memory is compacted, by requests and by kcompactd.
+    machines : bool
+        Whether there is a `Machine` of it, and what is made of machines: studies, recordings served anew.
 
     Examples
     --------
@@ -63,3 +65,4 @@ class Kernel:
     repeat: IntFlag
     fault_gfp: Callable[[str, bool], tuple[int, ...]]
     compacts: bool
+    machines: bool = True

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import FormatError, MisuseError
 from ..formats.livesnapshot import record_snapshot
-from ..newfile import replacing
+from ..newfile import replacing, write_file
 
 __all__ = ["RECORDED_EVENTS", "RecordReport", "TraceInstance", "record_machine", "run_command"]
 
@@ -321,7 +321,7 @@ def record_machine(
             str(folder), round(seconds, 3), status, trace.lost, told, size, trace.missing, missing
         )  # fmt: skip
         meta: dict[str, Any] = {"kernel": platform.release(), "machine": platform.machine(), "cpus": cpus}
-        (part / "meta.json").write_text(json.dumps(meta | {"recorded": asdict(report)}) + "\n", "ascii")
+        write_file(part / "meta.json", json.dumps(meta | {"recorded": asdict(report)}) + "\n")
     return report
 
 

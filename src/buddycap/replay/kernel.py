@@ -8,6 +8,7 @@ from ..recorded.recording import Recording
 
 __all__ = ["nearest_kernel", "served_by"]
 
+_SERVING = {release: kernel for release, kernel in KERNELS.items() if kernel.machines}
 _LATEST = "6.1"  # of a trace that does not say: its events are those of later kernels
 
 
@@ -30,7 +31,7 @@ def nearest_kernel(release: str) -> Kernel:
     ['6.1', '6.1', '2.6.27', '2.6.27']
     """
     wanted = kernel_release(release)
-    return min(KERNELS.values(), key=lambda kernel: _distance(kernel_release(kernel.release), wanted))
+    return min(_SERVING.values(), key=lambda kernel: _distance(kernel_release(kernel.release), wanted))
 
 
 def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, tuple[str, ...]]:
@@ -40,7 +41,7 @@ def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, t
     ----------
     recording : Recording
     asked : str, optional
-        A release of `KERNELS`; the recorded one, or the nearest, if not given.
+        A release of `KERNELS` that has machines; the recorded one, or the nearest, if not given.
 
     Raises
     ------
@@ -48,8 +49,8 @@ def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, t
         If there is no such kernel.
     """
     if asked is not None:
-        if asked not in KERNELS:
-            raise MisuseError(f"kernel={asked!r}: there are {', '.join(KERNELS)}")
+        if asked not in _SERVING:
+            raise MisuseError(f"kernel={asked!r}: there are {', '.join(_SERVING)}")
         return KERNELS[asked], ()
     recorded = recording.trace.report.kernel
     if not recorded or recorded == UNDECIDED:

@@ -190,6 +190,8 @@ def batches(tasks: Iterable[Task], width: int) -> list[Batch]:
     [4, 4, 4, 1]
     """
     groups = [tuple(group) for _, group in groupby(tasks, _common)]
+    if not groups:
+        return []
     parts = -(-width // len(groups)) if len(groups) < width else 1 + (len(groups) < 4 * width)
     found = []
     for group in groups:
