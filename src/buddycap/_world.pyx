@@ -15,8 +15,8 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from buddycap.errors import MisuseError
 
-from ._core cimport (MAX_ORDERS, ST_OK, as_policy, ask_hook, policy_t, request_status, shape_t, zone_begin, zone_copy,
-                     zone_end, zone_look, zone_ready, zone_settled, zone_shape)
+from ._core cimport (KERNEL_2_6_27, MAX_ORDERS, ST_OK, as_policy, ask_hook, policy_t, request_status, shape_t,
+                     zone_begin, zone_copy, zone_end, zone_look, zone_ready, zone_settled, zone_shape)
 
 include "world/chance.pxi"
 include "world/queues.pxi"
@@ -253,7 +253,7 @@ cdef class World:
         """
         if self.running:
             raise MisuseError("copy: called while the world is running, by the hook of its policy or another thread")
-        if self.look().p.look_period_ns:
+        if zone_shape(self.zone).kernel != KERNEL_2_6_27:
             raise MisuseError("copy: a world of Linux 6.1 may hold pages that are being moved: run it again instead")
         zone = self.zone.copy()
         return zone, World.__new__(World, zone, policy, self, 0)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from buddycap import POLICIES, MisuseError
+from buddycap import COMPACTION_POLICIES, POLICIES, MisuseError
+from buddycap._world import World
 from buddycap.recorded.load import Load
 from buddycap.study.config import StudyConfig, faulting_config
-from buddycap.study.run import make_world, run_all, run_once
+from buddycap.study.parameters import world_parameters
+from buddycap.study.run import make_world, run_all, run_once, study_zone
 from worldlab import finish, world_of
 
 CROWDED = StudyConfig(memory_pages=1 << 15, warmup_s=2, builds=8, requesters=3)
@@ -85,3 +87,13 @@ def test_runs_that_share_their_warm_up_are_those_alone(builds):
         assert (run.policy, run.digest, run.totals) == (policy.name, alone.digest, alone.totals)
         assert run.requests.tobytes() == alone.requests.tobytes()
         assert run.passes.tobytes() == alone.passes.tobytes()
+
+
+@pytest.mark.parametrize("look_period_ns", [0, 500_000_000])
+def test_a_world_of_6_1_is_not_copied(look_period_ns):
+    """It may hold pages that are being moved, whether or not it has a kcompactd."""
+    config = faulting_config("6.1", 3, 1 << 16)
+    parameters = world_parameters(config, warm=False) | {"look_period_ns": look_period_ns}
+    world = World(study_zone(config, 1), COMPACTION_POLICIES["capture"], parameters, 1)
+    with pytest.raises(MisuseError, match=r"Linux 6\.1"):
+        world.copy()
