@@ -1,5 +1,6 @@
 """The version of the package, read when somebody asks for it: reading it takes longer than half of the imports."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +9,25 @@ __all__ = ["__getattr__", "version_told"]
 COMMIT = "COMMIT"  # written by setup.py into what is installed
 
 
-def __getattr__(name: str) -> Any:
-    """Return `buddycap.__version__`: the package takes this function for its own."""
-    if name != "__version__":
-        raise AttributeError(f"module 'buddycap' has no attribute {name!r}")
+@cache
+def _installed() -> str:
+    """Return the version, read once: a process may lose the right to read where it is installed."""
     from importlib.metadata import version
 
     return version("buddycap")
 
 
+def __getattr__(name: str) -> Any:
+    """Return `buddycap.__version__`: the package takes this function for its own."""
+    if name != "__version__":
+        raise AttributeError(f"module 'buddycap' has no attribute {name!r}")
+    return _installed()
+
+
 def version_told() -> str:
     """Return the version with the commit that it was built from, as far as that is known."""
-    version = __getattr__("__version__")
     try:
         commit = Path(__file__).with_name(COMMIT).read_text(encoding="ascii").strip()
     except OSError:
         commit = "of a source tree without history, or in place"
-    return f"buddycap {version} ({commit})"
+    return f"buddycap {_installed()} ({commit})"
