@@ -14,6 +14,7 @@ from ..errors import MisuseError
 from ..formats.snapshot import drawn_from
 from ..images.aging import RECIPES, Recipe, Target, reach
 from ..images.manifest import manifest_path
+from ..images.place import Place
 from ..nearest import meant
 from ..newfile import check_outputs, write_file
 from ..recorded.load import Load
@@ -70,6 +71,9 @@ def make_image(
     limit: float = 600,
     targets: Iterable[str | Target] = (),
     free: float | None = None,
+    kernel: str | None = None,
+    start_pfn: int = 0,
+    reserve: str | Iterable[str] = (),
     force: bool = False,
     progress: Callable[[float, dict[str, int]], None] | None = None,
 ) -> Image:
@@ -84,7 +88,8 @@ def make_image(
     config : StudyConfig or path, optional
         Machine and load, in place of a preset.
     preset, memory : str, and int (bytes) or str
-        Machine, and its size: "4GiB" if not given.
+        Machine, and its size with what is reserved: "4GiB" if not given. At least 8 pageblocks, 16 MiB on x86-64, must
+        be the machine's own.
     source, zone : path, str, optional
         Recording of a real machine's memory to begin with, and its zone.
     load : path, optional
@@ -97,6 +102,13 @@ def make_image(
         Bounds such as "unusable>=900", of `buddycap.images.aging.MEASURES`.
     free : float, percent
         Memory to be made free at the end.
+    kernel : "2.6.27" or "6.1", optional
+        The kernel that ages it, and whose allocator goes on from there: "2.6.27", or what `config` says.
+    start_pfn : int
+        First frame of the memory.
+    reserve : str or iterable of str
+        Frames that are a simulator's own, such as those of its kernel and page tables: "0-64MiB,0x8000-0x9000". Numbers
+        are frames, with a unit addresses; the end is excluded. The image never hands them out.
     force : bool
         Replace a file that exists.
     progress : callable, optional
@@ -126,13 +138,19 @@ def make_image(
     check_outputs((path, manifest_path(path)), inputs=inputs, force=force)
     frames = frames_from_recording(str(source), zone) if source else None
     recorded = Load.load(str(load)) if load else None
-    machine = _config(config, preset, memory, len(frames.kinds) if frames else None)
+    place = Place.parse(start_pfn, *([reserve] if isinstance(reserve, str) else reserve))
+    if source is not None and (place != Place() or kernel not in (None, "2.6.27")):
+        raise MisuseError("kernel, start_pfn, reserve: a recording says where its memory is, and is aged by 2.6.27")
+    machine = _config(config, preset, memory, len(frames.kinds) if frames else None, kernel, place)
     number = seed_of(seed)
-    aged = reach(chosen, machine, number, limit_s=limit, frames=frames, load=recorded, progress=progress)
+    aged = reach(chosen, machine, number, limit_s=limit, frames=frames, load=recorded, place=place, progress=progress)
     aged.zone.save(path)
     manifest = {
         "buddycap": version("buddycap"),
         "recipe": chosen.name,
+        "kernel": machine.kernel,
+        "start_pfn": aged.zone.start_pfn,
+        "reserved": [list(pair) for pair in place.reserved],
         "config": asdict(chosen.applied(machine)),
         "seed": number,
         "from": None if source is None else str(source),
@@ -181,13 +199,19 @@ def _recipe(
 
 
 def _config(
-    config: StudyConfig | str | Path | None, preset: str, memory: int | str | None, recorded: int | None
+    config: StudyConfig | str | Path | None,
+    preset: str,
+    memory: int | str | None,
+    recorded: int | None,
+    kernel: str | None,
+    place: Place,
 ) -> StudyConfig:
     """Return the configuration of the machine; `recorded`: pages of the recording, if there is one."""
     if memory is not None and recorded:
         raise MisuseError("memory: the recording says how large the machine is")
     pages = recorded if memory is None else parse_pages(memory, "memory")
     if config is None:
-        return preset_config(preset, pages or parse_pages(DEFAULT_MEMORY, "memory"))
+        pages = pages or parse_pages(DEFAULT_MEMORY, "memory")
+        return preset_config(preset, place.own_pages(pages), kernel=kernel or "2.6.27")
     found = config if isinstance(config, StudyConfig) else StudyConfig.from_toml(config)
-    return found.replace(memory_pages=pages) if pages else found
+    return found.replace(memory_pages=place.own_pages(pages or found.memory_pages), kernel=kernel or found.kernel)

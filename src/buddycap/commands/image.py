@@ -4,6 +4,7 @@
   buddycap image make --recipe server --memory 4GiB -o server.img
   buddycap image make --target 'unusable>=900' --target 'mixed>=500' --free 40 -o old.img
   buddycap image make --from snapshot.npz --seconds 30 -o mine.img
+  buddycap image make --kernel 6.1 --memory 1GiB --reserve 0-64MiB -o sniper.img    not what a simulator has for itself
   buddycap image info old.img
   buddycap image frames old.img --order 0 -n 1000             the frames its allocator would hand out
   buddycap image translate trace.txt --image old.img -o out   virtual addresses to physical ones, streaming
@@ -17,7 +18,7 @@ import json
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -30,10 +31,13 @@ from ..escape import say
 from ..flags import MigrateType
 from ..images.aging import MEASURES, RECIPES, Recipe, measure
 from ..images.manifest import manifest_path, read_manifest
+from ..images.place import ranges_without_memory
 from ..images.translation import FORMATS, ORDERS, translate_trace
+from ..kernels import KERNELS
 from ..machine import PRESETS
 from ..newfile import add_force
-from ..sizes import PAGE_SIZE
+from ..proc import TEXTS
+from ..sizes import PAGE_SIZE, size_text
 
 __all__ = ["add_arguments", "command"]
 
@@ -88,6 +92,16 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     source.add_argument("--config", metavar="FILE.toml", help="machine and load (`buddycap study --write-config`)")
     make.add_argument("--preset", choices=sorted(PRESETS), default="x86_64", help="machine (default: x86_64)")
     make.add_argument("--memory", help=f"size of the machine (default: {DEFAULT_MEMORY})")
+    make.add_argument("--kernel", choices=tuple(TEXTS), help="that ages it and goes on from there (default: 2.6.27)")
+    make.add_argument("--start-pfn", type=pfn, default=0, metavar="PFN", help="first frame (default: 0)")
+    make.add_argument(
+        "--reserve",
+        action="append",
+        default=[],
+        metavar="RANGES",
+        help="frames that the simulator has for itself, as 0-64MiB,0x8000-0x9000: numbers are frames, with a unit "
+        "addresses, the end is excluded; may be repeated",
+    )
     make.add_argument("--from", dest="source", metavar="FILE.npz", help="begin with a recorded machine's memory")
     make.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
     make.add_argument("--load", metavar="PATH", help="trace, or folder of a recording, in place of the builds")
@@ -103,6 +117,11 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     add_force(make)
     make.add_argument("--json", action="store_true", help="print the manifest")
     make.set_defaults(action=_make)
+
+
+def pfn(text: str) -> int:
+    """Read a number, decimal or hexadecimal behind 0x."""
+    return int(text, 16) if text.lower().startswith("0x") else int(text)
 
 
 def command(args: argparse.Namespace) -> int:
@@ -133,6 +152,9 @@ def _make(args: argparse.Namespace) -> int:
         limit=args.limit,
         targets=args.target,
         free=args.free,
+        kernel=args.kernel,
+        start_pfn=args.start_pfn,
+        reserve=args.reserve,
         force=args.force,
         progress=progress,
     )
@@ -161,10 +183,13 @@ def _info(args: argparse.Namespace) -> int:
     zone = Zone.load(args.image)
     manifest = read_manifest(args.image)
     digest = zone.digest()
+    holes = ranges_without_memory(zone)
     facts = {
+        "kernel": zone.kernel,
         "start_pfn": zone.start_pfn,
         "spanned_pages": zone.spanned_pages,
         "present_pages": zone.present_pages,
+        "without_memory": holes,
         "max_page_order": zone.max_page_order,
         "pageblock_order": zone.pageblock_order,
         "cpus": zone.cpus,
@@ -181,6 +206,8 @@ def _info(args: argparse.Namespace) -> int:
         return 0
     size = zone.present_pages * PAGE_SIZE / 2**20
     say(f"{args.image}: {size:g} MiB from pfn {zone.start_pfn}, blocks to order {zone.max_page_order}")
+    for line in _purpose(zone, holes):
+        say(line)
     say(_line(measure(zone)))
     say("free blocks by order: " + " ".join(str(int(count)) for count in zone.nr_free))
     say(f"digest {digest}")
@@ -192,11 +219,21 @@ def _info(args: argparse.Namespace) -> int:
     return 0
 
 
+def _purpose(zone: Zone, holes: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Say which simulators an image is for: its kernel, how far their memory must reach, which frames stay theirs."""
+    end = zone.start_pfn + zone.spanned_pages
+    yield f"for Linux {zone.kernel} and a memory that reaches to {size_text(end)}, pfn {end - 1} at least"
+    if holes:
+        shown = ", ".join(f"{first}-{after - 1}" for first, after in holes[:8])
+        more = f" and {len(holes) - 8} more" if len(holes) > 8 else ""
+        yield f"never handed out (reserved, the boot's own, or no memory): pfn {shown}{more}"
+
+
 def _frames(args: argparse.Namespace) -> int:
     zone = Zone.load(args.image)
     if args.n < 0:
         raise MisuseError(f"-n={args.n}: at least 0 is wanted")
-    migratetype = MigrateType[args.migratetype.upper()]
+    migratetype = KERNELS[zone.kernel].MigrateType[args.migratetype.upper()]
     found: list[int] = []
     while len(found) < args.n:
         pfns = zone.alloc_many(min(PIECE, args.n - len(found)), args.order, migratetype)

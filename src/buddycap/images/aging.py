@@ -13,15 +13,18 @@ from typing import Any, Self
 
 from .._core import Zone
 from ..errors import MisuseError
-from ..flags import GFP
 from ..formats.extfrag import unusable_free_index
 from ..formats.kpageflags import ZoneFrames
+from ..kernels import KERNELS
 from ..machine import Machine
-from ..policies.capture import POLICIES, CapturePolicy
+from ..policies.capture import POLICIES
+from ..policies.compaction import COMPACTION_POLICIES
+from ..policies.files import Policy
 from ..recorded.contents import pageblock_contents
 from ..recorded.load import Load
 from ..study.config import PAGES_4GIB, StudyConfig
-from ..study.run import make_world
+from ..study.run import make_world, study_zone
+from .place import ANYWHERE, Place
 
 __all__ = ["MEASURES", "RECIPES", "Aged", "Recipe", "Target", "age", "grown", "make_room", "measure", "reach"]
 
@@ -31,6 +34,9 @@ _HUGE_ORDER = 9  # 2 MiB: what targets speak of, whatever the machine's own huge
 _FIRST_S = 5.0
 _GROWTH = 2**0.5
 _MOST_BUILDS = 800  # of a StudyConfig
+_POLICIES: Mapping[str, Policy] = MappingProxyType(
+    {"2.6.27": POLICIES["none"], "6.1": COMPACTION_POLICIES["capture"]}  # what each kernel does by itself
+)
 _COSTS = (
     "scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps", "read_cost_us", "swap_cost_us",
     "write_cost_us",
@@ -233,9 +239,10 @@ def age(
     seed: int,
     seconds: float,
     *,
-    policy: CapturePolicy = POLICIES["none"],
+    policy: Policy | None = None,
     frames: ZoneFrames | None = None,
     load: Load | None = None,
+    place: Place = ANYWHERE,
 ) -> Zone:
     """Let the load of the experiment run on a machine, without any request for huge pages.
 
@@ -245,12 +252,14 @@ def age(
     seed : int
     seconds : float, s
         Simulated time.
-    policy : CapturePolicy, optional
-        Of the load's own allocations of higher order.
+    policy : CapturePolicy or CompactionPolicy, optional
+        Of the load's own allocations of higher order; what the kernel does by itself if not given.
     frames : ZoneFrames, optional
         Memory of a real machine to begin with.
     load : Load, optional
         A recorded load in place of the builds.
+    place : Place, optional
+        Where the synthetic machine's memory is.
 
     Returns
     -------
@@ -263,7 +272,11 @@ def age(
     >>> zone.check(), zone.nr_free_pages < zone.present_pages
     (None, True)
     """
-    zone, world = make_world(config, policy, seed, frames, load, requests=False)
+    empty = None
+    if frames is None:
+        empty = study_zone(config, seed, start_pfn=place.start_pfn, reserved=place.reserved)
+    chosen = policy or _POLICIES[config.kernel]
+    zone, world = make_world(config, chosen, seed, frames, load, requests=False, zone=empty)
     while world.now_ns < seconds * _SECOND_NS:
         world.run(_EVENTS)
     del world
@@ -289,10 +302,11 @@ def make_room(zone: Zone, free_permille: int) -> None:
     if not 0 <= free_permille <= 1000:
         raise MisuseError(f"free_permille={free_permille}: allowed range is 0..1000")
     machine = Machine([zone])
+    gfp = KERNELS[zone.kernel].GFP["HIGHUSER_MOVABLE"]
     wanted = zone.present_pages * free_permille // 1000
     pages: list[int] = []
     while len(pages) + zone.nr_free_pages < wanted:
-        pfn = machine.alloc_pages(0, GFP.HIGHUSER_MOVABLE)
+        pfn = machine.alloc_pages(0, gfp)
         if pfn is None:
             break
         pages.append(pfn)
@@ -330,6 +344,7 @@ def reach(
     limit_s: float = 600,
     frames: ZoneFrames | None = None,
     load: Load | None = None,
+    place: Place = ANYWHERE,
     progress: Callable[[float, dict[str, int]], None] | None = None,
 ) -> Aged:
     """Age a machine until it looks as a recipe wants it.
@@ -346,6 +361,8 @@ def reach(
         Memory of a real machine to begin with.
     load : Load, optional
         A recorded load in place of the builds.
+    place : Place, optional
+        Where the synthetic machine's memory is.
     progress : callable, optional
         Called with the time and the measures of each attempt.
 
@@ -368,7 +385,7 @@ def reach(
     config = recipe.applied(config)
     seconds = recipe.seconds
     while True:
-        zone = age(config, seed, seconds, frames=frames, load=load)
+        zone = age(config, seed, seconds, frames=frames, load=load, place=place)
         if recipe.free_permille:
             make_room(zone, recipe.free_permille)
         measures = measure(zone)

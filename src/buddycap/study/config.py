@@ -18,6 +18,8 @@ __all__ = [
     "DEFAULT_POLICIES",
     "FAULTERS",
     "FAULTING_CHANGES",
+    "LEAST_PAGEBLOCKS",
+    "LEAST_REQUESTED",
     "PAGES_4GIB",
     "PRESET_CHANGES",
     "SECOND_NS",
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 PAGES_4GIB = 1 << 20
+LEAST_PAGEBLOCKS = 8  # in which the load can run
+LEAST_REQUESTED = 64  # of a study: as many requests, which tell success in steps of less than 2 %
 DEFAULT_POLICIES = MappingProxyType({"2.6.27": "none,v3", "6.1": "off,capture"})
 FAULTERS = 12  # threads, where faults are the load and their number is not said
 MEMORY = "memory"  # what may be given in place of `memory_pages`
@@ -293,7 +297,17 @@ class StudyConfig:
             check_field(field.name, getattr(self, field.name), field.type)
         if self.kernel != "2.6.27" and self.preset != "x86_64":
             raise MisuseError(f"preset={self.preset!r}: Linux {self.kernel} is simulated on x86_64 alone")
-        least = 64 << PRESETS[self.preset].pageblock_order
+        self.check_memory(LEAST_PAGEBLOCKS)
+
+    def check_memory(self, pageblocks: int) -> None:
+        """Refuse a memory of fewer pageblocks.
+
+        Raises
+        ------
+        MisuseError
+            If it is smaller.
+        """
+        least = pageblocks << PRESETS[self.preset].pageblock_order
         if self.memory_pages < least:
             text = f"{least} ({least * PAGE_SIZE >> 20} MiB)"
             raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {text}")

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 from ..machine import PRESETS
 from ..sizes import size_text
-from .config import StudyConfig
+from .config import LEAST_REQUESTED, StudyConfig
 from .ranges import WORDS, allowed_range
 
 __all__ = ["commented_toml"]
@@ -86,7 +86,7 @@ def _setting(config: StudyConfig, name: str, unit: str, kind: object) -> str:
     """Return the line that sets a parameter."""
     value = getattr(config, name)
     if name == "memory_pages":
-        least = size_text(64 << PRESETS[config.preset].pageblock_order)
+        least = size_text(LEAST_REQUESTED << PRESETS[config.preset].pageblock_order)
         return f'memory = "{size_text(value)}"  # least: {least}'
     if kind is bool:
         return f"{name} = {str(value).lower()}  # true or false"

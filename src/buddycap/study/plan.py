@@ -17,7 +17,7 @@ from ..policies.capture import CapturePolicy
 from ..policies.compaction import CompactionPolicy
 from ..policies.files import Policy
 from .ablations import ABLATIONS
-from .config import MEMORY, StudyConfig
+from .config import LEAST_REQUESTED, MEMORY, StudyConfig
 from .parameters import world_parameters
 from .ranges import WORDS
 
@@ -139,6 +139,8 @@ class Plan:
             twice = [value for k, value in enumerate(values) if value in values[:k]]
             if twice:
                 raise MisuseError(f"{what}: {twice[0]!r} stands there twice")
+        for case in self.cases:
+            case.config.check_memory(LEAST_REQUESTED)
         for seed in self.seeds:
             if not 0 <= seed < 1 << 63:
                 raise MisuseError(f"seed={seed}: allowed range is 0..2^63-1")

@@ -1,7 +1,7 @@
 """One run of the experiment: a machine, a policy and a seed."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..machine import PRESETS, Machine
 from ..policies.capture import CapturePolicy
 from ..policies.files import Policy
 from ..recorded.load import Load
-from .config import SECOND_NS, StudyConfig
+from .config import LEAST_REQUESTED, SECOND_NS, StudyConfig
 from .faults import fault_figures
 from .parameters import world_parameters
 
@@ -138,14 +138,18 @@ def _word(text: str) -> str:
     return text.replace(" ", "_")
 
 
-def study_zone(config: StudyConfig, seed: int) -> Zone:
-    """Return the empty memory of the synthetic machine; the lowest part of it has been taken by boot."""
+def study_zone(config: StudyConfig, seed: int, *, start_pfn: int = 0, reserved: Sequence[tuple[int, int]] = ()) -> Zone:
+    """Return the empty memory of the synthetic machine; the lowest part of it has been taken by boot.
+
+    From `start_pfn` on it has its own pages around those that are reserved: ranges in ascending order, end excluded.
+    """
     preset = PRESETS[config.preset]
+    spanned = config.memory_pages + sum(end - first for first, end in reserved)
     boot = config.memory_pages * config.boot_permille // 1000
     return Zone(
-        0,
-        config.memory_pages,
-        present_ranges=[(boot, config.memory_pages)],
+        start_pfn,
+        spanned,
+        present_ranges=_without_lowest(boot, _between(start_pfn, start_pfn + spanned, reserved)),
         max_page_order=preset.max_page_order,
         pageblock_order=preset.pageblock_order,
         min_free_kbytes=config.min_free_kbytes or None,
@@ -158,6 +162,25 @@ def study_zone(config: StudyConfig, seed: int) -> Zone:
     )
 
 
+def _between(first: int, end: int, holes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield what holes leave of a range."""
+    for hole, after in (*holes, (end, end)):
+        if first < hole:
+            yield first, hole
+        first = after
+
+
+def _without_lowest(pages: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges without their lowest pages."""
+    left = []
+    for first, end in ranges:
+        taken = min(pages, end - first)
+        pages -= taken
+        if first + taken < end:
+            left.append((first + taken, end))
+    return left
+
+
 def make_world(
     config: StudyConfig,
     policy: Policy,
@@ -166,15 +189,19 @@ def make_world(
     load: Load | None = None,
     *,
     requests: bool = True,
+    zone: Zone | None = None,
 ) -> tuple[Zone, World]:
     """Return the memory of a run and the world around it, before the first event.
 
-    Arguments are those of `run_once`; without `requests` nobody ever asks for a huge page.
+    Arguments are those of `run_once`; without `requests` nobody ever asks for a huge page. `zone` is the empty memory,
+    if it is another than that of the synthetic machine.
     """
-    if frames is None:
-        zone = study_zone(config, seed)
-    else:
+    if requests:
+        config.check_memory(LEAST_REQUESTED)
+    if frames is not None:
         zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
+    elif zone is None:
+        zone = study_zone(config, seed)
     recorded = load.stretched(config.load_time_percent) if load else None
     parameters = world_parameters(config, warm=frames is not None, load_ns=recorded.duration_ns if recorded else 0)
     if not requests:
