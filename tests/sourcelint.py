@@ -45,13 +45,16 @@ LINUX_2_6_27 = [
 # second time as each_612/ (tools/each.py).
 LINUX_6 = [
     *["linux_6/numbers", "linux_6/lru", "linux_6/claim", "linux_6/blocks", "linux_6/marks", "linux_6/node"],
-    *["linux_6/admit", "linux_6_1/numbers", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6_1/marks"],
-    *["linux_6/each/watermark", "linux_6/each/drain", "linux_6_1/pcp", "linux_6/each/pcp", "linux_6_1/follow"],
-    *["linux_6_1/permit", "linux_6_1/isolation", "linux_6/each/isolation", "linux_6/each/node", "linux_6_1/suitable"],
-    *["linux_6_1/migratescan", "linux_6_1/freescan", "linux_6_1/capture", "linux_6_1/migrate", "linux_6_1/compact"],
-    *["linux_6_1/kcompactd", "linux_6_1/reclaim", "linux_6_1/wakeup"],
-    *["linux_6_1/kswapd", "linux_6_1/slowpath", "linux_6_1/requests", "linux_6_1/bulk", "linux_6/each/bulk"],
-    *["linux_6/each/stream", "linux_6/each/config", "linux_6/each/boot", "linux_6_1/check", "linux_6/each/check"],
+    *["linux_6/admit", "linux_6/compaction", "linux_6/scan", "linux_6/reclaim", "linux_6/request"],
+    *["linux_6_1/numbers", "linux_6/each/buddy", "linux_6_1/fallback", "linux_6_1/marks", "linux_6/each/watermark"],
+    *["linux_6/each/drain", "linux_6_1/pcp", "linux_6/each/pcp", "linux_6_1/follow", "linux_6_1/permit"],
+    *["linux_6_1/isolation", "linux_6/each/isolation", "linux_6/each/node", "linux_6/each/suitable"],
+    *["linux_6_1/decide", "linux_6/each/units", "linux_6_1/scanning", "linux_6/each/migratescan"],
+    *["linux_6/each/freescan", "linux_6_1/targets", "linux_6/each/capture", "linux_6_1/migrate"],
+    *["linux_6/each/compact", "linux_6_1/turn", "linux_6/each/run", "linux_6/each/kcompactd", "linux_6/each/reclaim"],
+    *["linux_6/each/wakeup", "linux_6/each/kswapd", "linux_6/each/slowpath", "linux_6/each/requests"],
+    *["linux_6_1/bulk", "linux_6/each/bulk", "linux_6/each/stream", "linux_6/each/config", "linux_6/each/boot"],
+    *["linux_6_1/check", "linux_6/each/check"],
 ]
 LINUX_6_12 = [
     *["linux_6_12/numbers", "each_612/buddy", "linux_6_12/fallback", "linux_6_12/marks", "each_612/watermark"],

@@ -72,6 +72,7 @@ cdef enum:                          # GFP bits
     GFP61_COMP = 0x40000
     GFP61_NOMEMALLOC = 0x80000
     GFP61_THISNODE = 0x200000
+    GFP_KERNEL_61 = 0xCC0
     GFP61_KNOWN = 0x7FFFFF          # as the kernel without debugging aids has them
 
 cdef enum:                          # order bytes that 2.6.27 does not have

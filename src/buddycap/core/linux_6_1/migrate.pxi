@@ -16,23 +16,9 @@ cdef enum:
     MIGRATE_SLICE_61 = 512      # NR_MAX_BATCHED_MIGRATION
 
 
-# --- one page ---------------------------------------------------------------------------------------------------
-
-cdef void move_page_61(zone_t *z, int32_t i, int32_t target) noexcept nogil:
-    """Contents, marks and owner move to the target, which is on the LRU at once; the old page is freed.
-
-    Linux: move_to_new_folio, putback_lru_page of the target, put_page of the source.
-    """
-    order_array(z)[target] = PG_MARKED
-    if z.off_owner:
-        owner_array(z)[target] = owner_array(z)[i]
-    refs_array_61(z)[target] = refs_array_61(z)[i]
-    lru_add_61(z, target, flags_array(z)[i] & ~<uint32_t> PF_ISOLATED)
-    free_orphan_61(z, i)
-
-
-cdef inline int outcome_61(uint32_t flags, int mode) noexcept nogil:
+cdef inline int outcome_61(zone_t *z, const compact_control_t *cc) noexcept nogil:
     """What becomes of an attempt by the page's flags: ATTEMPT_*.  Linux: __unmap_and_move."""
+    cdef uint32_t flags = flags_array(z)[cc.page]
     if flags & PF_WRITEBACK:
         return ATTEMPT_EBUSY
     if flags & (PF_LOCKED | PF_PINNED):
@@ -114,7 +100,7 @@ cdef void settle_attempt_61(machine_t *m, int32_t at, zone_t *z, compact_control
             event_put(m, EV_MIGRATED, at, i, page_owner(z, i))
             event_put(m, EV_MIGRATED_TO, at, target, page_owner(z, i))
         list_del(link_array(z), i)
-        move_page_61(z, i, target)
+        move_unit_61(z, i, target)
         cc.succeeded += 1
         cc.moved += 1
         return

@@ -1,15 +1,10 @@
-# Compaction of several zones: by a request, by the daemon, proactively, by hand (Linux 6.1).
+# Compaction of several zones: by a request, by the daemon, proactively, by hand (since Linux 6.1).
 #
 # Each is a run after the other over the zones of a node, in ascending order of their index.  What is under way stands
 # in a compact_walk_t; a step of it is a step of the run under way.
 #
 # Kernel: mm/compaction.c of 6.1: try_to_compact_pages, compact_zone_order, kcompactd_do_work, kcompactd_node_suitable,
-# proactive_compact_node, compact_node, fragmentation_score_node, should_proactive_compact_node.
-
-cdef enum:
-    GFP_KERNEL_61 = 0xCC0
-    SCORE_LOW_MIN_61 = 5        # a node is never compacted below this score
-    SCORE_STEP_61 = 10          # proactive compaction starts so much above where it ends
+# proactive_compact_node, compact_node.
 
 
 cdef int zone_permits_61(zone_t **zones, const compact_walk_t *w, int k) noexcept nogil:
@@ -90,6 +85,9 @@ cdef void walk_end_zone_61(zone_t **zones, compact_walk_t *w) noexcept nogil:
         w.page = compact_take_61(z, &w.cc)
         result = COMPACT_SUCCESS
     w.result = max(w.result, result)
+    if is_daemons_work_61(w):
+        compact_61(z).events[CE61_DAEMON_MIGRATE_SCANNED] += w.cc.migrate_scanned
+        compact_61(z).events[CE61_DAEMON_FREE_SCANNED] += w.cc.free_scanned
     if w.kind == WALK_NODE or w.kind == WALK_RUN:
         return
     if result == COMPACT_SUCCESS:
@@ -100,9 +98,6 @@ cdef void walk_end_zone_61(zone_t **zones, compact_walk_t *w) noexcept nogil:
             drain_all_61(z)
         if w.kind == WALK_DAEMON or w.priority != COMPACT_PRIO_ASYNC:
             defer_compaction_61(z, w.cc.order)
-    if w.kind == WALK_DAEMON:
-        compact_61(z).events[CE61_DAEMON_MIGRATE_SCANNED] += w.cc.migrate_scanned
-        compact_61(z).events[CE61_DAEMON_FREE_SCANNED] += w.cc.free_scanned
 
 
 cdef int walk_next_zone_61(zone_t **zones, int n, compact_walk_t *w) noexcept nogil:
@@ -169,8 +164,6 @@ cdef void walk_abort_61(zone_t **zones, compact_walk_t *w) noexcept nogil:
     w.done = 1
 
 
-# --- when -------------------------------------------------------------------------------------------------------
-
 cdef int kcompactd_suitable_61(zone_t **zones, int n, int order, int highest_zoneidx) noexcept nogil:
     """Whether the daemon would be woken.  Linux: kcompactd_node_suitable."""
     cdef int k
@@ -179,26 +172,3 @@ cdef int kcompactd_suitable_61(zone_t **zones, int n, int order, int highest_zon
                 and compaction_suitable_61(zones[k], order, 0, highest_zoneidx) == COMPACT_CONTINUE):
             return 1
     return 0
-
-
-cdef int score_node_61(zone_t **zones, int n) noexcept nogil:
-    """The scores of the zones, weighted by their present pages.  Linux: fragmentation_score_node."""
-    cdef int64_t present = 0
-    cdef int64_t score = 0
-    cdef int k
-    for k in range(n):
-        present += zones[k].present_pages
-    for k in range(n):
-        score += fragmentation_score_61(zones[k]) * zones[k].present_pages // (present + 1)
-    return <int> score
-
-
-cdef inline int score_low_61(int proactiveness) noexcept nogil:
-    """Where proactive compaction ends.  Linux: fragmentation_score_wmark."""
-    return max(100 - proactiveness, SCORE_LOW_MIN_61)
-
-
-cdef int should_proactive_compact_61(zone_t **zones, int n, int proactiveness) noexcept nogil:
-    """Whether proactive compaction would start."""
-    return (proactiveness > 0
-            and score_node_61(zones, n) > min(score_low_61(proactiveness) + SCORE_STEP_61, 100))

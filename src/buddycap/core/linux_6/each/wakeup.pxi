@@ -1,4 +1,4 @@
-# Who works in the background of Linux 6.1, and when it is woken: kswapd, and kcompactd beside it.
+# Who works in the background since Linux 6.1, and when it is woken: kswapd, and kcompactd beside it.
 #
 # Kernel: mm/vmscan.c of 6.1: wakeup_kswapd, pgdat_balanced, pgdat_watermark_boosted; mm/compaction.c: wakeup_kcompactd.
 

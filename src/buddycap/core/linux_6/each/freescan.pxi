@@ -1,13 +1,12 @@
-# The free scanner of compaction: free pages to move others to, from the zone's high end downward (Linux 6.1).
+# The free scanner of compaction: free pages to move others to, from the zone's high end downward (since Linux 6.1).
 #
-# Targets are single pages.  Those of the block isolated last are handed out first, the highest PFN of a block first.
 # For a run with an order, a block is looked for on the movable lists before the pageblocks are scanned.
 #
 # Distances wrap at 64 bits once the scanners have crossed, as in the kernel.
 #
-# Kernel: mm/compaction.c of 6.1: isolate_freepages, isolate_freepages_block, fast_isolate_freepages, compaction_alloc.
+# Kernel: mm/compaction.c of 6.1: isolate_freepages, isolate_freepages_block, fast_isolate_freepages.
 
-ctypedef struct fast_search_61_t:   # the search over the movable lists
+ctypedef struct fast_search_6_1_t:   # the search over the movable lists
     uint64_t low                # a block from here on ends the search
     uint64_t least              # one from here on will do
     uint64_t highest            # pageblock of the highest block seen
@@ -18,13 +17,9 @@ ctypedef struct fast_search_61_t:   # the search over the movable lists
     int32_t page                # index of the block found, or -1
 
 
-cdef void add_targets_61(zone_t *z, compact_control_t *cc, int32_t i, int32_t pages) noexcept nogil:
-    """A block that was taken off the free lists becomes single targets.  Linux: split_map_pages."""
-    cdef int32_t head = slot_list(z, cc.freepages)
-    cdef int32_t k
-    for k in range(i, i + pages):
-        order_array(z)[k] = PG_HELD_61
-        list_add(link_array(z), head, k)
+cdef void note_targets_61(zone_t *z, compact_control_t *cc, int32_t i, int32_t pages) noexcept nogil:
+    """A block that was taken off the free lists gives targets."""
+    add_targets_61(z, cc, i, pages)
     cc.nr_freepages += pages
     cc.isolated += pages
     compact_61(z).events[CE61_ISOLATED] += pages
@@ -43,14 +38,12 @@ cdef int32_t isolate_freepages_block_61(zone_t *z, compact_control_t *cc, uint64
         scanned += 1
         i = index_61(z, at)
         if (order_array(z)[i] & PG_STATE) != PG_FREE:
-            if is_compound_61(z, i):
-                at += (<uint64_t> 1 << (order_array(z)[i] & 0x0F)) - 1
-            at += stride
+            at += passed_used_61(z, i, end - at, &scanned) + stride
             continue
         got = take_free_block_61(z, i)
         if got == 0:
             break
-        add_targets_61(z, cc, i, got)
+        note_targets_61(z, cc, i, got)
         scanned += got - 1
         isolated += got
         if cc.nr_migratepages <= cc.nr_freepages:
@@ -66,7 +59,7 @@ cdef inline int suitable_target_61(zone_t *z, const compact_control_t *cc, uint6
     """Whether free pages may be taken from a pageblock.  Linux: suitable_migration_target."""
     cdef uint8_t state = order_array(z)[index_61(z, start)]
     cdef int mt
-    if (state & PG_STATE) == PG_FREE and state >= z.pageblock_order:
+    if (state & PG_STATE) == PG_FREE and state >= large_order_61(z, cc):
         return 0
     if cc.ignore_block_suitable:
         return 1
@@ -88,7 +81,7 @@ cdef void scan_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
             isolated = isolate_freepages_block_61(z, cc, &at, end, stride)
             if at == end:
                 set_skip_61(z, start, 1)
-                compact_61(z).cached_free = min(compact_61(z).cached_free, start)
+                compact_61(z).cached_free = min(compact_61(z).cached_free, next_free_start_61(z, start))
             if cc.nr_freepages >= cc.nr_migratepages:
                 if at >= end:
                     at = start - pages
@@ -104,7 +97,7 @@ cdef void scan_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
 
 # --- from the movable lists -------------------------------------------------------------------------------------
 
-cdef int32_t walk_movable_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s, int order) noexcept nogil:
+cdef int32_t walk_movable_61(zone_t *z, compact_control_t *cc, fast_search_6_1_t *s, int order) noexcept nogil:
     """Walk one list from its tail; the entry that becomes its first one, or -1."""
     cdef link_t *link = link_array(z)
     cdef int32_t head = free_list_61(order, MT61_MOVABLE)
@@ -139,7 +132,7 @@ cdef int32_t walk_movable_61(zone_t *z, compact_control_t *cc, fast_search_61_t 
     return stop
 
 
-cdef int search_order_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s, int order) noexcept nogil:
+cdef int search_order_61(zone_t *z, compact_control_t *cc, fast_search_6_1_t *s, int order) noexcept nogil:
     """Search one list and isolate the block found; the order to go on from."""
     cdef int32_t head = free_list_61(order, MT61_MOVABLE)
     cdef int32_t stop = walk_movable_61(z, cc, s, order)
@@ -149,17 +142,15 @@ cdef int search_order_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s, 
     if s.page != NO_PAGE:
         got = take_free_block_61(z, s.page)
         if got:
-            add_targets_61(z, cc, s.page, got)
+            note_targets_61(z, cc, s.page, got)
             s.scanned += got - 1
         else:                           # the watermark: give the search up
             order = cc.search_order + 1
             s.page = NO_PAGE
-    if s.seen >= s.limit:
-        s.limit = max(1, s.limit >> 1)
     return order
 
 
-cdef void search_orders_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s) noexcept nogil:
+cdef void search_orders_61(zone_t *z, compact_control_t *cc, fast_search_6_1_t *s) noexcept nogil:
     """Order by order, beginning with the one that the last search has found a block of."""
     cdef int order
     cc.search_order = min(cc.order - 1, cc.search_order)
@@ -167,6 +158,10 @@ cdef void search_orders_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s
     while s.page == NO_PAGE and order >= 0:
         if z.nr_free[order]:
             order = search_order_61(z, cc, s, order)
+            if ends_search_61(cc):
+                return
+            if s.seen >= s.limit:
+                s.limit = max(1, s.limit >> 1)
         order -= 1                      # Linux: next_search_order
         if order < 0:
             order = cc.order - 1
@@ -177,7 +172,7 @@ cdef void search_orders_61(zone_t *z, compact_control_t *cc, fast_search_61_t *s
             order = -1
 
 
-cdef int look_elsewhere_61(zone_t *z, compact_control_t *cc, const fast_search_61_t *s) noexcept nogil:
+cdef int look_elsewhere_61(zone_t *z, compact_control_t *cc, const fast_search_6_1_t *s) noexcept nogil:
     """No block was found: whether to move the scanner to the pageblock of the highest one, or half way."""
     cc.fast_search_fail += 1
     if not s.at_start:
@@ -187,7 +182,7 @@ cdef int look_elsewhere_61(zone_t *z, compact_control_t *cc, const fast_search_6
         return 1
     if cc.direct_compaction and s.least < <uint64_t> only_61(z).map_end:
         cc.free_pfn = s.least
-        return 1
+        return may_look_around_61(z, cc, s.least)
     return 0
 
 
@@ -195,8 +190,8 @@ cdef void fast_isolate_freepages_61(zone_t *z, compact_control_t *cc) noexcept n
     """Take a block from the movable lists, and what is free around it."""
     cdef compact_zone_6_1_t *c = compact_61(z)
     cdef uint64_t distance = cc.free_pfn - cc.migrate_pfn
-    cdef fast_search_61_t s
-    cdef uint64_t page, at
+    cdef fast_search_6_1_t s
+    cdef uint64_t page, at, end
     if cc.order <= 0:
         return
     memset(&s, 0, sizeof(s))
@@ -219,59 +214,14 @@ cdef void fast_isolate_freepages_61(zone_t *z, compact_control_t *cc) noexcept n
     if page == ~(<uint64_t> 0) or cc.nr_freepages >= cc.nr_migratepages or is_soft_61(cc):
         return
     at = max(pageblock_start_61(z, page), start_pfn_61(z))
-    isolate_freepages_block_61(z, cc, &at, min(pageblock_end_61(z, page), end_pfn_61(z)), 1)
-    if cc.nr_freepages < cc.nr_migratepages:
+    end = min(pageblock_end_61(z, page), end_pfn_61(z))
+    isolate_freepages_block_61(z, cc, &at, end, 1)
+    if is_used_up_61(cc, at, end):
         set_skip_61(z, page, 1)
 
 
-# --- targets ----------------------------------------------------------------------------------------------------
-
 cdef void isolate_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """Fill the list of targets."""
+    """Fill the targets up: from the movable lists, or else pageblock by pageblock."""
     fast_isolate_freepages_61(z, cc)
     if cc.nr_freepages == 0:
         scan_freepages_61(z, cc)
-
-
-cdef int32_t compaction_alloc_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """A free page to move to, or NO_PAGE."""
-    cdef link_t *link = link_array(z)
-    cdef int32_t head = slot_list(z, cc.freepages)
-    cdef int32_t i
-    if list_empty(link, head):
-        isolate_freepages_61(z, cc)
-    if list_empty(link, head):
-        return NO_PAGE
-    i = link[head].next
-    list_del(link, i)
-    cc.nr_freepages -= 1
-    return i
-
-
-cdef void compaction_free_61(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
-    """A target that was not used is the next one."""
-    list_add(link_array(z), slot_list(z, cc.freepages), i)
-    cc.nr_freepages += 1
-
-
-cdef void free_taken_61(zone_t *z, int32_t i) noexcept nogil:
-    """Free a single page that was taken off the lists, as an allocated one."""
-    order_array(z)[i] = PG_USED
-    free_unref_61(z, i, 0)
-
-
-cdef void release_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """Targets that were not used are freed, and the next run begins above them.  Linux: release_freepages."""
-    cdef link_t *link = link_array(z)
-    cdef int32_t head = slot_list(z, cc.freepages)
-    cdef int32_t highest = NO_PAGE
-    cdef int32_t i
-    while not list_empty(link, head):
-        i = link[head].next
-        list_del(link, i)
-        highest = max(highest, i)
-        free_taken_61(z, i)
-    cc.nr_freepages = 0
-    if highest != NO_PAGE:
-        compact_61(z).cached_free = max(compact_61(z).cached_free,
-                                        pageblock_start_61(z, <uint64_t> (z.base_pfn + highest)))

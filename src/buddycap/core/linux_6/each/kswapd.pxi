@@ -1,4 +1,4 @@
-# The daemons of Linux 6.1: kswapd keeps free pages above the high mark, kcompactd keeps blocks together.
+# The daemons since Linux 6.1: kswapd keeps free pages above the high mark, kcompactd keeps blocks together.
 #
 #   kswapd_t:  ASLEEP --wakeup_kswapd--> BALANCE -> for priority 12..1: SHRINK -> done: the boost ends
 #                 ^                         ^                                   |
@@ -14,27 +14,8 @@
 # Deviations: kswapd does not nap for 100 ms before it sleeps.  What was asked of kcompactd while it works is looked at
 # when it is through.
 
-cdef enum:                          # kswapd_t.state
-    KSWAPD61_ASLEEP = 0
-    KSWAPD61_BALANCE
-    KSWAPD61_PRIORITY
-    KSWAPD61_SHRINK
-
 cdef enum:
     LOOKS_PASSED_61 = (1 << MAX_DEFER_SHIFT_61) - 1
-
-
-cdef void note_compaction_61(compact_walk_t *w, compact_seen_t *seen, step_t *out) noexcept nogil:
-    """Charge a step with what a walk has done since it was last charged."""
-    cdef int64_t migrate = w.migrate_scanned + (w.cc.migrate_scanned if w.running else 0)
-    cdef int64_t free = w.free_scanned + (w.cc.free_scanned if w.running else 0)
-    cdef int64_t moved = w.moved + (w.cc.moved if w.running else 0)
-    out.cost.migrate_scanned += migrate - seen.migrate
-    out.cost.free_scanned += free - seen.free
-    out.cost.migrated += moved - seen.moved
-    seen.migrate = migrate
-    seen.free = free
-    seen.moved = moved
 
 
 # --- kswapd -----------------------------------------------------------------------------------------------------

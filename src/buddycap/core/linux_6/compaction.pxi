@@ -1,16 +1,18 @@
-# Whether compaction is worth while: watermarks, the fragmentation index, deferral, skip bits (Linux 6.1).
+# What compaction keeps about a zone, equal in Linux 6.1 and 6.12: positions, deferral, skip bits; and its score.
 #
 # Positions are PFNs as the kernel has them: unsigned, and they may leave the zone for a while or wrap below zero; who
 # uses one as an index asks first.
 #
-# Kernel: mm/compaction.c: compaction_suitable, compaction_deferred and the functions beside it,
-# __reset_isolation_suitable; mm/vmstat.c: fragmentation_index.
+# Kernel: mm/compaction.c of 6.1: compaction_deferred and the functions beside it, __reset_isolation_suitable,
+# fragmentation_score_node, should_proactive_compact_node; mm/vmstat.c: fragmentation_index.
 
 cdef enum:
     COSTLY_ORDER_61 = 3         # PAGE_ALLOC_COSTLY_ORDER
     EXTFRAG_THRESHOLD_61 = 500  # vm.extfrag_threshold
     MAX_DEFER_SHIFT_61 = 6      # COMPACT_MAX_DEFER_SHIFT
     RESET_STRIDE_61 = 8         # of the sample of a pageblock: 1 << PAGE_ALLOC_COSTLY_ORDER
+    SCORE_LOW_MIN_61 = 5        # a node is never compacted below this score
+    SCORE_STEP_61 = 10          # proactive compaction starts so much above where it ends
 
 
 cdef inline compact_zone_6_1_t *compact_61(zone_t *z) noexcept nogil:
@@ -78,19 +80,6 @@ cdef inline int64_t boosted_mark_61(zone_t *z, int which) noexcept nogil:
     return zone_mark_61(z, which) + only_61(z).boost
 
 
-cdef int suitable_without_index_61(zone_t *z, int order, int flags, int highest_zoneidx,
-                                   int64_t free) noexcept nogil:
-    """Whether there are enough pages to work with if `free` were free.  Linux: __compaction_suitable."""
-    cdef int64_t gap = boosted_mark_61(z, 1 if order > COSTLY_ORDER_61 else 0)
-    if order == -1:
-        return COMPACT_CONTINUE
-    if watermark_ok_61(z, order, boosted_mark_61(z, flags & ALLOC61_WMARK), highest_zoneidx, flags):
-        return COMPACT_SUCCESS
-    if watermark_with_61(z, 0, gap + (<int64_t> 2 << order), highest_zoneidx, ALLOC61_CMA, free):
-        return COMPACT_CONTINUE
-    return COMPACT_SKIPPED
-
-
 cdef int64_t fragmentation_index_61(zone_t *z, int order) noexcept nogil:
     """-1000 if there is a block; towards 0 too little memory, towards 1000 too scattered."""
     cdef int64_t out[3]
@@ -98,20 +87,34 @@ cdef int64_t fragmentation_index_61(zone_t *z, int order) noexcept nogil:
     return out[0]
 
 
-cdef int compaction_suitable_61(zone_t *z, int order, int flags, int highest_zoneidx) noexcept nogil:
-    """COMPACT_SUCCESS: there is a block; COMPACT_CONTINUE: it is worth while; else COMPACT_SKIPPED."""
-    cdef int result = suitable_without_index_61(z, order, flags, highest_zoneidx, z.nr_free_pages)
-    if (result == COMPACT_CONTINUE and order > COSTLY_ORDER_61
-            and 0 <= fragmentation_index_61(z, order) <= EXTFRAG_THRESHOLD_61):
-        return COMPACT_SKIPPED
-    return result
-
-
 cdef int fragmentation_score_61(zone_t *z) noexcept nogil:
     """Percent of the free pages that are in blocks smaller than a pageblock.  Linux: fragmentation_score_zone."""
     cdef int64_t out[3]
     fragmentation_61(z, z.pageblock_order, out)
     return <int> out[1]
+
+
+cdef int score_node_61(zone_t **zones, int n) noexcept nogil:
+    """The scores of the zones, weighted by their present pages.  Linux: fragmentation_score_node."""
+    cdef int64_t present = 0
+    cdef int64_t score = 0
+    cdef int k
+    for k in range(n):
+        present += zones[k].present_pages
+    for k in range(n):
+        score += fragmentation_score_61(zones[k]) * zones[k].present_pages // (present + 1)
+    return <int> score
+
+
+cdef inline int score_low_61(int proactiveness) noexcept nogil:
+    """Where proactive compaction ends.  Linux: fragmentation_score_wmark."""
+    return max(100 - proactiveness, SCORE_LOW_MIN_61)
+
+
+cdef int should_proactive_compact_61(zone_t **zones, int n, int proactiveness) noexcept nogil:
+    """Whether proactive compaction would start."""
+    return (proactiveness > 0
+            and score_node_61(zones, n) > min(score_low_61(proactiveness) + SCORE_STEP_61, 100))
 
 
 # --- deferral ---------------------------------------------------------------------------------------------------

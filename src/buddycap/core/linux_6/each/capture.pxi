@@ -1,4 +1,4 @@
-# Capture: how direct compaction comes to the block that it has made (Linux 6.1), and what else has been proposed.
+# Capture: how direct compaction comes to the block that it has made (since Linux 6.1), and what else has been proposed.
 #
 #   CAPTURE_MERGE:  a page that the task frees completes the block: at once the run's          Linux since 5.1
 #   CAPTURE_LISTS:  after each batch any block of the type, off the free lists                 2012

@@ -1,4 +1,4 @@
-# Streams of requests to a machine of 6.1: see common/requests.pxi.
+# Streams of requests to a machine of 6.1 or later: see common/requests.pxi.
 
 
 cdef int stream_alloc_61(machine_t *m, machine_stream_t *s, const machine_op_t *op) noexcept nogil:
