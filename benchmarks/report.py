@@ -236,7 +236,7 @@ def pictures(records: list[Record], folder: Path) -> None:
         grid = figure.subplots(2, 3)
         for axes, workload in zip(grid.flat, SCALING, strict=False):
             _curves(axes, [record for record in chosen if record["workload"] == workload], cell)
-            axes.set(xlabel="zone, GiB", ylabel=label)
+            axes.set(xlabel="size of the zone", ylabel=label)
         handles, labels = grid.flat[0].get_legend_handles_labels()
         more = dict(zip(*reversed(grid.flat[4].get_legend_handles_labels()), strict=True))
         both = {**dict(zip(labels, handles, strict=True)), **more}
@@ -248,13 +248,21 @@ def pictures(records: list[Record], folder: Path) -> None:
 
 def _curves(axes: Any, records: list[Record], cell: str) -> None:
     """One plot: a line for each contender, with its spread."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
     for contender in unique(records, "contender"):
         points = sorted((r for r in records if r["contender"] == contender), key=lambda record: record["pages"])
-        x = [record["pages"] / (1 << 18) for record in points]
+        x = [record["pages"] for record in points]
         middle, low, high = ([record[cell][part] for record in points] for part in ("median", "min", "max"))
         colour = f"C{(races.BASELINE, *BUDDYCAP).index(contender)}"
         axes.loglog(x, middle, marker="o", markersize=4, color=colour, label=contender)
         axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+    sizes = {record["pages"]: record["size"] for record in records}
+    axes.set_xticks(list(sizes), list(sizes.values()), rotation=30)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_title(records[0]["title"] if records else "", fontsize=10)
     axes.grid(True, which="major", alpha=0.3)
 

@@ -155,7 +155,7 @@ NOT_IN_CORE = {
 NOT_IN_VERBATIM_C = re.compile(r"\b(?:_?Py[A-Z_]\w*|malloc|calloc|realloc|free|abort|exit|printf)\b")
 DIRECTIVE = re.compile(
     r"^[ \t]*#[ \t]*(?:cython|distutils)[ \t]*:|^[ \t]*(?:@|with[ \t]+)cython\.(?:boundscheck|wraparound"
-    r"|initializedcheck|nonecheck|cdivision|overflowcheck|embedsignature|binding|profile|linetrace|infer_types|language_level)\b",
+    r"|initializedcheck|nonecheck|cdivision|overflowcheck|binding|profile|linetrace|infer_types|language_level)\b",
     re.M,
 )
 

@@ -1505,7 +1505,7 @@ class Compaction(NodeHandle):
     are not.  `interrupt` is for those of an interrupt on top of its task.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def done(self) -> bool:
         """Whether it is over."""
@@ -1652,7 +1652,7 @@ class CaptureList:
     [(0, 4)] 0
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def zone(self) -> Zone: ...
     @property
@@ -1774,7 +1774,7 @@ class Consultation:
         Put on the list by its owner, free before, and freed by others, since the list was opened.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def order(self) -> int:
         """Order of the request."""
@@ -1816,7 +1816,7 @@ class Consultation:
 class Kcompactd:
     """kcompactd of a machine of Linux 6.1; `Machine.kcompactd` makes one."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def machine(self) -> MachineBase: ...
     @property
@@ -2248,7 +2248,7 @@ class MachineBase(MachineHandle):
 class AllocRequest:
     """An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def machine(self) -> MachineBase: ...
     @property
@@ -2312,7 +2312,7 @@ class AllocRequest:
 class Kswapd:
     """kswapd of a machine; `Machine.kswapd` makes one."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self) -> None: ...
     @property
     def machine(self) -> MachineBase: ...
     @property

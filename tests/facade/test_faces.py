@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 from buddycap import GFP, CaptureList, Machine, MigrateType, MisuseError, Node, Zone
-from buddycap._core import AllocRequest
+from buddycap._core import AllocRequest, Compaction, Consultation, Kcompactd, Kswapd
 from sourcelint import PACKAGE
 
 
@@ -32,6 +32,14 @@ def test_the_signature_of_a_zone_is_that_of_its_stub():
             )
 
 
+def test_other_classes_have_signatures():
+    plain, keywords = stub_signature("Node")
+    assert list(inspect.signature(Node).parameters) == [*plain, *keywords]
+    for cls in (CaptureList, AllocRequest, Kswapd, Kcompactd, Consultation, Compaction):
+        assert inspect.signature(cls).parameters == {}, "others make it"
+        assert "(" not in inspect.getdoc(cls).partition(" ")[0], "the words begin with what it is"
+
+
 def test_reprs_say_what_is_there():
     zone = Zone(0, 1024, min_free_kbytes=0)
     assert repr(zone) == "<Zone pfn 0..1023, 1024 of 1024 pages free>"
@@ -50,6 +58,15 @@ def test_enums_of_another_kind_are_refused():
     machine = Machine.preset("x86_64", memory="64MiB")
     for wrong in (lambda: machine.alloc_pages(9, MigrateType.MOVABLE), lambda: machine.zones[0].rmqueue(9, GFP.KERNEL)):
         with pytest.raises(MisuseError, match="is wanted"):
+            wrong()
+    zone = machine.zones[0]
+    for wrong, name in (
+        (lambda: zone.rmqueue(MigrateType.MOVABLE, MigrateType.MOVABLE), "order"),
+        (lambda: zone.alloc_many(MigrateType.MOVABLE), "n"),
+        (lambda: zone.free_one_page(GFP.KERNEL, 0), "pfn"),
+        (lambda: zone.watermark_ok(0, GFP.KERNEL, classzone_idx=0, alloc_flags=0), "mark"),
+    ):
+        with pytest.raises(MisuseError, match=f"^{name}=<.*a number is wanted"):
             wrong()
 
 

@@ -202,6 +202,8 @@ def test_image(tmp_path):
     words = ["--memory", "128MiB", "--seconds", "1", "--seed", str(made.manifest["seed"])]
     assert main(["image", "make", *words, "-o", str(tmp_path / "b.img")]) == 0
     assert (tmp_path / "a.img").read_bytes() == (tmp_path / "b.img").read_bytes()
+    assert repr(made).startswith(f"<Image {tmp_path / 'a.img'}: {made.measures['free'] / 10:g} % free")
+    assert "data:image/png" in made._repr_html_()
     with pytest.raises(MisuseError, match="exists"):
         buddycap.make_image(tmp_path / "a.img", memory="128MiB")
     with pytest.raises(MisuseError, match="did you mean 'fresh'"):
@@ -215,6 +217,15 @@ def test_replay(tmp_path, capsys):
     assert main(["replay", str(folder), *words]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(done.as_dict()))
     assert [label for label, _ in done.lines] == ["reconstructed", "policy=v3", "policy=none empty=yes"]
+    assert repr(done).startswith(f"<ReplayResult of {folder.name}: ")
+    assert main(["replay", str(folder), *words[:-1]]) == 0
+    assert done.table() in capsys.readouterr().out
+    assert all(line in done._repr_html_() for line in done.table().splitlines())
+    frame = done.to_pandas()
+    assert len(frame) == 3 * 5 * len(done.timeline.names)
+    assert set(frame["line"]) == {label for label, _ in done.lines}
+    assert done.plot()._repr_png_().startswith(b"\x89PNG")
+    assert done.plot(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_explanation(tmp_path, capsys):

@@ -1,7 +1,7 @@
 """Memory that has been in use, in one call."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 
 from .._core import Zone
 from ..errors import MisuseError
+from ..escape import for_html
 from ..formats.snapshot import drawn_from
 from ..images.aging import RECIPES, Recipe, Target, reach
 from ..images.manifest import manifest_path
@@ -21,9 +22,10 @@ from ..recorded.load import Load
 from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import parse_pages
 from ..study.config import StudyConfig, preset_config
+from ..views.notebook import html_of
 from .seeds import seed_of
 
-__all__ = ["DEFAULT_MEMORY", "Image", "make_image"]
+__all__ = ["DEFAULT_MEMORY", "Image", "looks", "make_image"]
 
 DEFAULT_MEMORY = "4GiB"
 
@@ -54,6 +56,21 @@ class Image:
     measures: dict[str, int]
     missed: tuple[Target, ...]
     manifest: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<Image {self.path}: {looks(self.measures)}; {self.seconds:g} s simulated>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the words, and the memory."""
+        return f"<p>{for_html(repr(self))}</p>{html_of(self.zone)}"
+
+
+def looks(measures: Mapping[str, int]) -> str:
+    """Return in words how old an image looks."""
+    return (
+        f"{measures['free'] / 10:g} % free, {measures['huge']} free blocks of 2 MiB, "
+        f"{measures['unusable'] / 10:g} % of it unusable for them, {measures['mixed'] / 10:g} % of the pageblocks mixed"
+    )
 
 
 def make_image(

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MisuseError
+from ..escape import for_html, for_terminal
 from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording
 from ..replay.course import reconstruct
 from ..replay.ending import EndReport
 from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
 from ..replay.whatif import WhatIf, WhatIfResult, what_if
-from ..views.fragmentation import draw_timelines
+from ..views.fragmentation import draw_timelines, timelines_figure
 
-__all__ = ["MOST_SAMPLES", "ReplayResult", "counts_of", "follow", "run_replay"]
+__all__ = ["MOST_SAMPLES", "ReplayResult", "counts_of", "end_table", "follow", "run_replay"]
 
 MOST_SAMPLES = 100_000
 
@@ -72,8 +73,37 @@ class ReplayResult:
             "what_if": [result.as_dict() for result in self.what_if],
         }
 
-    def plot(self, path: str | Path, order: int = HUGE_ORDER) -> Path:
-        """Draw the time lines into a file.
+    def table(self, order: int = HUGE_ORDER) -> str:
+        """Return the table that `buddycap replay` prints: the state at the end, reconstruction and what-ifs."""
+        return end_table(self.lines, order)
+
+    def to_pandas(self, order: int = HUGE_ORDER) -> Any:
+        """Return the time lines as a pandas.DataFrame, a row for each line, moment and zone.
+
+        Raises
+        ------
+        MisuseError
+            If pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MisuseError("to_pandas needs pandas: pip install 'buddycap[frame]'") from None
+        return pandas.DataFrame([{"line": label} | row for label, line in self.lines for row in line.rows(order)])
+
+    def plot(self, path: str | Path | None = None, order: int = HUGE_ORDER) -> Any:
+        """Draw the time lines.
+
+        Parameters
+        ----------
+        path : path, optional
+            Picture to write.
+        order : int
+            Of the pieces that are wanted.
+
+        Returns
+        -------
+        Path, or matplotlib.figure.Figure without a path
 
         Raises
         ------
@@ -84,8 +114,48 @@ class ReplayResult:
         """
         if not self.lines:
             raise MisuseError("plot: without a snapshot or a what-if there is no time line")
+        if path is None:
+            return timelines_figure(self.lines, order, self.recording.name)
         draw_timelines(path, self.lines, order, self.recording.name)
         return Path(path)
+
+    def __repr__(self) -> str:
+        events, seconds = len(self.recording.trace.events), self.recording.end_ns[0] - self.recording.first_ns
+        wrong = "" if self.end is None else f", {self.end.wrong} of {self.end.changed} changed pages wrong"
+        rules = "".join(f", what if {result.what.label}" for result in self.what_if)
+        return f"<ReplayResult of {self.recording.name}: {events} events in {seconds / 1e9:.2f} s{wrong}{rules}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        table = "\n".join(map(for_html, self.table().split("\n")))
+        return f"<p>{for_html(repr(self))}</p><pre>{table}</pre>"
+
+
+def end_table(lines: Sequence[tuple[str, Timeline]], order: int) -> str:
+    """Return the last moment of time lines, side by side: a text with a row for each figure of each zone.
+
+    Parameters
+    ----------
+    lines : sequence of (label, Timeline)
+        With the same zones.
+    order : int
+        Of the indices.
+    """
+    tables = [(for_terminal(label), line.summary(order)) for label, line in lines]
+    width = max([14, *(len(label) + 2 for label, _ in tables)])
+    rows: list[tuple[str, Sequence[object]]] = []
+    for zone in lines[0][1].names if lines else ():
+        own = [table[zone] for _, table in tables]
+        blocks = [cell["nr_free"] for cell in own]
+        rows.append((f"zone {for_terminal(zone)}", [label for label, _ in tables]))
+        rows.append(("  free pages", [cell["free_pages"] for cell in own]))
+        rows.append((f"  unusable index, order {order}", [cell["unusable"] / 1000 for cell in own]))
+        rows.append(("    mean over the time", [round(cell["unusable_mean"] / 1000, 4) for cell in own]))
+        rows.append((f"  extfrag index, order {order}", [cell["extfrag"] / 1000 for cell in own]))
+        rows.append(("  mixed pageblocks", [cell["mixed_pageblocks"] for cell in own]))
+        for k in range(max(map(len, blocks))):
+            rows.append((f"  free blocks of order {k}", [cell[k] if k < len(cell) else "" for cell in blocks]))
+    return "\n".join(f"{name:<28}" + "".join(f"{value:>{width}}" for value in values) for name, values in rows)
 
 
 def run_replay(

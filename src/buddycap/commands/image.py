@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .._core import Zone
-from ..calls.image import DEFAULT_MEMORY, make_image
+from ..calls.image import DEFAULT_MEMORY, looks, make_image
 from ..errors import FormatError, MisuseError
 from ..escape import say
 from ..flags import MigrateType
@@ -135,7 +135,7 @@ def _make(args: argparse.Namespace) -> int:
 
     def progress(seconds: float, measures: dict[str, int]) -> None:
         if show:
-            say(f"{seconds:g} s: {_line(measures)}", file=sys.stderr, flush=True)
+            say(f"{seconds:g} s: {looks(measures)}", file=sys.stderr, flush=True)
 
     begin = time.perf_counter()
     made = make_image(
@@ -164,19 +164,10 @@ def _make(args: argparse.Namespace) -> int:
         if made.manifest["drawn"] is not None:
             say(made.manifest["drawn"])
         took = f"{made.seconds:g} s simulated, {time.perf_counter() - begin:.1f} s"
-        say(f"{args.out}: {_line(made.measures)}; {took}")
+        say(f"{args.out}: {looks(made.measures)}; {took}")
     for target in made.missed:
         say(f"buddycap: target missed after {made.seconds:g} s: {target}", file=sys.stderr)
     return 1 if made.missed else 0
-
-
-def _line(measures: dict[str, int]) -> str:
-    """Say in one line how memory looks."""
-    return (
-        f"{measures['free'] / 10:g} % free, {measures['huge']} free blocks of 2 MiB, "
-        f"{measures['unusable'] / 10:g} % of it unusable for them, "
-        f"{measures['mixed'] / 10:g} % of the pageblocks mixed"
-    )
 
 
 def _info(args: argparse.Namespace) -> int:
@@ -208,7 +199,7 @@ def _info(args: argparse.Namespace) -> int:
     say(f"{args.image}: {size:g} MiB from pfn {zone.start_pfn}, blocks to order {zone.max_page_order}")
     for line in _purpose(zone, holes):
         say(line)
-    say(_line(measure(zone)))
+    say(looks(measure(zone)))
     say("free blocks by order: " + " ".join(str(int(count)) for count in zone.nr_free))
     say(f"digest {digest}")
     if manifest is None:

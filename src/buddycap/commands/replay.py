@@ -36,7 +36,7 @@ from ..recorded.lifetimes import MatchedRequests
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording, recorded_files, trace_of
 from ..replay.ending import EndReport
 from ..replay.reconstruct import Reconstruction
-from ..replay.timeline import HUGE_ORDER, Timeline
+from ..replay.timeline import HUGE_ORDER
 from ..replay.whatif import WhatIf, WhatIfResult
 from ..views.figures import figure_class
 from ..views.fragmentation import draw_timelines
@@ -124,7 +124,8 @@ def command(args: argparse.Namespace) -> int:
         _print_head(recording, result.matched)
         if result.timeline is not None:
             _print_reconstruction(result.end, result.oddities)
-        _print_lines(result.lines, args.order)
+        if result.lines:
+            say(result.table(args.order))
         _print_failures(result.what_if)
     _write_files(args, result)
     if result.interrupted:
@@ -263,29 +264,6 @@ def _print_pages(end: EndReport) -> None:
     if end.moving:
         say(f"  with those, each at the moment when it was read: {end.all_wrong} of {end.all_changed} that changed")
         say(f"    {end.moving_wrong} of the others wrong; {end.moving_wrong_even} if it was read at an even pace")
-
-
-def _print_lines(lines: Sequence[tuple[str, Timeline]], order: int) -> None:
-    """Print the state at the end, reconstruction and what-ifs side by side."""
-    if not lines:
-        return
-    tables = [(label, line.summary(order)) for label, line in lines]
-    width = max(14, *(len(label) + 2 for label, _ in tables))
-    for zone in lines[0][1].names:
-        say(f"{'zone ' + for_terminal(zone):<28}" + "".join(f"{label:>{width}}" for label, _ in tables))
-        rows: list[tuple[str, list[Any]]] = [
-            ("free pages", [table[zone]["free_pages"] for _, table in tables]),
-            (f"unusable index, order {order}", [table[zone]["unusable"] / 1000 for _, table in tables]),
-            ("  mean over the time", [round(table[zone]["unusable_mean"] / 1000, 4) for _, table in tables]),
-            (f"extfrag index, order {order}", [table[zone]["extfrag"] / 1000 for _, table in tables]),
-            ("mixed pageblocks", [table[zone]["mixed_pageblocks"] for _, table in tables]),
-        ]
-        most = max(len(table[zone]["nr_free"]) for _, table in tables)
-        for k in range(most):
-            cells = [table[zone]["nr_free"] for _, table in tables]
-            rows.append((f"free blocks of order {k}", [cell[k] if k < len(cell) else "" for cell in cells]))
-        for name, values in rows:
-            say(f"  {name:<26}" + "".join(f"{value:>{width}}" for value in values))
 
 
 def _warn_served(results: Sequence[WhatIfResult]) -> None:

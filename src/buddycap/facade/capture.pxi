@@ -2,7 +2,10 @@
 
 
 cdef class CaptureList:
-    """A private list of a reclaimer: what is freed to it coalesces there and is out of everybody's reach.
+    """CaptureList()
+--
+
+    A private list of a reclaimer: what is freed to it coalesces there and is out of everybody's reach.
 
     Obtained from `Zone.capture_list`.  Used as a context manager, it gives back what is left on leaving.
 
@@ -32,6 +35,7 @@ cdef class CaptureList:
             raise TypeError("a CaptureList comes from Zone.capture_list()")
         self.zone = zone                # closed, until somebody gives it slot and seq: no list is number 0
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("a CaptureList comes from Zone.capture_list()")
 

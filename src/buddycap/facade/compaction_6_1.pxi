@@ -297,7 +297,10 @@ cdef uint32_t as_gfp_61(object gfp) except? 0xFFFFFFFF:
 @cython.no_gc_clear
 @cython.final
 cdef class Compaction(NodeHandle):
-    """Compaction under way: `ZoneCompaction.begin`, `Node.compact` and its like give one.
+    """Compaction()
+--
+
+    Compaction under way: `ZoneCompaction.begin`, `Node.compact` and its like give one.
 
     A context manager: leaving it gives up what is not done.  Nothing is done before the first step.
 
@@ -314,6 +317,7 @@ cdef class Compaction(NodeHandle):
         self.walk.done = 1
         self.walk.page = self.walk.cc.captured = NO_PAGE
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("a Compaction comes from ZoneCompaction.begin or Node")
 

@@ -9,7 +9,10 @@ cdef dict ANSWERS = {None: ANSWER_CONSULT, "consult": ANSWER_CONSULT, "return": 
 
 @cython.final
 cdef class Consultation:
-    """A capture list at the moment when it is consulted, as a policy's hook sees it.
+    """Consultation()
+--
+
+    A capture list at the moment when it is consulted, as a policy's hook sees it.
 
     Attributes
     ----------
@@ -38,6 +41,7 @@ cdef class Consultation:
     cdef readonly int64_t number, free_pages, pages_min, reclaimed, own, merged, foreign
     cdef readonly object blocks
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("a Consultation is made for a policy's hook")
 

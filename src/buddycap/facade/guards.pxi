@@ -134,10 +134,15 @@ cdef inline int64_t as_int64(object value, str name) except? -1:
     return as_int64_slowly(value, name)
 
 
+cdef frozenset NUMBERS_ALONE = frozenset(("order", "pfn", "n", "mark"))
+
+
 cdef int64_t as_int64_slowly(object value, str name) except? -1:
-    """`as_int64` for everything but small plain integers."""
+    """`as_int64` for everything but small plain integers.  A name of a kernel's enumeration is no order and no page."""
     cdef int overflow = 0
     cdef int64_t result
+    if name in NUMBERS_ALONE and isinstance(getattr(type(value), "kernel", None), str):
+        raise MisuseError(f"{name}={value!r}: a number is wanted, not a name")
     if not PyLong_Check(value):
         try:
             value = operator.index(value)

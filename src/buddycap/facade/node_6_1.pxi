@@ -92,7 +92,10 @@ cdef int check_node(tuple zones) except -1:
 
 @cython.no_gc_clear
 cdef class Node(NodeHandle):
-    """Zones of Linux 6.1 or 6.12 that belong together: marks follow from all of them, and a request may go to any.
+    """Node(zones, *, min_free_kbytes=None, watermark_scale_factor=10, lowmem_reserve_ratio=None, events=0)
+--
+
+    Zones of Linux 6.1 or 6.12 that belong together: marks follow from all of them, and a request may go to any.
 
     Parameters
     ----------

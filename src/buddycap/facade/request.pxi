@@ -4,7 +4,11 @@
 @cython.no_gc_clear
 @cython.final
 cdef class AllocRequest:
-    """An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done."""
+    """AllocRequest()
+--
+
+    An allocation in flight; `Machine.request` makes one. A context manager: leaving it gives up what is not done.
+    """
 
     cdef readonly MachineBase machine
     cdef object policy                  # as it was given
@@ -18,6 +22,7 @@ cdef class AllocRequest:
         self.machine = machine
         self.r.state = REQUEST_DONE
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("an AllocRequest comes from Machine.request")
 
@@ -192,7 +197,11 @@ cdef class AllocRequest:
 
 @cython.final
 cdef class Kswapd:
-    """kswapd of a machine; `Machine.kswapd` makes one."""
+    """Kswapd()
+--
+
+    kswapd of a machine; `Machine.kswapd` makes one.
+    """
 
     cdef readonly MachineBase machine
 
@@ -201,6 +210,7 @@ cdef class Kswapd:
             raise TypeError("a Kswapd comes from Machine.kswapd")
         self.machine = machine
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("a Kswapd comes from Machine.kswapd")
 
@@ -248,7 +258,11 @@ cdef class Kswapd:
 
 @cython.final
 cdef class Kcompactd:
-    """kcompactd of a machine of Linux 6.1; `Machine.kcompactd` makes one."""
+    """Kcompactd()
+--
+
+    kcompactd of a machine of Linux 6.1; `Machine.kcompactd` makes one.
+    """
 
     cdef readonly MachineBase machine
 
@@ -257,6 +271,7 @@ cdef class Kcompactd:
             raise TypeError("a Kcompactd comes from Machine.kcompactd")
         self.machine = machine
 
+    @cython.embedsignature(False)       # it stands above
     def __init__(self):
         raise TypeError("a Kcompactd comes from Machine.kcompactd")
 

@@ -52,6 +52,13 @@ class Timeline:
         pages: NDArray[np.int64] = (self.nr_free << np.arange(self.nr_free.shape[-1])).sum(-1)
         return pages
 
+    def pieces(self, order: int = HUGE_ORDER) -> NDArray[np.int64]:
+        """How many pieces of an order the free blocks hold, larger ones as many: shape (samples, zones)."""
+        held: NDArray[np.int64] = (self.nr_free[..., order:] << np.arange(max(self.nr_free.shape[-1] - order, 0))).sum(
+            -1
+        )
+        return held
+
     def unusable(self, order: int = HUGE_ORDER) -> NDArray[np.int64]:
         """Unusable free space index of every zone, in thousandths: ndarray[int64], shape (samples, zones)."""
         return unusable_free_index(self.nr_free, order)

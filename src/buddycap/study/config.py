@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..errors import FormatError, MisuseError
 from ..machine import PRESETS
 from ..nearest import meant
-from ..sizes import PAGE_SIZE, parse_pages
+from ..sizes import PAGE_SIZE, parse_pages, size_text
 from ..tomltext import line_of, read_toml
 from .ranges import check_field
 
@@ -309,8 +309,8 @@ class StudyConfig:
         """
         least = pageblocks << PRESETS[self.preset].pageblock_order
         if self.memory_pages < least:
-            text = f"{least} ({least * PAGE_SIZE >> 20} MiB)"
-            raise MisuseError(f"memory_pages={self.memory_pages}: {self.preset} needs at least {text}")
+            own = f"memory={size_text(self.memory_pages)} ({self.memory_pages} pages)"
+            raise MisuseError(f"{own}: {self.preset} needs at least {size_text(least)}")
 
     @property
     def order(self) -> int:
