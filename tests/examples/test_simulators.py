@@ -43,6 +43,15 @@ def build(target, sources, *flags, standard="c++17"):
     assert result.returncode == 0, result.stderr
 
 
+def install(name, folder):
+    """Put an adapter into a checkout, as its install.py does."""
+    path = f"{ROOT / '.venv' / 'bin'}:{sys.executable.rpartition('/')[0]}:/usr/bin:/bin"
+    script = EXAMPLES / name / "install.py"
+    result = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, env={"PATH": path})
+    assert result.returncode == 0, result.stderr
+    return result
+
+
 def rows(*command, **environment):
     """Run a driver: the frames (space, page, frame) and the page tables that it prints."""
     result = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=60)
@@ -75,11 +84,8 @@ def champsim(tmp_path_factory):
     """A program of ChampSim's interface and our adapter, put together as install.py does."""
     folder = tmp_path_factory.mktemp("champsim")
     shutil.copytree(STUBS / "champsim", folder, dirs_exist_ok=True)
-    path = f"{ROOT / '.venv' / 'bin'}:{sys.executable.rpartition('/')[0]}:/usr/bin:/bin"
     for _ in range(2):
-        result = subprocess.run([sys.executable, EXAMPLES / "champsim" / "install.py", folder], capture_output=True,
-                                text=True, env={"PATH": path})  # fmt: skip
-        assert result.returncode == 0, result.stderr
+        result = install("champsim", folder)
     assert result.stdout.startswith('make CPPFLAGS="-I')
     sources = [folder / "drive.cc", *sorted((folder / "src").glob("*.cc"))]
     assert len(sources) == 3
@@ -187,3 +193,97 @@ class TestRamulator:
         result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
         assert (result.returncode, result.stderr.count("\n")) == (1, 1)
         assert said in result.stderr
+
+
+KERNEL_MIB = 4  # of the memory in Sniper, for the simulated kernel
+
+
+@pytest.fixture(scope="module")
+def sniper(tmp_path_factory):
+    """A program of what Virtuoso's policies ask of Buddy, and ours in its place."""
+    folder = tmp_path_factory.mktemp("sniper")
+    shutil.copytree(STUBS / "sniper", folder, dirs_exist_ok=True)
+    mended = install("sniper", folder).stdout
+    assert "reserve_thp.h: free() ends with the frame that it frees" in mended
+    assert "ends with" not in install("sniper", folder).stdout
+    include = folder / "include"
+    flags = [f"-I{include}", f"-I{include / 'memory_management' / 'physical_memory_allocators'}"]
+    build(folder / "drive", [folder / "drive.cc"], *flags)
+    return folder / "drive"
+
+
+@pytest.fixture(scope="module", params=KERNELS)
+def memory(request, tmp_path_factory):
+    """An image that leaves the simulated kernel out, and a few pages in use; most huge pages are left."""
+    zone = Zone(0, PAGES, present_ranges=[(KERNEL_MIB * 256, PAGES)], kernel=request.param, seed=3)
+    zone.alloc_many(3)
+    path = tmp_path_factory.mktemp("memory") / "aged.img"
+    zone.save(path)
+    return path, request.param
+
+
+class TestSniper:
+    def run(self, program, image, *words, kernel=KERNEL_MIB, memory=PAGES // 256, status=0):
+        command = list(map(str, (program, memory, kernel, *words)))
+        environment = {"BUDDYCAP_IMAGE": str(image)} if image else {}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert result.returncode == status, result.stdout + result.stderr
+        if status:
+            assert result.stderr.startswith("[Buddy] ERROR: ")
+            assert result.stderr.count("\n") == 1
+            return result.stderr
+        return [line for line in result.stdout.splitlines() if not line.startswith("[")]
+
+    def test_pages_are_the_allocators(self, sniper, memory):
+        path, kernel = memory
+        first, *frames, _ = self.run(sniper, path, "pages", 600)
+        zone = Zone.load(path)
+        huge = sum(int(n) << order >> 9 for order, n in enumerate(zone.nr_free))
+        assert int(first) == zone.nr_free_pages * 1_000_000 + huge
+        assert list(map(int, frames)) == first_touches(path, kernel, 600)
+
+    def test_memory_runs_out_with_an_answer(self, sniper, memory):
+        _, *frames, free = self.run(sniper, memory[0], "pages", PAGES)
+        assert (frames[-2], int(frames[-1]), free) == ("none 4096", 2**64 - 1, "0")
+        assert len(set(frames)) == len(frames)
+
+    def test_huge_pages_until_there_are_none(self, sniper, memory):
+        path, kernel = memory
+        _, *regions, _ = self.run(sniper, path, "regions")
+        zone = Zone.load(path)
+        found = iter(lambda: zone.rmqueue(9, KERNELS[kernel]), None)
+        assert list(map(int, regions)) == [*found, 2**64 - 1]
+        assert len(regions) > 3
+
+    def test_frees_merge_and_end_where_they_should(self, sniper, memory):
+        before, after = self.run(sniper, memory[0], "demote", 100)
+        assert before == after
+
+    def test_a_page_by_its_number(self, sniper, memory):
+        assert self.run(sniper, memory[0], "exact", PAGES - 7)[1:4] == ["1", "1", "0"]
+        for frame in (0, KERNEL_MIB * 256 - 1, PAGES + 5):
+            assert self.run(sniper, memory[0], "exact", frame)[1:4] == ["0", "0", "0"]
+
+    def test_more_than_a_largest_block(self, sniper, memory):
+        before, first, after = self.run(sniper, memory[0], "large", 8)
+        assert int(first) % 1024 == 0
+        assert before == after
+        assert self.run(sniper, memory[0], "large", 16)[1:3] == [f"none {16 << 20}", str(2**64 - 1)]
+
+    def test_fragmentation_is_that_of_the_image(self, sniper, memory):
+        before, *done, ratios, after = self.run(sniper, memory[0], "order")
+        assert (before, done) == (after, ["done", "done"])
+        assert ratios.startswith("10 ")
+
+    def test_what_cannot_be_is_said(self, sniper, memory):
+        path = memory[0]
+        assert "names no image" in self.run(sniper, None, "order", status=1)
+        assert "frame 1024 is the simulated kernel's" in self.run(sniper, path, "order", kernel=5, status=1)
+        assert "the memory has only 3840" in self.run(sniper, path, "order", memory=15, status=1)
+        assert "free(0, 1): " in self.run(sniper, path, "wrong", status=1)
+
+    def test_another_source_is_refused(self, tmp_path):
+        script = EXAMPLES / "sniper" / "install.py"
+        result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+        assert result.returncode == 1
+        assert "another Virtuoso?" in result.stderr

@@ -1,0 +1,2 @@
+// Of Virtuoso 8188baf: levels of messages, none of which is asked for here.
+#pragma once
