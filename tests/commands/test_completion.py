@@ -23,3 +23,6 @@ def test_commands_and_options_are_offered(tmp_path):
     assert completed("buddycap study --wri", tmp_path) == ["--write-config"]
     assert completed("buddycap compare --format ", tmp_path) == ["table", "json", "mmtests", "html"]
     assert completed("buddycap frob", tmp_path) == []
+    assert completed("buddycap study --preset p", tmp_path) == ["ppc64"]
+    assert completed("buddycap study --policies none,v", tmp_path) == ["none,v1", "none,v3", "none,v4"]
+    assert completed("buddycap map --policy ho", tmp_path) == ["hold"]

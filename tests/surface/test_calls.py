@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,23 @@ class TestSeeds:
     def test_what_is_no_seed(self, seeds):
         with pytest.raises(MisuseError, match="seeds"):
             seeds_of(seeds)
+
+
+class Locked:
+    """A hook that cannot go to another process."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __call__(self, consultation):
+        return None
+
+
+def test_a_hook_that_cannot_travel_is_named_before_a_worker_begins():
+    own = POLICIES["v3"].replace(name="own", hook=Locked())
+    with pytest.raises(MisuseError, match="policy 'own': its hook holds what cannot go"):
+        buddycap.run_study(["none", own], seeds=1, memory="128MiB", warmup_s=1, jobs=1)
+    assert not buddycap.run_study(["none", own], seeds=1, **SMALL).errors
 
 
 HOOK = """

@@ -15,6 +15,7 @@ import time
 
 from ..errors import MisuseError
 from ..escape import say
+from ..policies.capture import POLICIES
 from ..progress import Progress
 from ..sizes import parse_pages
 from ..study.comparison import BASE, REFERENCE, Row, averaged, compare_plan, comparison
@@ -31,6 +32,7 @@ from .experiment import (
     tell_failed,
     told_seeds,
 )
+from .offers import offering
 
 __all__ = ["add_arguments", "command"]
 
@@ -40,7 +42,10 @@ FORMATS = ("table", "json", "mmtests", "html")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap compare`."""
     what = parser.add_argument_group("what is run")
-    what.add_argument("--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all' (default: none,v3)")
+    policies = what.add_argument(
+        "--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all' (default: none,v3)"
+    )
+    offering(policies, ("all", *POLICIES))
     what.add_argument("--memory", default="4GiB", metavar="SIZE", help="of both machines (default: 4GiB)")
     what.add_argument("--seeds", type=int, default=24, metavar="N", help="runs of each (default: 24)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")

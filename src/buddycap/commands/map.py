@@ -25,7 +25,7 @@ from ..formats.kpageflags import ZoneFrames
 from ..formats.snapshot import drawn_from
 from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
-from ..policies.capture import find_policy
+from ..policies.capture import POLICIES, find_policy
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, open_recording, recorded_files
 from ..sizes import parse_pages
@@ -40,6 +40,7 @@ from ..views.report import html_comparison
 from ..views.runs import WatchedRun, watch_run
 from ..views.terminal import terminal_map, wants_colour
 from ..views.timelines import run_timeline, trace_of_requests
+from .offers import offering
 
 __all__ = ["add_arguments", "command"]
 
@@ -59,12 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replay", metavar="PATH", help="follow a trace: a folder with snapshot and trace")
     parser.add_argument("--memory", default="1GiB", help="memory of the run (default: 1GiB)")
     parser.add_argument("--from", dest="start", metavar="FILE", help="snapshot that the run starts from")
-    parser.add_argument(
+    policy = parser.add_argument(
         "--policy",
         default="v3",
         metavar="NAME",
         help="capture policy of the run, or two by a comma (default: v3)",
     )
+    offering(policy, POLICIES)
     parser.add_argument("--seed", type=int, default=1, help="seed of the run (default: 1)")
     parser.add_argument("--steps", type=int, default=50, help="moments to record (default: 50)")
     parser.add_argument(

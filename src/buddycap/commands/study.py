@@ -28,6 +28,8 @@ from ..formats.snapshot import drawn_from
 from ..machine import PRESETS
 from ..nearest import meant
 from ..newfile import check_outputs, write_file
+from ..policies.capture import POLICIES
+from ..policies.compaction import COMPACTION_POLICIES
 from ..policies.files import Policy, find_policies
 from ..proc import TEXTS
 from ..progress import Progress
@@ -52,6 +54,7 @@ from .experiment import (
     tell_failed,
     told_seeds,
 )
+from .offers import offering
 
 __all__ = ["add_arguments", "command"]
 
@@ -69,19 +72,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"threads that fault in huge pages, in place of the requests (default: {FAULTERS} with --kernel 6.1)",
     )
-    what.add_argument("--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)")
+    preset = what.add_argument(
+        "--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)"
+    )
+    offering(preset, PRESETS)
     what.add_argument("--memory", metavar="SIZE", help=f"of the synthetic machine (default: {DEFAULT_MEMORY})")
     what.add_argument("--config", metavar="FILE.toml", help="every parameter of the model; replaces --preset, --memory")
     what.add_argument("--from", dest="source", metavar="FILE.npz", help="start from a recording of /proc/kpageflags")
     what.add_argument("--zone", help="zone of the recording (default: the one with most pages in it)")
     what.add_argument("--load", metavar="PATH", help="trace, or folder of a recording, in place of the builds")
     what.add_argument("--load-time", type=int, metavar="P", help="its times in percent: 200 is half as fast (100)")
-    what.add_argument(
+    policies = what.add_argument(
         "--policies",
         metavar="NAMES",
         help="names and TOML files by commas, or 'all'; gains are against the first of the kernel "
         "(default: none,v3 for 2.6.27 and off,capture for 6.1)",
     )
+    offering(policies, ("all", *POLICIES, *COMPACTION_POLICIES))
     what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
     what.add_argument("--precision", type=float, metavar="P", help="run seeds until every gain is known to ± P points")

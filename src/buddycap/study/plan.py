@@ -169,7 +169,7 @@ class Plan:
         """Return the plan as JSON can hold it."""
         return {
             "cases": [{"label": case.label, "config": asdict(case.config)} for case in self.cases],
-            "policies": [_plain(asdict(policy)) for policy in self.policies],
+            "policies": [_plain(_fields(policy)) for policy in self.policies],
             "seeds": list(self.seeds),
             "source": self.source,
             "zone": self.zone,
@@ -194,6 +194,11 @@ def _policy(row: Mapping[str, Any]) -> Policy:
     if "form" in row:
         return CompactionPolicy(**row)
     return CapturePolicy(**{**row, "hook": None})
+
+
+def _fields(policy: Policy) -> dict[str, Any]:
+    """Return the fields of a policy; its hook need not be copyable."""
+    return {field.name: getattr(policy, field.name) for field in fields(policy)}
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,8 +232,7 @@ def _config_digest(config: StudyConfig, source: str | None, zone: str | None, lo
 @lru_cache(maxsize=256)
 def policy_digest(policy: Policy) -> str:
     """Return the digest of what a policy does and is called; the texts about it do not count."""
-    named = {field.name: getattr(policy, field.name) for field in fields(policy)}
-    return digest(_plain({name: value for name, value in named.items() if name not in ("source", "rule")}))
+    return digest(_plain({name: value for name, value in _fields(policy).items() if name not in ("source", "rule")}))
 
 
 @cache
