@@ -39,6 +39,8 @@ SOURCE = Path("src/buddycap")
 HEADER = SOURCE / "include" / "buddycap.h"
 LIBRARY = sys.platform == "linux" and not CHECKED and os.environ.get("BUDDYCAP_LIBRARY") != "0"
 SECTIONS = ["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"] if LIBRARY else []
+# what a stream does at every operation is larger than what -O2 inlines
+INLINE = ["--param=max-inline-insns-single=100"]
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": CHECKED,
@@ -55,7 +57,7 @@ def extensions():
     parts = sorted(str(p) for pattern in ("*.pxd", "*.pxi", "*.h") for p in SOURCE.rglob(pattern))
     for name in ("_core", "_world", "_trace"):
         # -O3 would make the library a third larger and a pair of calls 3 % faster: docs/embedding.md
-        level = ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] if name == "_core" else ["-O3"]
+        level = ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", *INLINE] if name == "_core" else ["-O3"]
         flags = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS] if CHECKED else [*level, "-g0", *SECTIONS]
         said = (sysconfig.get_config_var("CFLAGS") or "", os.environ.get("CFLAGS", ""), *flags)
         yield Extension(

@@ -117,6 +117,7 @@ WORKLOADS = (
     Workload("alloc_merged", "allocate a whole merged zone", _whole, _alloc_merged),
     Workload("alloc_fragmented", "allocate from the fragmented half", _half, _alloc_fragmented),
     Workload("mixed", "mixed orders at 70 %, one stream", lambda pages, ops: ops, stream=workloads.mixed_ops),
+    Workload("large", "few large blocks at 70 %, one stream", lambda pages, ops: ops, stream=workloads.large_ops),
     Workload(
         "capture", "capture stream: collect, merge, walk, carve", lambda pages, ops: min(pages, CAPTURE_LIMIT), _capture
     ),
@@ -134,13 +135,14 @@ WORKLOADS = (
 
 #: (workload, contender, baseline) -> {size: ratio}; None stands for every size.
 GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
-    ("free_random", BULK, BASELINE): {"1GiB": 40, "16GiB": 40},
-    ("alloc_merged", BULK, BASELINE): {"1GiB": 80, "16GiB": 60},
-    ("free_half", BULK, BASELINE): {"1GiB": 3, "16GiB": 2},
-    ("alloc_fragmented", BULK, BASELINE): {"1GiB": 5, "16GiB": 1.2},
-    ("mixed", RUN, BASELINE): {"1GiB": 1.0, "16GiB": 2.0},
+    ("free_random", BULK, BASELINE): {"1GiB": 70, "16GiB": 55},
+    ("alloc_merged", BULK, BASELINE): {"1GiB": 50, "16GiB": 50},
+    ("free_half", BULK, BASELINE): {"1GiB": 4.5, "16GiB": 3.5},
+    ("alloc_fragmented", BULK, BASELINE): {"1GiB": 17, "16GiB": 2.5},
+    ("mixed", RUN, BASELINE): {"1GiB": 2.5, "16GiB": 2.0},
+    ("large", RUN, BASELINE): {"1GiB": 2.0, "16GiB": 2.0},
     ("mixed", RUN, DICT): {None: 25},
-    ("capture", BULK, BASELINE): {"1GiB": 40},
+    ("capture", BULK, BASELINE): {"1GiB": 60},
     ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.3},
     ("call_bulk_of_one", BULK, PAIR_BASELINE): {None: 2.2},
     ("alloc_iota", BULK, IOTA_BASELINE): {None: 1.0},
@@ -153,7 +155,7 @@ GOALS_61: dict[tuple[str, str, str], dict[str | None, float]] = {
     ("free_random", BULK, BASELINE): {"1GiB": 40},
     ("free_half", BULK, BASELINE): {"1GiB": 2},
     ("alloc_merged", BULK, BASELINE): {"1GiB": 8},
-    ("mixed", RUN, BASELINE): {"1GiB": 0.8},
+    ("mixed", RUN, BASELINE): {"1GiB": 1.0, "16GiB": 1.0},
     ("call_pair", SINGLES, PAIR_BASELINE): {None: 1.5},
     ("call_pair_pcp", SINGLES, PAIR_BASELINE): {None: 1.5},
     ("memory", SINGLES, BYTES_BASELINE): {None: 16},

@@ -5,6 +5,7 @@ contender gets the same workload.
 """
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,7 @@ MOVABLE = MOVABLE_OF["2.6.27"]
 MAX_PAGE_ORDER = 10
 START_PFN = 0x100000
 SEED = 20080905
+OCCUPANCY = 0.7  # of a zone, by a steady stream
 
 PAGE_SIZE = 4096
 _UNITS = {"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
@@ -121,22 +123,18 @@ def _lifetimes(words: np.ndarray, mean: int) -> np.ndarray:
     return quantiles[words & np.uint64(4095)]
 
 
-@lru_cache(maxsize=4)
-def mixed_ops(pages: int, n: int, occupancy: float = 0.7, max_order: int = 9) -> np.ndarray:
-    """A stream of `n` operations of mixed orders that fills an empty zone to `occupancy` and holds it there.
+def _steady_ops(pages: int, n: int, mean_pages: float, orders_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """A stream of `n` operations that fills an empty zone to OCCUPANCY and holds it there.
 
-    Orders are geometric: half of the allocations are of order 0, a quarter of order 1, and so on. A block's life is
-    exponential, so the victims of the frees are random blocks and the population is steady from the start on. An
-    allocation that fails is not repeated.
+    A block's life is exponential, so the victims of the frees are random blocks and the population is steady from the
+    start on. An allocation that fails is not repeated.
     """
-    mean_pages = (max_order + 2) / 2
-    live = int(occupancy * pages / mean_pages)
+    live = int(OCCUPANCY * pages / mean_pages)
     allocs = live + n // 2 + 4 * int(n**0.5)
     words = _words(allocs, stream=1)
     birth = np.maximum(np.arange(allocs) - live, -1)
     death = birth + _lifetimes(words, live)
-    top_bits = (words >> np.uint64(32)).astype(np.int64) | 1 << max_order
-    orders = np.bitwise_count((top_bits & -top_bits) - 1)
+    orders = orders_of((words >> np.uint64(32)).astype(np.int64))
 
     event = np.argsort(np.concatenate([birth, death]), kind="stable")[:n]
     is_free = event >= allocs
@@ -150,6 +148,35 @@ def mixed_ops(pages: int, n: int, occupancy: float = 0.7, max_order: int = 9) ->
     ops["arg"] = np.where(is_free, position[block], -1)
     ops.setflags(write=False)
     return ops
+
+
+@lru_cache(maxsize=4)
+def mixed_ops(pages: int, n: int, max_order: int = 9) -> np.ndarray:
+    """A steady stream of geometric orders: half of the allocations are of order 0, a quarter of order 1, and so on."""
+
+    def orders(bits):
+        bits |= 1 << max_order
+        return np.bitwise_count((bits & -bits) - 1)
+
+    return _steady_ops(pages, n, (max_order + 2) / 2, orders)
+
+
+@lru_cache(maxsize=4)
+def large_ops(pages: int, n: int) -> np.ndarray:
+    """A steady stream in which a few large blocks have most of the memory: so there are few, a cache may hold them all.
+
+    80 % of the allocations are of order 0, 12 % of orders 1 to 3, 6 % of 4 to 8 and 2 % of 9.
+    """
+    low, middle = np.array([1, 2, 3]), np.array([4, 5, 6, 7, 8])
+
+    def orders(bits):
+        share, which = bits % 100, bits // 100
+        return np.select(
+            [share < 80, share < 92, share < 98], [np.zeros_like(bits), low[which % 3], middle[which % 5]], 9
+        )
+
+    mean = 0.8 + 0.12 * (1 << low).mean() + 0.06 * (1 << middle).mean() + 0.02 * (1 << 9)
+    return _steady_ops(pages, n, mean, orders)
 
 
 def blocks_of(result: np.ndarray, ops: np.ndarray) -> np.ndarray:

@@ -18,14 +18,8 @@ from . import _core, reader, recorded, views
 from ._core import BLOCK_DTYPE, COST_DTYPE, OP_DTYPE, REQUEST_DTYPE, RESULT_DTYPE, CaptureList, Node, Zone
 from .errors import BuddycapError, CorruptionError, FormatError, MisuseError, PolicyError
 from .flags import GFP, AllocFlags, MigrateType, PageFlags, RequestOp, RequestPath
-from .header import get_include
-from .kernels import KERNELS
 from .later import __dir__ as __dir__
 from .later import __getattr__ as __getattr__
-from .machine import Machine
-from .policies.capture import POLICIES, CapturePolicy
-from .policies.compaction import COMPACTION_POLICIES, CompactionPolicy
-from .policies.files import load_policies, policies_to_toml
 
 if TYPE_CHECKING:
     from .calls.explain import explain_file
@@ -33,6 +27,12 @@ if TYPE_CHECKING:
     from .calls.replay import run_replay
     from .calls.results import StudyResult
     from .calls.study import run_comparison, run_study
+    from .header import get_include
+    from .kernels import KERNELS
+    from .machine import Machine
+    from .policies.capture import POLICIES, CapturePolicy
+    from .policies.compaction import COMPACTION_POLICIES, CompactionPolicy
+    from .policies.files import load_policies, policies_to_toml
 
 _core.set_html_view(views.html_view)
 reader.set_reader(recorded)

@@ -1,7 +1,6 @@
 """What comes out of files and is shown: nothing in it can command a terminal, or become part of a page."""
 
 import sys
-from html import escape
 from typing import TextIO
 from unicodedata import category
 
@@ -38,6 +37,8 @@ def for_html(text: str) -> str:
     >>> for_html('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
+    from html import escape
+
     return escape(for_terminal(text), quote=True)
 
 

@@ -1,7 +1,6 @@
 """What a name that there is not may have meant, for messages about it."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["meant"]
 
@@ -27,6 +26,8 @@ def meant(name: str, known: Iterable[str], lister: str = "") -> str:
     >>> meant("xyz", ["none", "v3"])
     'there are none, v3'
     """
+    from difflib import get_close_matches
+
     names = list(known)
     near = get_close_matches(name, names, n=3, cutoff=0.7)
     if near:

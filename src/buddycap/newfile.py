@@ -6,7 +6,6 @@ full disk, Ctrl-C, an exception), an older file of that name is still there, and
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -122,7 +121,7 @@ def replacing(path: str | Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """
     place = check_place(path)
     rights = stat.S_IMODE(place.stat().st_mode) if place.exists() and not private else None
-    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.new")
+    beside = place.with_name(f".{place.name}.{os.urandom(4).hex()}.new")
     try:
         with open(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "w+b") as file:
             if rights is not None:

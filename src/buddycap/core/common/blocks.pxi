@@ -7,6 +7,19 @@
 # Kernel: mm/page_alloc.c: expand, __rmqueue_smallest, move_freepages; break_down_buddy_pages of later kernels.
 
 
+ctypedef struct tally_t:        # what is counted on the way, and settled once: a stream of operations keeps it in registers
+    int64_t taken               # pages allocated
+    int64_t freed               # pages given back
+    int64_t splits              # halvings of a block
+    int64_t merges              # unions of two buddies
+
+
+cdef inline void tally_settle(zone_t *z, const tally_t *t) noexcept nogil:
+    z.nr_free_pages += t.freed - t.taken
+    z.vm[VM_BUDDY_SPLIT] += t.splits
+    z.vm[VM_BUDDY_MERGE] += t.merges
+
+
 cdef int32_t block_head(zone_t *z, int32_t i) noexcept nogil:
     """First index of the block that holds page i; i itself for a hole."""
     cdef uint8_t *state = order_array(z)
@@ -57,19 +70,37 @@ cdef inline void take_free_block(zone_t *z, int32_t i, int order, int from_order
     order_array(z)[i] = PG_USED | order
 
 
-cdef inline int32_t rmqueue_smallest(zone_t *z, int order, int32_t lists, int types) noexcept nogil:
-    """Take the head of the first non-empty list of a type at or above `order`.  Linux: __rmqueue_smallest."""
+cdef inline int32_t rmqueue_smallest(zone_t *z, int order, int32_t lists, int types, tally_t *t) noexcept nogil:
+    """Take the head of the first non-empty list of a type at or above `order`.  Linux: __rmqueue_smallest.
+
+    The lists between the two orders are empty, so that each piece that is cut off stands alone on its list.
+    """
+    cdef uint8_t *state = order_array(z)
     cdef link_t *link = link_array(z)
     cdef int max_page_order = z.max_page_order
-    cdef int from_order
-    cdef int32_t i, head
-    for from_order in range(order, max_page_order + 1):
-        head = lists - from_order * types
+    cdef int high = order
+    cdef int32_t head = lists - order * types
+    cdef int32_t i = link[head].next
+    cdef int32_t piece
+    while i == head:
+        high += 1
+        if high > max_page_order:
+            return NO_PAGE
+        head -= types
         i = link[head].next
-        if i != head:
-            take_free_block(z, i, order, from_order, lists, types)
-            return i
-    return NO_PAGE
+    list_del(link, i)
+    z.nr_free[high] -= 1
+    t.taken += 1 << order
+    t.splits += high - order
+    while high > order:
+        high -= 1
+        head += types
+        piece = i + (1 << high)
+        list_insert(link, piece, head, head)
+        z.nr_free[high] += 1
+        state[piece] = PG_FREE | high
+    state[i] = PG_USED | order
+    return i
 
 
 cdef int32_t free_block_around(zone_t *z, int32_t i, int order) noexcept nogil:

@@ -23,21 +23,22 @@ cdef inline int64_t result_pfn(int64_t result) noexcept nogil:
     return <int64_t> (<uint64_t> result << (64 - TAG_SHIFT)) >> (64 - TAG_SHIFT)
 
 
-cdef inline void prefetch_free(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
-    """Ask for what an operation will touch, if it frees a block that is known at operation `now`."""
-    cdef int64_t pfn = op.pfn
-    cdef int order = op.order
-    cdef uint64_t i
-    if op.op != OP_FREE or op.arg >= now:
-        return
-    if op.arg >= 0:
-        pfn = result_pfn(results[op.arg])
-        order = result_tag(results[op.arg]) - 1
-    i = <uint64_t> pfn - <uint64_t> z.base_pfn
-    if i < <uint64_t> z.nr_index:
-        buddycap_prefetch(order_array(z) + i)
-        buddycap_prefetch(link_array(z) + i)
-        buddycap_prefetch(link_array(z) + (i ^ (<uint64_t> 1 << (order & 0x0F))))
+cdef inline void prefetch_result(const op_t *op, const int64_t *results) noexcept nogil:
+    """Ask for the result that an operation names; an address before the first one costs nothing."""
+    buddycap_prefetch(results + op.arg)
+
+
+cdef inline void prefetch_page(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
+    """Ask for what an operation will touch, if it frees a block that is known at operation `now`.
+
+    Without a branch, for nobody can predict which operations are frees: the others ask for page 0.
+    """
+    cdef int known = <uint64_t> <int64_t> op.arg < <uint64_t> now
+    cdef int64_t result = results[<int64_t> op.arg if known else 0]
+    cdef uint64_t i = <uint64_t> (result_pfn(result) if known else op.pfn) - <uint64_t> z.base_pfn
+    i = i if i < <uint64_t> z.nr_index else 0
+    buddycap_prefetch(order_array(z) + i)
+    buddycap_prefetch(link_array(z) + i)
 
 
 cdef int named_block(const op_t *op, int64_t k, const int64_t *results, int64_t *pfn, int *order) noexcept nogil:

@@ -4,7 +4,7 @@
 # list of its order [I5], NR_FREE_PAGES counts exactly the listed pages [I7], no two buddies of one order are both free
 # or captured [I8].
 #
-# Two functions of the kernel have nearly one name.  __free_one_page is buddy_free here; free_one_page, which also moves
+# Two functions of the kernel have nearly one name.  __free_one_page is merge_block here; free_one_page, which also moves
 # the marks of reclaim, is part of free_pages_ok.
 #
 # Kernel: mm/page_alloc.c of 2.6.27: __free_one_page, __free_pages_ok, move_freepages_block.  The lists are LIFO: 2.6.27
@@ -14,7 +14,7 @@
 # ones and put them on a free list without counting them (docs/decisions/004).
 
 
-cdef void buddy_free(zone_t *z, int32_t i, int order) noexcept nogil:
+cdef inline void merge_block(zone_t *z, int32_t i, int order, tally_t *t) noexcept nogil:
     """Give block (i, order) back and merge it upward.  Linux: __free_one_page with patch 4/4 of the series.
 
     The list is chosen by the pageblock of the page as passed, before any merging.  A block that meets a captured
@@ -27,26 +27,33 @@ cdef void buddy_free(zone_t *z, int32_t i, int order) noexcept nogil:
     cdef int max_page_order = z.max_page_order
     cdef int32_t buddy
 
-    z.nr_free_pages += 1 << order
+    t.freed += 1 << order
     state[i] = PG_TAIL
     while order < max_page_order:
         buddy = i ^ (1 << order)
-        if (state[buddy] & ~PG_CAPTURED) != order:
+        if state[buddy] != (PG_FREE | order):
+            if buddycap_rarely(state[buddy] == (PG_CAPTURED | order)):
+                z.nr_free_pages -= 1 << order
+                t.merges += order - first_order
+                capture_foreign(z, i, order, first_order)
+                return
             break
-        if state[buddy] & PG_CAPTURED:
-            z.nr_free_pages -= 1 << order
-            z.vm[VM_BUDDY_MERGE] += order - first_order
-            capture_foreign(z, i, order, first_order)
-            return
         list_del(link, buddy)
         z.nr_free[order] -= 1
         state[buddy] = PG_TAIL
         i &= ~(1 << order)
         order += 1
-    z.vm[VM_BUDDY_MERGE] += order - first_order
+    t.merges += order - first_order
     state[i] = PG_FREE | order
     list_add(link, free_list(order, mt), i)
     z.nr_free[order] += 1
+
+
+cdef void buddy_free(zone_t *z, int32_t i, int order) noexcept nogil:
+    """merge_block that is counted at once."""
+    cdef tally_t t = tally_t(0, 0, 0, 0)
+    merge_block(z, i, order, &t)
+    tally_settle(z, &t)
 
 
 cdef inline void free_pages_ok_27(zone_t *z, int32_t i, int order) noexcept nogil:

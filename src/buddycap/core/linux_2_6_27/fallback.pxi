@@ -29,6 +29,7 @@ cdef int32_t steal_block(zone_t *z, int32_t i, int order, int from_order, int st
 cdef int32_t rmqueue_fallback(zone_t *z, int order, int start_mt) noexcept nogil:
     """Take from another type, the largest block first; in the end from the reserve.  Linux: __rmqueue_fallback."""
     cdef link_t *link = link_array(z)
+    cdef tally_t t = tally_t(0, 0, 0, 0)
     cdef int from_order, nth, mt
     cdef int32_t i
     for from_order in range(z.max_page_order, order - 1, -1):
@@ -39,14 +40,18 @@ cdef int32_t rmqueue_fallback(zone_t *z, int order, int start_mt) noexcept nogil
             i = link[free_list(from_order, mt)].next
             if i != free_list(from_order, mt):
                 return steal_block(z, i, order, from_order, start_mt, mt)
-    return rmqueue_smallest(z, order, free_list(0, MT_RESERVE), MIGRATE_TYPES)
+    i = rmqueue_smallest(z, order, free_list(0, MT_RESERVE), MIGRATE_TYPES, &t)
+    tally_settle(z, &t)
+    return i
 
 
 cdef int32_t buddy_alloc(zone_t *z, int order, int mt) noexcept nogil:
     """Index of an allocated block of `order` for a request of type mt, or NO_PAGE.  Linux: __rmqueue."""
-    cdef int32_t i = rmqueue_smallest(z, order, free_list(0, mt), MIGRATE_TYPES)
+    cdef tally_t t = tally_t(0, 0, 0, 0)
+    cdef int32_t i = rmqueue_smallest(z, order, free_list(0, mt), MIGRATE_TYPES, &t)
     if i == NO_PAGE:
-        i = rmqueue_fallback(z, order, mt)
+        return rmqueue_fallback(z, order, mt)
+    tally_settle(z, &t)
     return i
 
 

@@ -82,9 +82,8 @@ cdef int run_ops_61(zone_t *z, const op_t *ops, int64_t start, int64_t stop, int
     cdef int status = ST_OK
     for k in range(start, stop):
         if k + PREFETCH_RESULTS < stop:
-            if ops[k + PREFETCH_RESULTS].arg >= 0:
-                buddycap_prefetch(results + ops[k + PREFETCH_RESULTS].arg)
-            prefetch_free(z, &ops[k + PREFETCH_OPS], results, k)
+            prefetch_result(&ops[k + PREFETCH_RESULTS], results)
+            prefetch_page(z, &ops[k + PREFETCH_OPS], results, k)
         if ops[k].op == OP_ALLOC:
             status = run_alloc_61(z, &ops[k], &results[k])
         elif ops[k].op == OP_FREE:
