@@ -660,6 +660,7 @@ cdef void activate_page(zone_t *z, int32_t i) noexcept nogil
 cdef void mark_page_accessed(zone_t *z, int32_t i) noexcept nogil
 cdef void page_set_mlocked(zone_t *z, int32_t i, int mlocked) noexcept nogil
 cdef int64_t zone_lru_pages(zone_t *z) noexcept nogil
+cdef void lru_shuffle(zone_t *z, int lru, int64_t run, int32_t *room, uint64_t *random) noexcept nogil
 cdef void start_page_writeback(machine_t *m, zone_t *z, int32_t i) noexcept nogil
 cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil
 cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil

@@ -28,6 +28,7 @@ cdef enum:                      # actors
     TASK_READER                 # reads and writes small files at random
     TASK_KCOMPACTD
     TASK_LOOK                   # every half second: whether kcompactd should compact proactively
+    TASK_AGEING                 # when the faults begin: the file pages as those of a machine that has run for long
 
 cdef enum:                      # what the pages are for that a task is allocating
     WANT_NOTHING = 0
@@ -285,6 +286,7 @@ ctypedef struct params_t:       # the parameters, by these names from Python
     int64_t reader_gap_ns       # work of a reader for each file
     int64_t reader_write_permille
     int64_t reader_slab_permille
+    int64_t aged_run_pages      # neighbours among the file pages that stay neighbours in their age; 0: all
     # reclaim
     int64_t congestion_pages
     int64_t congestion_ns

@@ -74,7 +74,7 @@ _LARGEST = {
     "lumpy": 1, "sync_pass": 1, "kswapd_orders": 1, "cpus": 4096, "request_order": MAX_ORDERS - 1,
     **dict.fromkeys(("request_gfp", "fault_second_gfp", *_GFP), (1 << 32) - 1),
     "journal_flags": 0xFFFF, "reserve_type": 255, "faulters": 1000, "fault_regions": 1 << 22, "readers": 1000,
-    "reader_pages": 1 << 30, "reader_file_pages": 1024,
+    "reader_pages": 1 << 30, "reader_file_pages": 1024, "aged_run_pages": 1 << 20,
 }
 
 RESULT_DTYPE = np.dtype([

@@ -3,11 +3,11 @@
 import pytest
 
 from buddycap import COMPACTION_POLICIES, POLICIES, MisuseError
-from buddycap.study.config import faulting_config
+from buddycap.study.faultload import faulting_config
 from buddycap.study.run import make_world, run_once
 
 OFF, NOW = COMPACTION_POLICIES["off"], COMPACTION_POLICIES["capture"]
-SMALL = faulting_config("6.1", 6, 1 << 16, warmup_s=2, unmovable_permille=5, min_free_kbytes=8192)
+SMALL = faulting_config("6.1", 6, 1 << 16, fault_permille=375, warmup_s=2, unmovable_permille=5)
 
 
 def run(policy, config=SMALL):

@@ -7,7 +7,8 @@ import pytest
 
 from buddycap import POLICIES, MisuseError
 from buddycap.cli import main
-from buddycap.study.config import StudyConfig, faulting_config, preset_config
+from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.faultload import faulting_config
 from buddycap.study.plan import Case, Plan, ablations, sweep
 from buddycap.study.sensitivity import AS_IT_IS, HELD, MACHINE, sensitivity, swings, varied
 from buddycap.study.store import Record

@@ -7,7 +7,8 @@ import pytest
 from buddycap import COMPACTION_POLICIES, POLICIES, MisuseError
 from buddycap._world import World
 from buddycap.recorded.load import Load
-from buddycap.study.config import StudyConfig, faulting_config
+from buddycap.study.config import StudyConfig
+from buddycap.study.faultload import faulting_config
 from buddycap.study.parameters import world_parameters
 from buddycap.study.run import make_world, run_all, run_once, study_zone
 from worldlab import finish, world_of

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from buddycap import POLICIES, MisuseError, PageFlags
-from buddycap.study.config import StudyConfig, faulting_config
+from buddycap.study.config import StudyConfig
+from buddycap.study.faultload import faulting_config
 from buddycap.study.parameters import world_parameters
 from buddycap.study.run import run_once
 from worldlab import assert_given_out_once, finish, world_of
 
 NONE, V3 = POLICIES["none"], POLICIES["v3"]
-SMALL = faulting_config("2.6.27", 6, 1 << 16, warmup_s=2)
+SMALL = faulting_config("2.6.27", 6, 1 << 16, fault_permille=375, warmup_s=2)
 REGIONS = (1 << 16) * 375 // 1000 // 512
 # Nothing but the faults: memory is free, and every fault finds a huge page at once.
 EMPTY = SMALL.replace(

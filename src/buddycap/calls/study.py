@@ -15,8 +15,9 @@ from ..progress import Progress
 from ..recorded.recording import frames_from_recording
 from ..sizes import parse_pages
 from ..study.comparison import compare_plan
-from ..study.config import DEFAULT_POLICIES, FAULTERS, MEMORY, StudyConfig, faulting_config, preset_config
+from ..study.config import DEFAULT_POLICIES, MEMORY, StudyConfig, preset_config
 from ..study.export import export
+from ..study.faultload import FAULTERS, faulting_config
 from ..study.plan import Case, Plan, sweep_over, with_periods
 from ..study.running import run_plan
 from ..study.store import Store

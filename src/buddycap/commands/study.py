@@ -35,9 +35,10 @@ from ..proc import TEXTS
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import PAGE_SIZE, parse_pages
-from ..study.config import DEFAULT_POLICIES, FAULTERS, StudyConfig, faulting_config, preset_config
+from ..study.config import DEFAULT_POLICIES, StudyConfig, preset_config
 from ..study.configtext import commented_toml
 from ..study.export import export
+from ..study.faultload import FAULTERS, faulting_config
 from ..study.plan import Case, Plan, ablations, sweep, with_periods
 from ..study.running import precision_told, run_to_precision
 from ..study.sensitivity import GROUPS, sensitivity

@@ -40,6 +40,9 @@ class Kernel:
     fault_gfp : callable
         From a row of `DEFRAG_MODES`, and whether the memory has been advised, to the flags of each try of a page fault
         for a huge page.
+    huge_min_free_kbytes : callable or None
+        From the pages of a machine to what min_free_kbytes is at least while there are transparent huge pages, in KiB;
+        none: there are no such pages.
     compacts : bool
         Whether memory is compacted, by requests and by kcompactd.
     machines : bool
@@ -64,5 +67,6 @@ class Kernel:
     reserve: IntEnum
     repeat: IntFlag
     fault_gfp: Callable[[str, bool], tuple[int, ...]]
+    huge_min_free_kbytes: Callable[[int], int] | None
     compacts: bool
     machines: bool = True

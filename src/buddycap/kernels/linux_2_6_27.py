@@ -34,5 +34,6 @@ LINUX_2_6_27 = Kernel(
     reserve=MigrateType.RESERVE,
     repeat=GFP.REPEAT,
     fault_gfp=fault_gfp,
+    huge_min_free_kbytes=None,
     compacts=False,
 )

@@ -7,6 +7,10 @@ from .kernel import Kernel
 
 __all__ = ["GFP", "LINUX_6_1", "AllocFlags", "MigrateType", "MigrateTypeCMA", "ZoneType", "gfp_zone"]
 
+PAGEBLOCK_PAGES = 512
+PC_ZONES = 3  # DMA, DMA32, Normal
+MOBILITIES = 3  # UNMOVABLE, MOVABLE, RECLAIMABLE
+
 
 class Of61:
     """Marks names of this kernel, so that zones of others refuse them, but for those with the same numbers."""
@@ -152,6 +156,20 @@ def fault_gfp(defrag: str, madvised: bool) -> tuple[int, ...]:
     return (first, int(flags)) if flags & direct else (first,)
 
 
+def huge_min_free_kbytes(pages: int) -> int:
+    """Return what khugepaged raises min_free_kbytes to on a PC of so many pages, which has three zones.
+
+    Two pageblocks for each zone, and one for each pair of the three types; at most a twentieth of memory. Linux:
+    set_recommended_min_free_kbytes.
+
+    Examples
+    --------
+    >>> huge_min_free_kbytes(1 << 20)
+    67584
+    """
+    return min(PAGEBLOCK_PAGES * PC_ZONES * (2 + MOBILITIES**2), pages // 20) * 4
+
+
 LINUX_6_1 = Kernel(
     "6.1",
     MigrateType,
@@ -165,5 +183,6 @@ LINUX_6_1 = Kernel(
     reserve=MigrateType.HIGHATOMIC,
     repeat=GFP.RETRY_MAYFAIL,
     fault_gfp=fault_gfp,
+    huge_min_free_kbytes=huge_min_free_kbytes,
     compacts=True,
 )

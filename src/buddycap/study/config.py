@@ -16,15 +16,12 @@ from .ranges import check_field
 
 __all__ = [
     "DEFAULT_POLICIES",
-    "FAULTERS",
-    "FAULTING_CHANGES",
     "LEAST_PAGEBLOCKS",
     "LEAST_REQUESTED",
     "PAGES_4GIB",
     "PRESET_CHANGES",
     "SECOND_NS",
     "StudyConfig",
-    "faulting_config",
     "preset_config",
 ]
 
@@ -32,7 +29,6 @@ PAGES_4GIB = 1 << 20
 LEAST_PAGEBLOCKS = 8  # in which the load can run
 LEAST_REQUESTED = 64  # of a study: as many requests, which tell success in steps of less than 2 %
 DEFAULT_POLICIES = MappingProxyType({"2.6.27": "none,v3", "6.1": "off,capture"})
-FAULTERS = 12  # threads, where faults are the load and their number is not said
 MEMORY = "memory"  # what may be given in place of `memory_pages`
 SECOND_NS = 1_000_000_000
 
@@ -50,7 +46,7 @@ class StudyConfig:
         "x86_64" (huge pages of order 9) or "ppc64" (order 12).
     memory_pages : int, pages
     min_free_kbytes : int, KiB
-        0: from the size of the memory, as the kernel does.
+        0: from the size of the memory, as the kernel does; with faulting threads as its khugepaged does.
     cpus : int
     pcp_batch, pcp_high : int, pages
         Per-CPU lists; 0: as the kernel does. Both 1: no lists, in effect.
@@ -171,6 +167,9 @@ class StudyConfig:
         One file, and the time that a reader spends on it.
     reader_write_permille, reader_slab_permille : int
         How many files are written anew instead of read, and how many that are read make a reclaimable slab page.
+    aged_run_pages : int, pages
+        Of the file pages so many neighbours in age are the same as before when the faults begin, and beyond that their
+        age does not tell where they lie, as on a machine that has run for long; 0: they are as the warm-up left them.
     slice_us : int, us
         How long a task has its CPU when others wait for it; 0: tasks do not compete for CPUs.
     compact_scan_ps, migrate_ns, batch_ns : int, ps, ns, ns
@@ -285,6 +284,7 @@ class StudyConfig:
     reader_gap_us: int = 20
     reader_write_permille: int = 100
     reader_slab_permille: int = 100
+    aged_run_pages: int = 0
     slice_us: int = 0
     compact_scan_ps: int = 30_000
     migrate_ns: int = 3000
@@ -407,46 +407,6 @@ PRESET_CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "ppc64": MappingProxyType({"builds_4gib": 10, "unmovable_permille": 42}),
     }
 )
-
-
-# The machine of the faulting load: a solid-state disk, tasks that compete for their CPUs, four readers of small files.
-# Chosen, not calibrated, but for those that docs/study-6.1-predictions.md names.
-FAULTING_CHANGES: Mapping[str, Any] = MappingProxyType(
-    {
-        "readers": 4,
-        "slice_us": 3000,
-        "disk_mib_per_s": 500,
-        "read_cost_us": 100,
-        "swap_cost_us": 100,
-        "write_cost_us": 5,
-    }
-)
-
-
-def faulting_config(kernel: str, threads: int, memory_pages: int, **changes: Any) -> StudyConfig:
-    """Return the configuration of threads that fault in huge pages, with other values for some fields.
-
-    Parameters
-    ----------
-    kernel : str
-        "2.6.27" or "6.1".
-    threads : int
-    memory_pages : int, pages
-    **changes
-        Fields of `StudyConfig`.
-
-    Raises
-    ------
-    MisuseError
-        If a name or a value is not allowed.
-
-    Examples
-    --------
-    >>> faulting_config("6.1", 12, 1 << 20).readers
-    4
-    """
-    config = StudyConfig(memory_pages=memory_pages, kernel=kernel, threads=threads)
-    return config.replace(**{**FAULTING_CHANGES, **changes})
 
 
 def preset_config(preset: str, memory_pages: int, **changes: Any) -> StudyConfig:

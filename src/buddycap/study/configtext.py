@@ -42,7 +42,7 @@ def commented_toml(config: StudyConfig) -> str:
     <BLANKLINE>
     memory = "1GiB"  # least: 128MiB
     <BLANKLINE>
-    # 0: from the size of the memory, as the kernel does.
+    # 0: from the size of the memory, as the kernel does; with faulting threads as its khugepaged does.
     """
     kinds = {field.name: field.type for field in fields(StudyConfig)}
     parts = [_HEAD]

@@ -40,12 +40,12 @@ def fault_figures(table: NDArray[np.void], totals: Mapping[str, int]) -> dict[st
     Examples
     --------
     >>> from buddycap import POLICIES
-    >>> from buddycap.study.config import faulting_config
+    >>> from buddycap.study.faultload import faulting_config
     >>> from buddycap.study.run import run_once
     >>> run = run_once(faulting_config("2.6.27", 3, 1 << 15, warmup_s=1), POLICIES["none"], seed=1)
     >>> figures = fault_figures(run.faults, run.totals)
     >>> len(run.faults), figures["huge"] == int((run.faults["page"] >= 0).sum())
-    (24, True)
+    (7, True)
     """
     huge = table["page"] >= 0
     counters = {name: int(totals[name]) for name in _COUNTERS if name in totals}

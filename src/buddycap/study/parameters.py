@@ -135,6 +135,7 @@ def _faults(config: StudyConfig) -> dict[str, int]:
         "reader_write_permille": config.reader_write_permille,
         "reader_slab_permille": config.reader_slab_permille,
         "slice_ns": config.slice_us * 1000,
+        "aged_run_pages": config.aged_run_pages,
     }
 
 

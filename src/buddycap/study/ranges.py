@@ -68,6 +68,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "reader_files_permille": (0, 100_000),
         "reader_gap_us": (1, 10**9),
         "fault_permille": (1, 2000),
+        "aged_run_pages": (0, 1 << 20),
     }
 )
 

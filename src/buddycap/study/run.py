@@ -11,6 +11,7 @@ from .._core import Zone
 from .._world import CAUSES, World
 from ..flags import RequestPath
 from ..formats.kpageflags import ZoneFrames
+from ..kernels import KERNELS
 from ..machine import PRESETS, Machine
 from ..policies.capture import CapturePolicy
 from ..policies.files import Policy
@@ -152,7 +153,7 @@ def study_zone(config: StudyConfig, seed: int, *, start_pfn: int = 0, reserved: 
         present_ranges=_without_lowest(boot, _between(start_pfn, start_pfn + spanned, reserved)),
         max_page_order=preset.max_page_order,
         pageblock_order=preset.pageblock_order,
-        min_free_kbytes=config.min_free_kbytes or None,
+        min_free_kbytes=config.min_free_kbytes or _huge_min_free_kbytes(config),
         cpus=config.cpus,
         pcp_batch=config.pcp_batch or None,
         pcp_high=config.pcp_high or None,
@@ -179,6 +180,12 @@ def _without_lowest(pages: int, ranges: Iterable[tuple[int, int]]) -> list[tuple
         if first + taken < end:
             left.append((first + taken, end))
     return left
+
+
+def _huge_min_free_kbytes(config: StudyConfig) -> int | None:
+    """Return what min_free_kbytes is where page faults may be served with huge pages; none: as without these."""
+    raised = KERNELS[config.kernel].huge_min_free_kbytes if config.threads else None
+    return raised(config.memory_pages) if raised else None
 
 
 def make_world(

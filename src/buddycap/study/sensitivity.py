@@ -55,7 +55,7 @@ MACHINE = frozenset(
     )
 )
 # Of a part of the load that may be absent: what has no effect then is not varied.
-_OF_FAULTS = frozenset(("fault_permille", "huge_fault_us"))
+_OF_FAULTS = frozenset(("fault_permille", "huge_fault_us", "aged_run_pages"))
 _OF_READERS = frozenset(
     (
         *("readers", "reader_files_permille", "reader_file_pages", "reader_gap_us", "reader_write_permille"),

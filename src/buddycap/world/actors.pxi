@@ -4,7 +4,7 @@
 # An actor's function is called when its last wish has been granted.  It sets want, want_order, want_gfp and want_left
 # for the next one, or leaves want at WANT_NOTHING; it returns after how many nanoseconds the task goes on (-1: never).
 
-from ._core cimport mark_page_accessed
+from ._core cimport LRU_ACTIVE_FILE, LRU_INACTIVE_FILE, lru_shuffle, mark_page_accessed
 
 cdef enum:
     PAGE_TABLE_PAGES = 512      # pages that one page table maps
@@ -185,6 +185,16 @@ cdef int64_t warmup_next(world_t *w, task_t *t) noexcept nogil:
     return t.period_ns
 
 
+cdef int64_t ageing_next(world_t *w, task_t *t) noexcept nogil:
+    """The end of A6: how old a file page is does not tell any more where it lies.
+
+    The warm-up is short, and fills memory from one end to the other in the order in which it will be reclaimed.
+    """
+    lru_shuffle(w.z, LRU_INACTIVE_FILE, w.p.aged_run_pages, t.pages, t.random)
+    lru_shuffle(w.z, LRU_ACTIVE_FILE, w.p.aged_run_pages, t.pages, t.random)
+    return -1
+
+
 cdef int64_t actor_next(world_t *w, task_t *t) noexcept nogil:
     if t.kind == TASK_REQUESTER:
         return requester_next(w, t)
@@ -196,6 +206,8 @@ cdef int64_t actor_next(world_t *w, task_t *t) noexcept nogil:
         return warmup_next(w, t)
     if t.kind == TASK_FLUSHER:
         return flusher_next(w, t)
+    if t.kind == TASK_AGEING:
+        return ageing_next(w, t)
     if t.kind == TASK_FAULTER:
         return faulter_next(w, t)
     if t.kind == TASK_READER:

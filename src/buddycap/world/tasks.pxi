@@ -387,12 +387,14 @@ cdef int add_tasks(world_t *w, uint64_t seed) noexcept nogil:
     if p.look_period_ns:
         ok = ok and add_task(w, TASK_KCOMPACTD, 0, -1, seed) != NULL
         ok = ok and add_task(w, TASK_LOOK, 0, p.look_period_ns, seed) != NULL
+    if p.aged_run_pages:
+        ok = ok and add_task(w, TASK_AGEING, w.z.nr_index, p.request_start_ns, seed) != NULL
     return ok
 
 
 cdef inline int64_t world_tasks(const params_t *p) noexcept nogil:
     """Room for tasks."""
-    return p.builds + p.loads + p.requesters + p.readers + p.faulters + 10
+    return p.builds + p.loads + p.requesters + p.readers + p.faulters + 11
 
 
 cdef inline int64_t world_wakes(const params_t *p) noexcept nogil:

@@ -137,6 +137,31 @@ cdef inline int inactive_anon_is_low(zone_t *z) noexcept nogil:
     return z.nr_lru[LRU_INACTIVE_ANON] * z.inactive_ratio < z.nr_lru[LRU_ACTIVE_ANON]
 
 
+cdef void lru_shuffle(zone_t *z, int lru, int64_t run, int32_t *room, uint64_t *random) noexcept nogil:
+    """Bring the pages of a list into a random order, `run` neighbours at a time; what is left over comes first.
+
+    room: a place for each page of the list.
+    """
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = page_list(lru)
+    cdef int64_t n = 0
+    cdef int64_t k, other, page
+    cdef int32_t i = link[head].prev
+    while i != head:
+        room[n] = i
+        n += 1
+        i = link[i].prev
+    for k in range(n // run - 1, 0, -1):
+        other = <int64_t> (((random_next(random) >> 32) * <uint64_t> (k + 1)) >> 32)
+        for page in range(run):
+            i = room[k * run + page]
+            room[k * run + page] = room[other * run + page]
+            room[other * run + page] = i
+    for k in range(n):
+        list_del(link, room[k])
+        list_add(link, head, room[k])
+
+
 # --- use --------------------------------------------------------------------------------------------------------
 
 cdef void activate_page(zone_t *z, int32_t i) noexcept nogil:
