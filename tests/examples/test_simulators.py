@@ -287,3 +287,93 @@ class TestSniper:
         result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
         assert result.returncode == 1
         assert "another Virtuoso?" in result.stderr
+
+
+def gem5_sources(folder, *, frees):
+    """Put the adapter into the stubs of gem5 v24, or of v25, which frees pages."""
+    shutil.copytree(STUBS / "gem5", folder, dirs_exist_ok=True)
+    sim = folder / "src" / "sim"
+    if frees:
+        text, more = (sim / "se_workload.cc").read_text(), (folder / "dealloc.cc").read_text()
+        (sim / "se_workload.cc").write_text(text.replace("\n} // namespace", more + "\n} // namespace"))
+    install("gem5", folder)
+    before = (sim / "process.cc").read_text()
+    install("gem5", folder)
+    assert (sim / "process.cc").read_text() == before
+    pool = folder / "src" / "buddycap"
+    return [folder / "drive.cc", sim / "se_workload.cc", sim / "process.cc", pool / "buddy_pool.cc"]
+
+
+@pytest.fixture(scope="module")
+def gem5(tmp_path_factory):
+    """A program of gem5's interface with the adapter: v25."""
+    folder = tmp_path_factory.mktemp("gem5")
+    sources = gem5_sources(folder, frees=True)
+    build(folder / "drive", sources, f"-I{folder / 'src'}", "-DGEM5_25")
+    return folder / "drive"
+
+
+class TestGem5:
+    def run(self, program, image, *words, memory=PAGES << 12, status=0):
+        result = subprocess.run(list(map(str, (program, image, memory, *words))), capture_output=True, text=True)
+        assert result.returncode == status, result.stdout + result.stderr
+        return result.stderr if status else result.stdout.splitlines()
+
+    def test_version_24_compiles(self, tmp_path):
+        build(tmp_path / "drive", gem5_sources(tmp_path, frees=False), f"-I{tmp_path / 'src'}")
+
+    def test_sizes_and_pages(self, gem5, memory):
+        path, kernel = memory
+        zone = Zone.load(path)
+        size, free, *found, left = map(int, self.run(gem5, path, "alloc", *[1] * 200))
+        assert (size, free) == (zone.present_pages << 12, zone.nr_free_pages << 12)
+        assert left == free - (200 << 12)
+        assert [address >> 12 for address in found] == first_touches(path, kernel, 200)
+
+    def test_contiguous_pages_above_the_largest_block(self, gem5, memory):
+        path, _ = memory
+        _, free, one, two, left = map(int, self.run(gem5, path, "alloc", 5, 1500))
+        assert two % (1024 << 12) == 0
+        assert left == free - (1505 << 12)
+        assert not two <= one < two + (1500 << 12)
+        said = self.run(gem5, path, "alloc", 3000, status=1)
+        assert said.startswith("%s: no %d contiguous pages, of %d that are free|system.buddy_pool|3000|")
+
+    def test_a_region_is_mapped_in_pieces(self, gem5, image):
+        """Every third page of this memory is in use."""
+        _, free, *pieces, left = self.run(gem5, image[0], "region", 1000)
+        assert int(left) == int(free) - (1000 << 12)
+        at = 0x10000000
+        for vaddr, paddr, size, flags in (map(int, piece.split()) for piece in pieces):
+            assert (vaddr, flags) == (at, 1)
+            assert paddr % 4096 == 0
+            at += size
+        assert at == 0x10000000 + (1000 << 12)
+        assert 500 <= len(pieces) <= 1000
+
+    def test_pages_are_freed_one_by_one(self, gem5, memory):
+        for pages in (1, 7, 1300):
+            _, free, left = self.run(gem5, memory[0], "free", pages)
+            assert free == left
+        assert "are freed: %s|system.buddy_pool|1|" in self.run(gem5, memory[0], "free", 7, "again", status=1)
+
+    def test_a_checkpoint_has_the_memory(self, gem5, memory, tmp_path):
+        *_, line, same, _ = self.run(gem5, memory[0], "checkpoint", tmp_path, 77)
+        assert (line, same) == ("filename=system.buddy_pool.img", "1")
+        zone = Zone.load(memory[0])
+        assert Zone.load(tmp_path / "system.buddy_pool.img").nr_free_pages == zone.nr_free_pages - 77
+
+    def test_what_cannot_be_is_said(self, gem5, memory, tmp_path):
+        assert "No such file" in self.run(gem5, tmp_path / "none.img", "alloc", status=1)
+        assert "which the system's memory has not" in self.run(gem5, memory[0], "alloc", memory=1 << 20, status=1)
+        assert "there is one for pool %d already" in self.run(gem5, memory[0], "twice", status=1)
+        assert self.run(gem5, memory[0], "pool", 1, status=1) == "MemPools\n", "another pool is gem5's own"
+
+    def test_another_source_is_refused(self, tmp_path):
+        (tmp_path / "src" / "sim").mkdir(parents=True)
+        (tmp_path / "src" / "sim" / "se_workload.cc").write_text("int none;\n")
+        script = EXAMPLES / "gem5" / "install.py"
+        result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+        assert result.returncode == 1
+        assert "has no SEWorkload::allocPhysPages as it is known" in result.stderr
+        assert not (tmp_path / "src" / "buddycap").exists()

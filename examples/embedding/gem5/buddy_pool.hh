@@ -1,54 +1,63 @@
-// Physical pages for gem5's SE mode from a zone that the run script has made.
+// Physical pages of gem5's syscall emulation from aged memory.
 //
-// Replaces: MemPool (sim/mem_pool.hh), a counter that only goes up.  Keep its calls (allocPhysPages, deallocPhysPages) and
-// add the two addresses as Params of the SimObject that owns the pools: BuddyPool.py.
-// Gains: pages are reused, memory can be as fragmented as that of a used machine, and nothing has to be linked: gem5 runs
-// Python, so the run script makes the zone and hands over where it is and where the functions are.
-// Kernel: 2.6.27, as BC_MOVABLE and alloc_exact say; that one refuses a zone of another.
-#ifndef GEM5_BUDDY_POOL_HH
-#define GEM5_BUDDY_POOL_HH
+// For: gem5 v24.0 (b1a44b8), and v25, where munmap frees pages.
+// Seam: class SEWorkload (src/sim/se_workload.hh), which all that wants physical pages asks, with the number of a pool.
+// A BuddyPool (BuddyPool.py) stands for one pool of one workload.  install.py copies this folder to src/buddycap, where
+// scons finds it, and puts a line at the beginning of these functions:
+//   SEWorkload::allocPhysPages, memSize, freeMemSize; deallocPhysPage in v25 (src/sim/se_workload.cc): if there is a
+//     BuddyPool for that pool, it answers;
+//   Process::allocateMem (src/sim/process.cc): maps a region in pieces where memory has no room for all of it in a row.
+// Where there is no BuddyPool everything is as it was.
+//
+// allocPhysPages gives any number of contiguous pages, above the kernel's largest block (4 MiB) too, if such blocks are free
+// side by side; else the run ends, as it does when memory is full.  A checkpoint has the state of the memory in a file of
+// its own.  Frames have 4 KiB: not for SPARC and MIPS.  What it cannot give: huge pages, which page tables of syscall
+// emulation do not have, and in v24 pages that are used again, since nothing there frees any.
+#ifndef BUDDYCAP_BUDDY_POOL_HH
+#define BUDDYCAP_BUDDY_POOL_HH
 
-#include <cstdint>
-#include <stdexcept>
+#include <memory>
 #include <string>
 
-#include "buddycap.h"
+#include "base/types.hh"
+#include "buddycap/aged_memory.hpp"
+#include "params/BuddyPool.hh"
+#include "sim/sim_object.hh"
 
 namespace gem5 {
 
-class BuddyPool {
+class EmulationPageTable;
+class SEWorkload;
+
+class BuddyPool : public SimObject {
 public:
-    BuddyPool(std::uint64_t api_address, std::uint64_t zone_address, int page_shift = 12)
-        : api(reinterpret_cast<const bc_api *>(api_address)), zone(reinterpret_cast<bc_zone *>(zone_address)),
-          pageShift(page_shift) {
-        if (!bc_api_ok(api))
-            throw std::runtime_error("buddycap: another version of its C interface is wanted");
-    }
+    using Params = BuddyPoolParams;
 
-    // Physical address of `npages` contiguous pages: any number, not only powers of two.
-    std::uint64_t allocPhysPages(std::int64_t npages) {
-        std::int64_t pfn = api->alloc_exact(zone, npages, BC_MOVABLE, nullptr);
-        if (pfn < 0)
-            throw std::runtime_error("Out of memory, please increase size of physical memory.");
-        return static_cast<std::uint64_t>(pfn) << pageShift;
-    }
+    BuddyPool(const Params &params);
+    ~BuddyPool() override;
 
-    void deallocPhysPages(std::uint64_t start, std::int64_t npages) {
-        int status = api->free_range(zone, static_cast<std::int64_t>(start >> pageShift), npages, nullptr);
-        if (status != BC_OK)
-            throw std::logic_error(std::string("deallocPhysPages: ") + api->status_text(status));
-    }
+    // The pool that stands for one of a workload's, or NULL.
+    static BuddyPool *of(const SEWorkload &workload, int pool_id);
 
-    std::int64_t freeMemSize() const {
-        bc_stats stats;
-        api->stats_get(zone, &stats);
-        return stats.nr_free_pages << pageShift;
-    }
+    // Maps pages of a process in as large pieces as there are.  False: no BuddyPool stands for pool 0, and nothing is done.
+    static bool mapPieces(const SEWorkload &workload, EmulationPageTable &table, Addr vaddr, int npages, bool clobber);
+
+    Addr allocPhysPages(int npages);            // address of the first of contiguous pages; without any the run ends
+    void deallocPhysPages(Addr paddr, int npages);
+    Addr memSize() const;
+    Addr freeMemSize() const;
+
+    void init() override;                       // the image must lie in the memory of the system
+    void serialize(CheckpointOut &cp) const override;
+    void unserialize(CheckpointIn &cp) override;
 
 private:
-    const bc_api *api;
-    bc_zone *zone;
-    int pageShift;
+    std::int64_t take(int npages);
+
+    SEWorkload *const workload;
+    const int poolId;
+    std::string image;
+    std::unique_ptr<AgedMemory> memory;
 };
 
 } // namespace gem5
