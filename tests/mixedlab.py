@@ -34,7 +34,7 @@ class Mixed:
         self.zones = [Zone(3, pages - 3, zone_idx=0, **options), Zone(pages, pages, zone_idx=2, **options)]
         self.node = Node(self.zones)
         self.machine = Machine(self.zones, events=True, writeback_limit=64)
-        self.runs, self.requests = [], []
+        self.runs, self.requests, self.ranges = [], [], []
         for zone in self.zones:
             self.populate(zone)
 
@@ -241,6 +241,37 @@ def at_attempt(s):
         ])(pfn)  # fmt: skip
 
 
+def begin_range(s):
+    zone = s.zone
+    size = 1 << zone.pageblock_order
+    start, where = s.spot(zone), s.draw.choice([zone, s.node, s.machine])
+    s.ranges.append(
+        s.draw.choice([
+            lambda: where.begin_contig(start, s.draw.choice([1, 10, 300, 700]), s.draw.choice([None, 1, 4])),
+            lambda: where.begin_offline(start // size * size, size),
+        ])()
+    )  # fmt: skip
+
+
+def step_range(s):
+    if not s.ranges:
+        begin_range(s)
+    run = s.draw.choice(s.ranges)
+    run.step(s.draw.choice([1, 10, 100, 2000]))
+    if run.done or s.often(0.1):
+        s.ranges.remove(run)
+        if run.result and s.often(0.7):
+            zone = s.node.zone_of(run.start)
+            if zone.page_order[run.start - zone.start_pfn] != 0xFE:
+                zone.free_range(run.start, run.pages)
+    for zone in s.zones:  # what is away comes back now and then
+        away = np.flatnonzero(zone.page_order == 0xFE)
+        if len(away) and s.often(0.1):
+            s.draw.choice([zone, s.node, s.machine]).online_range(
+                zone.start_pfn + int(away[0]), 1 << zone.pageblock_order
+            )
+
+
 def begin_request(s):
     gfp = s.draw.choice([GFP.HIGHUSER_MOVABLE, GFP.TRANSHUGE, GFP.KERNEL])
     order = s.draw.choice([0, 1, 2, 4, 9, 10])
@@ -295,8 +326,9 @@ def machine_again(s):
 
 OPERATIONS = (
     allocate, allocate_many, free, free, free_several, join, refer, take, put, isolate, copied, settings, begin_run,
-    step_run, step_run, step_run, drop_run, at_attempt, at_attempt, at_attempt, begin_request, drop_request, stream,
-    faulted, faulted, page_of_machine, page_of_machine, daemons, daemons, machine_again,
+    begin_range, step_range, step_range, step_range, step_run, step_run, step_run, drop_run, at_attempt, at_attempt,
+    at_attempt, begin_request, drop_request, stream, faulted, faulted, page_of_machine, page_of_machine, daemons,
+    daemons, machine_again,
     lambda s: s.node.alloc_walk(s.order(), classzone_idx=4),
     lambda s: s.zone.drain_pages(),
     lambda s: s.node.set_lru(s.pfn(), s.draw.choice([1, 4, 64]), s.often(0.7)),

@@ -73,6 +73,8 @@ class Scene:
         self.modern_machine = Machine(self.modern, events=True)
         self.modern_request = self.modern_machine.request(4, GFP_61.TRANSHUGE, stops=True)
         self.run = self.node.compact(4, stops=True)
+        self.range = self.node.begin_contig(100, 600)
+        self.area = None
 
     def zones(self):
         """Whatever must agree with itself in the end."""
@@ -227,6 +229,34 @@ def at_attempt(scene):
         with contextlib.suppress(MisuseError):
             call(pfn, *rest)
     stopped.answer(scene.draw.choice([None, "moves", "eagain", "ebusy"]))
+
+
+def begin_range(scene):
+    """A new range to empty; the one of before is dropped, in the middle of whatever it does."""
+    where = scene.draw.choice([scene.new, scene.node, scene.modern_machine])
+    start = scene.new_pfn()
+    scene.range = scene.draw.choice([
+        lambda: where.begin_contig(start, scene.number(700)),
+        lambda: where.begin_offline(start & -512, 512),
+    ])()  # fmt: skip
+
+
+def away_and_back(scene):
+    """Pages go away and come back, unless somebody is quicker."""
+    where = scene.draw.choice([scene.new, scene.node, scene.modern_machine])
+    start = scene.new_pfn() & -512
+    where.offline_range(scene.number(start), 512)
+    where.online_range(start, scene.number(512))
+
+
+def contiguous(scene):
+    """An area for pages in one piece, what it gives out, and what comes back."""
+    if scene.area is None and scene.draw.random() < 0.2:
+        scene.area = scene.draw.choice([scene.node, scene.modern_machine]).cma(scene.number(512))
+    if scene.area is not None:
+        pfn = scene.area.alloc(scene.number(40), align=scene.number(3))
+        if pfn is not None:
+            scene.area.release(pfn, scene.number(1))
 
 
 def begin_modern_request(scene):
@@ -494,6 +524,14 @@ COMPACTION = {
     "interrupt": lambda s: s.run.interrupt(s.held_pfn()),
     "run": lambda s: s.run.run(),
     "close": lambda s: (s.run.close(), s.run.done, repr(s.run)),
+    "begin_range": begin_range,
+    "range": lambda s: (s.range.step(s.number(s.draw.choice([1, 40, 900]))), s.range.stats, s.range.result),
+    "run_range": lambda s: (s.range.run(), s.range.done, repr(s.range), s.range.start, s.range.pages),
+    "close_range": lambda s: s.range.close(),
+    "alloc_contig": lambda s: s.draw.choice([s.new, s.node, s.modern_machine]).alloc_contig(s.new_pfn(), s.number(99)),
+    "away_and_back": away_and_back,
+    "contiguous": contiguous,
+    "area": lambda s: s.area and (s.area.start, s.area.pages, s.area.used, s.area.refusals, repr(s.area)),
     "node": lambda s: (
         *(s.node.fragmentation_score(), s.node.kcompactd_suitable(s.number(4))),
         s.node.should_compact_proactively(s.number(20)),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Self, SupportsIndex, TypeAlias, final
+from typing import Any, Literal, NamedTuple, Self, SupportsIndex, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -718,7 +718,239 @@ class NewestZone(PlacedZone):
     def set_cache_slice(self, size: SupportsIndex) -> None:
         """Say how many bytes of the data cache each CPU has: with many, small blocks stay on its lists (6.12)."""
 
-class Zone(NewestZone):
+class RangeResult(NamedTuple):
+    """What came of emptying a range of pages; it is true if that went well.
+
+    Attributes
+    ----------
+    emptied : bool
+    blocker : int or None
+        The PFN that stands in the way; None if nothing does, or if the run was given up.
+    moved : ndarray[int64], shape (n, 2)
+        The PFNs of the pages and compound blocks that have moved, old and new, in the order in which they moved.
+    """
+
+    emptied: bool
+    blocker: int | None
+    moved: NDArray[np.int64]
+    def __bool__(self) -> bool: ...
+
+@final
+class RangeRun(NodeHandle):
+    """A range of pages that is being emptied: `Zone.begin_contig` and `Zone.begin_offline` give one.
+
+    A context manager: leaving it gives up what is not done.  Nothing is done before the first step.
+
+    Notes
+    -----
+    Between two steps others may work on the zone: pages that are about to move are isolated, and their owners may let
+    them go (`Machine.release`, `ZoneCompaction.release`).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    @property
+    def start(self) -> int:
+        """First PFN."""
+    @property
+    def pages(self) -> int:
+        """How many pages it is."""
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+    @property
+    def moved(self) -> NDArray[np.int64]:
+        """What has moved so far: see `RangeResult.moved`."""
+    @property
+    def result(self) -> RangeResult | None:
+        """What it has come to, a `RangeResult`; None while it is not over."""
+    @property
+    def stats(self) -> dict[str, int]:
+        """What it has done so far, as a dict: pages and blocks looked at and moved, passes over the range."""
+    def step(self, max_pages: SupportsIndex = 32) -> bool:
+        """Go on for about max_pages pages looked at or moved, or to the end of a pass; whether it is over.
+
+        Notes
+        -----
+        The first step isolates the pageblocks, all of them.
+        """
+    def run(self) -> RangeResult:
+        """Run to the end; the result."""
+    def close(self) -> None:
+        """Give up: pages and pageblocks go back, and those that have moved stay where they are."""
+
+@final
+class CmaArea:
+    """Pageblocks that only movable pages use, until somebody wants a part in one piece; `Machine.cma` makes one.
+
+    Attributes
+    ----------
+    start, pages : int
+        First PFN and size.
+    used : int
+        Pages that have been given out.
+    refusals : int
+        Places that could not be emptied.
+
+    Examples
+    --------
+    >>> zone = Zone(0, 8192, kernel="6.1", cma=True)
+    >>> area = Node([zone]).cma(1024)
+    >>> area.start, zone.nr_free_cma
+    (7168, 1024)
+    >>> area.alloc(100), area.alloc(64, align=6), area.used
+    (7168, 7296, 164)
+    >>> area.release(7168, 100)
+    >>> area.alloc(30), area.alloc(1024)
+    (7168, None)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @property
+    def zones(self) -> tuple[Zone, ...]: ...
+    @property
+    def refusals(self) -> int:
+        """Places that could not be emptied."""
+    @property
+    def start(self) -> int:
+        """First PFN."""
+    @property
+    def pages(self) -> int:
+        """Size in pages."""
+    @property
+    def used(self) -> int:
+        """Pages that have been given out."""
+    def alloc(self, pages: SupportsIndex, align: SupportsIndex = 0) -> int | None:
+        """Allocate pages in one piece, at the first place that can be emptied.
+
+        Parameters
+        ----------
+        pages : int
+        align : int, 0..10
+            The first PFN is aligned to this order.
+
+        Returns
+        -------
+        int or None
+            First PFN; these are single allocated pages.
+
+        Notes
+        -----
+        O(pages of the area), and what moves.  Linux: cma_alloc (6.1).
+        """
+    def release(self, pfn: SupportsIndex, pages: SupportsIndex) -> None:
+        """Give pages back, any part of what has been given out.
+
+        Raises
+        ------
+        MisuseError
+            If one of them was not given out, or is not allocated any more; then none has been given back.
+
+        Notes
+        -----
+        O(pages).  Linux: cma_release (6.1).
+        """
+
+class ContigZone(NewestZone):
+    """What a `Zone` of Linux 6.1 can do with ranges of pages."""
+
+    def begin_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeRun:
+        """Begin to empty pages that are to be allocated, step by step: `alloc_contig` runs it to its end.
+
+        Returns
+        -------
+        RangeRun
+        """
+    def alloc_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeResult:
+        """Allocate these pages, whatever is in them: what can move does.
+
+        Parameters
+        ----------
+        start : int
+            First PFN.
+        n : int
+            How many pages; any number.
+        migratetype : int, optional
+            What the pageblocks around the range are afterwards, whatever they were, also if it fails.  Default:
+            MOVABLE; CMA for ranges of CMA pageblocks.
+
+        Returns
+        -------
+        RangeResult
+            True: they are single allocated pages, which `free_range` frees.  False: `blocker` says which page stands in
+            the way.  Either way `moved` says where pages have gone.
+
+        Raises
+        ------
+        MisuseError
+            If the range does not lie in the zone.
+
+        Notes
+        -----
+        O(pages).  Pages can move that are on the LRU and neither pinned, locked nor under writeback.  Everything in the
+        pageblocks at both ends must be free or on the LRU, too.  Linux: alloc_contig_range (6.1).
+
+        Examples
+        --------
+        >>> zone = Zone(0, 4096, kernel="6.1", owners=True)
+        >>> pfn = zone.alloc_at(700)
+        >>> zone.set_lru(pfn, 1)
+        >>> result = zone.alloc_contig(600, 300)
+        >>> bool(result), result.moved.tolist()
+        (True, [[700, 0]])
+        >>> zone.alloc_contig(800, 300).blocker
+        600
+        """
+    def begin_offline(self, start: SupportsIndex, n: SupportsIndex) -> RangeRun:
+        """Begin to empty pageblocks that are to go away, step by step: `offline_range` runs it to its end.
+
+        Returns
+        -------
+        RangeRun
+        """
+    def offline_range(self, start: SupportsIndex, n: SupportsIndex) -> RangeResult:
+        """Take these pages away, after all that is in them has moved.
+
+        Parameters
+        ----------
+        start, n : int
+            First PFN and number of pages: whole pageblocks.
+
+        Returns
+        -------
+        RangeResult
+            True: the pages are a hole of the zone, whose marks are computed anew.  False: as for `alloc_contig`.
+
+        Notes
+        -----
+        O(pages).  The marks are those of the zone alone: see `Node` and `Machine` for several.  Linux: offline_pages
+        (6.1), which does not give up before it is told to, and wants whole memory blocks of 128 MiB or more.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 4096, kernel="6.1")
+        >>> bool(zone.offline_range(1024, 1024)), zone.present_pages, zone.nr_free_pages
+        (True, 3072, 3072)
+        >>> zone.online_range(1024, 1024)
+        >>> zone.present_pages, zone.nr_free_pages
+        (4096, 4096)
+        """
+    def online_range(self, start: SupportsIndex, n: SupportsIndex) -> None:
+        """Give whole pageblocks that are a hole to the allocator: what `offline_range` does, undone.
+
+        Notes
+        -----
+        O(pages).  They are free, and MOVABLE.  Linux: online_pages (6.1).
+        """
+
+class Zone(ContigZone):
     """One zone of a node: pages that are allocated, freed and captured exactly as a version of Linux does it.
 
     Parameters
@@ -1315,6 +1547,22 @@ class Node(NodeHandle):
         """Whether a range is isolated and free: `Zone.is_isolated`."""
     def init_cma(self, pfn: SupportsIndex) -> None:
         """A reserved pageblock becomes CMA: `Zone.init_cma`."""
+    def begin_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeRun:
+        """Begin to empty pages: `Zone.begin_contig`; they may move to other zones of the node."""
+    def alloc_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeResult:
+        """Allocate these pages: `Zone.alloc_contig`; those in the way may move to other zones of the node."""
+    def begin_offline(self, start: SupportsIndex, n: SupportsIndex) -> RangeRun:
+        """Begin to empty pageblocks that are to go away: `Zone.begin_offline`, with the marks of all zones."""
+    def offline_range(self, start: SupportsIndex, n: SupportsIndex) -> RangeResult:
+        """Take pageblocks away: `Zone.offline_range`, with the marks of all zones."""
+    def online_range(self, start: SupportsIndex, n: SupportsIndex) -> None:
+        """Give them back: `Zone.online_range`, with the marks of all zones."""
+    def cma(self, pages: SupportsIndex, *, start: SupportsIndex | None = None) -> CmaArea | None:
+        """Set pageblocks aside for allocations in one piece: `Machine.cma`."""
     def compact(
         self,
         order: SupportsIndex,
@@ -1980,7 +2228,68 @@ class MachineHandle(ZonesHandle):
 class NodeHandle(ZonesHandle):
     """The zones of a `Node`, whose base this is."""
 
-class MachineBase(MachineHandle):
+class ContigMachine(MachineHandle):
+    """What a `Machine` of Linux 6.1 can do with ranges of pages: it tells of each page that moves (MIGRATED)."""
+
+    def begin_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeRun:
+        """Begin to empty pages: `Zone.begin_contig`; they may move to other zones, and MIGRATED tells of each."""
+    def alloc_contig(
+        self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
+    ) -> RangeResult:
+        """Allocate these pages: `Zone.alloc_contig`; those in the way may move to other zones, and MIGRATED tells it.
+
+        Examples
+        --------
+        >>> from buddycap.kernels import KERNELS
+        >>> machine = Machine.preset("x86_64", memory="64MiB", kernel="6.1", events=True)
+        >>> pfn = machine.alloc_pages(0, KERNELS["6.1"].GFP.HIGHUSER_MOVABLE)
+        >>> machine.lru_cache_add(pfn)
+        >>> result = machine.alloc_contig(pfn, 16)
+        >>> moved = machine.events()
+        >>> moved["page"].tolist() == result.moved[0].tolist(), moved["kind"].tolist()
+        (True, [11, 12])
+        """
+    def begin_offline(self, start: SupportsIndex, n: SupportsIndex) -> RangeRun:
+        """Begin to empty pageblocks that are to go away: `Zone.begin_offline`, with the marks of all zones."""
+    def offline_range(self, start: SupportsIndex, n: SupportsIndex) -> RangeResult:
+        """Take pageblocks away: `Zone.offline_range`, with the marks of all zones."""
+    def online_range(self, start: SupportsIndex, n: SupportsIndex) -> None:
+        """Give them back: `Zone.online_range`, with the marks of all zones."""
+    def cma(self, pages: SupportsIndex, *, start: SupportsIndex | None = None) -> CmaArea | None:
+        """Set pageblocks aside that serve movable pages until somebody wants a part of them in one piece.
+
+        Parameters
+        ----------
+        pages : int
+            Whole pageblocks.
+        start : int, optional
+            First PFN, aligned to a pageblock.  Default: the highest place up to zone Normal that can be emptied.
+
+        Returns
+        -------
+        CmaArea or None
+            None if the place cannot be emptied.
+
+        Raises
+        ------
+        MisuseError
+            If the zones were made without `cma=True`.
+
+        Notes
+        -----
+        Linux: cma_declare_contiguous, cma_activate_area (6.1), which do this at boot.  There is no way back, as there.
+
+        Examples
+        --------
+        >>> machine = Machine.preset("x86_64", memory="64MiB", kernel="6.1", cma=True)
+        >>> area = machine.cma(4096)
+        >>> area.start, machine.zones[1].nr_free_cma
+        (12288, 4096)
+        """
+
+class MachineBase(ContigMachine):
     """The compiled half of `buddycap.Machine`, which documents the parameters."""
 
     def __init__(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -225,6 +226,7 @@ class Machine(MachineBase):
         policy: CapturePolicy | str = "none",
         events: bool = False,
         kernel: str = "2.6.27",
+        cma: bool = False,
     ) -> Self:
         """Make a machine of free memory.
 
@@ -243,6 +245,8 @@ class Machine(MachineBase):
         kernel : "2.6.27" or "6.1"
             The kernel that runs on it. Of 2.6.27 it is one zone, Normal. Of 6.1 there are DMA (the first 16 MiB), DMA32
             (up to 3 GiB) and, from 4 GiB on, Normal, as far as memory reaches.
+        cma : bool
+            The kernel is one of 6.1 with CMA: `Machine.cma` makes areas.
 
         Raises
         ------
@@ -258,7 +262,7 @@ class Machine(MachineBase):
         (('DMA', 'DMA32', 'Normal'), [4096, 782336, 262144])
         """
         pages = parse_pages(memory, "memory") if swap is None else parse_pages(swap, "swap")
-        return cls(_preset_zones(name, memory, cpus, kernel), swap_pages=pages, policy=policy, events=events)
+        return cls(_preset_zones(name, memory, cpus, kernel, cma=cma), swap_pages=pages, policy=policy, events=events)
 
     @classmethod
     def from_frames(
@@ -460,7 +464,7 @@ def _preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def _preset_zones(name: str, memory: int | str, cpus: int, kernel: str) -> list[Zone]:
+def _preset_zones(name: str, memory: int | str, cpus: int, kernel: str, *, cma: bool = False) -> list[Zone]:
     """Return the zones of a preset."""
     preset = _preset(name)
     pages = parse_pages(memory, "memory")
@@ -469,8 +473,9 @@ def _preset_zones(name: str, memory: int | str, cpus: int, kernel: str) -> list[
     if kernel not in TEXTS:
         raise MisuseError(f"kernel={kernel!r}: there are {', '.join(TEXTS)}")
     ranges = [(0, 0, pages)] if KERNELS[kernel].kinds_close_up else _real_ranges(pages)
+    make = partial(Zone, cma=True) if cma else Zone  # kernels without CMA have no such switch
     zones = [
-        Zone(
+        make(
             start,
             length,
             zone_idx=zone_idx,

@@ -503,6 +503,21 @@ cdef void undo_isolate_range(zone_t *z, int32_t start, int32_t end, int mt) noex
         undo_isolate_range_61(z, start, end, mt)
 
 
+cdef int contig_step(machine_t *m, zone_t **zones, int n, contig_t *c, int64_t budget) noexcept nogil:
+    """Go on emptying a range; CONTIG_DONE when it is over.  m: who is told of moved pages, or NULL."""
+    return contig_step_61(m, zones, n, c, budget)
+
+
+cdef void contig_abort(zone_t **zones, contig_t *c) noexcept nogil:
+    """Give that up."""
+    contig_abort_61(zones, c)
+
+
+cdef void online_range(zone_t **zones, int n, int at, int32_t start, int32_t end) noexcept nogil:
+    """Pages that were taken away come back."""
+    online_range_61(zones, n, at, start, end)
+
+
 cdef int unreserve_highatomic(zone_t *z, int mt, int force) noexcept nogil:
     """Give a reserved pageblock to type mt: 1 if some pages moved."""
     return unreserve_highatomic_612(z, mt, force) if is_612(z) else unreserve_highatomic_61(z, mt, force)

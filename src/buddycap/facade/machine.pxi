@@ -72,7 +72,7 @@ cdef void list_pages(machine_t *m, const int64_t *pfns, int64_t n, uint32_t flag
 
 
 @cython.no_gc_clear
-cdef class MachineBase(MachineHandle):
+cdef class MachineBase(ContigMachine):
     """The compiled half of `buddycap.Machine`, which documents the parameters."""
 
     cdef object find_policy             # name -> CapturePolicy

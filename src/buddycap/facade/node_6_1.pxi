@@ -343,6 +343,32 @@ cdef class Node(NodeHandle):
         """A reserved pageblock becomes CMA: `Zone.init_cma`."""
         self.find(pfn).init_cma(pfn)
 
+    # --- ranges ---
+
+    def begin_contig(self, start, n, migratetype=None):
+        """Begin to empty pages: `Zone.begin_contig`; they may move to other zones of the node."""
+        return begin_range(self.zones, None, start, n, migratetype, CONTIG_KEEP)
+
+    def alloc_contig(self, start, n, migratetype=None):
+        """Allocate these pages: `Zone.alloc_contig`; those in the way may move to other zones of the node."""
+        return self.begin_contig(start, n, migratetype).run()
+
+    def begin_offline(self, start, n):
+        """Begin to empty pageblocks that are to go away: `Zone.begin_offline`, with the marks of all zones."""
+        return begin_range(self.zones, None, start, n, None, CONTIG_OFFLINE)
+
+    def offline_range(self, start, n):
+        """Take pageblocks away: `Zone.offline_range`, with the marks of all zones."""
+        return self.begin_offline(start, n).run()
+
+    def online_range(self, start, n):
+        """Give them back: `Zone.online_range`, with the marks of all zones."""
+        return_range(self.zones, start, n)
+
+    def cma(self, pages, *, start=None):
+        """Set pageblocks aside for allocations in one piece: `Machine.cma`."""
+        return new_area(self.zones, None, pages, start)
+
     # --- compaction ---
 
     def compact(self, order, gfp=None, *, priority="async", alloc_flags=0, classzone_idx=2, stops=False):

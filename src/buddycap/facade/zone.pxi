@@ -13,7 +13,7 @@ def set_html_view(view):
 
 
 @cython.no_gc_clear
-cdef class Zone(NewestZone):
+cdef class Zone(ContigZone):
     """Zone(start_pfn, spanned_pages, *, present_ranges=None, max_page_order=10, pageblock_order=9, zone_idx=0, \
 node_present_pages=None, lowmem_reserve_ratio=None, min_free_kbytes=None, cpus=1, pcp_batch=None, pcp_high=None, \
 pageblock_index='absolute', owners=False, pcp_bulk_cold=False, group_by_mobility=True, node_highmem=(0, 0, 0, 0), \

@@ -99,6 +99,17 @@ cdef enum:
     ZONES_61 = 5                # zone types of Linux 6.1: DMA, DMA32, Normal, Movable, Device
     EVENTS_61 = 5               # kinds of events
 
+cdef enum:                          # contig_t.purpose: what becomes of the pages
+    CONTIG_KEEP = 0                 # allocated ones
+    CONTIG_OFFLINE                  # they go away
+    CONTIG_CMA                      # free pages of CMA pageblocks
+
+cdef enum:                          # contig_t.state
+    CONTIG_ISOLATE = 0              # nothing has been done
+    CONTIG_SCAN                     # the pageblocks are isolated; pages are looked for
+    CONTIG_MOVE                     # those found are moved
+    CONTIG_DONE
+
 cdef enum:                          # counters of compaction, named as in /proc/vmstat
     CE61_MIGRATE_SCANNED = 0
     CE61_FREE_SCANNED
@@ -169,6 +180,24 @@ ctypedef struct tape_6_1_t:     # where zones record events; no part of their st
     event_6_1_t *record
     int64_t room
     int64_t count               # records that were due; those beyond `room` are lost
+
+ctypedef struct contig_t:       # a range of pages that is being emptied: each/contig.pxi
+    int32_t state               # CONTIG_*
+    int32_t zone                # position of its zone among those that pages may move to
+    int32_t start               # first page
+    int32_t end                 # the page after the last one
+    int32_t purpose             # CONTIG_KEEP and its like
+    int32_t migratetype         # what its pageblocks are afterwards, and if it fails
+    int32_t list                # private list of pages that are about to move, or NO_PAGE
+    int32_t at                  # where the scan goes on
+    int32_t passes              # scans of the whole range that have begun
+    int32_t pass_over           # the step has ended one
+    int32_t emptied             # the result: 1 if all went well
+    int32_t blocker             # a page that stands in the way, or NO_PAGE
+    int64_t scanned             # pages and blocks looked at
+    int64_t moved               # pages and compound blocks moved
+    int64_t *moves              # where pairs of PFNs are noted, of the old place and of the new one; lent by the caller
+    int64_t room                # pairs that it has room for: one a page of the range is enough
 
 
 cdef inline zone_6_1_t *only_61(zone_t *z) noexcept nogil:

@@ -17,8 +17,9 @@ cdef inline int page_exists_61(zone_t *z, int64_t i) noexcept nogil:
     return only_61(z).map_start <= z.base_pfn + i < only_61(z).map_end
 
 
-cdef int has_unmovable_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
-    """Whether a page of [start, end) can neither be free nor move away.  Linux: has_unmovable_pages."""
+cdef int32_t unmovable_page_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
+    """The first page of [start, end) that can neither be free nor move away, or NO_PAGE.  Linux: has_unmovable_pages.
+    """
     cdef uint32_t *flags = flags_array(z)
     cdef int32_t at = start
     cdef int32_t head
@@ -27,22 +28,22 @@ cdef int has_unmovable_61(zone_t *z, int32_t start, int32_t end) noexcept nogil:
         head = block_head(z, at)
         state = order_array(z)[head]
         if (state & PG_STATE) == PG_RESERVED_61 or (state == PG_HOLE and z.first <= at < z.end):
-            return 1
+            return at
         if z.zone_idx == ZONE_MOVABLE_61 or state == PG_HOLE:
             at += 1
         elif (state & PG_STATE) == PG_MARKED and flags[head] & PF_COMPOUND_61:
             if not flags[head] & PF_LRU:
-                return 1
+                return at
             at = head + (1 << (state & 0x0F))
         elif (state & PG_STATE) == PG_FREE and at == head:
             at += 1 << state
         elif at == head and ((state & PG_STATE) == PG_USED or (state & PG_STATE) == PG_MARKED):
             if not flags[at] & PF_LRU:
-                return 1
+                return at
             at += 1
         else:                   # no reference: inside a block, on a per-CPU list, taken
             at += 1
-    return 0
+    return NO_PAGE
 
 
 cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32_t end) noexcept nogil:
@@ -57,7 +58,7 @@ cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32
     if e.cma and old_mt == MT61_CMA:
         if mt != MT61_CMA:
             return 0
-    elif has_unmovable_61(z, max(block, start), min(block + block_pages_61(z), end)):
+    elif unmovable_page_61(z, max(block, start), min(block + block_pages_61(z), end)) != NO_PAGE:
         return 0
     if not retype_block_61(z, block, iso_61(z)):
         return 0
@@ -172,10 +173,15 @@ cdef int alloc_at_61(zone_t *z, int32_t i, int order) noexcept nogil:
     return 1
 
 
-cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
-    """A whole reserved pageblock becomes CMA and is freed.  Linux: init_cma_reserved_pageblock."""
+cdef void make_cma_61(zone_t *z, int32_t i) noexcept nogil:
+    """A pageblock whose pages are all the caller's, without marks, becomes CMA and is freed."""
     set_block_type_61(z, i, MT61_CMA)
     memset(order_array(z) + i, PG_TAIL, block_pages_61(z))
     order_array(z)[i] = PG_USED | z.pageblock_order
     free_unref_61(z, i, z.pageblock_order)
+
+
+cdef void init_cma_61(zone_t *z, int32_t i) noexcept nogil:
+    """A whole reserved pageblock becomes CMA and is freed.  Linux: init_cma_reserved_pageblock."""
+    make_cma_61(z, i)
     only_61(z).managed += block_pages_61(z)
