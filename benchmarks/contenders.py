@@ -57,6 +57,12 @@ class Contender:
     def run_job(self, zone: Any, ops: np.ndarray) -> Job | None:
         """Run a stream of operations."""
 
+    def fresh_job(self, zone: Any, n: int) -> Job | None:
+        """Allocate `n` pages one after the other into an array that the allocator makes."""
+
+    def narrow_job(self, zone: Any, n: int) -> Job | None:
+        """Allocate `n` pages one after the other, as numbers of 32 bits where there is a choice."""
+
     def capture_job(self, zone: Any, pfns: np.ndarray) -> Job | None:
         """Capture single pages in the order given, walk the list, carve a block off, give the rest back."""
 
@@ -80,6 +86,12 @@ class KernelStyle(Contender):
     def alloc_job(self, zone, n):
         out = _touched(n)
         return lambda: zone.alloc_many(out, 0, self.movable)
+
+    def fresh_job(self, zone, n):
+        return self.alloc_job(zone, n)
+
+    def narrow_job(self, zone, n):
+        return self.alloc_job(zone, n)
 
     def free_job(self, zone, pfns):
         pfns = np.ascontiguousarray(pfns)
@@ -218,6 +230,13 @@ class BuddycapBulk(BuddycapSingles):
 
     def alloc_job(self, zone, n):
         out = _touched(n)
+        return lambda: zone.alloc_many(n, 0, self.movable, out=out)
+
+    def fresh_job(self, zone, n):
+        return lambda: zone.alloc_many(n, 0, self.movable)
+
+    def narrow_job(self, zone, n):
+        out = np.full(n, -1, np.int32)
         return lambda: zone.alloc_many(n, 0, self.movable, out=out)
 
     def free_job(self, zone, pfns):

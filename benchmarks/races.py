@@ -44,6 +44,17 @@ def _alloc_merged(contender, zone, pages):
     return contender.alloc_job(zone, pages)
 
 
+def _alloc_fresh(contender, zone, pages):
+    job = contender.fresh_job(zone, pages)
+    if job is not None:
+        contender.free_job(zone, np.array(job(), np.int64))()
+    return job
+
+
+def _alloc_narrow(contender, zone, pages):
+    return contender.narrow_job(zone, pages)
+
+
 def _alloc_fragmented(contender, zone, pages):
     _filled(contender, zone, pages)
     contender.free_job(zone, workloads.random_half(pages))()
@@ -115,6 +126,8 @@ WORKLOADS = (
     Workload("free_half", "free a random half", _half, _free_half),
     Workload("free_two_batches", "free a whole zone in two random batches", _whole, _free_two_batches),
     Workload("alloc_merged", "allocate a whole merged zone", _whole, _alloc_merged),
+    Workload("alloc_fresh", "allocate a whole merged zone, a new array each time", _whole, _alloc_fresh),
+    Workload("alloc_narrow", "allocate a whole merged zone, as int32", _whole, _alloc_narrow),
     Workload("alloc_fragmented", "allocate from the fragmented half", _half, _alloc_fragmented),
     Workload("mixed", "mixed orders at 70 %, one stream", lambda pages, ops: ops, stream=workloads.mixed_ops),
     Workload("large", "few large blocks at 70 %, one stream", lambda pages, ops: ops, stream=workloads.large_ops),
@@ -137,6 +150,7 @@ WORKLOADS = (
 GOALS: dict[tuple[str, str, str], dict[str | None, float]] = {
     ("free_random", BULK, BASELINE): {"1GiB": 70, "16GiB": 55},
     ("alloc_merged", BULK, BASELINE): {"1GiB": 50, "16GiB": 50},
+    ("alloc_fresh", BULK, BASELINE): {"1GiB": 50, "16GiB": 30},
     ("free_half", BULK, BASELINE): {"1GiB": 4.5, "16GiB": 3.5},
     ("alloc_fragmented", BULK, BASELINE): {"1GiB": 17, "16GiB": 2.5},
     ("mixed", RUN, BASELINE): {"1GiB": 2.5, "16GiB": 2.0},

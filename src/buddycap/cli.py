@@ -12,11 +12,8 @@ from importlib import import_module
 
 from .errors import BuddycapError, FormatError
 from .escape import say
-from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
-from .formats.packed import open_packed
 from .interrupts import INTERRUPTED, arm, disarm
 from .nearest import meant
-from .version import version_told
 
 __all__ = ["main"]
 
@@ -46,6 +43,16 @@ class _Wrapped(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = text.strip().split("\n\n")
         return "\n\n".join(part if "\n " in f"\n{part}" else textwrap.fill(part, width) for part in parts)
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes long to find out and is asked for by hardly anybody."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .version import version_told
+
+        print(version_told())
+        parser.exit()
 
 
 COMPLETION = "_ARGCOMPLETE"  # set by the shell's part of argcomplete: eval "$(register-python-argcomplete buddycap)"
@@ -131,6 +138,9 @@ def _say_what_it_is(error: Exception) -> None:
     """Name a file that was given to the wrong command, and the command that takes it."""
     if not isinstance(error, FormatError) or error.file is None or "this is " in error.message:
         return
+    from .formats.kinds import HEAD_BYTES, READ_BY_EXPLAIN, kind_of
+    from .formats.packed import open_packed
+
     try:
         with open_packed(error.file) as file:
             kind = kind_of(file.read(HEAD_BYTES))
@@ -145,7 +155,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="buddycap", description="A laboratory for physical memory: the page allocator of Linux, simulated exactly."
     )
-    parser.add_argument("--version", action="version", version=version_told())
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         own = commands.add_parser(name, help=summary)

@@ -1,7 +1,6 @@
 """The version of the package, read when somebody asks for it: reading it takes longer than half of the imports."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 __all__ = ["__getattr__", "version_told"]
@@ -26,6 +25,8 @@ def __getattr__(name: str) -> Any:
 
 def version_told() -> str:
     """Return the version with the commit that it was built from, as far as that is known."""
+    from pathlib import Path
+
     try:
         commit = Path(__file__).with_name(COMMIT).read_text(encoding="ascii").strip()
     except OSError:

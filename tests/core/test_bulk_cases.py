@@ -51,11 +51,13 @@ def captures(zone, which, pfns, *, batches=1, singles=0):
 
 def allocations(zone, n, order=0, migratetype=MOVABLE):
     """The same with allocations."""
-    bulk, single = zone.copy(), zone.copy()
+    bulk, single, narrow = zone.copy(), zone.copy(), zone.copy()
     pfns = bulk.alloc_many(n, order, migratetype)
     got = [single.rmqueue(order, migratetype) for _ in range(n)]
     assert pfns.tolist() == [-1 if pfn is None else pfn for pfn in got]
+    assert narrow.alloc_many(n, order, migratetype, dtype=np.int32).tolist() == pfns.tolist()
     same(bulk, single)
+    same(narrow, single)
     return bulk
 
 

@@ -138,7 +138,7 @@ def test_no_page_at_all():
 OUTS = {
     "too short": np.empty(2, np.int64),
     "too long": np.empty(4, np.int64),
-    "other type": np.empty(3, np.int32),
+    "other type": np.empty(3, np.uint32),
     "strided": np.empty(6, np.int64)[::2],
     "two dimensions": np.empty((3, 1), np.int64),
     "read only": readonly([1, 2, 3]),
@@ -156,13 +156,66 @@ def test_out_that_does_not_fit(out):
     assert zone.nr_free_pages == 64
 
 
-@pytest.mark.parametrize("kind", [np.int64, np.longlong])
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.longlong])
 def test_out_is_filled_and_returned(kind):
     zone = Zone(0, 4, min_free_kbytes=0)
     for out in (np.zeros(6, kind), np.zeros(6, kind).view(Array), np.zeros(7, kind)[:6]):
         assert zone.alloc_many(6, out=out) is out
         assert out.tolist() == [0, 1, 2, 3, -1, -1]
         zone.free_many(out[:4])
+
+
+@pytest.mark.parametrize("kernel", ["2.6.27", "6.1", "6.12"])
+def test_narrow_results_are_the_same(kernel):
+    wide, narrow = (Zone(1 << 20, 3000, min_free_kbytes=0, kernel=kernel) for _ in range(2))
+    for n, order in ((1, 0), (70, 0), (3, 4), (2000, 0), (5000, 1)):
+        pfns = narrow.alloc_many(n, order, dtype="int32")
+        assert pfns.dtype == np.int32
+        assert pfns.tolist() == wide.alloc_many(n, order).tolist()
+    assert narrow.digest() == wide.digest()
+
+
+@pytest.mark.parametrize("dtype", [float, np.uint32, np.int16, "nonsense", [1]], ids=str)
+def test_dtypes_that_results_cannot_have(dtype):
+    zone = Zone(0, 64, min_free_kbytes=0)
+    with pytest.raises(MisuseError, match=r"dtype=.*int64 and int32"):
+        zone.alloc_many(3, dtype=dtype)
+    assert zone.nr_free_pages == 64
+
+
+def test_zones_beyond_int32_have_no_narrow_results():
+    last, beyond = (Zone((1 << 31) - 64 + k, 64, min_free_kbytes=0) for k in (0, 1))
+    assert last.alloc_many(64, dtype=np.int32).max() == (1 << 31) - 1
+    for call in (lambda: beyond.alloc_many(3, dtype=np.int32), lambda: beyond.alloc_many(3, out=np.zeros(3, np.int32))):
+        with pytest.raises(MisuseError, match=r"dtype=.*the last page of the zone is 2147483648"):
+            call()
+    with pytest.raises(MisuseError, match="dtype: of a new result"):
+        last.alloc_many(3, out=np.zeros(3, np.int64), dtype=np.int64)
+
+
+def test_memory_of_large_results_is_used_again_once_nobody_has_it():
+    zone = Zone(0, 1 << 18, min_free_kbytes=0)
+
+    def allocate():
+        pfns = zone.alloc_many(1 << 18)
+        assert pfns.min() == 0
+        zone.free_many(pfns)
+        return pfns
+
+    first = allocate()
+    address, part, told = first.ctypes.data, first[5:9], first[5:9].tolist()
+    del first
+    second = allocate()
+    assert second.ctypes.data != address, "a view of the first is still there"
+    second[:] = 0
+    assert part.tolist() == told
+    address = second.ctypes.data
+    second.shape = (1 << 9, 1 << 9)
+    second.flags.writeable = False
+    del second
+    third = allocate()
+    assert third.ctypes.data == address
+    assert zone.alloc_many(1 << 18, dtype=np.int32).dtype == np.int32
 
 
 # --- reading an argument lets others in ---

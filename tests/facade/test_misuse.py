@@ -276,11 +276,11 @@ def out_arrays():
     """Arrays that alloc_many(4) cannot fill."""
     fixed = np.zeros(4, np.int64)
     fixed.flags.writeable = False
-    return [np.zeros(3, np.int64), np.zeros(4, np.int32), np.zeros((4, 1), np.int64), np.zeros(8, np.int64)[::2], fixed,
-            [0, 0, 0, 0]]  # fmt: skip
+    return [np.zeros(3, np.int64), np.zeros(4, np.uint32), np.zeros((4, 1), np.int64), np.zeros(8, np.int64)[::2],
+            fixed, [0, 0, 0, 0]]  # fmt: skip
 
 
-@pytest.mark.parametrize("out", out_arrays(), ids=["short", "int32", "flat", "strided", "read-only", "list"])
+@pytest.mark.parametrize("out", out_arrays(), ids=["short", "uint32", "flat", "strided", "read-only", "list"])
 def test_result_array_that_does_not_fit(setting, out):
     refused(setting.zone, lambda: setting.zone.alloc_many(4, out=out), "out", "(4,)")
 

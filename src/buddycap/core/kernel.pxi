@@ -341,11 +341,16 @@ cdef int zone_watermark_ok(zone_t *z, int order, int64_t mark, int classzone_idx
 
 # --- whole arrays and streams -----------------------------------------------------------------------------------
 
-cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
-    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE."""
+cdef int64_t alloc_array(zone_t *z, pfns_t out, int64_t n, int order, int mt) noexcept nogil:
+    """Allocate n blocks; how many were had.  The rest of `out` is filled with NO_PAGE."""
     if is_612(z):
-        return alloc_many_612(z, pfns, n, order, mt, 0)
-    return alloc_many_61(z, pfns, n, order, mt, 0) if is_61(z) else alloc_many_27(z, pfns, n, order, mt)
+        return alloc_many_612(z, out, n, order, mt, 0)
+    return alloc_many_61(z, out, n, order, mt, 0) if is_61(z) else alloc_many_27(z, out, n, order, mt)
+
+
+cdef int64_t alloc_many(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
+    """The same for int64."""
+    return alloc_array(z, pfns_t(pfns, NULL), n, order, mt)
 
 
 cdef int free_many(zone_t *z, const int64_t *pfns, int64_t n, const uint8_t *orders, int order,

@@ -9,6 +9,7 @@ from mmap import mmap
 cdef enum:
     RUN_CHUNK = 1 << 20         # operations between two looks at signals
     GIL_BATCH = 1024            # shorter calls keep the GIL
+    KEPT_MIN = 1 << 18          # results from here on are kept: what malloc has for them is new memory each time
 
 cdef extern from *:
     """
@@ -47,12 +48,19 @@ cdef extern from *:
     """
     bint buddycap_has_threads()
 
+cdef extern from *:
+    """
+    static Py_ssize_t buddycap_references(void *thing) { return Py_REFCNT((PyObject *) thing); }
+    """
+    Py_ssize_t buddycap_references(void *thing)
+
 OP_DTYPE = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"),
                      ("pfn", "<i8")])
 
 cdef object new_array = np.empty
 cdef object array_type = np.ndarray
 cdef object int64_dtype = np.dtype(np.int64)
+cdef object int32_dtype = np.dtype(np.int32)
 
 
 cdef bint array_layout_is_known() except -1:
@@ -165,19 +173,47 @@ cdef class Buffer:
             PyBuffer_Release(&self.view)
 
 
+cdef object result_dtype(Zone zone, object dtype):
+    """The dtype that PFNs are wanted in: int64, or int32 if all of the zone's fit."""
+    cdef int64_t last = zone.shape.start_pfn + zone.shape.spanned_pages - 1
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        wanted = None
+    if wanted == int64_dtype or wanted is not None and wanted == int32_dtype and last < <int64_t> 1 << 31:
+        return wanted
+    if wanted == int32_dtype:
+        raise MisuseError(f"dtype={dtype}: the last page of the zone is {last}; int32 ends at {(1 << 31) - 1}")
+    raise MisuseError(f"dtype={dtype}: allowed are int64 and int32")
+
+
+cdef object new_result(Zone zone, int64_t n, object dtype):
+    """An array for n PFNs.  The zone keeps the memory of a large one, and gives it again when nobody has it any more."""
+    if n < KEPT_MIN:
+        return new_array(n, dtype)
+    if (zone.kept is None or buddycap_references(<void *> zone.kept) > 1 or len(zone.kept) != n
+            or zone.kept.dtype != dtype):
+        zone.kept = new_array(n, dtype)
+    return zone.kept[:]
+
+
 cdef object alloc_to_array(Zone zone, int64_t n, int order, int mt, object out):
     """`Zone.alloc_many` for any array, without the GIL."""
     cdef zone_t *z
     cdef Buffer buffer
-    cdef int64_t *pfns
-    if (not isinstance(out, np.ndarray) or out.dtype != np.int64 or out.shape != (n,)
+    cdef pfns_t pfns = pfns_t(NULL, NULL)
+    if (not isinstance(out, np.ndarray) or out.dtype not in (int64_dtype, int32_dtype) or out.shape != (n,)
             or not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned):
-        raise MisuseError(f"out: a contiguous aligned writeable int64 array of shape ({n},) is wanted")
+        raise MisuseError(f"out: a contiguous aligned writeable array of int64 or int32 of shape ({n},) is wanted")
+    result_dtype(zone, out.dtype)
     buffer = Buffer(out, True)
-    pfns = <int64_t *> buffer.view.buf
+    if out.dtype == int32_dtype:
+        pfns.narrow = <int32_t *> buffer.view.buf
+    else:
+        pfns.wide = <int64_t *> buffer.view.buf
     z = zone.begin()
     with nogil:
-        alloc_many(z, pfns, n, order, mt)
+        alloc_array(z, pfns, n, order, mt)
     zone.end()
     return out
 

@@ -10,7 +10,6 @@ import operator
 import numpy as np
 
 from buddycap.errors import CorruptionError, FormatError, MisuseError
-from buddycap.newfile import write_file
 
 cdef extern from "Python.h":
     int PyLong_Check(object value)

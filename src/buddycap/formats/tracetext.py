@@ -221,6 +221,11 @@ class _Beginning:
         self._again = True
 
 
+def _copied(events: NDArray[np.void]) -> NDArray[np.void]:
+    """Return a copy.  numpy copies records field by field, thirty times slower than the same bytes as numbers."""
+    return events.view(np.uint64).copy().view(events.dtype)
+
+
 class _Pieces:
     """The events of a stream of text, piece by piece: gfp flags are decoded, migratetypes are the kernel's own."""
 
@@ -255,7 +260,7 @@ class _Pieces:
                     self.scanner.take_back()
                     count = 0
                 if count:
-                    yield self._finished(scratch[:count].copy())
+                    yield self._finished(_copied(scratch[:count]))
                 self._first += count
                 if not full:
                     break
@@ -284,13 +289,13 @@ class _Pieces:
     def _finished(self, events: NDArray[np.void]) -> NDArray[np.void]:
         """Turn numbers of texts into flags and marks."""
         self._learn_texts()
-        kept = events["kept"] != 0
         numeric = (events["flags"] & 0x1000) != 0
         if numeric.any():
             values, which = np.unique(events["gfp"][numeric], return_inverse=True)
             events["gfp"][numeric] = np.array([self._numbers.gfp(int(value)) for value in values], np.uint32)[which]
             events["flags"] &= 0xEFFF
-        events["gfp"][kept] = self._bits[np.minimum(events["gfp"][kept], len(self._bits) - 1)]
+        kept, gfp = events["kept"] != 0, events["gfp"]
+        events["gfp"] = np.where(kept, self._bits[np.minimum(gfp, kept * np.uint32(len(self._bits) - 1))], gfp)
         events["kept"] = 0
         for index in np.flatnonzero(events["event"] == _MARK).tolist():
             number = int(events["arg"][index])
@@ -310,10 +315,10 @@ class _Pieces:
 
 def _asked(events: NDArray[np.void]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the migratetypes of movable requests, and those of reclaimable ones."""
-    allocations = events[events["event"] == _ALLOC]
-    movable = (allocations["gfp"] & int(GFP.MOVABLE)) != 0
-    reclaimable = ~movable & ((allocations["gfp"] & int(GFP.RECLAIMABLE)) != 0)
-    return allocations["migratetype"][movable], allocations["migratetype"][reclaimable]
+    allocations, gfp, types = events["event"] == _ALLOC, events["gfp"], events["migratetype"]
+    movable = allocations & (gfp & int(GFP.MOVABLE) != 0)
+    reclaimable = allocations & (gfp & int(GFP.MOVABLE | GFP.RECLAIMABLE) == int(GFP.RECLAIMABLE))
+    return types[movable], types[reclaimable]
 
 
 class _Votes:
@@ -462,7 +467,7 @@ class TraceReader:
         """Translate migratetypes, and count requests that contradict the numbering."""
         for asked, wanted in zip(_asked(events), (MigrateType.MOVABLE, MigrateType.RECLAIMABLE), strict=True):
             self.report.contradictions += int((types[asked] != wanted).sum())
-        fallback = events["event"] == _EXTFRAG
+        fallback = np.flatnonzero(events["event"] == _EXTFRAG)
         arg = events["arg"][fallback]
         if self._uncertain and (np.isin(events["migratetype"], (1, 2)).any() or np.isin(arg >> 8 & 7, (1, 2)).any()):
             self.report.kernel = UNDECIDED

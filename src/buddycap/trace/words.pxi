@@ -55,14 +55,25 @@ cdef inline int word_code(const words_t *words, text_t p, text_t end) noexcept n
     return 0
 
 
+cdef uint64_t hash_text(text_t p, int64_t length) noexcept nogil:
+    """A hash of a text, eight characters at a time."""
+    cdef uint64_t h = <uint64_t> length
+    cdef uint64_t word
+    while length > 0:
+        word = 0
+        memcpy(&word, p, 8 if length >= 8 else length)
+        h = (h ^ word) * <uint64_t> 0x9E3779B97F4A7C15
+        h ^= h >> 29
+        p += 8
+        length -= 8
+    return h
+
+
 cdef uint32_t kept_number(kept_t *kept, text_t p, int64_t length) noexcept nogil:
     """The number of a text, which is kept if it is new; NO_TEXT if there is no room."""
-    cdef uint64_t h = <uint64_t> 0xCBF29CE484222325
-    cdef int64_t k
-    cdef uint32_t place, number
-    for k in range(length):
-        h = (h ^ p[k]) * <uint64_t> 0x100000001B3
-    place = <uint32_t> (h ^ (h >> 32)) & (KEPT_SLOTS - 1)
+    cdef uint64_t h = hash_text(p, length)
+    cdef uint32_t place = <uint32_t> (h ^ (h >> 32)) & (KEPT_SLOTS - 1)
+    cdef uint32_t number
     while kept.slot[place]:
         number = kept.slot[place] - 1
         if (kept.hash[number] == h and kept.start[number + 1] - kept.start[number] == length
@@ -99,7 +110,19 @@ cdef inline text_t skip_blanks(text_t p, text_t end) noexcept nogil:
     return p
 
 
+cdef inline uint64_t marked_bytes(uint64_t word, uint8_t c) noexcept nogil:
+    """The upper bit of the lowest byte that is `c`, and perhaps of others above it; 0 if there is none."""
+    word ^= <uint64_t> 0x0101010101010101 * c
+    return (word - <uint64_t> 0x0101010101010101) & ~word & <uint64_t> 0x8080808080808080
+
+
 cdef inline text_t word_end(text_t p, text_t end) noexcept nogil:
+    cdef uint64_t word
+    while end - p >= 8:
+        memcpy(&word, p, 8)
+        if marked_bytes(word, 32) | marked_bytes(word, 9):
+            break
+        p += 8
     while p < end and p[0] != 32 and p[0] != 9:
         p += 1
     return p
@@ -108,6 +131,7 @@ cdef inline text_t word_end(text_t p, text_t end) noexcept nogil:
 cdef bint whole_number(text_t p, text_t end, uint64_t *value) noexcept nogil:
     """Read all of p..end as decimal, or as hexadecimal behind 0x; False unless it is one number of 64 bits."""
     cdef uint64_t x = 0
+    cdef bint twenty
     cdef int digit
     if p >= end:
         return False
@@ -125,12 +149,13 @@ cdef bint whole_number(text_t p, text_t end, uint64_t *value) noexcept nogil:
         return True
     if end - p > 20:
         return False
+    twenty = end - p == 20
     while p < end:
         if not is_digit(p[0]):
             return False
         digit = p[0] - 48
-        if x > (<uint64_t> 0xFFFFFFFFFFFFFFFF - <uint64_t> digit) // 10:
-            return False
+        if twenty and p + 1 == end and x > (<uint64_t> 0xFFFFFFFFFFFFFFFF - <uint64_t> digit) // 10:
+            return False        # fewer digits always fit
         x = x * 10 + <uint64_t> digit
         p += 1
     value[0] = x

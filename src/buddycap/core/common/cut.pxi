@@ -9,6 +9,27 @@ cdef enum:
     CUT_WHOLE = 6               # larger cuts are far apart: the misses between them do not matter
 
 
+ctypedef struct pfns_t:         # where PFNs are put: an array of int64, or of int32
+    int64_t *wide
+    int32_t *narrow             # NULL: it is `wide`
+
+
+cdef inline pfns_t pfns_after(pfns_t out, int64_t k) noexcept nogil:
+    """The part of the array that begins with element k."""
+    if out.narrow != NULL:
+        out.narrow += k
+    else:
+        out.wide += k
+    return out
+
+
+cdef inline void put_pfn(pfns_t out, int64_t k, int64_t pfn) noexcept nogil:
+    if out.narrow != NULL:
+        out.narrow[k] = <int32_t> pfn
+    else:
+        out.wide[k] = pfn
+
+
 cdef inline void number_pages(int64_t *pfns, int64_t pfn, int64_t count) noexcept nogil:
     """count PFNs from `pfn` on; a cache line of them at a time, which compilers turn into whole stores."""
     cdef int64_t k
@@ -27,18 +48,39 @@ cdef inline void number_pages(int64_t *pfns, int64_t pfn, int64_t count) noexcep
         pfns[k] = pfn + k
 
 
-cdef inline void hand_out(zone_t *z, int32_t i, int order, int64_t *pfns, int64_t count) noexcept nogil:
+cdef inline void number_pages_narrow(int32_t *pfns, int32_t pfn, int64_t count) noexcept nogil:
+    """The same for int32."""
+    cdef int64_t k
+    for k in range(count >> 3):
+        pfns[0] = pfn
+        pfns[1] = pfn + 1
+        pfns[2] = pfn + 2
+        pfns[3] = pfn + 3
+        pfns[4] = pfn + 4
+        pfns[5] = pfn + 5
+        pfns[6] = pfn + 6
+        pfns[7] = pfn + 7
+        pfns += 8
+        pfn += 8
+    for k in range(count & 7):
+        pfns[k] = pfn + <int32_t> k
+
+
+cdef inline void hand_out(zone_t *z, int32_t i, int order, pfns_t out, int64_t count) noexcept nogil:
     """`count` allocated blocks from page i on."""
     cdef uint8_t *state = order_array(z) + i
     cdef int64_t pfn = z.base_pfn + i
     cdef int64_t k
     if order == 0 and count >= 8:
         memset(state, PG_USED, count)
-        number_pages(pfns, pfn, count)
+        if out.narrow != NULL:
+            number_pages_narrow(out.narrow, <int32_t> pfn, count)
+        else:
+            number_pages(out.wide, pfn, count)
     else:
         for k in range(count):
             state[k << order] = PG_USED | order
-            pfns[k] = pfn + (k << order)
+            put_pfn(out, k, pfn + (k << order))
 
 
 cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int32_t lists, int types) noexcept nogil:
@@ -55,7 +97,7 @@ cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int32_t lists
         order += 1
 
 
-cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, int64_t *pfns, int64_t room) noexcept nogil:
+cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, pfns_t out, int64_t room) noexcept nogil:
     """Use up whole blocks of list `head` (from_order) from its beginning while there is room.  Number of blocks."""
     cdef link_t *link = link_array(z)
     cdef uint8_t *state = order_array(z)
@@ -69,7 +111,7 @@ cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, int6
         if next >= 0:
             for line in range(next, next + (1 << from_order), 64):
                 buddycap_prefetch(state + line)
-        hand_out(z, i, order, pfns + k, count)
+        hand_out(z, i, order, pfns_after(out, k), count)
         k += count
         i = next
     link[head].next = i
@@ -80,20 +122,20 @@ cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, int6
     return k
 
 
-cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int types, int64_t *pfns,
+cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int types, pfns_t out,
                       int64_t room) noexcept nogil:
     """Use up the beginning of the first block of `from_order`, which is larger than the room."""
     cdef int32_t i = link_array(z)[lists - from_order * types].next
     list_del(link_array(z), i)
     z.nr_free[from_order] -= 1
-    hand_out(z, i, order, pfns, room)
+    hand_out(z, i, order, out, room)
     list_rest(z, <int32_t> (i + (room << order)), (<int64_t> 1 << (from_order - order)) - room, order, lists, types)
     z.vm[VM_BUDDY_SPLIT] += room - 1
     zone_work(z).cut += 1
     return room
 
 
-cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, int64_t *pfns) noexcept nogil:
+cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, pfns_t out) noexcept nogil:
     """Use up the whole of list `head` (from_order), which is not empty, from both ends.  Number of blocks.
 
     There must be room for every free block of the order, whatever its type.
@@ -109,18 +151,20 @@ cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, int64_t
     while 1:
         next_front = link[front].next
         next_back = link[back].prev
-        hand_out(z, front, order, pfns + low, count)
+        hand_out(z, front, order, pfns_after(out, low), count)
         low += count
         if front == back:
             break
         high -= count
-        hand_out(z, back, order, pfns + high, count)
+        hand_out(z, back, order, pfns_after(out, high), count)
         if next_front == back:
             break
         front = next_front
         back = next_back
-    if low < high:
-        memmove(pfns + low, pfns + high, (top - high) * sizeof(int64_t))
+    if low < high and out.narrow != NULL:
+        memmove(out.narrow + low, out.narrow + high, (top - high) * sizeof(int32_t))
+    elif low < high:
+        memmove(out.wide + low, out.wide + high, (top - high) * sizeof(int64_t))
     low += top - high
     list_init(link, head)
     z.nr_free[from_order] -= low // count
@@ -129,7 +173,7 @@ cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, int64_t
     return low
 
 
-cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, int64_t *pfns, int64_t n) noexcept nogil:
+cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, pfns_t out, int64_t n) noexcept nogil:
     """Allocate up to n blocks from the lists of one type alone.  Number of blocks."""
     cdef link_t *link = link_array(z)
     cdef int64_t k = 0
@@ -138,10 +182,10 @@ cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, int64_t *
         if list_empty(link, lists - from_order * types):
             from_order += 1
         elif from_order < order + CUT_WHOLE and z.nr_free[from_order] << (from_order - order) <= n - k:
-            k += cut_all(z, from_order, order, lists - from_order * types, pfns + k)
+            k += cut_all(z, from_order, order, lists - from_order * types, pfns_after(out, k))
         elif <int64_t> 1 << (from_order - order) <= n - k:
-            k += cut_blocks(z, from_order, order, lists - from_order * types, pfns + k, n - k)
+            k += cut_blocks(z, from_order, order, lists - from_order * types, pfns_after(out, k), n - k)
         else:
-            k += cut_part(z, from_order, order, lists, types, pfns + k, n - k)
+            k += cut_part(z, from_order, order, lists, types, pfns_after(out, k), n - k)
     z.nr_free_pages -= k << order
     return k

@@ -65,8 +65,8 @@ cdef inline int32_t rmqueue_zone_27(zone_t *z, int order, int mt) noexcept nogil
 
 # --- whole arrays -----------------------------------------------------------------------------------------------
 
-cdef int64_t alloc_many_27(zone_t *z, int64_t *pfns, int64_t n, int order, int mt) noexcept nogil:
-    """Allocate n blocks; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n).
+cdef int64_t alloc_many_27(zone_t *z, pfns_t out, int64_t n, int order, int mt) noexcept nogil:
+    """Allocate n blocks; how many were had.  The rest of `out` is filled with NO_PAGE.  O(n).
 
     A fallback takes one block; what it has moved to the lists of the type comes next.
     """
@@ -75,18 +75,18 @@ cdef int64_t alloc_many_27(zone_t *z, int64_t *pfns, int64_t n, int order, int m
     cdef int32_t i
     mt = request_type(z, mt)
     while k < n:
-        k += cut_lists(z, order, free_list(0, mt), MIGRATE_TYPES, pfns + k, n - k)
+        k += cut_lists(z, order, free_list(0, mt), MIGRATE_TYPES, pfns_after(out, k), n - k)
         if k == n:
             break
         i = rmqueue_fallback(z, order, mt)
         if i == NO_PAGE:
             break
-        pfns[k] = z.base_pfn + i
+        put_pfn(out, k, z.base_pfn + i)
         k += 1
         zone_work(z).fallbacks += 1
     z.vm[VM_PGALLOC] += k << order
     for m in range(k, n):
-        pfns[m] = NO_PAGE
+        put_pfn(out, m, NO_PAGE)
     return k
 
 

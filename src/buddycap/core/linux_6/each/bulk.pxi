@@ -117,7 +117,7 @@ cdef void free_range_61(zone_t *z, int32_t i, int64_t pages) noexcept nogil:
         i += 1 << order
 
 
-cdef int64_t alloc_some_61(zone_t *z, int64_t *pfns, int64_t n, int order, int mt, int flags) noexcept nogil:
+cdef int64_t alloc_some_61(zone_t *z, pfns_t out, int64_t n, int order, int mt, int flags) noexcept nogil:
     """alloc_many_61 one by one."""
     cdef int64_t k = 0
     cdef int32_t i
@@ -125,33 +125,33 @@ cdef int64_t alloc_some_61(zone_t *z, int64_t *pfns, int64_t n, int order, int m
         i = rmqueue_buddy_61(z, order, mt, flags)
         if i == NO_PAGE:
             break
-        pfns[k] = z.base_pfn + i
+        put_pfn(out, k, z.base_pfn + i)
         k += 1
     return k
 
 
-cdef int64_t alloc_many_61(zone_t *z, int64_t *pfns, int64_t n, int order, int mt, int flags) noexcept nogil:
-    """Allocate n blocks from the free lists; how many were had.  The rest of `pfns` is filled with NO_PAGE.  O(n)."""
+cdef int64_t alloc_many_61(zone_t *z, pfns_t out, int64_t n, int order, int mt, int flags) noexcept nogil:
+    """Allocate n blocks from the free lists; how many were had.  The rest of `out` is filled with NO_PAGE.  O(n)."""
     cdef int64_t k = 0
     cdef int64_t cut = 0
     cdef int64_t m
     cdef int32_t i
     mt = request_type_61(z, mt)
     if tape_61(z)[0] != NULL or flags & (ALLOC61_CMA | ALLOC61_HIGHATOMIC | ALLOC61_OOM | ALLOC61_NON_BLOCK):
-        k = alloc_some_61(z, pfns, n, order, mt, flags)
+        k = alloc_some_61(z, out, n, order, mt, flags)
     else:
         while k < n:
-            m = cut_lists(z, order, free_list_61(0, mt), TYPES_61, pfns + k, n - k)
+            m = cut_lists(z, order, free_list_61(0, mt), TYPES_61, pfns_after(out, k), n - k)
             cut += m
             k += m
             if k == n or not help_out_61(z, order, mt, flags, &i):
                 break
             zone_work(z).fallbacks += 1
             if i != NO_PAGE:
-                pfns[k] = z.base_pfn + i
+                put_pfn(out, k, z.base_pfn + i)
                 k += 1
         z.vm[VM_PGALLOC] += cut << order
         only_61(z).events[EV61_ZONE_LOCKED] += cut
     for m in range(k, n):
-        pfns[m] = NO_PAGE
+        put_pfn(out, m, NO_PAGE)
     return k
