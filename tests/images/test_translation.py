@@ -88,6 +88,29 @@ def test_lines_without_an_address_are_named(text, said, tmp_path):
         assert translate_trace(tmp_path / "t", zone(), tmp_path / "o").units == 1
 
 
+@pytest.mark.parametrize("lines", [1, 255, 256, 257, 700, 1300])
+def test_many_lines_end_with_the_one_that_memory_is_full_in(lines, tmp_path):
+    """Lines are translated some at once; what is behind the last whole one is not written."""
+    text = "".join(f"{2 * k << 12:#x},{(2 * k + 1) << 12}\n# {k}\n" for k in range(1500))
+    (tmp_path / "t").write_text(text)
+    done = translate_trace(tmp_path / "t", zone(pages=2 * lines + 1), tmp_path / "o", columns=(1, 2))
+    assert (done.complete, done.pages) == (False, 2 * lines + 1)
+    frames = zone(pages=2 * lines + 1).alloc_many(2 * lines).tolist()
+    expected = "".join(
+        f"{a << 12:#x},{b << 12}\n# {k}\n" for k, (a, b) in enumerate(zip(frames[::2], frames[1::2], strict=True))
+    )
+    assert (tmp_path / "o").read_text() == expected
+    assert done.units == 2 * lines
+
+
+@pytest.mark.parametrize("line", [1, 255, 512, 513, 514, 2000])
+def test_a_bad_line_among_many_is_named(line, tmp_path):
+    good = [f"{k << 12:#x} R" for k in range(2100)]
+    (tmp_path / "t").write_text("\n".join([*good[: line - 1], "R", *good[line - 1 :]]))
+    with pytest.raises(FormatError, match=rf"t:{line}: no address in column 1: 'R'"):
+        translate_trace(tmp_path / "t", zone(pages=4096), tmp_path / "o")
+
+
 def test_wrong_arguments(tmp_path):
     (tmp_path / "t").write_bytes(bytes(9))
     with pytest.raises(FormatError, match="ends inside an address: 1 bytes"):

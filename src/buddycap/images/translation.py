@@ -209,6 +209,7 @@ class _Words:
     def __init__(self, engine: Translator, name: str) -> None:
         self.engine, self.name = engine, name
         self.units, self.full, self.left = 0, False, b""
+        self.out: NDArray[np.uint64] = np.empty(0, np.uint64)
 
     def piece(self, piece: bytes) -> memoryview:
         """Translate what has come; memory that is full ends it."""
@@ -216,7 +217,9 @@ class _Words:
         whole = len(piece) & -8
         self.left = piece[whole:]
         addresses: NDArray[np.uint64] = np.frombuffer(piece, "<u8", whole >> 3)
-        result = np.empty(len(addresses), np.uint64)
+        if len(self.out) < len(addresses):
+            self.out = np.empty(len(addresses), np.uint64)
+        result = self.out[: len(addresses)]
         done = self.engine.translate(addresses, result)
         self.units += done
         self.full = done < len(addresses)

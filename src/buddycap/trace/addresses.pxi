@@ -13,6 +13,7 @@ cdef enum:
     TRANSLATED_FULL = 1         # a page needs a frame, and there is none left
     TRANSLATED_BAD = 2          # a line has no address where one is wanted
     MOST_DIGITS = 20
+    MARKS = 512                 # addresses of lines that are translated at once
     MOST_GROWTH = 22            # a byte of text makes at most so many: a digit a line, and its translation
 
 
@@ -46,6 +47,14 @@ cdef struct mapping_t:
     int page_bits
     uint64_t last_page          # + 1; 0: none yet
     int64_t last_frame
+
+
+cdef struct mark_t:             # an address in a text
+    text_t start
+    text_t end
+    text_t line                 # where its line begins
+    int64_t line_number         # of those that are translated at once
+    uint64_t address
 
 
 cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
@@ -147,63 +156,94 @@ cdef inline uint8_t *write_decimal(uint8_t *out, uint64_t x) noexcept nogil:
     return out
 
 
-cdef int translate_line(mapping_t *m, text_t p, text_t end, uint64_t columns, uint8_t **out) noexcept nogil:
-    """Copy a line, which ends before `end`, with the addresses in some columns translated.  TRANSLATED_*.
+cdef int mark_line(text_t p, text_t end, uint64_t columns, mark_t *mark) noexcept nogil:
+    """Read the addresses in some columns of a line, which ends before `end`; how many there are, or -1: none is.
 
-    A line of a comment (#) and an empty one are copied as they are; columns that a line does not have are no mistake
-    unless it is the first of those that are wanted.
+    A line of a comment (#) and an empty one have none; columns that a line does not have are no mistake unless it is
+    the first of those that are wanted.
     """
-    cdef uint8_t *to = out[0]
     cdef int column = 0
-    cdef int done = 0
-    cdef uint64_t address = 0
+    cdef int found = 0
     cdef text_t start
-    while True:
+    while column < 64 and columns >> column:
         while p < end and buddycap_gap[p[0]]:
-            to[0] = p[0]
-            to += 1
             p += 1
         if p == end or (column == 0 and p[0] == 35):
             break
         start = p
         while p < end and not buddycap_gap[p[0]]:
             p += 1
-        if column < 64 and columns >> column & 1:
-            if not whole_number(start, p, &address):
-                return TRANSLATED_BAD
-            if translated(m, address, &address) < 0:
-                return TRANSLATED_FULL
-            if p - start > 2 and start[1] | 32 == 120:
-                to = write_hex(to, address)
-            else:
-                to = write_decimal(to, address)
-            done += 1
-        else:
-            memcpy(to, start, p - start)
-            to += p - start
+        if columns >> column & 1:
+            if not whole_number(start, p, &mark[found].address):
+                return -1
+            mark[found].start, mark[found].end = start, p
+            found += 1
         column += 1
-    memcpy(to, p, end - p)
-    to += end - p
-    if column > 0 and done == 0:
-        return TRANSLATED_BAD
-    out[0] = to
-    return TRANSLATED_OK
+    return -1 if column > 0 and found == 0 else found
+
+
+cdef uint8_t *write_marked(const mark_t *mark, int n, text_t p, text_t end, uint8_t *out) noexcept nogil:
+    """Copy p..end with addresses in place of what was marked; the end of it."""
+    cdef int k
+    for k in range(n):
+        memcpy(out, p, mark[k].start - p)
+        out += mark[k].start - p
+        p = mark[k].end
+        if p - mark[k].start > 2 and mark[k].start[1] | 32 == 120:
+            out = write_hex(out, mark[k].address)
+        else:
+            out = write_decimal(out, mark[k].address)
+    memcpy(out, p, end - p)
+    return out + (end - p)
+
+
+cdef int translate_marked(mapping_t *m, mark_t *mark, int n) noexcept nogil:
+    """Translate what was marked; how many were, before memory was full."""
+    cdef int k
+    for k in range(n):
+        if k + TRANSLATE_AHEAD < n:
+            buddycap_ask_for(m.table + place_of(m, mark[k + TRANSLATE_AHEAD].address >> m.page_bits))
+        if translated(m, mark[k].address, &mark[k].address) < 0:
+            return k
+    return n
 
 
 cdef int translate_lines(mapping_t *m, text_t *at, text_t end, uint64_t columns, uint8_t **out,
                          int64_t *lines) noexcept nogil:
-    """Translate whole lines from `at` on, which moves behind them.  TRANSLATED_*; `lines` counts."""
+    """Translate whole lines from `at` on, which moves behind them.  TRANSLATED_*; `lines` counts.
+
+    Some lines at once: their addresses are read first, so that places in the table can be asked for ahead of time.
+    """
+    cdef mark_t mark[MARKS]
+    cdef int status = TRANSLATED_OK
+    cdef int n, found, done
+    cdef int64_t read
+    cdef text_t p
     cdef text_t line_end
-    cdef int status
-    while at[0] < end:
-        line_end = <text_t> memchr(at[0], 10, end - at[0])
-        if line_end == NULL:
+    while status == TRANSLATED_OK:
+        p, n, read = at[0], 0, 0
+        while n <= MARKS - 64 and p < end:
+            line_end = <text_t> memchr(p, 10, end - p)
+            if line_end == NULL:
+                break
+            found = mark_line(p, line_end, columns, &mark[n])
+            if found < 0:
+                status = TRANSLATED_BAD
+                break
+            for done in range(n, n + found):
+                mark[done].line, mark[done].line_number = p, read
+            n += found
+            read += 1
+            p = line_end + 1
+        if p == at[0]:
             break
-        status = translate_line(m, at[0], line_end, columns, out)
-        if status != TRANSLATED_OK:
-            return status
-        out[0][0] = 10
-        out[0] += 1
-        at[0] = line_end + 1
-        lines[0] += 1
-    return TRANSLATED_OK
+        done = translate_marked(m, mark, n)
+        if done < n:
+            status = TRANSLATED_FULL
+            p, read = mark[done].line, mark[done].line_number
+            while done > 0 and mark[done - 1].line == p:
+                done -= 1
+        out[0] = write_marked(mark, done, at[0], p, out[0])
+        at[0] = p
+        lines[0] += read
+    return status
