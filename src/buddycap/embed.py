@@ -30,7 +30,8 @@ def facts(*, static: bool = False) -> dict[str, str]:
     """
     library = get_library(static=static)
     folder = Path(library).parent
-    libs = [library, "-Wl,--gc-sections"] if static else [f"-L{folder}", f"-Wl,-rpath,{folder}", "-lbuddycap"]
+    hidden = "-Wl,--exclude-libs,libbuddycap.a"  # or a shared library would export all of the archive
+    libs = [library, "-Wl,--gc-sections", hidden] if static else [f"-L{folder}", f"-Wl,-rpath,{folder}", "-lbuddycap"]
     return {
         "cflags": shlex.join([f"-I{get_include()}"]),
         "libs": shlex.join(libs),

@@ -8,6 +8,7 @@ if(NOT TARGET buddycap::buddycap)
     add_library(buddycap::static STATIC IMPORTED)
     set_target_properties(buddycap::static PROPERTIES
         IMPORTED_LOCATION "${_buddycap}/lib/libbuddycap.a"
+        INTERFACE_LINK_OPTIONS "-Wl,--exclude-libs,libbuddycap.a"
         INTERFACE_INCLUDE_DIRECTORIES "${_buddycap}/include")
 endif()
 unset(_buddycap)
