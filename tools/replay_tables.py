@@ -1,6 +1,12 @@
 """Prints the tables of docs/replay.md: how far a what-if is from what the recorded machine came to.
 
-    python tools/replay_tables.py RECORDING... [--seeds N] [--samples N] [--skip LABEL]
+    python tools/replay_tables.py RECORDING... [--table errors|bands|what-ifs] [--seeds N] [--samples N] [--skip LABEL]
+
+bands: how often the truth lies in the range of the seeds, and in a band widened by what the first half of a recording
+tells of the error: carried on in proportion to the time, and tried on the moments of the second half.
+what-ifs: pieces of 2 MiB at the end under other rules, with bands, and requests of that order that failed.
+
+errors:
 
 For each recording: nothing changes, 2.6.27, 6.x with the background followed, 6.x with it simulated. The truth at
 the end is /proc/buddyinfo of the end snapshot; of whole pageblocks and larger blocks it is the reconstruction, since
@@ -13,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from buddycap.errors import MisuseError
 from buddycap.formats.extfrag import unusable_free_index
 from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.band import FIGURES, Band, Control, banded, figures_of, predict
 from buddycap.replay.course import reconstruct
 from buddycap.replay.timeline import HUGE_ORDER, sample_times
 from buddycap.replay.whatif import WhatIf, what_if
@@ -24,6 +32,16 @@ WHATS = {
     "2.6.27": {"kernel": "2.6.27"},
     "followed": {"background": "followed"},
     "simulated": {"background": "simulated"},
+}
+OTHERS = {
+    "nothing": {"background": "simulated"},
+    "capture off": {"policy": "off"},
+    "capture on": {"policy": "capture"},
+    "defrag=always": {"defrag": "always"},
+    "defrag=never": {"defrag": "never"},
+    "pageblock_order=10": {"pageblock_order": 10, "background": "simulated"},
+    "2.6.27, lumpy": {"policy": "none", "direct": True},
+    "2.6.27, v3": {"policy": "v3", "direct": True},
 }
 
 
@@ -97,18 +115,81 @@ def row(name: str, label: str, tries: list[list[float]], truth: int, band: tuple
     return f"| `{name}` | {label} | {errors} | {middle[-1]:+d} of {truth} | {told} |"
 
 
+def share(band: Band, truth: np.ndarray, since: int) -> list[str]:
+    """Return how many of the moments from one on lie in a band, a cell for each figure."""
+    inside = ((band.low <= truth) & (truth <= band.high))[:, since:]
+    return [f"{figure.sum()} of {len(figure)}" for figure in inside]
+
+
+def band_rows(recording: Recording, seeds: int, samples: int, skip: list[str]) -> list[str]:
+    """Return how often the truth of one recording lies in its bands."""
+    moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
+    timeline, _, _ = reconstruct(recording, samples)
+    truth = figures_of(timeline)
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    control = Control(recording, matched, moments, timeline, seeds)
+    half, past = samples // 2, np.arange(1, samples)
+    found = []
+    for label, rules in WHATS.items():
+        if label in skip:
+            continue
+        tries = [figures_of(result.timeline) for result in control.tries(WhatIf(**rules))]
+        errors = np.abs(np.median(tries, axis=0) - truth)
+        growth = ((errors[:, 1:] - errors[:, :1]) / past)[:, :half].max(1, keepdims=True).clip(0)
+        margin = errors[:, :1] + growth * np.arange(samples)
+        alone = share(banded(label, tries, None), truth, half + 1)
+        wide = share(banded(label, tries, margin), truth, half + 1)
+        found.append(f"| `{recording.name}` | {label} | {' | '.join(alone)} | {' | '.join(wide)} |")
+    return found
+
+
+def what_if_rows(recording: Recording, seeds: int, samples: int, skip: list[str]) -> list[str]:
+    """Return what other rules would have given on one recording."""
+    moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
+    timeline, _, _ = reconstruct(recording, samples)
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    control = Control(recording, matched, moments, timeline, seeds)
+    pieces = FIGURES.index("pieces")
+    cells = [f"{figures_of(timeline)[pieces, -1]:.0f}"]
+    failed = "-"
+    for label, rules in OTHERS.items():
+        if label in skip:
+            continue
+        try:
+            result, band = predict(control, WhatIf(**rules))
+        except MisuseError:
+            cells.append("-")
+            continue
+        low, middle, high = (part[pieces, -1] for part in (band.low, band.middle, band.high))
+        failed = str(result.failed_recorded[HUGE_ORDER])
+        asked = f"; {result.failed[HUGE_ORDER]}" if result.asked[HUGE_ORDER] else ""
+        cells.append(f"{middle:.0f} ({low:.0f}-{high:.0f}){asked}")
+    return [f"| `{recording.name}` | {cells[0]}; {failed} | {' | '.join(cells[1:])} |"]
+
+
+TABLES = {
+    "errors": (rows_of, ["recording", "", "free pages", "blocks, end", "blocks, mean", "unusable index",
+                         "2 MiB pieces", "band over seeds"]),
+    "bands": (band_rows, ["recording", "served by", *(f"seeds: {name}" for name in FIGURES),
+                          *(f"widened: {name}" for name in FIGURES)]),
+    "what-ifs": (what_if_rows, ["recording", "recorded", *OTHERS]),
+}  # fmt: skip
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="+", type=Path)
+    parser.add_argument("--table", choices=list(TABLES), default="errors")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=11)
-    parser.add_argument("--skip", action="append", default=[], choices=list(WHATS))
+    parser.add_argument("--skip", action="append", default=[], choices=[*WHATS, *OTHERS])
     args = parser.parse_args()
-    print("| recording | | free pages | blocks, end | blocks, mean | unusable index | 2 MiB pieces | band over seeds |")
-    print("|---|---|---|---|---|---|---|---|")
+    rows, heads = TABLES[args.table]
+    print(f"| {' | '.join(heads)} |")
+    print("|---" * len(heads) + "|")
     for path in args.recordings:
-        for line in rows_of(open_recording(path), args.seeds, args.samples, args.skip):
+        for line in rows(open_recording(path), args.seeds, args.samples, args.skip):
             print(line, flush=True)
 
 

@@ -2665,6 +2665,8 @@ class Replayer:
         Flags with which movable pages come to the LRU lists; 0: they do not.
     daemons : bool
         kswapd and kcompactd run as soon as they are woken.
+    policy : CompactionPolicy, optional
+        What compaction does for requests, if the kernel has it; by default what it did in that kernel.
 
     Notes
     -----
@@ -2682,6 +2684,7 @@ class Replayer:
         *,
         lru_flags: SupportsIndex = 0,
         daemons: bool = False,
+        policy: Any = None,
     ) -> None: ...
     def run(self, ops: NDArray[np.void]) -> NDArray[np.uint8]:
         """Perform operations; how each allocation was served: ndarray[uint8], numbers of `RequestPath`.

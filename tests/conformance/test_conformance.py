@@ -42,6 +42,7 @@ def everything():
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.xdist_group("conformance")
 def test_every_recording_agrees(everything):
     assert everything.returncode == 0, everything.stdout + everything.stderr
     summary = everything.stdout.splitlines()[-1]
@@ -50,6 +51,7 @@ def test_every_recording_agrees(everything):
     assert everything.stderr == ""
 
 
+@pytest.mark.xdist_group("conformance")
 def test_the_quirk_is_told_as_a_deviation(everything):
     lines = everything.stdout.splitlines()[:-1]
     assert [line.split(":")[0] for line in lines] == [str(path) for path in QUIRKS]

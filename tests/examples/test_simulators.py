@@ -93,6 +93,7 @@ def champsim(tmp_path_factory):
     return folder / "drive"
 
 
+@pytest.mark.xdist_group("ChampSim")
 class TestChampSim:
     DRAM = PAGES * 4096
 
@@ -168,6 +169,7 @@ def ramulator(tmp_path_factory):
     return target
 
 
+@pytest.mark.xdist_group("Ramulator")
 class TestRamulator:
     def test_every_core_has_an_address_space(self, ramulator, image):
         path, kernel = image
@@ -222,6 +224,7 @@ def memory(request, tmp_path_factory):
     return path, request.param
 
 
+@pytest.mark.xdist_group("Sniper")
 class TestSniper:
     def run(self, program, image, *words, kernel=KERNEL_MIB, memory=PAGES // 256, status=0):
         command = list(map(str, (program, memory, kernel, *words)))

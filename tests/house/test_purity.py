@@ -24,6 +24,7 @@ STEPS, LISTS, BLOCKS = 20_000, 4, 4096
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("purity"),  # one process compiles, for all of these tests
     pytest.mark.skipif(sys.platform != "linux", reason="the linker's options are those of GNU ld"),
     pytest.mark.skipif(shutil.which(COMPILER) is None, reason="needs a C compiler"),
 ]

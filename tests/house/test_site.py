@@ -13,7 +13,7 @@ from sourcelint import ROOT
 pytest.importorskip("mkdocs", reason="the site needs mkdocs: pip install 'buddycap[docs]'")
 pytest.importorskip("mkdocstrings", reason="the site needs mkdocstrings: pip install 'buddycap[docs]'")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # one process builds, for all of these tests
 
 
 class Page(HTMLParser):

@@ -9,6 +9,7 @@ from ..errors import MisuseError
 from ..escape import for_html, for_terminal
 from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording
+from ..replay.band import Band, Control, figures_of, predict
 from ..replay.course import reconstruct
 from ..replay.ending import EndReport
 from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
@@ -38,6 +39,8 @@ class ReplayResult:
     what_if : tuple of WhatIfResult
     interrupted : bool
         Whether Ctrl-C came before all was done.
+    bands : tuple of Band
+        With more than one seed: where each what-if may lie.
     """
 
     recording: Recording
@@ -47,6 +50,7 @@ class ReplayResult:
     oddities: dict[str, int]
     what_if: tuple[WhatIfResult, ...]
     interrupted: bool = False
+    bands: tuple[Band, ...] = ()
 
     @property
     def lines(self) -> list[tuple[str, Timeline]]:
@@ -71,11 +75,13 @@ class ReplayResult:
                 "zones": self.timeline.summary(order),
             },
             "what_if": [result.as_dict() for result in self.what_if],
+            **({"bands": [band.as_dict() for band in self.bands]} if self.bands else {}),
         }
 
     def table(self, order: int = HUGE_ORDER) -> str:
         """Return the table that `buddycap replay` prints: the state at the end, reconstruction and what-ifs."""
-        return end_table(self.lines, order)
+        table = end_table(self.lines, order)
+        return f"{table}\n\n{band_table(self.bands, self.timeline)}" if self.bands else table
 
     def to_pandas(self, order: int = HUGE_ORDER) -> Any:
         """Return the time lines as a pandas.DataFrame, a row for each line, moment and zone.
@@ -158,6 +164,31 @@ def end_table(lines: Sequence[tuple[str, Timeline]], order: int) -> str:
     return "\n".join(f"{name:<28}" + "".join(f"{value:>{width}}" for value in values) for name, values in rows)
 
 
+def band_table(bands: Sequence[Band], truth: Timeline | None) -> str:
+    """Return where what-ifs may lie at the last moment, a row for each, under what was recorded.
+
+    Parameters
+    ----------
+    bands : sequence of Band
+    truth : Timeline, optional
+        The reconstruction.
+    """
+    first = bands[0]
+    heads = ["free pages", f"pieces of order {first.order}", "unusable, permille"]
+    rows = [[f"all zones, {first.seeds} seeds", *heads]]
+    if truth is not None:
+        rows.append(["reconstructed", *(f"{value:.0f}" for value in figures_of(truth, first.order)[:, -1])])
+    for band in bands:
+        ends = zip(band.middle[:, -1], band.low[:, -1], band.high[:, -1], strict=True)
+        alone = "" if band.controlled else " (seeds alone)"
+        rows.append([for_terminal(band.label) + alone, *(f"{m:.0f} ({low:.0f} to {high:.0f})" for m, low, high in ends)])
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}" + "".join(f"{cell:>{w + 2}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    )
+
+
 def run_replay(
     trace: str | Path,
     *,
@@ -166,6 +197,8 @@ def run_replay(
     recorded_kernel: str | None = None,
     what_if: Iterable[WhatIf | Mapping[str, Any] | str] = (),
     samples: int = 101,
+    seeds: int = 1,
+    order: int = HUGE_ORDER,
 ) -> ReplayResult:
     """Follow a recorded trace, and serve its requests under other rules: `buddycap replay` as one call.
 
@@ -181,6 +214,10 @@ def run_replay(
         Other rules, such as `{"policy": "v3", "min_free": 65536}` or "policy=v3,empty=yes".
     samples : int, 1..100000
         Moments of the time lines.
+    seeds : int, 1..1000
+        How often what no recording holds is drawn anew. With more than one, each what-if has a band.
+    order : int
+        Of the pieces that bands count.
 
     Returns
     -------
@@ -196,7 +233,7 @@ def run_replay(
     whats = [_what(rule) for rule in what_if]
     bare = start is None and not has_start(trace)
     recording = bare_recording(trace, recorded_kernel) if bare else open_recording(trace, start, end, recorded_kernel)
-    result = follow(recording, whats, samples, bare=bare)
+    result = follow(recording, whats, samples, bare=bare, seeds=seeds, order=order)
     if result.interrupted:
         raise KeyboardInterrupt
     return result
@@ -216,6 +253,8 @@ def follow(
     *,
     bare: bool,
     step: Callable[[], None] | None = None,
+    seeds: int = 1,
+    order: int = HUGE_ORDER,
 ) -> ReplayResult:
     """Follow a recording and serve its requests anew; after Ctrl-C with what was done until then.
 
@@ -228,6 +267,8 @@ def follow(
         There is no snapshot of the start, so nothing to reconstruct.
     step : callable, optional
         Called after each moment of each time line.
+    seeds, order : int
+        As `run_replay`.
 
     Raises
     ------
@@ -243,16 +284,23 @@ def follow(
     matched = match_trace(recording.trace, recording.zones, recording.first_ns)
     moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
     timeline, end, odd = (None, None, {}) if bare else reconstruct(recording, samples, step=step)
+    control = Control(recording, matched, moments, timeline, seeds)
     results: list[WhatIfResult] = []
+    bands: list[Band] = []
     interrupted = False
     try:
         for what in whats:
-            results.append(what_if(recording, what, moments, matched=matched, step=step or _nothing))
+            if seeds == 1:
+                results.append(what_if(recording, what, moments, matched=matched, step=step or _nothing))
+                continue
+            result, band = predict(control, what, order, step)
+            results.append(result)
+            bands.append(band)
     except KeyboardInterrupt:
         if timeline is None and not results:
             raise
         interrupted = True
-    return ReplayResult(recording, matched, timeline, end, odd, tuple(results), interrupted)
+    return ReplayResult(recording, matched, timeline, end, odd, tuple(results), interrupted, tuple(bands))
 
 
 def _nothing() -> None:

@@ -90,7 +90,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", metavar="FILE.npz", help="write the reconstructed pages, for `buddycap map`")
     parser.add_argument("--convert", metavar="FILE", help="write the trace in the binary form, and do nothing else")
     add_force(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of what-ifs: order of the LRU lists (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of what-ifs: what no recording holds (default: 0)")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="draw that N times, and tell where each what-if may lie"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -111,9 +114,11 @@ def command(args: argparse.Namespace) -> int:
     _warn(recording.trace.report)
     _check_moment(args, recording)
     stalls = stalls_of(trace_of(args.trace)) if bare else None
-    lines = len(whats) + (not bare)
+    lines = len(whats) * args.seeds + (not bare)
     with Progress(args.samples * lines, "moments") as progress:
-        result = follow(recording, whats, args.samples, bare=bare, step=progress.step)
+        result = follow(
+            recording, whats, args.samples, bare=bare, step=progress.step, seeds=args.seeds, order=args.order
+        )
     _warn_served(result.what_if)
     if args.json:
         found = result.as_dict(args.order)

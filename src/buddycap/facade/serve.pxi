@@ -249,6 +249,8 @@ cdef class Replayer:
         Flags with which movable pages come to the LRU lists; 0: they do not.
     daemons : bool
         kswapd and kcompactd run as soon as they are woken.
+    policy : CompactionPolicy, optional
+        What compaction does for requests, if the kernel has it; by default what it did in that kernel.
 
     Notes
     -----
@@ -264,7 +266,7 @@ cdef class Replayer:
     cdef list held
     cdef bint daemons
 
-    def __init__(self, MachineBase machine, places, *, lru_flags=0, bint daemons=False):
+    def __init__(self, MachineBase machine, places, *, lru_flags=0, bint daemons=False, policy=None):
         cdef Buffer buffer
         cdef int k
         machine.node()
@@ -287,6 +289,8 @@ cdef class Replayer:
         self.s.lru_flags = <uint32_t> as_ranged(lru_flags, "lru_flags", 0, LRU_FLAGS)
         if self.s.lru_flags and lru_flags_status(self.s.lru_flags) != ST_OK:
             raise MisuseError(f"lru_flags={lru_flags:#x}: no flags of a page of the LRU")
+        if policy is not None:
+            as_policies(policy, (<Zone> machine.zones[0]).shape.kernel, machine.ready())
 
     def run(self, ops):
         """Perform operations; how each allocation was served: ndarray[uint8], numbers of `RequestPath`.

@@ -18,6 +18,7 @@ from ..errors import FormatError, MisuseError
 from ..flags import MigrateType
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS, TraceFlags
+from ..formats.zoneinfo import ZoneinfoZone
 from ..kernels import Kernel
 from ..machine import Machine
 from .pageblocks import inferred_pageblock_types
@@ -31,6 +32,7 @@ _OF_PAGES = [
 ]
 _ALLOC, _FREE, _, _DRAIN, _ = _OF_PAGES
 _PCP_ORDERS = (0, 1, 2, 3)
+_PCP_TYPES = 3  # of each order; their numbers are indices of the lists of order 0
 _ENDLESS = 1 << 24  # pages: no list is ever that long
 
 
@@ -167,7 +169,8 @@ def start_machine(
         if part.name in lists:
             waiting = _recorded_lists(zone, lists[part.name], kernel)
         else:
-            waiting = _drawn_lists(zone, part, kernel, first, seed)
+            told = None if follow else recording.start.zoneinfo.get(part.name)
+            waiting = _drawn_lists(zone, part, kernel, first, told, seed)
         for pfn, size in waiting:
             pages[pfn - part.start_pfn : pfn - part.start_pfn + size] = True
         _sizes(zone, part.name, recording, lists.get(part.name), follow, min_free is None)
@@ -251,8 +254,14 @@ def _tag(zone: Zone, index: int, pfn: int, kernel: Kernel) -> int:
     return movable if index == 13 else own if own != movable else 0
 
 
-def _drawn_lists(zone: Zone, part: ZoneFrames, kernel: Kernel, first: FirstEvents, seed: int) -> list[tuple[int, int]]:
-    """Set the free blocks, in an order by the seed, and what is known to wait on per-CPU lists, which is returned."""
+def _drawn_lists(
+    zone: Zone, part: ZoneFrames, kernel: Kernel, first: FirstEvents, told: ZoneinfoZone | None, seed: int
+) -> list[tuple[int, int]]:
+    """Set the free blocks, in an order by the seed, and what waits on per-CPU lists, which is returned.
+
+    `told`: draw what no event shows, too, as much as zoneinfo counts. It never leaves its list in the trace; so where
+    the background is followed it would be in the way.
+    """
     found = []
     blocks = part.free_blocks
     blocks = blocks[np.argsort(blocks["pfn"])]
@@ -261,7 +270,8 @@ def _drawn_lists(zone: Zone, part: ZoneFrames, kernel: Kernel, first: FirstEvent
     origin = zone.start_pfn >> zone.pageblock_order
     types = np.asarray(zone.pageblock_migratetype)[(pfns >> zone.pageblock_order) - origin]
     zone.set_free_blocks(list(zip(pfns.tolist(), orders.tolist(), types.tolist(), strict=True)))
-    for (cpu, index), waiting in _waiting(zone, first, kernel).items():
+    unseen = {} if told is None else _unseen(zone, part, kernel, first, told, seed)
+    for (cpu, index), waiting in _waiting(zone, first, kernel, unseen).items():
         tag = index % 3 if index < 12 else int(kernel.MigrateType["MOVABLE" if index == 13 else "UNMOVABLE"])
         for pfn in waiting:
             try:
@@ -272,11 +282,49 @@ def _drawn_lists(zone: Zone, part: ZoneFrames, kernel: Kernel, first: FirstEvent
     return found
 
 
-def _waiting(zone: Zone, first: FirstEvents, kernel: Kernel) -> dict[tuple[int, int], list[int]]:
-    """Return the blocks that wait on the lists of each CPU, head first."""
-    events = first.events[first.waiting]
-    end = zone.start_pfn + zone.spanned_pages
-    events = events[(events["pfn"] >= zone.start_pfn) & (events["pfn"] < end)]
+def _mine(zone: Zone, events: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the events of a zone."""
+    return events[(events["pfn"] >= zone.start_pfn) & (events["pfn"] < zone.start_pfn + zone.spanned_pages)]
+
+
+def _unseen(
+    zone: Zone, part: ZoneFrames, kernel: Kernel, first: FirstEvents, told: ZoneinfoZone, seed: int
+) -> dict[tuple[int, int], list[int]]:
+    """Draw single pages for the lists of each CPU, as many as /proc/zoneinfo counts and no event shows.
+
+    Such a page has no flags, like one of the kernel, and no event names it. Those among movable pages are taken first,
+    pageblock by pageblock.
+    """
+    events, origin = _mine(zone, first.events), zone.start_pfn >> zone.pageblock_order
+    idle = part.kinds == PageKind.KERNEL
+    for order in np.unique(events["order"]).tolist():
+        heads = events["pfn"][events["order"] == order] - zone.start_pfn
+        for k in range(1 << order):
+            idle[heads[heads + k < len(idle)] + k] = False
+    pages = np.flatnonzero(idle) + zone.start_pfn
+    blocks = (pages >> zone.pageblock_order) - origin
+    types = np.asarray(zone.pageblock_migratetype)[blocks]
+    turn = np.random.default_rng(seed).permutation(len(zone.pageblock_migratetype))
+    order = np.lexsort((pages, turn[blocks], types != int(kernel.MigrateType["MOVABLE"])))
+    pages, types = pages[order], types[order]
+    waiting = _mine(zone, first.events[first.waiting])
+    seen = np.bincount(waiting["cpu"] % zone.cpus, 1 << waiting["order"].astype(np.int64), zone.cpus)
+    found: dict[tuple[int, int], list[int]] = {}
+    at = 0
+    for pageset in told.pagesets:
+        if pageset.cpu < zone.cpus:
+            end = at + max(pageset.values.get("count", 0) - int(seen[pageset.cpu]), 0)
+            for index in range(_PCP_TYPES):
+                found[pageset.cpu, index] = pages[at:end][types[at:end] == index].tolist()
+            at = end
+    return found
+
+
+def _waiting(
+    zone: Zone, first: FirstEvents, kernel: Kernel, unseen: Mapping[tuple[int, int], list[int]]
+) -> dict[tuple[int, int], list[int]]:
+    """Return the blocks that wait on the lists of each CPU, head first; in the middle those that are never seen."""
+    events = _mine(zone, first.events[first.waiting])
     heads: dict[tuple[int, int], list[int]] = {}
     tails: dict[tuple[int, int], list[int]] = {}
     numbers = type_numbers(kernel)
@@ -292,7 +340,8 @@ def _waiting(zone: Zone, first: FirstEvents, kernel: Kernel) -> dict[tuple[int, 
             continue
         key = (cpu % zone.cpus, index)
         (heads if event == _ALLOC else tails).setdefault(key, []).append(pfn)
-    return {key: heads.get(key, []) + tails.get(key, [])[::-1] for key in {*heads, *tails}}
+    keys = {*heads, *tails, *unseen}
+    return {key: heads.get(key, []) + list(unseen.get(key, [])) + tails.get(key, [])[::-1] for key in keys}
 
 
 def _sizes(

@@ -17,6 +17,7 @@ from ..formats.kpageflags import ZoneFrames
 from ..formats.procfs import parse_vmstat
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..kernels import Kernel
+from ..policies.compaction import CompactionPolicy
 from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.start import Start, first_events, start_machine, type_numbers
@@ -29,7 +30,7 @@ __all__ = ["Options", "PlaceServing", "Plan", "plan_recording", "translated_gfp"
 _RENAMED = {"WAIT": "DIRECT_RECLAIM", "REPEAT": "RETRY_MAYFAIL"}
 _LRU = int(PageFlags.SWAPBACKED | PageFlags.ANON)
 _ALLOC = EVENTS["mm_page_alloc"]
-_ASK, _LET_GO = 1, 2  # operations of `Replayer`
+_ASK, _LET_GO, _DRAIN_ALL = 1, 2, 8  # operations of `Replayer`
 _MOVABLE, _FIXED = 0x10, 0x20  # what a page in use is, as `start_states` says it
 _MAX_ORDER = 10
 _ROUND = 1 << 14  # pages: where those begin that no recording has
@@ -105,11 +106,12 @@ class Options:
     pageblock_order: int | None = None
     cpus: int | None = None
     seed: int = 0
+    policy: CompactionPolicy | None = None
 
     @property
     def tries(self) -> bool:
         """Whether requests that had failed are tried again: something is different for them."""
-        given = (self.defrag, self.min_free, self.pageblock_order)
+        given = (self.defrag, self.min_free, self.pageblock_order, self.policy)
         return not self.follow and (self.direct or self.empty or any(one is not None for one in given))
 
 
@@ -132,6 +134,8 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
     events = trace.events[at:]
     hints = _hints(recording)[at:]
     planned, counts = plan_operations(events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow)
+    if not options.follow and recording.start.zoneinfo and not recording.start.meta.get("zones"):
+        planned = planned[planned["op"] != _DRAIN_ALL]  # more waits on the lists than the trace shows: it was not all
     if options.tries:
         planned = _with_tries(planned, events, frames[-1].end_pfn, type_numbers(kernel))
     ops = np.zeros(len(planned), SERVED_DTYPE)
@@ -240,7 +244,7 @@ class PlaceServing:
         self.places = self.plan.start.places()
         extra = np.full(_extra_pages(self.plan), -1, np.int64)
         rows = [*self.places, (-(-self.frames[-1].end_pfn // _ROUND) * _ROUND, extra)] if len(extra) else self.places
-        self.replayer = Replayer(self.machine, rows, lru_flags=_LRU, daemons=not options.follow)
+        self.replayer = Replayer(self.machine, rows, lru_flags=_LRU, daemons=not options.follow, policy=options.policy)
         self.movable = int(kernel.MigrateType["MOVABLE"])
         self.sorts = [_sorts(zone, options.empty) for zone in self.frames]
         self.at = 0

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from .._core import Zone
 from .._trace import EVENT_DTYPE, Follower
-from ..errors import MisuseError
+from ..errors import MisuseError, PolicyError
 from ..flags import RequestOp
 from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS
 from ..kernels import DEFRAG_MODES, KERNELS, Kernel
 from ..machine import Machine, known_names
 from ..nearest import meant
-from ..policies.capture import CapturePolicy, find_policy
+from ..policies.capture import POLICIES, CapturePolicy, find_policy
+from ..policies.compaction import COMPACTION_POLICIES, CompactionPolicy
+from ..policies.files import Policy
 from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
 from ..recorded.recording import Recording
 from ..recorded.zones import node_pages, zone_from_frames
@@ -44,8 +46,9 @@ class WhatIf:
 
     Parameters
     ----------
-    policy : CapturePolicy or str, optional
-        Capture policy of all requests, which 2.6.27 has.
+    policy : CapturePolicy, CompactionPolicy or str, optional
+        Policy of all requests: of capture, which 2.6.27 has, or of compaction, which later kernels have ("off",
+        "capture" ...).
     kernel : str, optional
         Whose allocator serves: a release of `KERNELS`. By default 2.6.27 if there is a policy of capture, else the
         recorded kernel, or the nearest that there is.
@@ -77,7 +80,7 @@ class WhatIf:
     'policy=v3 min_free=65536 empty=yes'
     """
 
-    policy: CapturePolicy | str | None = None
+    policy: Policy | str | None = None
     kernel: str | None = None
     background: str | None = None
     defrag: str | None = None
@@ -91,7 +94,7 @@ class WhatIf:
 
     def __post_init__(self) -> None:
         if self.policy is not None:
-            find_policy(self.policy)
+            _row(self.policy)
         for name, known in (("kernel", KERNELS), ("background", _BACKGROUNDS), ("defrag", DEFRAG_MODES)):
             value = getattr(self, name)
             if value is not None and value not in known:
@@ -141,9 +144,28 @@ class WhatIf:
         return " ".join([*own, *(f"{key}=yes" for key in ("empty", "direct") if getattr(self, key))]) or "as recorded"
 
     @property
+    def compaction(self) -> CompactionPolicy | None:
+        """The policy, if it is one of compaction."""
+        row = None if self.policy is None else _row(self.policy)
+        return row if isinstance(row, CompactionPolicy) else None
+
+    @property
+    def capture(self) -> CapturePolicy | None:
+        """The policy, if it is one of capture."""
+        row = None if self.policy is None else _row(self.policy)
+        return row if isinstance(row, CapturePolicy) else None
+
+    @property
+    def control(self) -> "WhatIf":
+        """The same way of serving with nothing different."""
+        if self.capture is not None or self.kernel == KERNELS["2.6.27"].release:
+            return WhatIf(policy="none", kernel=self.kernel, cpus=self.cpus)
+        return WhatIf(kernel=self.kernel, background=_BACKGROUNDS[not self.follows], cpus=self.cpus)
+
+    @property
     def follows(self) -> bool:
         """Whether the background is followed."""
-        changed = self.empty or self.direct or self.defrag is not None
+        changed = self.empty or self.direct or self.defrag is not None or self.compaction is not None
         return not changed if self.background is None else self.background == "followed"
 
 
@@ -181,9 +203,10 @@ def what_if(
     that waited on per-CPU lists at the start are free there, as far as the trace shows them.
     """
     matched = matched or match_trace(recording.trace, recording.zones, recording.first_ns)
-    kernel, warnings = served_by(
-        recording, "2.6.27" if what.kernel is None and what.policy is not None else what.kernel
-    )
+    older = what.kernel is None and what.capture is not None
+    kernel, warnings = served_by(recording, "2.6.27" if older else what.kernel)
+    if kernel.kinds_close_up and what.compaction is not None:
+        raise MisuseError(f"policy={what.compaction.name!r}: of compaction, which Linux {kernel.release} does not have")
     serving = Serving(recording, matched, what) if kernel.kinds_close_up else PlaceServing(
         recording, matched, kernel, _options(what, kernel)
     )  # fmt: skip
@@ -196,13 +219,27 @@ def what_if(
 
 def _options(what: WhatIf, kernel: Kernel) -> Options:
     """Return what a kernel with per-CPU lists of blocks is to do differently, if it can."""
-    if what.policy is not None and what.policy != "none":
-        raise MisuseError(f"policy={what.policy!r}: of capture as in 2008; Linux {kernel.release} has no such lists")
+    if what.capture is not None and what.capture.name != "none":
+        raise MisuseError(
+            f"policy={what.capture.name!r}: of capture as in 2008; Linux {kernel.release} has no such lists"
+        )
     if what.max_page_order is not None:
         raise MisuseError(f"max_page_order={what.max_page_order}: of kernel=2.6.27 only")
     return Options(
-        what.follows, what.defrag, what.direct, what.empty, what.min_free, what.pageblock_order, what.cpus, what.seed
-    )
+        what.follows, what.defrag, what.direct, what.empty, what.min_free, what.pageblock_order, what.cpus, what.seed,
+        what.compaction,
+    )  # fmt: skip
+
+
+def _row(policy: Policy | str) -> Policy:
+    """Return a policy by its name."""
+    if isinstance(policy, CompactionPolicy):
+        return policy
+    if isinstance(policy, str) and policy in COMPACTION_POLICIES:
+        return COMPACTION_POLICIES[policy]
+    if isinstance(policy, str) and policy not in POLICIES:
+        raise PolicyError(f"unknown policy {policy!r}; {meant(policy, [*POLICIES, *COMPACTION_POLICIES])}")
+    return find_policy(policy)
 
 
 def _machine(frames: Sequence[ZoneFrames], stream: Stream, cpus: int, what: WhatIf, max_order: int) -> Machine:
@@ -230,7 +267,7 @@ def _machine(frames: Sequence[ZoneFrames], stream: Stream, cpus: int, what: What
             )  # fmt: skip
         if what.min_free is not None:
             zones[-1].set_min_free_kbytes(what.min_free)
-    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.policy or "none")
+    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.capture or "none")
     if not what.empty:
         for part in parts:
             machine.fill_lru(part, what.seed)
