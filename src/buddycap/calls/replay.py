@@ -181,7 +181,8 @@ def band_table(bands: Sequence[Band], truth: Timeline | None) -> str:
     for band in bands:
         ends = zip(band.middle[:, -1], band.low[:, -1], band.high[:, -1], strict=True)
         alone = "" if band.controlled else " (seeds alone)"
-        rows.append([for_terminal(band.label) + alone, *(f"{m:.0f} ({low:.0f} to {high:.0f})" for m, low, high in ends)])
+        cells = [f"{middle:.0f} ({low:.0f} to {high:.0f})" for middle, low, high in ends]
+        rows.append([for_terminal(band.label) + alone, *cells])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         f"{row[0]:<{widths[0]}}" + "".join(f"{cell:>{w + 2}}" for cell, w in zip(row[1:], widths[1:], strict=True))
