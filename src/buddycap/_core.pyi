@@ -1400,11 +1400,21 @@ class Zone(ContigZone):
         Notes
         -----
         O(spanned_pages).  Requests under way, and kswapd, stay with the original: nothing that they do later reaches
-        the copy.  So a copy that is made in the middle of reclaim keeps for ever what is in their hands at that moment:
-        pages that are ISOLATED or taken from their owners, and the pageblock that the policy `isolate` has put out of
-        bounds.  Open capture lists can be closed.  Nobody bypasses the copy's per-CPU lists, as under `no-pcp`; in all
-        else its digest is the original's.  To have none of this, copy when every request is done or closed.  `save` and
-        pickling do the same.
+        the copy.  So a copy of a zone of 2.6.27 that is made in the middle of reclaim keeps for ever what is in their
+        hands at that moment: pages that are ISOLATED or taken from their owners, and the pageblock that the policy
+        `isolate` has put out of bounds.  Open capture lists can be closed.  In a copy of a zone of 6.1 it goes back:
+        pages to the LRU, those that their owners have let go to the free lists, as the pages that compaction would have
+        moved others to and a block that it has captured; only pageblocks that are isolated stay so.  Nobody bypasses
+        the copy's per-CPU lists, as under `no-pcp`; in all else its digest is the original's.  To have none of this,
+        copy when every request is done or closed.  `save` and pickling do the same.
+
+        Examples
+        --------
+        >>> zone = Zone(0, 4096, kernel="6.1")
+        >>> zone.set_lru(zone.alloc_at(700), 1)
+        >>> run = zone.compaction.begin(-1, whole=True, stops=True)
+        >>> run.step(1 << 20), zone.nr_free_pages, zone.copy().nr_free_pages
+        (False, 4094, 4095)
         """
     def save(self, path: str | PathLike[str]) -> None:
         """Write the zone to a file, which is there when it is complete: until then an older one of that name stays.

@@ -1,10 +1,14 @@
 """Compaction of Linux 6.1 at the boundary: what it holds is refused to others, and what is given up says so."""
 
+import pickle
+
+import numpy as np
 import pytest
 
 from buddycap import Machine, MisuseError, Zone
 from buddycap._core import Node
 from buddycap.kernels import KERNELS
+from lab_6_1 import MOVABLE, full
 
 GFP = KERNELS["6.1"].GFP
 LRU, ANON = 0x20, 0x5020
@@ -138,3 +142,78 @@ def test_what_is_marked_is_no_free_block_of_a_recording():
     with pytest.raises(MisuseError, match="page flags"):
         zone.set_free_blocks([(1, 0, 1)])
     zone.check()
+
+
+class TestCopies:
+    """A copy in the middle of a run holds nothing for those who work with the original."""
+
+    def stopped_zone(self):
+        zone = half_full()
+        zone.set_owners(np.flatnonzero(zone.page_flags & LRU), 5)
+        run = stopped(zone, capture=True)
+        zone.compaction.release(run.attempt[0])
+        return zone, run
+
+    @pytest.mark.parametrize("way", ["copy", "image", "pickle"])
+    def test_give_back_what_compaction_holds(self, way, tmp_path):
+        zone, run = self.stopped_zone()
+        before, digest = zone.canonical_dump(), zone.digest()
+        if way == "image":
+            zone.save(tmp_path / "zone")
+        twin = {
+            "copy": zone.copy,
+            "image": lambda: Zone.load(tmp_path / "zone"),
+            "pickle": lambda: pickle.loads(pickle.dumps(zone)),
+        }[way]()
+        twin.check()
+        state, flags = twin.page_order, twin.page_flags
+        assert not (flags & 1 << 28).any()
+        assert not ((state & 0xF0) == 0xD0).any()
+        assert (flags & LRU > 0).sum() == 1023  # of 1024: one was let go
+        assert twin.nr_free_pages + twin.pcp()["count"] == 1025
+        assert (twin.owner == 5).sum() == 1023
+        twin.compaction.begin(-1, mode="sync", whole=True, ignore_skip=True).run()
+        twin.check()
+        assert (zone.canonical_dump(), zone.digest()) == (before, digest)
+        assert run.run() == "success"
+        zone.check()
+
+    def test_free_what_was_captured(self):
+        zone = half_full()
+        for block in range(0, 2048, 512):
+            zone.set_pageblock_migratetype(block, 0)  # below a pageblock no MOVABLE block is captured
+        run = zone.compaction.begin(3, GFP.KERNEL, mode="sync", direct=True, capture=True, stops=True)
+        for _ in range(1000):
+            run.step(1)
+            if run.attempt:
+                run.answer()
+            if ((zone.page_order & 0xFF) == 0xD3).any():
+                break
+        assert ((zone.page_order & 0xFF) == 0xD3).sum() == 1
+        twin = zone.copy()
+        twin.check()
+        assert not ((twin.page_order & 0xF0) == 0xD0).any()
+        assert twin.nr_free_pages + twin.pcp()["count"] == 1024
+
+    def test_give_back_what_reclaim_holds(self):
+        machine, _ = full(4096)
+        request = machine.request(0, MOVABLE)
+        for _ in range(50):
+            request.step(1)
+            if (machine.zones[0].page_flags & 1 << 28).any():
+                break
+        assert (machine.zones[0].page_flags & 1 << 28).any()
+        twin = machine.zones[0].copy()
+        twin.check()
+        assert not (twin.page_flags & 1 << 28).any()
+
+    def test_keep_pageblocks_isolated(self):
+        zone = half_full()
+        run = zone.begin_contig(1024, 512)
+        run.step(40)
+        twin = zone.copy()
+        twin.check()
+        assert twin.isolated_pageblocks == 1
+        assert not (twin.page_flags & 1 << 28).any()
+        twin.undo_isolate_range(1024, 1536)
+        assert twin.alloc_contig(1024, 512)

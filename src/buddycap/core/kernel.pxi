@@ -96,6 +96,12 @@ cdef void zone_copy(const zone_t *z, zone_t *copy) noexcept nogil:
         copy_close_61(copy)
 
 
+cdef void copy_settle(zone_t *copy) noexcept nogil:
+    """What others have in their hands in the middle of their work goes back, as far as the kernel's room can tell."""
+    if is_61(copy):
+        let_go_of_all_61(copy)
+
+
 cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t *v) noexcept nogil:
     """Copy and check the header of an image of which the first n bytes are there.  IMAGE_*, and `v` as image_check."""
     cdef int fault = image_identity(image, n, header)

@@ -9,6 +9,8 @@ cdef bytes image_of(Zone zone):
     cdef bytes image
     cdef zone_t *header
     cdef zone_t *z
+    if not zone.shape.capture and zone.ready().slots_used:
+        zone = zone.copy()                          # which holds nothing for others
     while True:
         room = used_bytes(zone.ready())
         image = PyBytes_FromStringAndSize(NULL, room)

@@ -458,7 +458,7 @@ cdef class Node(NodeHandle):
 
     def canonical_dump(self):
         """The state of all zones as text, as `Zone.canonical_dump`."""
-        return dump_61([zone.copy() for zone in self.zones])
+        return dump_61([(<Zone> zone).snapshot() for zone in self.zones])
 
     def check(self):
         """Check every zone: `Zone.check`."""

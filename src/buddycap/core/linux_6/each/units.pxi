@@ -38,3 +38,27 @@ cdef void move_unit_61(zone_t *z, int32_t i, int32_t target) noexcept nogil:
     refs_array_61(z)[target] = refs_array_61(z)[i]
     lru_add_61(z, target, flags_array(z)[i] & ~<uint32_t> PF_ISOLATED)
     free_orphan_61(z, i)
+
+
+cdef void let_go_of_all_61(zone_t *z) noexcept nogil:
+    """What compaction, reclaim and ranges under way have in their hands goes back: pages to the LRU, targets and
+    captured blocks to the free lists.  For a copy, with which nobody works."""
+    cdef link_t *link = link_array(z)
+    cdef uint8_t *state = order_array(z)
+    cdef int32_t slot, head, i
+    if z.slots_used == 0:
+        return
+    for slot in range(z.slots_used):
+        head = slot_list(z, slot)
+        while zone_slot(z, slot).kind == SLOT_PAGES and not list_empty(link, head):
+            i = link[head].next
+            list_del(link, i)
+            if flags_array(z)[i] & PF_ORPHAN:
+                free_orphan_61(z, i)
+            else:
+                putback_lru_page_61(z, i)
+    z.slots_used = 0
+    for i in range(z.nr_index):
+        if (state[i] & PG_STATE) == PG_HELD_61:
+            state[i] = PG_USED | (state[i] & 0x0F)
+            free_unref_61(z, i, state[i] & 0x0F)
