@@ -1,4 +1,6 @@
-"""Machines of Linux 6.1 for tests: full of pages on the LRU lists, in one zone, in a known order."""
+"""Machines of Linux 6.1 or 6.12 for tests: full of pages on the LRU lists, in one zone, in a known order."""
+
+import pytest
 
 from buddycap import Machine, PageFlags, Zone
 from buddycap.kernels import KERNELS
@@ -8,11 +10,19 @@ MOVABLE = GFP.HIGHUSER_MOVABLE
 HUGE = GFP.TRANSHUGE  # a fault for a huge page in advised memory, second try
 ANON = int(PageFlags.ANON | PageFlags.SWAPBACKED)
 NORMAL = 2
+KERNEL = "6.1"  # of the machines made next: see `both_kernels`
+
+
+@pytest.fixture(autouse=True, params=["6.1", "6.12"])
+def both_kernels(request, monkeypatch):
+    """Make a test one of both kernels: imported by modules that ask the same of both."""
+    monkeypatch.setitem(globals(), "KERNEL", request.param)
+    return request.param
 
 
 def one_zone(pages=4096, *, cpus=1, **parameters):
     """Return a machine of free memory: zone Normal alone."""
-    return Machine([Zone(0, pages, kernel="6.1", zone_idx=NORMAL, cpus=cpus, owners=True)], events=True, **parameters)
+    return Machine([Zone(0, pages, kernel=KERNEL, zone_idx=NORMAL, cpus=cpus, owners=True)], events=True, **parameters)
 
 
 def fill(machine, gfp=MOVABLE):

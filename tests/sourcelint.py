@@ -60,9 +60,20 @@ LINUX_6 = [
 ]
 LINUX_6_12 = [
     *["linux_6_12/numbers", "each_612/buddy", "linux_6_12/fallback", "linux_6_12/marks", "each_612/watermark"],
-    *["each_612/drain", "linux_6_12/pcp", "each_612/pcp", "linux_6_12/permit", "linux_6_12/isolation"],
-    *["each_612/isolation", "each_612/node", "linux_6_12/bulk", "each_612/bulk", "each_612/stream"],
-    *["each_612/config", "each_612/boot", "linux_6_12/check", "each_612/check"],
+    *[
+        "each_612/drain",
+        "linux_6_12/pcp",
+        "each_612/pcp",
+        "linux_6_12/follow",
+        "linux_6_12/permit",
+        "linux_6_12/isolation",
+    ],
+    *["each_612/isolation", "each_612/node", "each_612/suitable", "linux_6_12/decide", "each_612/units"],
+    *["linux_6_12/scanning", "each_612/migratescan", "each_612/freescan", "linux_6_12/targets", "each_612/capture"],
+    *["linux_6_12/migrate", "each_612/compact", "linux_6_12/turn", "each_612/run", "each_612/kcompactd"],
+    *["each_612/reclaim", "each_612/wakeup", "each_612/kswapd", "each_612/slowpath", "each_612/requests"],
+    *["linux_6_12/bulk", "each_612/bulk", "each_612/stream", "each_612/config", "each_612/boot", "linux_6_12/check"],
+    *["each_612/check"],
 ]
 ROOMS = ("linux_2_6_27", "linux_6_1", "linux_6_12")  # of one kernel
 SHARED = "linux_6"  # where the rooms of 6.1 and 6.12 have the rest
@@ -73,6 +84,7 @@ CORE_PARTS = (
     *(f"core/{name}" for name in LINUX_6),
     *(name if name.startswith("each_612/") else f"core/{name}" for name in LINUX_6_12),
     "core/kernel",
+    "core/kernel_machine",
 )
 CAPI_PARTS = tuple(f"capi/{name}" for name in CAPI)
 

@@ -505,6 +505,7 @@ COMPACTION = {
     "compaction": lambda s: (
         *((c := s.new.compaction).suitable(s.number(9)), c.fragmentation_index(9), c.score(), c.deferred(s.number(4))),
         *(c.state(), c.skip, c.vmstat(), repr(c), c.is_held(p := s.held_pfn()), c.is_isolated(p)),
+        c.is_promising(s.number(4)),
     ),
     "set": lambda s: (
         *((c := s.new.compaction).defer(9), c.defer_reset(s.number(9), True), c.reset_skip()),

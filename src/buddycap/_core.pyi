@@ -1642,7 +1642,7 @@ class Node(NodeHandle):
 
 @final
 class ZoneCompaction:
-    """What compaction keeps about a zone of Linux 6.1, and questions about it; `Zone.compaction` gives one.
+    """What compaction keeps about a zone of Linux 6.1 or 6.12, and questions about it; `Zone.compaction` gives one.
 
     Examples
     --------
@@ -1706,7 +1706,7 @@ class ZoneCompaction:
     def vmstat(self) -> dict[str, int]:
         """What compaction has done in the zone, by the names of /proc/vmstat."""
     def set_page_flags(self, pfn: SupportsIndex, flags: SupportsIndex) -> None:
-        """Set all flags of a single allocated page: with LRU it is on the list that they name.
+        """Set all flags of an allocated block's first page: with LRU it is on the list that they name.
 
         Parameters
         ----------
@@ -1717,10 +1717,20 @@ class ZoneCompaction:
         """
     def release(self, pfn: SupportsIndex) -> None:
         """The owner lets a single page go: it is free, or as soon as whoever has isolated it lets go, too."""
+    def is_promising(self, order: SupportsIndex, *, classzone_idx: SupportsIndex = 0) -> bool:
+        """Whether compaction could come to something for an order, whether or not there is a block already.
+
+        Notes
+        -----
+        O(1).  Linux: compaction_suitable (6.12), which asks no more.
+        """
     def is_held(self, pfn: SupportsIndex) -> bool:
-        """Whether somebody has isolated the single allocated page."""
+        """Whether somebody has isolated the allocated block that starts there."""
     def make_compound(self, pfn: SupportsIndex, order: SupportsIndex) -> None:
-        """Make an allocated block compound: its pages share references and marks, and it never moves."""
+        """Make an allocated block compound: its pages share references and marks.
+
+        In 6.1 it never moves; in 6.12 it moves as one if it is on the LRU and smaller than what is wanted.
+        """
     def is_isolated(self, pfn: SupportsIndex) -> bool:
         """Whether somebody has isolated the single page, and its owner has not let it go."""
     def begin(
@@ -1746,7 +1756,7 @@ class ZoneCompaction:
         order : int, -1..10
             -1: no block is wanted; the whole zone is gone through.
         gfp : int, optional
-            `GFP` of 6.1; default GFP_KERNEL.
+            `GFP` of the zone's kernel; default GFP_KERNEL.
         mode : {"async", "sync-light", "sync"}
         direct, whole, ignore_skip, ignore_suitable : bool
             direct_compaction, whole_zone, ignore_skip_hint and ignore_block_suitable of compact_control.
@@ -1790,6 +1800,12 @@ class Compaction(NodeHandle):
         """(PFN of the page that is about to be moved, PFN that it goes to), or None.
 
         It goes to None if its owner has let it go: it will be freed.
+        """
+    @property
+    def stage(self) -> str | None:
+        """What the attempt is: "move", in 6.12 also "unmap", which comes before, and "split"; None without one.
+
+        A compound block that finds no target is to be split: `answer` "moves" says that it is, "ebusy" that it cannot.
         """
     @property
     def stats(self) -> dict[str, int]:
@@ -2454,7 +2470,7 @@ class MachineBase(ContigMachine):
         """
     @property
     def kernel(self) -> str:
-        """The version of Linux that the machine follows: "2.6.27" or "6.1"."""
+        """The version of Linux that the machine follows: "2.6.27", "6.1" or "6.12"."""
     @property
     def address(self) -> int:
         """Address of the machine for C functions (`bc_machine *`), valid as long as the machine lives.
@@ -2613,6 +2629,9 @@ class AllocRequest:
 
         It goes to None if its owner has let it go: it will be freed.
         """
+    @property
+    def stage(self) -> str | None:
+        """What the attempt is: see `Compaction.stage`."""
     def answer(self, outcome: str | None = None) -> None:
         """After a step that waits for "attempt": what comes of it. The next step goes on.
 

@@ -12,6 +12,11 @@ cdef enum:                      # compact_control_t.mode
     MIGRATE_SYNC_LIGHT
     MIGRATE_SYNC
 
+cdef enum:                      # compact_control_t.stage: what is attempted
+    STAGE_MOVE = 0              # to move a page; in 6.12 one that has been unmapped
+    STAGE_UNMAP                 # to unmap it, with a target
+    STAGE_SPLIT                 # to split a compound block for which there is no target
+
 cdef enum:                      # what becomes of an attempt to move a page
     ATTEMPT_BY_FLAGS = 0        # what its flags say
     ATTEMPT_MOVES
@@ -35,16 +40,17 @@ cdef enum:                      # compaction_policy_t.form
     CAPTURE_BLOCK               # the block that was worked on, if it is free
 
 cdef enum:                      # compaction_policy_t.movable: who gets small blocks of movable pageblocks
-    CAPTURE_STRICT = 0          # nobody
+    CAPTURE_AS_KERNEL = 0       # who gets them in the zone's kernel
     CAPTURE_RELAXED             # movable requests
     CAPTURE_ANY
+    CAPTURE_STRICT              # nobody
 
 cdef enum:                      # compaction_policy_t.watermark
     CAPTURE_IGNORES_MARK = 0
     CAPTURE_CHECKS_MARK         # a block that the mark forbids goes to the free lists
     CAPTURE_HOLDS               # or is held, and looked at again
 
-# A policy of compaction; all 0: direct compaction as in Linux 6.1, and nothing proactive.  Nothing but int32_t.
+# A policy of compaction; all 0: direct compaction as in the zone's kernel, and nothing proactive.  Nothing but int32_t.
 ctypedef struct compaction_policy_t:
     int32_t off                 # nothing is captured
     int32_t form                # CAPTURE_*
@@ -107,6 +113,24 @@ ctypedef struct compact_control_t:
     int32_t kept                # last of the pages at the head of the list that cannot be moved
     int32_t left                # last page that earlier slices have left, or -1
     int32_t slice_end           # first page after the slice
+    # migrate_pages of Linux 6.12
+    int32_t again               # the rest of the pageblock comes next, without the tests between two turns
+    int32_t stage               # STAGE_*
+    int32_t batch               # what kind of batch is under way,
+    int32_t passes              # how many passes it has at most,
+    int32_t todo                # how many units of this pass are left
+    int32_t passed              # the last of them that stays, or -1
+    int32_t passed_target       # and its target
+    int32_t aside               # units that have been unmapped
+    int32_t busy_pages
+    int32_t failed_pages
+    int32_t split_units
+    int32_t units_failed        # of all batches, as far as they count
+    int32_t pages_failed
+    int32_t split_pages         # that have not been tried yet
+    int32_t no_memory           # a unit has no target
+    int32_t part_last[5]        # last unit of each part of the list of what is moved, or of the part before
+    int32_t target_last[12]     # last target of each order, and of those put aside, or -1
     int64_t isolated            # pages, sources and targets alike
     int64_t moved
 

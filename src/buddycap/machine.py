@@ -242,8 +242,8 @@ class Machine(MachineBase):
             Size of the swap area; as large as memory if not given.
         policy, events
             As for the class.
-        kernel : "2.6.27" or "6.1"
-            The kernel that runs on it. Of 2.6.27 it is one zone, Normal. Of 6.1 there are DMA (the first 16 MiB), DMA32
+        kernel : "2.6.27", "6.1" or "6.12"
+            The kernel that runs on it. Of 2.6.27 it is one zone, Normal. Of others there are DMA (of 16 MiB), DMA32
             (up to 3 GiB) and, from 4 GiB on, Normal, as far as memory reaches.
         cma : bool
             The kernel is one of 6.1 with CMA: `Machine.cma` makes areas.

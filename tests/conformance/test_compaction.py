@@ -1,4 +1,4 @@
-"""Does the compiled compaction do what Linux 6.1 did, operation by operation and page by page?"""
+"""Does the compiled compaction do what Linux 6.1 and 6.12 did, operation by operation and page by page?"""
 
 import gzip
 import json
@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from buddycap.conformance.vectors import play_vectors
 from buddycap.conformance.vectors_compaction import Player
 
-VECTORS = sorted((Path(__file__).parents[1] / "data" / "vectors-compaction").glob("*.jsonl.gz"))
+DATA = Path(__file__).parents[1] / "data"
+VECTORS = sorted((DATA / "vectors-compaction").glob("*.jsonl.gz"))
 
 
 def same(what, expected, found):
@@ -27,3 +29,10 @@ def test_the_first_operations_of_a_vector_come_out(path):
             break
         player.step(record)
     player.check()
+
+
+@pytest.mark.parametrize("folder", ["vectors-compaction", "vectors-compaction-6.12"])
+def test_no_vector_differs_and_requests_are_served(folder):
+    result = play_vectors([DATA / folder])
+    assert (result.mismatches, result.errors, result.deviations) == ([], [], [])
+    assert result.vectors == len(list((DATA / folder).glob("*.jsonl.gz")))

@@ -4,7 +4,7 @@ import pytest
 
 from buddycap import MisuseError, PageFlags
 from buddycap.machine import EventKind
-from lab_6_1 import ANON, GFP, HUGE, MOVABLE, fill, full, kinds, lists, one_zone, run
+from lab_6_1 import ANON, GFP, HUGE, MOVABLE, both_kernels, fill, full, kinds, lists, one_zone, run  # noqa: F401
 
 MAPPED = int(PageFlags.MMAP | PageFlags.YOUNG)
 

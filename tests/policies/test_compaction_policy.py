@@ -75,5 +75,5 @@ def test_a_plan_runs_each_policy_on_its_kernel():
     assert Plan.from_dict(plan.as_dict()) == plan
     with pytest.raises(MisuseError, match=r"none is one of Linux 6\.1"):
         Plan(cases, (POLICIES["none"],), (1,))
-    with pytest.raises(MisuseError, match=r"'off' is one of Linux 6\.1, which is not simulated"):
+    with pytest.raises(MisuseError, match=r"'off' is one of Linux 6\.1 and 6\.12, which is not simulated"):
         Plan(cases[:1], (POLICIES["none"], OFF), (1,))

@@ -119,7 +119,7 @@ def make_image(
         Bounds such as "unusable>=900", of `buddycap.images.aging.MEASURES`.
     free : float, percent
         Memory to be made free at the end.
-    kernel : "2.6.27" or "6.1", optional
+    kernel : "2.6.27", "6.1" or "6.12", optional
         The kernel that ages it, and whose allocator goes on from there: "2.6.27", or what `config` says.
     start_pfn : int
         First frame of the memory.

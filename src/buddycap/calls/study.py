@@ -57,13 +57,13 @@ def run_study(
     ----------
     policies : str or iterable
         Names and TOML files by commas, "all", or rows of `CapturePolicy` and `CompactionPolicy`; gains are against the
-        first of a kernel. "none,v3" if not given, for Linux 6.1 "off,capture".
+        first of a kernel. "none,v3" if not given, for later kernels "off,capture".
     seeds, count : int, iterable of int, SeedSequence or Generator; and int
         Runs of each policy and case: see `buddycap.calls.seeds.seeds_of`. `seeds=24` is 24 runs with seeds 1..24.
     kernel : str or sequence of str
-        What is simulated: "2.6.27" or "6.1". A sequence is swept.
+        What is simulated: "2.6.27", "6.1" or "6.12". A sequence is swept.
     threads : int or sequence of int, optional
-        Threads that fault in huge pages, in place of the requests; 12 with Linux 6.1 if not given. A sequence is swept.
+        Threads that fault in huge pages, in place of the requests; 12 but for 2.6.27 if not given. A sequence is swept.
     preset : str or sequence of str
         Machines: "x86_64", "ppc64".
     memory : int, bytes, or str, or a sequence of these
@@ -190,7 +190,7 @@ def _cases(
     if kernel == "2.6.27" and threads in (None, 0):
         return [Case(name if len(names) > 1 else "", preset_config(name, pages)) for name in names]
     if names != ["x86_64"] or source is not None:
-        raise MisuseError("kernel, threads: Linux 6.1 and faults are on the synthetic machine x86_64 alone")
+        raise MisuseError("kernel, threads: later kernels and faults are on the synthetic machine x86_64 alone")
     return [Case("", faulting_config(kernel, FAULTERS if threads is None else _listed(threads)[0], pages))]
 
 

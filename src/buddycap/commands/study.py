@@ -9,7 +9,7 @@ results ("study") and says what is modelled ("model").
   buddycap study --policies all --memory 4GiB --out DIR --resume      goes on after an interruption
   buddycap study --sweep builds=3,5,7 --sweep memory=1GiB,2GiB        every combination
   buddycap study --kernel 6.1 --sweep threads=3,12,32         threads that fault in huge pages, on Linux 6.1
-  buddycap study --kernel 6.1 --sweep kernel=2.6.27,6.1       the same load on both kernels
+  buddycap study --kernel 6.1 --sweep kernel=2.6.27,6.1,6.12  the same load on three kernels
   buddycap study --sensitivity 25 --out DIR                   every parameter 25 percent down and up
   buddycap study --write-config mine.toml                     every parameter with unit and range; --config reads it
   buddycap study --precision 0.5 --max-seeds 96               as many seeds as that half width takes
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=int,
         metavar="N",
-        help=f"threads that fault in huge pages, in place of the requests (default: {FAULTERS} with --kernel 6.1)",
+        help=f"threads that fault in huge pages, in place of the requests (default: {FAULTERS} but for 2.6.27)",
     )
     preset = what.add_argument(
         "--preset", metavar="NAMES", help=f"machines by commas: {', '.join(PRESETS)} (default: x86_64)"
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policies",
         metavar="NAMES",
         help="names and TOML files by commas, or 'all'; gains are against the first of the kernel "
-        "(default: none,v3 for 2.6.27 and off,capture for 6.1)",
+        "(default: none,v3 for 2.6.27 and off,capture for later ones)",
     )
     offering(policies, ("all", *POLICIES, *COMPACTION_POLICIES))
     what.add_argument("--seeds", type=int, default=8, metavar="N", help="runs of each policy and case (default: 8)")
@@ -211,10 +211,10 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
     else:
         pages = parse_pages(args.memory or DEFAULT_MEMORY, "memory")
     kernel = args.kernel or "2.6.27"
-    threads = (FAULTERS if kernel == "6.1" else 0) if args.threads is None else args.threads
+    threads = (0 if kernel == "2.6.27" else FAULTERS) if args.threads is None else args.threads
     if threads or kernel != "2.6.27":
         if args.preset not in (None, "x86_64") or args.source is not None:
-            raise MisuseError("--kernel 6.1 and --threads: on the synthetic machine x86_64 alone, without --from")
+            raise MisuseError("--kernel and --threads: on the synthetic machine x86_64 alone, without --from")
         return [Case("", faulting_config(kernel, threads, pages))]
     presets = (args.preset or "x86_64").split(",")
     for name in presets:

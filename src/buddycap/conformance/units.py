@@ -1,8 +1,24 @@
 """What is in use in a vector of compaction: a part of `vectors_compaction`."""
 
-__all__ = ["Units"]
+from ..flags import PageFlags
+
+__all__ = ["ANON", "MARKS", "Units"]
 
 ALWAYS_BUSY = 1000  # failed attempts, in the recordings: the page never moves
+BLOCKING = 1 << 26
+ANON = int(PageFlags.LRU | PageFlags.ANON | PageFlags.SWAPBACKED)
+FILE = int(PageFlags.LRU)
+MARKS = {  # page flags of single pages, by their kinds
+    "a": ANON,
+    "b": ANON,
+    "e": ANON,
+    "p": ANON | int(PageFlags.PINNED | PageFlags.UNEVICTABLE),
+    "u": ANON | int(PageFlags.UNEVICTABLE),
+    "f": FILE,
+    "D": FILE | int(PageFlags.DIRTY),
+    "d": FILE | int(PageFlags.DIRTY) | BLOCKING,
+    "w": FILE | int(PageFlags.WRITEBACK),
+}
 
 
 class Units:

@@ -19,6 +19,7 @@ from ..errors import CorruptionError, FormatError, MisuseError
 from . import vectors_6_1 as modern
 from . import vectors_6_12 as newest
 from . import vectors_compaction as compaction
+from . import vectors_compaction_6_12 as newest_compaction
 from . import vectors_requests as requests
 
 __all__ = ["Difference", "Result", "play_vector", "play_vectors", "vector_files"]
@@ -378,9 +379,14 @@ FORMATS: dict[str, Callable[[dict[str, Any]], _Player | modern.Player | compacti
     FORMAT: _Player,
     modern.FORMAT: lambda header: modern.Player(header, agree),
     newest.FORMAT: lambda header: newest.Player(header, agree),
-    compaction.FORMAT: lambda header: requests.Player(header, agree),
+    compaction.FORMAT: lambda header: _compaction_player(header)(header, agree),
 }
 STATES = ("header", "d", "h")
+
+
+def _compaction_player(header: dict[str, Any]) -> type[compaction.Player]:
+    """Return what plays a vector of compaction of the header's kernel."""
+    return newest_compaction.Player if str(header.get("kernel")).startswith("6.12.") else requests.Player
 
 
 def _play_operations(header: dict[str, Any], values: Iterator[Any], lines: _Lines, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""What the records of a vector of compaction do to zones of Linux 6.1: a part of `vectors`, which reads the files.
+"""What the records of a vector of compaction do to zones, of Linux 6.1 but for what `vectors_compaction_6_12` says.
 
 A vector has units of pages in use, of kinds: the kernel's, anonymous, of files, busy, pinned and so on. Marks of pages
 carry a kind as far as the simulator knows it; what only a recording has (a page that is busy so many times) is told to
@@ -6,15 +6,14 @@ compaction at the stop before each attempt to move a page.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 from .._core import AllocRequest, Compaction, Node, Zone
 from ..errors import MisuseError
-from ..flags import PageFlags
 from ..kernels.linux_6_1 import gfp_zone
-from .units import Units
+from .units import MARKS, Units
 
 __all__ = ["FORMAT", "Player"]
 
@@ -28,20 +27,6 @@ RESULTS = {
 }
 PRESENT, TAIL = ".", "-"
 DMA32 = 1  # index of the zone that is 0 in the recordings: their kernel has no zone DMA
-BLOCKING = 1 << 26
-ANON = int(PageFlags.LRU | PageFlags.ANON | PageFlags.SWAPBACKED)
-FILE = int(PageFlags.LRU)
-MARKS = {
-    "a": ANON,
-    "b": ANON,
-    "e": ANON,
-    "p": ANON | int(PageFlags.PINNED | PageFlags.UNEVICTABLE),
-    "u": ANON | int(PageFlags.UNEVICTABLE),
-    "f": FILE,
-    "D": FILE | int(PageFlags.DIRTY),
-    "d": FILE | int(PageFlags.DIRTY) | BLOCKING,
-    "w": FILE | int(PageFlags.WRITEBACK),
-}
 STATE = (
     "cached_free",
     "init_migrate",
@@ -51,8 +36,6 @@ STATE = (
     "order_failed",
     "blockskip_flush",
 )
-COMPOUND, ON_LRU, NEVER_MOVE = "CT", "T", "e"
-RECLAIMABLE, LET_GO = "abefdDw", "abef"
 EVENTS = (
     "pgalloc",
     "pgfree",
@@ -70,6 +53,7 @@ EVENTS = (
 )
 
 Agree = Callable[[str, object, object], None]
+Run = Compaction | AllocRequest
 
 
 class Player:
@@ -82,11 +66,19 @@ class Player:
         Called with what, expected and found; raises if they differ.
     """
 
+    kernel: ClassVar[str] = "6.1"
+    marks: ClassVar[dict[str, int]] = MARKS
+    compound: ClassVar[str] = "CT"
+    listed: ClassVar[str] = "T"  # compound ones that are on the LRU
+    reclaimable: ClassVar[str] = "abefdDw"
+    may_let_go: ClassVar[str] = "abef"
+    never_moves: ClassVar[str] = "ew"
+
     def __init__(self, header: dict[str, Any], agree: Agree) -> None:
         self.agree = agree
         self.header = header
         self.units = Units()
-        self.node = Node([_make_zone(header, zone) for zone in header["zones"]], min_free_kbytes=0)
+        self.node = Node([_make_zone(self.kernel, header, zone) for zone in header["zones"]], min_free_kbytes=0)
         self.zones = {zone.zone_idx - DMA32: zone for zone in self.node.zones}
         self.operations = 0
         self.loaded = False
@@ -142,8 +134,7 @@ class Player:
         zone.set_free_blocks((pfn, order, kind) for order, kind, pfns in state["free"] for pfn in pfns)
         for index, pages in state["pcp"]:
             zone.set_pcp_blocks(0, index, pages)
-        batch, high = described["pcp"]
-        zone.set_pcp(0, high=high, batch=batch, free_factor=f[14])
+        self.load_lists(zone, described["pcp"], f)
         reserve = [0, *described["reserve"], 0]
         zone.set_marks([*described["wmark"], described["wmark"][2]], lowmem_reserve=reserve, boost=f[10])
         zone.reserved_highatomic, zone.boosted = f[11], bool(f[12])
@@ -162,6 +153,10 @@ class Player:
         self._load_units(zone, state["units"])
         self.units.busy.update({int(pfn): times for pfn, times in state["busy"].items()})
 
+    def load_lists(self, zone: Zone, sizes: list[int], f: list[int]) -> None:
+        """Take over the sizes of the per-CPU lists."""
+        zone.set_pcp(0, high=sizes[1], batch=sizes[0], free_factor=f[14])
+
     def _load_units(self, zone: Zone, letters: str) -> None:
         heads = [k for k, letter in enumerate(letters) if letter not in (TAIL, PRESENT)]
         for k in heads:
@@ -178,11 +173,11 @@ class Player:
         self.gone.discard(pfn)
         self.units.add(pfn, order, kind, busy)
         zone = self.node.zone_of(pfn)
-        if kind in MARKS:
-            zone.compaction.set_page_flags(pfn, MARKS[kind])
-        elif kind in COMPOUND and order:
+        if kind in self.compound and order:
             zone.compaction.make_compound(pfn, order)
-        if kind in ON_LRU:
+        if kind in self.marks:
+            zone.compaction.set_page_flags(pfn, self.marks[kind])
+        elif kind in self.listed:
             zone.set_lru(pfn, 1)
 
     def fields(self, zone: Zone) -> list[int]:
@@ -196,8 +191,16 @@ class Player:
             zone.reserved_highatomic,
             int(zone.boosted),
             pcp["count"],
-            pcp["free_factor"],
+            *self.own_fields(zone, pcp),
         ]
+
+    def own_fields(self, zone: Zone, pcp: dict[str, Any]) -> list[int]:
+        """Return the last of them, which only this kernel has."""
+        return [pcp["free_factor"]]
+
+    def page_word(self, tag: int) -> int:
+        """Return what is recorded of a block on a per-CPU list: the type that it came with."""
+        return tag
 
     def dump(self) -> dict[str, Any]:
         """Return the state as a vector has it."""
@@ -208,7 +211,7 @@ class Player:
         for block in zone.free_blocks().tolist():
             lists.setdefault((block[1], block[2]), []).append(block[0])
         pcp = [
-            [index, [[pfn, tag] for pfn, _, tag in zone.pcp_blocks(0, index).tolist()]]
+            [index, [[pfn, self.page_word(tag)] for pfn, _, tag in zone.pcp_blocks(0, index).tolist()]]
             for index in range(14)
             if len(zone.pcp_blocks(0, index))
         ]
@@ -363,8 +366,7 @@ class Player:
         """Tell whether there is such a unit, and nobody has isolated it."""
         if pfn not in self.units.kind or pfn in self.gone:
             return False
-        single = self.units.order[pfn] == 0
-        return not (single and self.node.zone_of(pfn).compaction.is_held(pfn))
+        return not self.node.zone_of(pfn).compaction.is_held(pfn)
 
     def captured(self, run: Compaction, op: dict[str, Any]) -> int:
         """Make a unit of the captured block; its PFN, or -1."""
@@ -383,17 +385,20 @@ class Player:
 
     def notice_gone(self) -> None:
         """Drop units that were let go and that compaction has put back meanwhile: they are free."""
-        for pfn in [pfn for pfn in self.gone if not self.node.zone_of(pfn).compaction.is_held(pfn)]:
-            self.gone.remove(pfn)
-            self.units.drop(pfn)
+        self.drop_gone(pfn for pfn in self.gone if not self.node.zone_of(pfn).compaction.is_held(pfn))
 
     def forget_gone(self) -> None:
         """What was let go while it was isolated is free by now."""
-        for pfn in self.gone:
-            self.units.drop(pfn)
-        self.gone.clear()
+        self.drop_gone(self.gone)
 
-    def attempt(self, run: Compaction | AllocRequest) -> None:
+    def drop_gone(self, pfns: Iterable[int]) -> None:
+        """Units are free, in the order in which compaction puts them back: from the highest one down."""
+        for pfn in sorted(pfns, reverse=True):
+            self.moves.append([pfn, -1])
+            self.gone.remove(pfn)
+            self.units.drop(pfn)
+
+    def attempt(self, run: Run) -> None:
         """Let others act, then say what becomes of the attempt."""
         assert run.attempt is not None
         self.notice_gone()
@@ -404,25 +409,40 @@ class Player:
             self.units.drop(pfn)
             run.answer()
             return
+        self.others_act(run, pfn)
+        self.settle(run, pfn, target)
+
+    def others_act(self, run: Run, pfn: int) -> None:
+        """Do what others do before an attempt."""
         step, self.attempts = self.attempts, self.attempts + 1
         for hook in self.hooks:
             if hook["step"] == step:
                 self.done.append([step, hook["t"], hook["a"], self.act(run, hook, pfn)])
+
+    def settle(self, run: Run, pfn: int, target: int) -> None:
+        """Say what becomes of an attempt."""
         if self.units.busy.get(pfn):
-            self.units.stays_busy(pfn)
-            self.moves.append([pfn, target, 1])
-            run.answer("eagain")
-        elif self.units.kind[pfn] in NEVER_MOVE or self.units.kind[pfn] == "w":
+            self.stays(run, pfn, target, 1)
+        elif self.units.kind[pfn] in self.never_moves:
             self.moves.append([pfn, target, 2])
             run.answer("ebusy")
         else:
-            self.moves.append([pfn, target])
-            kind = self.units.kind[pfn]
-            self.units.drop(pfn)
-            self.units.add(target, 0, kind)
-            run.answer("moves")
+            self.moves_on(run, pfn, target)
 
-    def act(self, run: Compaction | AllocRequest, hook: dict[str, Any], trying: int) -> int:
+    def stays(self, run: Run, pfn: int, target: int, why: int) -> None:
+        """A busy unit is to be tried again."""
+        self.units.stays_busy(pfn)
+        self.moves.append([pfn, target, why])
+        run.answer("eagain")
+
+    def moves_on(self, run: Run, pfn: int, target: int) -> None:
+        """A unit moves."""
+        self.moves.append([pfn, target])
+        kind = self.units.kind[pfn]
+        self.units.add(target, self.units.drop(pfn), kind)
+        run.answer("moves")
+
+    def act(self, run: Run, hook: dict[str, Any], trying: int) -> int:
         """Do what one of the others does; its result."""
         pfn, what = hook["a"], hook["t"]
         if what == "if":
@@ -448,7 +468,7 @@ class Player:
     def let_go(self, pfn: int, trying: int) -> int:
         """The owner of an isolated page lets it go."""
         kind = self.units.kind.get(pfn, PRESENT)
-        if kind not in LET_GO or pfn == trying or not self.node.zone_of(pfn).compaction.is_isolated(pfn):
+        if kind not in self.may_let_go or pfn == trying or not self.node.zone_of(pfn).compaction.is_isolated(pfn):
             return 0
         self.node.zone_of(pfn).compaction.release(pfn)
         self.gone.add(pfn)
@@ -466,12 +486,12 @@ def zone_class(gfp: int) -> int:
     return int(gfp_zone(gfp))
 
 
-def _make_zone(header: dict[str, Any], zone: dict[str, Any]) -> Zone:
+def _make_zone(kernel: str, header: dict[str, Any], zone: dict[str, Any]) -> Zone:
     """Return a zone of allocated pages; the first dump says more."""
     return Zone(
         zone["start"],
         zone["span"],
-        kernel="6.1",
+        kernel=kernel,
         zone_idx=zone["idx"] + DMA32,
         pageblock_order=header["pageblock_order"],
         watermark_boost_factor=header["boost_factor"],

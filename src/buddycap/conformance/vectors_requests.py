@@ -6,7 +6,7 @@ A machine of the vector's zones serves them, with a driver that reclaims what th
 from typing import Any
 
 from ..machine import EventKind, Machine
-from .vectors_compaction import DMA32, RECLAIMABLE, Agree
+from .vectors_compaction import DMA32, Agree
 from .vectors_compaction import Player as ZonePlayer
 
 __all__ = ["Player"]
@@ -56,7 +56,7 @@ class Player(ZonePlayer):
     def reclaim(self, order: int) -> int:
         """Free what the recording frees; how many pages."""
         pfns = self.reclaims.pop(0) if self.reclaims else []
-        single = (pfn for pfn in pfns if self.units.order.get(pfn) == 0 and self.units.kind[pfn] in RECLAIMABLE)
+        single = (pfn for pfn in pfns if self.units.order.get(pfn) == 0 and self.units.kind[pfn] in self.reclaimable)
         freed = sum(self.free_unit(pfn) for pfn in single)
         self.tell()
         self.told.append(["reclaim", order, freed])

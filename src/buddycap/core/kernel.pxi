@@ -1,5 +1,5 @@
-# The doors: the one file that knows there are several kernels.  A zone says which one it follows (zone_t.kernel), and a
-# door leads into the room of that kernel, core/linux_*.
+# The doors: with those of machines (kernel_machine.pxi) the one place that knows there are several kernels.  A zone says
+# which one it follows (zone_t.kernel), and a door leads into the room of that kernel, core/linux_*.
 #
 # Doors are for whole calls: a stream, a batch, a request switches once.  Inside a room a call never leaves by a door,
 # and common/ calls none.  A switch, no function pointers: an image holds none.
@@ -316,6 +316,8 @@ cdef void drain_pages(zone_t *z, int cpu) noexcept nogil:
 
 cdef int follow_refill(zone_t *z, int cpu, int order, int mt) noexcept nogil:
     """One block comes to the tail of a CPU's list, as a recorded one did; 0 if there is none."""
+    if is_612(z):
+        return follow_refill_612(z, cpu, order, mt)
     return follow_refill_61(z, cpu, order, mt) if is_61(z) else 0
 
 
@@ -323,6 +325,8 @@ cdef void follow_drain(zone_t *z, int cpu, int order, int mt) noexcept nogil:
     """One block leaves a CPU's list, as a recorded one did."""
     if is_61(z):
         follow_drain_61(z, cpu, order, mt)
+    elif is_612(z):
+        follow_drain_612(z, cpu, order, mt)
 
 
 cdef int known_alloc_flags(const zone_t *z) noexcept nogil:
@@ -583,167 +587,84 @@ cdef int pcp_tag(zone_t *z, int32_t i, uint8_t state) noexcept nogil:
     return pcp_tag_612(z, i, state) if is_612(z) else pcp_tag_61(z, i, state)
 
 
-# --- machines ---------------------------------------------------------------------------------------------------
-
-cdef inline int is_machine_61(const machine_t *m) noexcept nogil:
-    """A machine without zones is nobody's: it does nothing, as one of 2.6.27."""
-    return m.nr_zones > 0 and is_61(m.zone[0])
-
-
-cdef int zones_match(const zone_t *one, const zone_t *other) noexcept nogil:
-    """Whether two zones can belong to one node."""
-    if one.kernel != other.kernel:
-        return 0
-    return zones_match_61(one, other) if is_6(one) else zones_match_27(one, other)
+cdef int compaction_suitable(zone_t *z, int order, int flags, int highest_zoneidx) noexcept nogil:
+    """Whether compaction is worth while: COMPACT_SUCCESS (there is a block), COMPACT_CONTINUE or COMPACT_SKIPPED."""
+    if is_612(z):
+        return compaction_suitable_612(z, order, flags, highest_zoneidx)
+    return compaction_suitable_61(z, order, flags, highest_zoneidx)
 
 
-cdef int machine_fits(const machine_t *m) noexcept nogil:
-    """Whether the zones can belong to one node."""
-    cdef int k
-    for k in range(1, m.nr_zones):
-        if not zones_match(m.zone[k - 1], m.zone[k]):
-            return 0
-    return 1
+cdef int is_promising(zone_t *z, int order, int highest_zoneidx) noexcept nogil:
+    """Whether it could come to something, a block or not."""
+    return is_promising_612(z, order, highest_zoneidx) if is_612(z) else is_promising_61(z, order, highest_zoneidx)
 
 
-cdef int machine_is_node(const machine_t *m) noexcept nogil:
-    """Whether what the zones keep back follows from all of them."""
-    cdef zone_t *zones[MAX_NR_ZONES]
-    if not is_machine_61(m):
-        return 1
-    return is_node_61(zones, machine_zones(m, zones))
-
-
-cdef int request_status(const machine_t *m, int64_t order, int64_t gfp, int64_t cpu) noexcept nogil:
-    """ST_OK if there can be such a request."""
-    return request_status_61(m, order, gfp, cpu) if is_machine_61(m) else request_status_27(m, order, gfp, cpu)
-
-
-cdef int32_t get_page_from_freelist(machine_t *m, int order, uint32_t gfp, int alloc_flags, int cpu,
-                                    int32_t *zone) noexcept nogil:
-    """A block from the first zone of the list that permits it; NO_PAGE if there is none."""
-    if is_machine_61(m):
-        return get_page_from_freelist_61(m, order, gfp, alloc_flags, cpu, zone)
-    return get_page_from_freelist_27(m, order, gfp, alloc_flags, cpu, zone)
-
-
-cdef int32_t request_shortcut(machine_t *m, int order, uint32_t gfp, int cpu, int32_t *zone) noexcept nogil:
-    """What the first step of a request would try, without the request; NO_PAGE: begin one, nothing has changed."""
-    if is_machine_61(m):
-        return request_shortcut_61(m, order, gfp, cpu, zone)
-    return request_shortcut_27(m, order, gfp, cpu, zone)
-
-
-cdef void free_block(zone_t *z, int32_t i, int order, int cpu) noexcept nogil:
-    """Free a block the way its order asks for."""
-    if is_61(z):
-        free_block_61(z, i, order, cpu)
+cdef void compact_control_init(const zone_t *z, compact_control_t *cc, int order, uint32_t gfp, int mode) noexcept nogil:
+    """A control structure for runs of one's own."""
+    if is_612(z):
+        compact_control_init_612(cc, order, gfp, mode)
     else:
-        free_block_27(z, i, order, cpu)
+        compact_control_init_61(cc, order, gfp, mode)
 
 
-cdef void page_release(zone_t *z, int32_t i, int cpu) noexcept nogil:
-    """The owner drops its page; whoever still holds it frees it later."""
-    if is_61(z):
-        page_release_61(z, i, cpu)
+cdef void walk_direct(const zone_t *z, compact_walk_t *w, uint32_t gfp, int order, int alloc_flags, int highest_zoneidx,
+                      int priority) noexcept nogil:
+    """Begin the compaction of a request to zones like this one."""
+    if is_612(z):
+        walk_direct_612(w, gfp, order, alloc_flags, highest_zoneidx, priority, NULL)
     else:
-        page_release_27(z, i, cpu)
+        walk_direct_61(w, gfp, order, alloc_flags, highest_zoneidx, priority, NULL)
 
 
-cdef void end_page_writeback(machine_t *m, zone_t *z, int32_t i, int cpu) noexcept nogil:
-    """A write of the page is done."""
-    if is_61(z):
-        end_page_writeback_61(m, z, i, cpu)
+cdef void walk_daemon(const zone_t *z, compact_walk_t *w, int order, int highest_zoneidx) noexcept nogil:
+    """Begin a round of the daemon."""
+    if is_612(z):
+        walk_daemon_612(w, order, highest_zoneidx)
     else:
-        end_page_writeback_27(m, z, i, cpu)
+        walk_daemon_61(w, order, highest_zoneidx)
 
 
-cdef void request_init(machine_t *m, request_t *r, int order, uint32_t gfp, int cpu, int task,
-                       const policy_t *policy) noexcept nogil:
-    """An allocation that has not begun.  `policy`: of the capture of 2008, which later kernels do not have."""
-    if is_machine_61(m):
-        request_init_61(m, r, order, gfp, cpu, task)
+cdef void walk_all(const zone_t *z, compact_walk_t *w, int proactive, int score_low) noexcept nogil:
+    """Begin the compaction of all zones."""
+    if is_612(z):
+        walk_node_612(w, proactive, score_low)
     else:
-        request_init_27(m, r, order, gfp, cpu, task, policy)
+        walk_node_61(w, proactive, score_low)
 
 
-cdef int request_step(machine_t *m, request_t *r, int64_t budget, step_t *out) noexcept nogil:
-    """Go on until the request is over, the budget is used up or something must be waited for."""
-    return request_step_61(m, r, budget, out) if is_machine_61(m) else request_step_27(m, r, budget, out)
+cdef int walk_step(zone_t **zones, int n, compact_walk_t *w, int64_t budget) noexcept nogil:
+    """Go on with it until its budget of pages is used up; COMPACT_DONE at its end, COMPACT_ATTEMPT at a stop."""
+    if is_612(zones[0]):
+        return walk_step_612(NULL, zones, n, w, budget)
+    return walk_step_61(NULL, zones, n, w, budget)
 
 
-cdef int request_answer(machine_t *m, request_t *r, int answer, int64_t budget, step_t *out) noexcept nogil:
-    """Go on with a step that ended with WAIT_CONSULT, which only one of 2.6.27 does, as if it had never ended."""
-    return request_answer_27(m, r, answer, budget, out)
-
-
-cdef void request_attempted(machine_t *m, request_t *r, int outcome) noexcept nogil:
-    """What comes of the attempt (ATTEMPT_*) before which the last step has stopped, which only one of 6.1 does."""
-    if is_machine_61(m):
-        request_attempted_61(m, r, outcome)
-
-
-cdef void request_interrupted(machine_t *m, request_t *r, int32_t zone, int32_t i) noexcept nogil:
-    """At such a stop: an interrupt on top of the task frees the block of page i."""
-    if is_machine_61(m):
-        request_interrupted_61(m, r, zone, i)
-
-
-cdef void request_abort(machine_t *m, request_t *r) noexcept nogil:
-    """Give up: everything that the request holds goes back."""
-    if is_machine_61(m):
-        request_abort_61(m, r)
+cdef void walk_answer(zone_t **zones, int n, compact_walk_t *w, int outcome) noexcept nogil:
+    """Go on with the attempt that it has stopped before."""
+    if is_612(zones[0]):
+        walk_answer_612(NULL, zones, n, w, outcome)
     else:
-        request_abort_27(m, r)
+        walk_answer_61(NULL, zones, n, w, outcome)
 
 
-cdef int run_requests(machine_t *m, machine_stream_t *s, int64_t stop) noexcept nogil:
-    """Perform the operations of a stream from `at` up to `stop`, or until somebody must be asked."""
-    return run_requests_61(m, s, stop) if is_machine_61(m) else run_requests_27(m, s, stop)
-
-
-cdef void wakeup_kswapd(machine_t *m, zone_t *z, int order) noexcept nogil:
-    """A request of `order` has found the zone below its low mark, or will."""
-    if is_61(z):
-        wakeup_kswapd_61(m, z, order, 0, z.zone_idx)
+cdef void walk_interrupt(zone_t **zones, compact_walk_t *w, int at, int32_t i) noexcept nogil:
+    """An interrupt on top of its task drops a reference to a block."""
+    if is_612(zones[0]):
+        walk_interrupt_612(zones, w, at, i)
     else:
-        wakeup_kswapd_27(m, z, order)
+        walk_interrupt_61(zones, w, at, i)
 
 
-cdef int kswapd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
-    """Let kswapd go on until the budget is used up, something must be waited for, or it sleeps."""
-    return kswapd_step_61(m, budget, out) if is_machine_61(m) else kswapd_step_27(m, budget, out)
-
-
-cdef int kcompactd_step(machine_t *m, int64_t budget, step_t *out) noexcept nogil:
-    """Let kcompactd, which 2.6.27 does not have, go on until the budget is used up or it sleeps."""
-    if is_machine_61(m):
-        return kcompactd_step_61(m, budget, out)
-    step_begin(out)
-    leave_step(out, WAIT_SLEEP)
-    return out.wait
-
-
-cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept nogil:
-    """Blocks of `order` are wanted."""
-    if is_machine_61(m):
-        wakeup_kcompactd_61(m, order, classzone_idx)
-
-
-cdef int kcompactd_look(machine_t *m) noexcept nogil:
-    """Every half second: whether kcompactd begins to compact proactively."""
-    return kcompactd_look_61(m) if is_machine_61(m) else 0
-
-
-cdef void kcompactd_abort(machine_t *m) noexcept nogil:
-    """Put back what kcompactd has isolated and send it to sleep."""
-    if is_machine_61(m):
-        kcompactd_abort_61(m)
-
-
-cdef void kswapd_abort(machine_t *m) noexcept nogil:
-    """Put back what kswapd has isolated and send it to sleep."""
-    if is_machine_61(m):
-        kswapd_abort_61(m)
+cdef void walk_abort(zone_t **zones, compact_walk_t *w) noexcept nogil:
+    """Give up what is under way."""
+    if is_612(zones[0]):
+        walk_abort_612(zones, w)
     else:
-        kswapd_abort_27(m)
+        walk_abort_61(zones, w)
+
+
+cdef int kcompactd_suitable(zone_t **zones, int n, int order, int highest_zoneidx) noexcept nogil:
+    """Whether the daemon would be woken for an order."""
+    if is_612(zones[0]):
+        return kcompactd_suitable_612(zones, n, order, highest_zoneidx)
+    return kcompactd_suitable_61(zones, n, order, highest_zoneidx)

@@ -1,4 +1,4 @@
-# Compaction of Linux 6.1 at the boundary: what it keeps about a zone, and runs of it as objects with step().
+# Compaction of Linux 6.1 and 6.12 at the boundary: what it keeps about a zone, and runs of it as objects with step().
 
 cdef tuple RESULTS_61 = ("not suitable", "skipped", "deferred", "no suitable page", "continue", "complete",
                          "partial", "contended", "success")
@@ -6,6 +6,7 @@ cdef dict MODES_61 = {"async": MIGRATE_ASYNC, "sync-light": MIGRATE_SYNC_LIGHT, 
 cdef dict PRIORITIES_61 = {"full": COMPACT_PRIO_FULL, "sync-light": COMPACT_PRIO_LIGHT, "async": COMPACT_PRIO_ASYNC}
 cdef dict OUTCOMES_61 = {None: ATTEMPT_BY_FLAGS, "moves": ATTEMPT_MOVES, "eagain": ATTEMPT_EAGAIN,
                          "ebusy": ATTEMPT_EBUSY}
+cdef tuple STAGES_61 = ("move", "unmap", "split")
 cdef tuple EVENTS_OF_COMPACTION_61 = (
     "compact_migrate_scanned", "compact_free_scanned", "compact_isolated", "compact_stall", "compact_fail",
     "compact_success", "compact_daemon_wake", "compact_daemon_migrate_scanned", "compact_daemon_free_scanned",
@@ -28,7 +29,7 @@ cdef inline int32_t pageblocks_end_61(const zone_t *z) noexcept nogil:
 
 @cython.final
 cdef class ZoneCompaction:
-    """What compaction keeps about a zone of Linux 6.1, and questions about it; `Zone.compaction` gives one.
+    """What compaction keeps about a zone of Linux 6.1 or 6.12, and questions about it; `Zone.compaction` gives one.
 
     Examples
     --------
@@ -40,7 +41,7 @@ cdef class ZoneCompaction:
     cdef readonly Zone zone
 
     def __cinit__(self, Zone zone):
-        zone.needs(KERNEL_6_1)
+        zone.needs_modern()
         self.zone = zone
 
     def __repr__(self):
@@ -66,7 +67,19 @@ cdef class ZoneCompaction:
         cdef int flags = as_alloc_flags(alloc_flags, &self.zone.shape)
         cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef zone_t *z = self.zone.modern()
-        return RESULTS_61[compaction_suitable_61(z, o, flags, highest)]
+        return RESULTS_61[compaction_suitable(z, o, flags, highest)]
+
+    def is_promising(self, order, *, classzone_idx=0):
+        """Whether compaction could come to something for an order, whether or not there is a block already.
+
+        Notes
+        -----
+        O(1).  Linux: compaction_suitable (6.12), which asks no more.
+        """
+        cdef int o = <int> as_ranged(order, "order", 0, ORDER_MAX_61)
+        cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
+        cdef zone_t *z = self.zone.modern()
+        return bool(is_promising(z, o, highest))
 
     def fragmentation_index(self, order):
         """-1000 if there is a block; 0..1000 from too little memory to too fragmented.  Linux: fragmentation_index."""
@@ -173,7 +186,7 @@ cdef class ZoneCompaction:
     # --- pages ---
 
     def set_page_flags(self, pfn, flags):
-        """Set all flags of a single allocated page: with LRU it is on the list that they name.
+        """Set all flags of an allocated block's first page: with LRU it is on the list that they name.
 
         Parameters
         ----------
@@ -190,18 +203,16 @@ cdef class ZoneCompaction:
         if wanted & ~<int64_t> (LRU_FLAGS_61 | PF_LRU | PF_WRITEBACK):
             raise MisuseError(f"flags={wanted:#x}: allowed are those of {LRU_FLAGS_61 | PF_LRU | PF_WRITEBACK:#x}")
         z = self.zone.modern()
-        status = used_block_status_61(z, page, 0)
-        if status == ST_OK and flags_array(z)[page - z.base_pfn] & PF_ISOLATED:
-            status = ST_PAGE_IN_USE_BY_RECLAIM
+        status = drop_status_61(z, page)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
         i = <int32_t> (page - z.base_pfn)
         if flags_array(z)[i] & PF_LRU:
             lru_del_61(z, i)
-        flags_array(z)[i] = <uint32_t> wanted & ~<uint32_t> PF_LRU
+        flags_array(z)[i] = (<uint32_t> wanted & ~<uint32_t> PF_LRU) | (flags_array(z)[i] & PF_COMPOUND_61)
         if wanted & PF_LRU:
             lru_add_61(z, i, flags_array(z)[i])
-        order_array(z)[i] = used_state_61(z, i, 0)
+        order_array(z)[i] = used_state_61(z, i, order_array(z)[i] & 0x0F)
 
     def release(self, pfn):
         """The owner lets a single page go: it is free, or as soon as whoever has isolated it lets go, too."""
@@ -216,13 +227,16 @@ cdef class ZoneCompaction:
             self.zone.free_pages(page, 0)
 
     def is_held(self, pfn):
-        """Whether somebody has isolated the single allocated page."""
+        """Whether somebody has isolated the allocated block that starts there."""
         cdef int64_t page = as_int64(pfn, "pfn")
         cdef zone_t *z = self.zone.modern()
-        return used_block_status_61(z, page, 0) == ST_PAGE_IN_USE_BY_RECLAIM
+        return drop_status_61(z, page) == ST_PAGE_IN_USE_BY_RECLAIM
 
     def make_compound(self, pfn, order):
-        """Make an allocated block compound: its pages share references and marks, and it never moves."""
+        """Make an allocated block compound: its pages share references and marks.
+
+        In 6.1 it never moves; in 6.12 it moves as one if it is on the LRU and smaller than what is wanted.
+        """
         cdef int64_t block = as_int64(pfn, "pfn")
         cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
         cdef zone_t *z = self.zone.modern()
@@ -249,7 +263,7 @@ cdef class ZoneCompaction:
         order : int, -1..10
             -1: no block is wanted; the whole zone is gone through.
         gfp : int, optional
-            `GFP` of 6.1; default GFP_KERNEL.
+            `GFP` of the zone's kernel; default GFP_KERNEL.
         mode : {"async", "sync-light", "sync"}
         direct, whole, ignore_skip, ignore_suitable : bool
             direct_compaction, whole_zone, ignore_skip_hint and ignore_block_suitable of compact_control.
@@ -267,9 +281,12 @@ cdef class ZoneCompaction:
         """
         cdef Compaction run = Compaction.__new__(Compaction)
         cdef compact_walk_t *w = &run.walk
+        cdef uint32_t bits
+        cdef int o
         memset(w, 0, sizeof(compact_walk_t))
-        compact_control_init_61(&w.cc, <int> as_ranged(order, "order", -1, ORDER_MAX_61), as_gfp_61(gfp),
-                                one_of(MODES_61, mode, "mode"))
+        o = <int> as_ranged(order, "order", -1, ORDER_MAX_61)
+        bits = as_gfp_61(gfp, &self.zone.shape)
+        compact_control_init(self.zone.modern(), &w.cc, o, bits, one_of(MODES_61, mode, "mode"))
         w.kind = WALK_RUN
         w.page = NO_PAGE
         w.cc.direct_compaction, w.cc.whole_zone = direct, whole
@@ -286,11 +303,11 @@ cdef class ZoneCompaction:
         return run
 
 
-cdef uint32_t as_gfp_61(object gfp) except? 0xFFFFFFFF:
+cdef uint32_t as_gfp_61(object gfp, const shape_t *shape) except? 0xFFFFFFFF:
     """The GFP bits of a run; those that compaction does not know have no effect."""
     if gfp is None:
         return GFP_KERNEL_61
-    other_enum(gfp, KERNEL_6_1, "GFP", "gfp")
+    other_enum(gfp, shape.kernel, "GFP", "gfp")
     return <uint32_t> as_ranged(gfp, "gfp", 0, (<int64_t> 1 << 31) - 1)
 
 
@@ -324,7 +341,7 @@ cdef class Compaction(NodeHandle):
     def __dealloc__(self):
         if self.zones and not self.walk.done:
             try:
-                walk_abort_61(self.ready().zone, &self.walk)
+                walk_abort(self.ready().zone, &self.walk)
             except BaseException:       # a child process whose parent left a zone half done
                 pass
 
@@ -378,6 +395,16 @@ cdef class Compaction(NodeHandle):
         return self.pfn_of(self.walk.cc.page), self.pfn_of(self.walk.cc.target)
 
     @property
+    def stage(self):
+        """What the attempt is: "move", in 6.12 also "unmap", which comes before, and "split"; None without one.
+
+        A compound block that finds no target is to be split: `answer` "moves" says that it is, "ebusy" that it cannot.
+        """
+        if self.walk.done or self.walk.cc.state != COMPACT_ATTEMPT:
+            return None
+        return STAGES_61[self.walk.cc.stage]
+
+    @property
     def stats(self):
         """What the run over the last zone has looked at, where it stands, and what all runs have moved, as a dict."""
         cdef compact_control_t *cc = &self.walk.cc
@@ -406,7 +433,7 @@ cdef class Compaction(NodeHandle):
         """
         cdef int64_t budget = as_ranged(max_pages, "max_pages", 1, <int64_t> 1 << 40)
         cdef node_t *node = self.workable()
-        walk_step_61(NULL, node.zone, node.n, &self.walk, budget)
+        walk_step(node.zone, node.n, &self.walk, budget)
         return bool(self.walk.done)
 
     def answer(self, outcome=None):
@@ -415,7 +442,7 @@ cdef class Compaction(NodeHandle):
         cdef node_t *node = self.workable()
         if self.walk.done or self.walk.cc.state != COMPACT_ATTEMPT:
             raise MisuseError("answer: no page is about to be moved")
-        walk_answer_61(NULL, node.zone, node.n, &self.walk, wanted)
+        walk_answer(node.zone, node.n, &self.walk, wanted)
 
     def run(self):
         """Run to the end; the result.  Attempts come to what the pages' flags say."""
@@ -440,9 +467,9 @@ cdef class Compaction(NodeHandle):
         cdef int status = drop_status_61(z, page)
         if status != ST_OK:
             refuse(z, status, "pfn", page, 0)
-        walk_interrupt_61(node.zone, &self.walk, <int> at, <int32_t> (page - z.base_pfn))
+        walk_interrupt(node.zone, &self.walk, <int> at, <int32_t> (page - z.base_pfn))
 
     def close(self):
         """Give up: what was isolated or captured goes back.  A block that was obtained stays with the caller."""
         cdef node_t *node = self.ready()
-        walk_abort_61(node.zone, &self.walk)
+        walk_abort(node.zone, &self.walk)

@@ -31,8 +31,6 @@ cdef tuple node_zones(object zones):
         if zone.shape.kernel != first.shape.kernel:
             raise MisuseError(f"zones: zones of Linux {release_of(first.shape.kernel)} and of "
                               f"{release_of(zone.shape.kernel)}: all must follow one kernel")
-        if zone.shape.kernel == KERNEL_6_12:
-            raise MisuseError("zones: there are no machines of Linux 6.12 yet, only zones and nodes")
         if zone.shape.cpus != first.shape.cpus or zone.shape.max_page_order != first.shape.max_page_order:
             raise MisuseError("zones: cpus and max_page_order must be the same in all zones of a machine")
         for k in range(MAX_NR_ZONES):
@@ -178,7 +176,7 @@ cdef class MachineBase(ContigMachine):
 
     @property
     def kernel(self):
-        """The version of Linux that the machine follows: "2.6.27" or "6.1"."""
+        """The version of Linux that the machine follows: "2.6.27", "6.1" or "6.12"."""
         return release_of(self.node().kernel)
 
     cdef int as_cpu(self, object cpu) except -1:

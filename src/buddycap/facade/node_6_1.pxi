@@ -396,12 +396,13 @@ cdef class Node(NodeHandle):
         'success'
         """
         cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
-        cdef uint32_t bits = as_gfp_61(gfp)
+        cdef uint32_t bits = as_gfp_61(gfp, self.shape())
         cdef int how = one_of(PRIORITIES_61, priority, "priority")
         cdef int flags = as_alloc_flags(alloc_flags, self.shape())
         cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef Compaction run = Compaction.__new__(Compaction)
-        walk_direct_61(&run.walk, bits, o, flags, highest, how, NULL)
+        cdef node_t *node = self.ready()
+        walk_direct(node.zone[0], &run.walk, bits, o, flags, highest, how)
         run.walk.cc.stops = bool(stops)
         run.adopt(self.zones)
         return run
@@ -411,7 +412,8 @@ cdef class Node(NodeHandle):
         cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
         cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef Compaction run = Compaction.__new__(Compaction)
-        walk_daemon_61(&run.walk, o, highest)
+        cdef node_t *node = self.ready()
+        walk_daemon(node.zone[0], &run.walk, o, highest)
         run.walk.cc.stops = bool(stops)
         run.adopt(self.zones)
         return run
@@ -426,7 +428,8 @@ cdef class Node(NodeHandle):
         cdef bint proactive = proactiveness is not None
         cdef int wanted = <int> as_ranged(proactiveness, "proactiveness", 0, 100) if proactive else 0
         cdef Compaction run = Compaction.__new__(Compaction)
-        walk_node_61(&run.walk, proactive, score_low_61(wanted))
+        cdef node_t *node = self.ready()
+        walk_all(node.zone[0], &run.walk, proactive, score_low_61(wanted))
         run.walk.cc.stops = bool(stops)
         run.adopt(self.zones)
         return run
@@ -436,7 +439,7 @@ cdef class Node(NodeHandle):
         cdef int o = <int> as_ranged(order, "order", 1, ORDER_MAX_61)
         cdef int highest = <int> as_ranged(classzone_idx, "classzone_idx", 0, ZONES_61 - 1)
         cdef node_t *node = self.ready()
-        return bool(kcompactd_suitable_61(node.zone, node.n, o, highest))
+        return bool(kcompactd_suitable(node.zone, node.n, o, highest))
 
     def fragmentation_score(self):
         """The zones' scores, weighted by their pages.  Linux: fragmentation_score_node (6.1)."""

@@ -86,7 +86,7 @@ cdef int read_policy(object policy, policy_t *out) except -1:
 
 cdef dict COMPACTION_CHOICES = {
     "form": {"merge": CAPTURE_MERGE, "lists": CAPTURE_LISTS, "block": CAPTURE_BLOCK},
-    "movable": {"strict": CAPTURE_STRICT, "relaxed": CAPTURE_RELAXED, "any": CAPTURE_ANY},
+    "movable": {"kernel": CAPTURE_AS_KERNEL, "strict": CAPTURE_STRICT, "relaxed": CAPTURE_RELAXED, "any": CAPTURE_ANY},
     "watermark": {"ignored": CAPTURE_IGNORES_MARK, "checked": CAPTURE_CHECKS_MARK, "held": CAPTURE_HOLDS},
 }
 
@@ -106,9 +106,10 @@ cdef int as_compaction(object policy, compaction_policy_t *out) except -1:
 
 cdef int as_policies(object policy, int kernel, machine_t *m) except -1:
     """The policy of a machine, which must be one of its kernel; another machine's remains what it was."""
-    cdef str wanted = getattr(policy, "kernel", RELEASES[KERNEL_2_6_27])
-    if wanted != release_of(kernel):
-        raise MisuseError(f"policy={policy.name!r}: one of Linux {wanted}, on a zone of Linux {release_of(kernel)}")
+    cdef tuple wanted = getattr(policy, "kernels", (RELEASES[KERNEL_2_6_27],))
+    if release_of(kernel) not in wanted:
+        raise MisuseError(f"policy={policy.name!r}: one of Linux {' and '.join(wanted)}, on a zone of Linux "
+                          f"{release_of(kernel)}")
     if hasattr(policy, "form"):
         return as_compaction(policy, &m.compaction)
     return as_policy(policy, &m.policy)

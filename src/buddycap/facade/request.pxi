@@ -122,6 +122,11 @@ cdef class AllocRequest:
         target = None if w.cc.target == NO_PAGE else self.machine.pfn_of(zone, w.cc.target)
         return self.machine.pfn_of(zone, w.cc.page), target
 
+    @property
+    def stage(self):
+        """What the attempt is: see `Compaction.stage`."""
+        return None if self.attempt is None else STAGES_61[self.seen().own.walk.cc.stage]
+
     cdef int has_stopped(self) except -1:
         """Refuse a request that has not stopped before an attempt."""
         if self.attempt is None:

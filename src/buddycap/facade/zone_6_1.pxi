@@ -56,7 +56,7 @@ cdef class ModernZone(ZoneHandle):
 
     cdef dict own_counters(self):
         """Counters of what other kernels have not: compaction."""
-        return self.compaction.vmstat() if self.shape.kernel == KERNEL_6_1 else {}
+        return {} if self.shape.capture else self.compaction.vmstat()
 
     # --- allocation and free ---
 

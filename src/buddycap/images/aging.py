@@ -35,7 +35,10 @@ _FIRST_S = 5.0
 _GROWTH = 2**0.5
 _MOST_BUILDS = 800  # of a StudyConfig
 _POLICIES: Mapping[str, Policy] = MappingProxyType(
-    {"2.6.27": POLICIES["none"], "6.1": COMPACTION_POLICIES["capture"]}  # what each kernel does by itself
+    {
+        release: COMPACTION_POLICIES["capture"] if kernel.compacts else POLICIES["none"]
+        for release, kernel in KERNELS.items()
+    }
 )
 _COSTS = (
     "scan_ns", "free_ns", "active_ns", "pageout_ns", "fault_ns", "look_ps", "read_cost_us", "swap_cost_us",

@@ -45,8 +45,6 @@ class Kernel:
         none: there are no such pages.
     compacts : bool
         Whether memory is compacted, by requests and by kcompactd.
-    machines : bool
-        Whether there is a `Machine` of it, and what is made of machines: studies, recordings served anew.
 
     Examples
     --------
@@ -69,4 +67,3 @@ class Kernel:
     fault_gfp: Callable[[str, bool], tuple[int, ...]]
     huge_min_free_kbytes: Callable[[int], int] | None
     compacts: bool
-    machines: bool = True

@@ -61,4 +61,4 @@ class GFP(Of612, IntFlag):
     TRANSHUGE = int(GFP_6_1.TRANSHUGE)
 
 
-LINUX_6_12 = replace(LINUX_6_1, release="6.12", GFP=GFP, repeat=GFP.RETRY_MAYFAIL, machines=False)
+LINUX_6_12 = replace(LINUX_6_1, release="6.12", GFP=GFP, repeat=GFP.RETRY_MAYFAIL)

@@ -85,7 +85,7 @@ class CapturePolicy(PolicyRow):
     buddycap.errors.PolicyError: policy 'wrong': batch=0: allowed range is 1..14
     """
 
-    kernel: ClassVar[str] = "2.6.27"
+    kernels: ClassVar[tuple[str, ...]] = ("2.6.27",)
     allowed: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(policy_ranges())
 
     name: str

@@ -1,7 +1,8 @@
 """Policies of compaction as data: whether, when and what direct compaction captures; one row each.
 
-Linux 6.1 captures: when a page that the compacting task frees completes a block of the order it wants, the block goes
-to it at once and never to a free list. The rows switch that off, or replace it by what else has been proposed.
+Linux 6.1 and 6.12 capture: when a page that the compacting task frees completes a block of the order it wants, the
+block goes to it at once and never to a free list. The rows switch that off, or replace it by what else has been
+proposed.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ _OF_CAPTURE = ("form", "capture_min_order", "movable", "watermark", "hold_turns"
 
 @dataclass(frozen=True)
 class CompactionPolicy(PolicyRow):
-    """What direct compaction of Linux 6.1 does with the blocks that it makes.
+    """What direct compaction of Linux 6.1 and 6.12 does with the blocks that it makes.
 
     Parameters
     ----------
@@ -34,8 +35,9 @@ class CompactionPolicy(PolicyRow):
     capture_min_order : int
         Smallest order for which blocks are captured, 0..15; 15 is above every order, so that none is.
     movable : str
-        Whose the blocks of MOVABLE pageblocks below the order of a pageblock are. "strict": nobody captures them, as
-        in 5.1 to 6.x. "relaxed": movable requests do, as later. "any": every request does.
+        Whose the blocks of MOVABLE pageblocks below the order of a pageblock are. "kernel": as the kernel has it.
+        "strict": nobody captures them, as in 5.1 to 6.1. "relaxed": movable requests do, as in 6.12. "any": every
+        request does.
     watermark : str
         "ignored": a captured block passes no watermark. "checked": it must leave the zone above the watermark that the
         request is subject to, with order 0, or goes to the free lists. "held": such a block is held and looked at
@@ -44,7 +46,7 @@ class CompactionPolicy(PolicyRow):
         Turns, 0..1000, that a block is held; needs watermark="held".
     test_first : bool
         Whether a block has been captured is looked at before the per-CPU lists are drained, as since 6.3.
-        Without, afterwards.
+        Without, as the kernel has it: afterwards in 6.1, before in 6.12.
     proactiveness : int
         /proc/sys/vm/compaction_proactiveness, 0..100; 0: no proactive compaction.
     source : str
@@ -67,13 +69,13 @@ class CompactionPolicy(PolicyRow):
     buddycap.errors.PolicyError: policy 'wrong': form='lists': needs capture=True
     """
 
-    kernel: ClassVar[str] = "6.1"
+    kernels: ClassVar[tuple[str, ...]] = ("6.1", "6.12")
     allowed: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {
             "capture": (0, 1),
             "form": ("merge", "lists", "block"),
             "capture_min_order": (0, 15),
-            "movable": ("strict", "relaxed", "any"),
+            "movable": ("kernel", "strict", "relaxed", "any"),
             "watermark": ("ignored", "checked", "held"),
             "hold_turns": (0, 1000),
             "test_first": (0, 1),
@@ -85,7 +87,7 @@ class CompactionPolicy(PolicyRow):
     capture: bool = False
     form: str = "merge"
     capture_min_order: int = 0
-    movable: str = "strict"
+    movable: str = "kernel"
     watermark: str = "ignored"
     hold_turns: int = 0
     test_first: bool = False
@@ -101,7 +103,7 @@ class CompactionPolicy(PolicyRow):
                     raise self._error(f"{field}={getattr(self, field)!r}: needs capture=True")
         if (self.watermark == "held") != (self.hold_turns > 0):
             raise self._error(f"hold_turns={self.hold_turns}: goes with watermark='held', and only with it")
-        if self.form != "merge" and (self.test_first or self.movable != "strict"):
+        if self.form != "merge" and (self.test_first or self.movable != "kernel"):
             field = "test_first" if self.test_first else "movable"
             raise self._error(f"{field}={getattr(self, field)!r}: needs form='merge'")
 
@@ -120,6 +122,12 @@ _ROWS = (
         rule="the block goes to the free lists, and the task asks for one like everybody when its compaction is over",
     ),
     _NOW,
+    _NOW.replace(
+        name="strict",
+        movable="strict",
+        source="Linux 5.1 to 6.1",
+        rule="as capture, but nobody captures less than a pageblock out of movable pageblocks",
+    ),
     _NOW.replace(
         name="relaxed",
         movable="relaxed",

@@ -24,7 +24,7 @@ __all__ = ["Policy", "find_policies", "load_policies", "policies_to_toml"]
 Policy = CapturePolicy | CompactionPolicy
 
 _BASE = "like"
-_PLAIN = {"2.6.27": "none", "6.1": "off"}  # the row of each kernel all of whose fields have their usual values
+_PLAIN = "off"  # the row of compaction all of whose fields have their usual values
 _REGISTERED: dict[str, Policy] = {**POLICIES, **COMPACTION_POLICIES}
 
 
@@ -61,7 +61,7 @@ def _table(row: Policy) -> str:
     values = {field.name: getattr(row, field.name) for field in fields(row) if field.name != "name"}
     changed = {key: value for key, value in values.items() if value != getattr(type(row), key)}
     if isinstance(row, CompactionPolicy):
-        changed = {_BASE: _PLAIN[row.kernel], **changed}
+        changed = {_BASE: _PLAIN, **changed}
     return f"[{name}]\n" + "".join(f"{key} = {_text(value)}\n" for key, value in changed.items())
 
 
@@ -181,7 +181,7 @@ def _rows(name: str | Policy, kernel: str) -> Iterable[Policy]:
             raise PolicyError(f"{file}: no policy {wanted!r} in it; {meant(wanted, rows)}")
         return (rows[wanted],)
     if name == "all":
-        return [row for row in _REGISTERED.values() if row.kernel == kernel]
+        return [row for row in _REGISTERED.values() if kernel in row.kernels]
     if name.endswith(".toml"):
         return load_policies(name).values()
     raise PolicyError(f"unknown policy {name!r}; {meant(name, _REGISTERED)}")

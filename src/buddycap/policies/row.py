@@ -13,7 +13,7 @@ __all__ = ["PolicyRow"]
 class PolicyRow:
     """Base of the frozen dataclasses of policies: their checks, and `replace`."""
 
-    kernel: ClassVar[str]  # the version of Linux that it is a policy of
+    kernels: ClassVar[tuple[str, ...]]  # the versions of Linux that it is a policy of
     allowed: ClassVar[Mapping[str, tuple[Any, ...]]]  # words of a field, or its least and greatest value
     texts: ClassVar[tuple[str, ...]] = ("name", "source", "rule")
 

@@ -1,17 +1,19 @@
-"""The texts of /proc of a machine: a room for each kernel, a module with the same three functions."""
+"""The texts of /proc of a machine: for each kernel the same three functions."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
 from .._core import MachineBase
-from . import linux_2_6_27, linux_6_1
+from . import linux_2_6_27
+from .linux_6_1 import TEXTS_6_1
+from .linux_6_12 import TEXTS_6_12
 
 __all__ = ["TEXTS", "Texts"]
 
 
 class Texts(Protocol):
-    """What a kernel's module has."""
+    """What there is of a kernel."""
 
     def pagetypeinfo(self, machine: MachineBase, names: Sequence[str]) -> str:
         """Return the text of /proc/pagetypeinfo."""
@@ -23,4 +25,4 @@ class Texts(Protocol):
         """Return the text of /proc/vmstat."""
 
 
-TEXTS: Mapping[str, Texts] = MappingProxyType({"2.6.27": linux_2_6_27, "6.1": linux_6_1})
+TEXTS: Mapping[str, Texts] = MappingProxyType({"2.6.27": linux_2_6_27, "6.1": TEXTS_6_1, "6.12": TEXTS_6_12})

@@ -28,7 +28,7 @@ __all__ = [
 PAGES_4GIB = 1 << 20
 LEAST_PAGEBLOCKS = 8  # in which the load can run
 LEAST_REQUESTED = 64  # of a study: as many requests, which tell success in steps of less than 2 %
-DEFAULT_POLICIES = MappingProxyType({"2.6.27": "none,v3", "6.1": "off,capture"})
+DEFAULT_POLICIES = MappingProxyType({"2.6.27": "none,v3", "6.1": "off,capture", "6.12": "off,capture"})
 MEMORY = "memory"  # what may be given in place of `memory_pages`
 SECOND_NS = 1_000_000_000
 
@@ -146,7 +146,7 @@ class StudyConfig:
     read_cost_us, swap_cost_us, write_cost_us : int, us
         Of the disk, besides the transfer: a read, a page from swap, a page written.
     kernel : str
-        The simulated kernel: "2.6.27" or "6.1".
+        The simulated kernel: "2.6.27", "6.1" or "6.12".
     threads : int
         Threads that fault in memory (A9), in place of the requests; 0: none, and requests.
     defrag : str

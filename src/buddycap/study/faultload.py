@@ -51,7 +51,7 @@ def faulting_config(
     Parameters
     ----------
     kernel : str
-        "2.6.27" or "6.1".
+        "2.6.27", "6.1" or "6.12".
     threads : int
     memory_pages : int, pages
     scene : str

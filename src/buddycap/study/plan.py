@@ -146,14 +146,15 @@ class Plan:
                 raise MisuseError(f"seed={seed}: allowed range is 0..2^63-1")
         kernels = {case.config.kernel for case in self.cases}
         for policy in self.policies:
-            if policy.kernel not in kernels:
-                raise MisuseError(f"policies: {policy.name!r} is one of Linux {policy.kernel}, which is not simulated")
-        for kernel in sorted(kernels - {policy.kernel for policy in self.policies}):
+            if not kernels.intersection(policy.kernels):
+                of = " and ".join(policy.kernels)
+                raise MisuseError(f"policies: {policy.name!r} is one of Linux {of}, which is not simulated")
+        for kernel in sorted(kernels.difference(*(policy.kernels for policy in self.policies))):
             raise MisuseError(f"policies: none is one of Linux {kernel}, which is simulated")
 
     def policies_of(self, case: Case) -> tuple[Policy, ...]:
         """Return the policies that run in a case: those of its kernel."""
-        return tuple(policy for policy in self.policies if policy.kernel == case.config.kernel)
+        return tuple(policy for policy in self.policies if case.config.kernel in policy.kernels)
 
     def task(self, case: Case, policy: Policy, seed: int) -> Task:
         """Return one run of the study."""

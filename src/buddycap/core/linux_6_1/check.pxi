@@ -15,3 +15,8 @@ cdef int check_own_counters_61(zone_t *z, violation_t *v) noexcept nogil:
 cdef int check_rest_61(zone_t *z, violation_t *v) noexcept nogil:
     """I1: nothing more is kept."""
     return 1
+
+
+cdef int check_units_61(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
+    """I13 for one private list of pages."""
+    return check_isolated_list(z, slot, v)

@@ -6,6 +6,9 @@
 cdef enum:
     FREE_FACTOR_MAX_61 = 5
     LIST_BATCH_61 = 0x7FFFFFFF          # pages that are freed together
+    CAPTURE_RULE_61 = CAPTURE_STRICT    # whose the blocks of movable pageblocks are that compaction completes
+    LOOKS_ANYWHERE_61 = 1               # a pageblock half way is looked through for targets whatever it is
+    TARGET_BITS_61 = 0xFF               # of the order byte of a page that compaction moves to: it is a single one
 
 ctypedef struct pcp_6_1_t:      # per_cpu_pages of one CPU
     int32_t count               # pages on its fourteen lists

@@ -94,6 +94,16 @@ cdef void free_list_commit_61(zone_t *z, int32_t i) noexcept nogil:
         pcp_put_61(z, i, 0, state & 0x0F)
 
 
+cdef void free_given_up_61(zone_t *z, const int32_t *pages, int n) noexcept nogil:
+    """Free what reclaim has given up as a list, the page decided on last first.  Linux: free_unref_page_list."""
+    cdef int k
+    for k in range(n - 1, -1, -1):
+        free_list_prepare_61(z, pages[k])
+    for k in range(n - 1, -1, -1):
+        if is_pcp_state_61(order_array(z)[pages[k]]):
+            free_list_commit_61(z, pages[k])
+
+
 cdef inline int pcp_serves_61(zone_t *z, int mt, int flags) noexcept nogil:
     """Whether a request may take from the per-CPU lists: with CMA a movable one only if it may have such pages."""
     return not only_61(z).cma or flags & ALLOC61_CMA or mt != MT61_MOVABLE

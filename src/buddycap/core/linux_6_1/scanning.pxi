@@ -83,11 +83,6 @@ cdef inline int ends_search_61(const compact_control_t *cc) noexcept nogil:
     return 0
 
 
-cdef inline int may_look_around_61(zone_t *z, const compact_control_t *cc, uint64_t pfn) noexcept nogil:
-    """Whether the pageblock half way is looked through when no block was found: whatever it is."""
-    return 1
-
-
 cdef inline int is_used_up_61(const compact_control_t *cc, uint64_t at, uint64_t end) noexcept nogil:
     """Whether a pageblock that was looked through has no more targets: it gave too few."""
     return cc.nr_freepages < cc.nr_migratepages

@@ -2,7 +2,7 @@
 #
 # Those of the block isolated last are handed out first, the highest PFN of a block first.
 #
-# Kernel: mm/compaction.c of 6.1: compaction_alloc, compaction_free, release_freepages.
+# Kernel: mm/compaction.c of 6.1: compaction_alloc, compaction_free.
 
 
 cdef int32_t compaction_alloc_61(zone_t *z, compact_control_t *cc) noexcept nogil:
@@ -31,26 +31,3 @@ cdef void drop_targets_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     if cc.target != NO_PAGE:
         compaction_free_61(z, cc, cc.target)
         cc.target = NO_PAGE
-
-
-cdef void free_taken_61(zone_t *z, int32_t i) noexcept nogil:
-    """Free a single page that was taken off the lists, as an allocated one."""
-    order_array(z)[i] = PG_USED
-    free_unref_61(z, i, 0)
-
-
-cdef void release_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """Targets that were not used are freed, and the next run begins above them.  Linux: release_freepages."""
-    cdef link_t *link = link_array(z)
-    cdef int32_t head = slot_list(z, cc.freepages)
-    cdef int32_t highest = NO_PAGE
-    cdef int32_t i
-    while not list_empty(link, head):
-        i = link[head].next
-        list_del(link, i)
-        highest = max(highest, i)
-        free_taken_61(z, i)
-    cc.nr_freepages = 0
-    if highest != NO_PAGE:
-        compact_61(z).cached_free = max(compact_61(z).cached_free,
-                                        pageblock_start_61(z, <uint64_t> (z.base_pfn + highest)))

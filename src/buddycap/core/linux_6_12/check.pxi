@@ -27,3 +27,19 @@ cdef int check_rest_612(zone_t *z, violation_t *v) noexcept nogil:
             and within(v, 7, -(<int64_t> 1 << 60), <int64_t> 1 << 60, own.nr_free_highatomic)
             and within(v, 10, 0, PCP_MAX_61, own.pcp_high_min) and within(v, 10, 0, PCP_MAX_61, own.pcp_high_max)
             and agree(v, 10, 0, only_61(z).pcp_high))
+
+
+cdef int check_units_612(zone_t *z, int32_t slot, violation_t *v) noexcept nogil:
+    """I13 for one private list of pages and of compound blocks."""
+    cdef int32_t head = slot_list(z, slot)
+    cdef int32_t i
+    if not check_links(z, head, 13, v):
+        return 0
+    i = link_array(z)[head].next
+    while i != head:
+        if (order_array(z)[i] & PG_STATE) != PG_MARKED or not flags_array(z)[i] & PF_ISOLATED:
+            return violated(v, 13, z.base_pfn + i, PG_MARKED, order_array(z)[i])
+        if order_array(z)[i] & 0x0F and not flags_array(z)[i] & PF_COMPOUND_61:
+            return violated(v, 13, z.base_pfn + i, PF_COMPOUND_61, flags_array(z)[i])
+        i = link_array(z)[i].next
+    return 1

@@ -10,6 +10,9 @@ cdef enum:
     PCP_LARGE_CACHE_612 = 2             # the CPU's part of the data cache holds more than three batches
     LIST_BATCH_612 = 31                 # pages that are freed together
     PCP_SHARE_612 = 8                   # of the zone, which the lists of all CPUs may hold
+    CAPTURE_RULE_612 = CAPTURE_RELAXED  # whose the blocks of movable pageblocks are that compaction completes
+    LOOKS_ANYWHERE_612 = 0              # a pageblock half way is looked through for targets only if it suits
+    TARGET_BITS_612 = PG_STATE          # of the order byte of a block that compaction moves to: it has any order
 
 ctypedef struct own_6_12_t:             # behind the zone_6_1_t
     int64_t nr_free_highatomic          # free pages of HIGHATOMIC pageblocks

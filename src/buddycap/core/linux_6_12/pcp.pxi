@@ -164,6 +164,20 @@ cdef void free_list_commit_612(zone_t *z, int32_t i) noexcept nogil:
         pcp_put_612(z, i, order, mt)
 
 
+cdef void free_given_up_612(zone_t *z, const int32_t *pages, int n) noexcept nogil:
+    """Free what reclaim has given up in lists, the page decided on first first.  Linux: free_unref_folios."""
+    cdef int first = 0
+    cdef int end, k
+    while first < n:
+        end = min(n, first + LIST_BATCH_612)
+        for k in range(first, end):
+            free_list_prepare_612(z, pages[k])
+        for k in range(first, end):
+            if is_pcp_state_61(order_array(z)[pages[k]]):
+                free_list_commit_612(z, pages[k])
+        first = end
+
+
 # --- sizes ------------------------------------------------------------------------------------------------------
 
 cdef void pcp_disable_612(zone_t *z, int disabled) noexcept nogil:

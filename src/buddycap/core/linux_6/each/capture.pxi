@@ -24,19 +24,18 @@ cdef inline void capture_arm_61(zone_t *z, compact_control_t *cc) noexcept nogil
 
     A capture that somebody has armed by hand stays: what is completed is his.
     """
+    cdef int rule = cc.policy.movable if cc.policy.movable != CAPTURE_AS_KERNEL else CAPTURE_RULE_61
     cc.armed = (cc.capture and cc.captured == NO_PAGE and cc.policy.form == CAPTURE_MERGE
                 and only_61(z).capture_order == NO_PAGE)
     if cc.armed:
-        only_61(z).capture_order = cc.order
-        only_61(z).capture_movable = (cc.policy.movable == CAPTURE_ANY
-                                      or (cc.policy.movable == CAPTURE_RELAXED and cc.migratetype == MT61_MOVABLE))
+        capture_open_61(z, cc.order, rule == CAPTURE_ANY or (rule == CAPTURE_RELAXED
+                                                             and cc.migratetype == MT61_MOVABLE))
 
 
 cdef inline void capture_rest_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     """The run captures nothing."""
     if cc.armed:
-        only_61(z).capture_order = NO_PAGE
-        only_61(z).capture_movable = 0
+        capture_close_61(z)
         cc.armed = 0
 
 

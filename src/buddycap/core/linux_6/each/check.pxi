@@ -262,7 +262,7 @@ cdef int check_targets_61(zone_t *z, int32_t slot, violation_t *v) noexcept nogi
     cdef int32_t stranger
     if not check_links(z, slot_list(z, slot), 13, v):
         return 0
-    list_count(z, slot_list(z, slot), 0xFF, PG_HELD_61, &stranger)
+    list_count(z, slot_list(z, slot), TARGET_BITS_61, PG_HELD_61, &stranger)
     if stranger != NO_PAGE:
         return violated(v, 13, z.base_pfn + stranger, PG_HELD_61, order_array(z)[stranger])
     return 1
@@ -276,7 +276,7 @@ cdef int check_private_61(zone_t *z, violation_t *v) noexcept nogil:
         return violated(v, 16, NO_PAGE, SLOT_PAGES, SLOT_UNUSED)
     for slot in range(z.slots_used):
         if zone_slot(z, slot).kind == SLOT_PAGES:
-            if not check_isolated_list(z, slot, v):
+            if not check_units_61(z, slot, v):
                 return 0
             isolated += list_count(z, slot_list(z, slot), 0, 0, &stranger)
         elif zone_slot(z, slot).kind == SLOT_TARGETS:

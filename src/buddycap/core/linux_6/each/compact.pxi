@@ -34,6 +34,7 @@ cdef int compact_begin_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     cdef compact_zone_6_1_t *c = compact_61(z)
     cc.migrate_scanned = cc.free_scanned = cc.isolated = cc.moved = 0
     cc.nr_migratepages = cc.nr_freepages = 0
+    cc.again = 0
     cc.captured = cc.page = cc.target = NO_PAGE
     cc.migratetype = request_type_61(z, (cc.gfp >> 3) & 3)
     cc.unevictable = c.unevictable_allowed
@@ -51,6 +52,26 @@ cdef int compact_begin_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     cc.keep_equal = cc.mode == MIGRATE_ASYNC and c.cached_migrate[0] == c.cached_migrate[1]
     cc.state = COMPACT_TURN
     return 1
+
+
+cdef void release_freepages_61(zone_t *z, compact_control_t *cc) noexcept nogil:
+    """Targets that were not used are freed, and the next run begins above them.  Linux: release_freepages."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t head = slot_list(z, cc.freepages)
+    cdef int32_t highest = NO_PAGE
+    cdef int32_t i
+    cdef int order
+    while not list_empty(link, head):
+        i = link[head].next
+        list_del(link, i)
+        highest = max(highest, i)
+        order = order_array(z)[i] & 0x0F
+        order_array(z)[i] = PG_USED | order
+        free_unref_61(z, i, order)
+    cc.nr_freepages = 0
+    if highest != NO_PAGE:
+        compact_61(z).cached_free = max(compact_61(z).cached_free,
+                                        pageblock_start_61(z, <uint64_t> (z.base_pfn + highest)))
 
 
 cdef int compact_end_61(zone_t *z, compact_control_t *cc, int result) noexcept nogil:

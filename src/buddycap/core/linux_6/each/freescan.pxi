@@ -182,7 +182,8 @@ cdef int look_elsewhere_61(zone_t *z, compact_control_t *cc, const fast_search_6
         return 1
     if cc.direct_compaction and s.least < <uint64_t> only_61(z).map_end:
         cc.free_pfn = s.least
-        return may_look_around_61(z, cc, s.least)
+        return LOOKS_ANYWHERE_61 or (<uint64_t> z.base_pfn <= s.least < end_pfn_61(z)
+                                     and suitable_target_61(z, cc, s.least))
     return 0
 
 

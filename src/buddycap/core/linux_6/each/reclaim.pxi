@@ -12,14 +12,9 @@
 
 
 cdef void free_reclaimed_61(machine_t *m, scan_t *sc, zone_t *z, step_t *out) noexcept nogil:
-    """What was given up is freed as a list, the page decided on last first."""
-    cdef int k
+    """What was given up is freed as a list."""
     only_61(z).cpu = sc.cpu
-    for k in range(sc.pvec_count - 1, -1, -1):
-        free_list_prepare_61(z, sc.pvec[k])
-    for k in range(sc.pvec_count - 1, -1, -1):
-        if is_pcp_state_61(order_array(z)[sc.pvec[k]]):
-            free_list_commit_61(z, sc.pvec[k])
+    free_given_up_61(z, sc.pvec, sc.pvec_count)
     out.cost.freed += sc.pvec_count
     sc.pvec_count = 0
 
