@@ -87,7 +87,7 @@ def run(folder: Path, names: Sequence[str] = ()) -> None:
         raise SystemExit(f"no such study: {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "commit").exists():
-        (folder / "commit").write_text(_commit() + "\n")
+        (folder / "commit").write_text(commit_of_the_tree() + "\n")
     for name in names or STUDIES:
         words = STUDIES[name]
         resume = ["--resume"] if (folder / name).exists() else []
@@ -199,7 +199,7 @@ def _without_needed(value: object) -> object:
     return value
 
 
-def _commit() -> str:
+def commit_of_the_tree() -> str:
     words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -4,22 +4,31 @@ In 2008 the share of huge pages obtained under load was published for two machin
 over "various rates" of requests.  Here each machine is simulated at three rates, and every figure is the mean of the
 three, seed by seed.  The page "study" of the documentation discusses the results.
 
+In 2019 the same was published of direct compaction that captures what it has made, for threads that fault in huge
+pages.  With --kernel 6.1 that is simulated in two scenes: memory full of files, and memory with room.
+
   buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
   buddycap compare --policies all --out DIR           and a verdict on every policy
   buddycap compare --policies all --out DIR --resume  after an interruption
+  buddycap compare --kernel 6.1                       off and capture, 3 to 32 threads: 512 runs
   buddycap compare --format html > report.html        for a browser; --format mmtests as users of mmtests read it
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 
 from ..errors import MisuseError
 from ..escape import say
 from ..policies.capture import POLICIES
+from ..policies.compaction import COMPACTION_POLICIES
 from ..progress import Progress
 from ..sizes import parse_pages
 from ..study.comparison import BASE, REFERENCE, Row, averaged, compare_plan, comparison
+from ..study.config import DEFAULT_POLICIES
 from ..study.export import dumps, export
+from ..study.faultcomparison import KERNEL, THREADS, fault_comparison, fault_plan
+from ..study.plan import Plan
 from ..study.summary import laid_out, resampled, shown
 from ..views.mmtests import mmtests_html, mmtests_text
 from .experiment import (
@@ -36,20 +45,34 @@ from .offers import offering
 
 __all__ = ["add_arguments", "command"]
 
+# Changes over no capture that are told, in percent; and which of them were published as one number.
+_CHANGED = (
+    ("compact_free_scanned", "free scanned"),
+    ("compact_migrate_scanned", "migrate scanned"),
+    ("latency_ms", "latency"),
+    ("latency_huge_ms", "of huge"),
+    ("latency_base_ms", "of base"),
+    ("stall_success_percent", "success/stall"),
+)
+_TOTALS = ("compact_free_scanned", "compact_migrate_scanned")
+
 FORMATS = ("table", "json", "mmtests", "html")
+SEEDS = {"2.6.27": 24, KERNEL: 16}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap compare`."""
     what = parser.add_argument_group("what is run")
+    what.add_argument("--kernel", choices=tuple(DEFAULT_POLICIES), default="2.6.27", help="whose capture (2.6.27)")
     policies = what.add_argument(
-        "--policies", default="none,v3", metavar="NAMES", help="by commas, or 'all' (default: none,v3)"
+        "--policies", metavar="NAMES", help="by commas, or 'all' (default: none,v3; of 6.1: off,capture)"
     )
-    offering(policies, ("all", *POLICIES))
+    offering(policies, ("all", *POLICIES, *COMPACTION_POLICIES))
+    what.add_argument("--threads", metavar="N,N", help="with --kernel 6.1 (default: 3,5,7,12,18,24,30,32)")
     what.add_argument("--memory", default="4GiB", metavar="SIZE", help="of both machines (default: 4GiB)")
-    what.add_argument("--seeds", type=int, default=24, metavar="N", help="runs of each (default: 24)")
+    what.add_argument("--seeds", type=int, metavar="N", help="runs of each (default: 24; of 6.1: 16)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
-    what.add_argument("--periods", default="0.5,1,2", metavar="F,F", help="factors of the time between requests")
+    what.add_argument("--periods", metavar="F,F", help="factors of the time between requests (default: 0.5,1,2)")
     out = parser.add_argument_group("what comes out")
     add_store_arguments(out)
     out.add_argument(
@@ -64,11 +87,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap compare`."""
-    if args.seeds < 1:
-        raise MisuseError(f"--seeds={args.seeds}: at least 1 is wanted")
-    seeds = range(args.seed, args.seed + args.seeds)
-    periods = factors_of(args.periods)
-    plan = compare_plan(args.policies, seeds, periods, parse_pages(args.memory, "memory"))
+    count = SEEDS[args.kernel] if args.seeds is None else args.seeds
+    if count < 1:
+        raise MisuseError(f"--seeds={count}: at least 1 is wanted")
+    seeds = range(args.seed, args.seed + count)
+    policies = args.policies or DEFAULT_POLICIES[args.kernel]
+    if args.kernel == KERNEL:
+        return _faults(args, policies, seeds)
+    if args.threads is not None:
+        raise MisuseError(f"--threads: goes with --kernel {KERNEL}")
+    periods = factors_of(args.periods or "0.5,1,2")
+    plan = compare_plan(policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
     with open_store(args) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
@@ -96,6 +125,62 @@ def command(args: argparse.Namespace) -> int:
         say(f"{len(records)} runs in {time.perf_counter() - begin:.0f} s")
         say(_policies_text(result))
     return status
+
+
+def _threads_of(words: str) -> list[int]:
+    """Return the numbers of threads of `--threads`."""
+    try:
+        return [int(word) for word in words.split(",")]
+    except ValueError:
+        raise MisuseError(f"--threads {words}: whole numbers by commas are wanted") from None
+
+
+def _faults(args: argparse.Namespace, policies: str, seeds: Sequence[int]) -> int:
+    """Run the comparison of Linux 6.1."""
+    if args.periods is not None:
+        raise MisuseError(f"--periods: of requests, which --kernel {KERNEL} does not make")
+    threads = THREADS if args.threads is None else _threads_of(args.threads)
+    plan = fault_plan(policies, seeds, parse_pages(args.memory, "memory"), threads)
+    with open_store(args) as store:
+        with keeping(plan, store, args.format), Progress(0, "runs") as progress:
+            records = runner(args, store, progress)(plan)
+        if store.folder is not None:
+            export(store, plan)
+    status = tell_failed(records)
+    if args.format == "json":
+        say(dumps(fault_comparison(plan, records)))
+    elif args.format == "mmtests":
+        say(mmtests_text(plan, records))
+    elif args.format == "html":
+        say(mmtests_html(plan, records, title="Capture by direct compaction: without, as it is, and proposals"), end="")
+    else:
+        say(_faults_text(plan, fault_comparison(plan, records), args.memory))
+    return status
+
+
+def _faults_text(plan: Plan, result: Row, memory: str) -> str:
+    """Return the published changes beside ours, and the verdicts."""
+    seeds = f"{memory}; {told_seeds(plan.seeds)}, 95 % intervals"
+    lines = [["scene", "policy", "huge %", "gain, points", *(name for _, name in _CHANGED)]]
+    for name, row in result["published"].items():
+        cells = [f"{row[figure]:+.0f}" if figure in _TOTALS else "" for figure, _ in _CHANGED]
+        gains = list(row["success_percent"].values())
+        level = sum(row["without"].values()) / len(gains)
+        lines.append(
+            [f"published, {name}", "capture", f"{level:.1f} before", f"{min(gains):+.1f}..{max(gains):+.1f}", *cells]
+        )
+    for row in result["scenes"]:
+        changes = [shown(row["changes"][figure], 0, signed=True) for figure, _ in _CHANGED]
+        cells = [shown(row["figures"].get("success_percent")), shown(row["gain"], signed=True)]
+        lines.append([row["case"], row["policy"], *cells, *(changes if row["gain"] else [""] * len(changes))])
+    verdicts = [[row["case"], row["policy"], row["verdict"]] for row in result["scenes"] if row["verdict"]]
+    told = [
+        f"Means over the numbers of threads; changes over off in percent; {seeds}. Simulated, not measured.",
+        laid_out(lines, left=2),
+        "",
+        laid_out([["scene", "policy", "verdict"], *verdicts], left=2, last_left=True),
+    ]
+    return "\n".join(told)
 
 
 def _published_text(result: Row) -> str:

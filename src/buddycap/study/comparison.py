@@ -5,7 +5,7 @@ over "various rates" of requests.  Here each machine is simulated at three rates
 three, seed by seed.  docs/study.md discusses the results.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from math import isfinite
 from types import MappingProxyType
@@ -47,33 +47,35 @@ def compare_plan(
     return Plan(tuple(with_periods(machines, periods)), rows, tuple(seeds))
 
 
-def averaged(plan: Plan, records: Sequence[Record]) -> tuple[Plan, list[Record]]:
-    """Return plan and records with the cases of each preset made one: the mean of each figure, seed by seed.
+def averaged(
+    plan: Plan, records: Sequence[Record], group: Callable[[Case], str] = lambda case: case.config.preset
+) -> tuple[Plan, list[Record]]:
+    """Return plan and records with the cases of each group made one: the mean of each figure, seed by seed.
 
-    A seed that has an error at one of the periods has one in the mean.
+    A seed that has an error in one of the cases has one in the mean.
     """
-    names = {case.label: case.config.preset for case in plan.cases}
+    names = {case.label: group(case) for case in plan.cases}
     cases: dict[str, Case] = {}
     for case in plan.cases:
-        cases.setdefault(case.config.preset, Case(case.config.preset, case.config.replace(period_percent=100)))
+        cases.setdefault(names[case.label], Case(names[case.label], case.config.replace(period_percent=100)))
     groups: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         groups.setdefault((names[record.case], record.policy, record.seed), []).append(record)
-    wanted = {preset: sum(name == preset for name in names.values()) for preset in cases}
-    means = [_mean(preset, group) for (preset, _, _), group in groups.items() if len(group) == wanted[preset]]
+    wanted = {label: sum(name == label for name in names.values()) for label in cases}
+    means = [_mean(label, runs) for (label, _, _), runs in groups.items() if len(runs) == wanted[label]]
     return replace(plan, cases=tuple(cases.values())), means
 
 
-def _mean(preset: str, group: Sequence[Record]) -> Record:
+def _mean(label: str, group: Sequence[Record]) -> Record:
     """Return the mean of some runs of one policy and seed."""
     first = group[0]
     error = next((record.error for record in group if not record.ok), "")
     if error:
-        return Record(preset, first.policy, first.seed, error, "", {}, {})
+        return Record(label, first.policy, first.seed, error, "", {}, {})
     names = [name for name, value in first.summary.items() if isinstance(value, int | float)]
     figures = {name: [float(record.summary[name]) for record in group] for name in names}
     mean = {name: sum(values) / len(values) for name, values in figures.items() if all(map(isfinite, values))}
-    return Record(preset, first.policy, first.seed, "", " ".join(record.digest for record in group), mean, {})
+    return Record(label, first.policy, first.seed, "", " ".join(record.digest for record in group), mean, {})
 
 
 def comparison(plan: Plan, records: Sequence[Record]) -> Row:
