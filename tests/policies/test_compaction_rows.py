@@ -5,6 +5,7 @@ import pytest
 from buddycap import COMPACTION_POLICIES, POLICIES, MisuseError
 from buddycap.study.faultload import faulting_config
 from buddycap.study.run import make_world, run_once
+from worldlab import finish, world_of
 
 OFF, NOW = COMPACTION_POLICIES["off"], COMPACTION_POLICIES["capture"]
 SMALL = faulting_config("6.1", 6, 1 << 16, fault_permille=375, warmup_s=2, unmovable_permille=5)
@@ -31,6 +32,45 @@ def test_every_row(row):
     assert totals["direct_success"] >= totals["direct_captured"]
     assert (totals["direct_captured"] > 0) == row.capture
     assert totals["pgmigrate_success"] > 0
+
+
+def ends(rows, config, **changes):
+    """The states in which a world ends under each of some policies, and what was captured."""
+    found = {}
+    for row in rows:
+        zone, world = world_of(row, 3, config, **changes)
+        finish(world)
+        found[row.name] = (zone.digest(), world.totals()["direct_captured"])
+    return found
+
+
+def test_rows_differ_where_their_rules_do():
+    """Blocks of order 5: nobody captures them strictly, movable requests do later; and each form comes to others."""
+    names = ("off", "capture", "relaxed", "test-first", "lists-2012", "block-2014")
+    found = ends(
+        [COMPACTION_POLICIES[name] for name in (*names, "huge-only")], SMALL, request_order=5, fault_regions=600
+    )
+    assert len({found[name][0] for name in names}) == len(names)
+    assert found["huge-only"] == found["off"]
+    assert found["relaxed"][1] > 100 > found["capture"][1]
+
+
+def test_checking_and_holding_differ_where_memory_is_below_the_mark():
+    """Writing pages out takes others from below every mark, so that blocks are completed that the mark forbids."""
+    relaxed = [
+        COMPACTION_POLICIES[name].replace(name=name, movable="relaxed") for name in ("capture", "checked", "held")
+    ]
+    writing = SMALL.replace(memalloc_permille=1000, swappiness=100, reader_write_permille=500)
+    found = ends(relaxed, writing, request_order=5, fault_regions=1500)
+    assert len({state for state, _ in found.values()}) == 3
+    assert all(captured > 0 for _, captured in found.values())
+    enough = ends(relaxed, SMALL, request_order=5, fault_regions=600)
+    assert len(set(enough.values())) == 1, "above the mark nothing is forbidden"
+
+
+def test_proactive_compaction_comes_where_somebody_looks():
+    found = ends([NOW, COMPACTION_POLICIES["proactive-60"]], SMALL.replace(look_ms=5))
+    assert found["capture"][0] != found["proactive-60"][0]
 
 
 def test_a_capture_for_no_order_is_none():

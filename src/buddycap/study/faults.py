@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 __all__ = ["fault_figures"]
 
-# Counters of the whole run, by their names in /proc/vmstat, where the kernel has them.
+# Counters of the whole run, by their names in /proc/vmstat, where the kernel has them; of direct compaction also how
+# many runs have ended with a block, whoever took it then, and how many of these had captured it.
 _COUNTERS = (
     *("compact_migrate_scanned", "compact_free_scanned", "compact_isolated"),
     *("compact_stall", "compact_success", "compact_fail", "compact_daemon_wake"),
+    *("direct_success", "direct_captured", "direct_complete", "direct_deferred", "direct_skipped"),
     *("compact_daemon_migrate_scanned", "compact_daemon_free_scanned"),
     *("pgmigrate_success", "pgmigrate_fail", "pgscan_direct", "pgscan_kswapd", "pgsteal_direct", "pgsteal_kswapd"),
 )
