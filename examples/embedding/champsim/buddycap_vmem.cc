@@ -5,7 +5,9 @@
 //   populate_pages   maps the image instead of listing all frames;
 //   shuffle_pages    does nothing: the order is the image's;
 //   ppage_pop        the next page table's frame, an unmovable page of the image; when memory is full the run ends with a
-//                    message, where stock ChampSim lists all frames again and so gives them a second owner;
+//                    message, where stock ChampSim lists all frames again and so gives them a second owner.  Stock
+//                    ChampSim takes a frame for every look at a page table, too, if tables are as large as pages (the
+//                    default), whether there is a new one or not: here those that were not needed are taken again;
 //   va_to_pa         the frame of a page, a movable page of the image; the core is the address space.
 // The class itself, its page tables and all that call it stay as they are.  install.py cuts the four out of src/vmem.cc
 // and puts this file beside it; ChampSim's Makefile compiles all that lies there.
@@ -33,12 +35,18 @@ namespace {
 constexpr std::int64_t RESERVED_BYTES = 1 << 20;
 
 // One of each VirtualMemory: there is no field for it in the class.
+struct Memory {
+    std::unique_ptr<FrameMap> frames;
+    std::int64_t taken = -1;        // the frame that was last taken for a page table
+    std::size_t tables = 0;         // and how many entries there were before
+};
+
 struct Maps {
-    std::map<const VirtualMemory *, std::unique_ptr<FrameMap>> of;
+    std::map<const VirtualMemory *, Memory> of;
     ~Maps() {
-        for (const auto &[vmem, frames] : of)
-            if (frames->displaced > 0)
-                std::printf("[VMEM] %llu pages lie where the order of faults has put them\n", static_cast<unsigned long long>(frames->displaced));
+        for (const auto &[vmem, memory] : of)
+            if (memory.frames != nullptr && memory.frames->displaced > 0)
+                std::printf("[VMEM] %llu pages lie where the order of faults has put them\n", static_cast<unsigned long long>(memory.frames->displaced));
     }
 };
 
@@ -78,13 +86,13 @@ std::unique_ptr<FrameMap> map_of_image(const std::string &image, const std::stri
     return frames;
 }
 
-FrameMap &map_of(const VirtualMemory *vmem) { return *maps().of.at(vmem); }
+FrameMap &map_of(const VirtualMemory *vmem) { return *maps().of.at(vmem).frames; }
 } // namespace
 
 void VirtualMemory::populate_pages()
 {
     try {
-        maps().of[this] = map_of_image(setting("BUDDYCAP_IMAGE", ""), setting("BUDDYCAP_ORDER", "first-touch"),
+        maps().of[this].frames = map_of_image(setting("BUDDYCAP_IMAGE", ""), setting("BUDDYCAP_ORDER", "first-touch"),
                                        static_cast<std::int64_t>(champsim::data::bytes{dram.size()}.count()), static_cast<std::int64_t>(PAGE_SIZE));
     } catch (const std::exception &error) {
         give_up(error.what());
@@ -94,12 +102,18 @@ void VirtualMemory::populate_pages()
 
 void VirtualMemory::shuffle_pages() {}
 
-// The list holds one frame: that of the next page table.
+// The list holds one frame: that of the next page table.  Who calls this has taken it, and does not say whether it was
+// needed; but if no entry has come since the frame before it was taken, that one is still nobody's.
 void VirtualMemory::ppage_pop()
 {
     try {
-        const auto next = champsim::page_number{static_cast<uint64_t>(map_of(this).table())};
-        ppage_free_list.assign(1, next);
+        Memory &memory = maps().of.at(this);
+        const bool unused = memory.taken >= 0 && page_table.size() == memory.tables;
+        const std::int64_t next = unused ? memory.taken : memory.frames->table();
+        if (!ppage_free_list.empty())
+            memory.taken = ppage_free_list.front().to<std::int64_t>();
+        memory.tables = page_table.size();
+        ppage_free_list.assign(1, champsim::page_number{static_cast<uint64_t>(next)});
     } catch (const std::exception &error) {
         give_up(error.what());
     }

@@ -22,6 +22,9 @@ int main(int argc, char **argv)
       if (!(frame == again) || free.count() != 0 || cost.count() != 200)
         return 3;
       std::printf("%u %llu %llu\n", cpu, static_cast<unsigned long long>(page.to<uint64_t>()), static_cast<unsigned long long>(frame.to<uint64_t>()));
+      for (int look = 0; argc > 4 && look < 9; look++)
+        if (vmem.get_pte_pa(cpu, champsim::page_number{0}, 5).first.to<uint64_t>() % PAGE_SIZE != 0)
+          return 4;
       if (argc > 4 && k % 512 == 0)
         std::printf("table %llu\n", static_cast<unsigned long long>(vmem.get_pte_pa(cpu, page, 1).first.to<uint64_t>() / PAGE_SIZE));
     }

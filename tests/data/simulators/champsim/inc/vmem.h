@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "champsim.h"
@@ -22,6 +24,7 @@ public:
 
 private:
     std::deque<champsim::page_number> ppage_free_list;
+    std::map<std::tuple<uint32_t, uint32_t, champsim::address_slice<champsim::dynamic_extent>>, champsim::address> page_table;
 
     [[nodiscard]] champsim::page_number ppage_front() const;
     void ppage_pop();
