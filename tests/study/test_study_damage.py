@@ -64,6 +64,26 @@ def repeated(folder):
     return seeds
 
 
+def test_a_lean_store_tells_the_same(tmp_path):
+    """New rows and those of before are read from the file; what is asked often is not."""
+    for plan, begin in ((PLAN, "new"), (replace(PLAN, seeds=(1, 2, 3)), "more")):
+        with Store(tmp_path / "lean", lean=True) as lean, Store() as whole:
+            records = run_plan(plan, lean, executor="thread")
+            assert records == run_plan(plan, whole, executor="thread"), begin
+            for _, task in plan.tasks():
+                assert lean.requests(task).tolist() == whole.requests(task).tolist()
+                assert lean.has(task)
+
+
+def test_a_lean_store_notices_rows_that_change_under_it(tmp_path):
+    with Store(tmp_path, lean=True) as store:
+        run_plan(PLAN, store, executor="thread")
+        with sql(tmp_path) as database:
+            database.execute("UPDATE runs SET digest = 'another' WHERE seed = 2")
+        with pytest.raises(FormatError, match=r"\(seed 2\): damaged while the study ran"):
+            store.records(PLAN)
+
+
 def test_a_run_that_could_not_be_added_damages_nothing(folder, monkeypatch):
     """A full disk or Ctrl-C in the middle of a row, and the same store goes on with others."""
     put, left = studyfile._put, [3]

@@ -102,7 +102,7 @@ def open_store(args: argparse.Namespace, inputs: Iterable[str | Path | None] = (
     if folder / DATABASE in found and not (resumed or args.force):
         raise MisuseError(f"--out {folder}: there are results in it; --resume goes on with them, --force replaces them")
     check_outputs(found, inputs=inputs, force=args.force or resumed)
-    return Store(folder, fresh=args.force, repair=args.repair)
+    return Store(folder, fresh=args.force, repair=args.repair, lean=True)
 
 
 def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner:

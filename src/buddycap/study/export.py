@@ -13,7 +13,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -28,12 +28,13 @@ from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
 from .summary import summarize
-from .tidy import column_names, request_columns, run_rows
+from .tidy import RunRows, column_names, request_columns
 from .workers import recorded_load
 
 __all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
 
 FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv", "faults.csv")
+GROUP_ROWS = 1 << 13  # of Parquet, at least
 PARQUET = ("runs.parquet", "requests.parquet", "faults.parquet")  # if pyarrow is there
 
 
@@ -56,14 +57,15 @@ def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[
     """
     folder = store.folder
     assert folder is not None, "a store in memory has no files"
-    records = store.records(plan)
-    rows = run_rows(plan, records)
+    rows = RunRows(plan, lambda: store.each_record(plan))
     files = [folder / name for name in FILES]
     with replacing_text(files[0]) as stream:
         write_csv(rows, stream)
     with replacing_text(files[1]) as stream:
         write_jsonl(rows, stream)
-    write_file(files[2], dumps({"version": code_version(), "rows": summarize(plan, records)}, indent=1) + "\n")
+    write_file(
+        files[2], dumps({"version": code_version(), "rows": summarize(plan, store.records(plan))}, indent=1) + "\n"
+    )
     with replacing_text(files[3]) as stream:
         write_csv(_timings(store, plan), stream)
     write_file(files[4], dumps(manifest(plan, argv), indent=1) + "\n")
@@ -96,8 +98,8 @@ def dumps(value: Any, indent: int | None = None) -> str:
     return json.dumps(clean(value), indent=indent, allow_nan=False)
 
 
-def write_csv(rows: Sequence[dict[str, Any]], stream: IO[str]) -> None:
-    """Write rows as a CSV table; numbers keep every digit, what is missing is empty."""
+def write_csv(rows: Iterable[dict[str, Any]], stream: IO[str]) -> None:
+    """Write rows, which are gone through twice, as a CSV table; numbers keep every digit, what is missing is empty."""
     writer = csv.DictWriter(stream, column_names(rows), restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -113,15 +115,17 @@ def write_jsonl(rows: Iterable[dict[str, Any]], stream: IO[str]) -> None:
     stream.writelines(dumps(row) + "\n" for row in rows)
 
 
-def write_parquet(folder: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
+def write_parquet(folder: Path, rows: Iterable[dict[str, Any]]) -> list[Path]:
     """Write rows as Parquet if pyarrow is installed; return the files written."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return []
-    names = column_names(rows)
-    columns = {name: [_cell(clean(row.get(name))) for row in rows] for name in names}
+    columns: dict[str, list[Any]] = {name: [] for name in column_names(rows)}
+    for row in rows:
+        for name, values in columns.items():
+            values.append(_cell(clean(row.get(name))))
     path = folder / PARQUET[0]
     with replacing(path) as file:
         parquet.write_table(pyarrow.table(columns), file)
@@ -153,13 +157,13 @@ def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = Fal
 
 
 def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool = False) -> list[Path]:
-    """Write the same rows as Parquet, a group for each run, if pyarrow is installed; return the files written."""
+    """Write the same rows as Parquet, in groups of whole runs, if pyarrow is installed; return the files written."""
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return []
-    groups = (pyarrow.table(columns) for columns in request_columns(store, plan, faults))
+    groups = (pyarrow.table(columns) for columns in _gathered(request_columns(store, plan, faults)))
     first = next(groups, None)
     if first is None:
         return []
@@ -168,6 +172,21 @@ def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool 
         for group in chain([first], groups):
             writer.write_table(group)
     return [path]
+
+
+def _gathered(parts: Iterable[dict[str, list[Any]]]) -> Iterator[dict[str, list[Any]]]:
+    """Yield the same columns in larger parts: what a group of Parquet takes in memory hardly depends on its rows."""
+    kept: dict[str, list[Any]] = {}
+    for part in parts:
+        if kept.keys() == part.keys() and len(next(iter(kept.values()))) < GROUP_ROWS:
+            for name, values in part.items():
+                kept[name] += values
+            continue
+        if kept:
+            yield kept
+        kept = {name: list(values) for name, values in part.items()}
+    if kept:
+        yield kept
 
 
 def _timings(store: Store, plan: Plan) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 RESAMPLES = 10_000
+_DRAWN_AT_ONCE = 1 << 18  # so that memory does not grow with the values
 FEWEST_RESAMPLED = 20  # values; below, intervals of the bootstrap are too narrow to be shown
 
 # Two-sided 95 % quantiles of Student's t for 1..10 degrees of freedom; above, the expansion is good to 4 digits.
@@ -145,9 +146,12 @@ def bootstrap_interval(values: Sequence[float], *, resamples: int = RESAMPLES, s
         raise MisuseError(f"resamples={resamples}: at least 1 is wanted")
     if n < 2:
         return math.nan, math.nan
-    raw = np.random.PCG64(seed).random_raw(resamples * n)
-    index = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
-    means = np.asarray(values, dtype=np.float64)[index.astype(np.intp)].reshape(resamples, n).mean(axis=1)
+    own, draws, means = np.asarray(values, dtype=np.float64), np.random.PCG64(seed), np.empty(resamples)
+    for first in range(0, resamples, piece := max(1, _DRAWN_AT_ONCE // n)):
+        part = means[first : first + piece]
+        raw = draws.random_raw(len(part) * n)
+        index = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+        part[:] = own[index.astype(np.intp)].reshape(len(part), n).mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return round(float(low), 9), round(float(high), 9)
 

@@ -8,8 +8,10 @@ import io
 import json
 import logging
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +21,7 @@ from ..errors import FormatError, MisuseError
 from ..jsontext import parse_object
 from ..newfile import check_place, write_file
 from .plan import Case, Plan, Task
-from .studyfile import Content, Row, Writer, read_content
+from .studyfile import Content, Kept, Key, Row, Writer, read_content
 from .workers import Outcome
 
 __all__ = ["DATABASE", "Record", "Store"]
@@ -81,6 +83,9 @@ class Store:
     repair : bool
         Leave out what is damaged in the file, which is written anew when results come; a copy of the damaged one stays
         beside it, as `study.sqlite.damaged`.
+    lean : bool
+        Rows that are written stay in the file alone, and are read from there: memory hardly grows with their number.
+        Only until the store is closed.
 
     Raises
     ------
@@ -92,12 +97,15 @@ class Store:
         If the file cannot be read, or is none.
     """
 
-    def __init__(self, folder: str | Path | None = None, *, fresh: bool = False, repair: bool = False) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, *, fresh: bool = False, repair: bool = False, lean: bool = False
+    ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.path = ":memory:" if self.folder is None else str(self.folder / DATABASE)
         self._writer: Writer | None = None
         self._content = Content()
         self._anew = True
+        self._lean = lean
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +178,9 @@ class Store:
             if self._content.damage and path.exists():
                 write_file(f"{path}.damaged", path.read_bytes())
             self._writer.begin(self._content, anew=self._anew)
+            if self._lean:
+                rows = self._content.rows.values()
+                self._content.rows = {row.key: Kept.of(row) for row in rows if isinstance(row, Row)}
         return self._writer
 
     @property
@@ -199,7 +210,7 @@ class Store:
         """Keep what another store has of a plan, too."""
         self.plan = plan
         for _, task in plan.tasks():
-            row = other._content.rows.get(task.key)
+            row = other._row(task.key)
             if row is not None:
                 self._keep(row)
 
@@ -208,39 +219,52 @@ class Store:
         writer = self._begun()
         if writer is not None:
             writer.add(row)
-        self._content.rows[row.key] = row
+        self._content.rows[row.key] = Kept.of(row) if self._lean and writer is not None else row
 
-    def _result(self, task: Task) -> Row | None:
-        """Return the row of a task that has a result."""
-        row = self._content.rows.get(task.key)
-        return None if row is None or row.error else row
+    def _row(self, key: Key) -> Row | None:
+        """Return a row, from wherever it is."""
+        row = self._content.rows.get(key)
+        if not isinstance(row, Kept):
+            return row
+        assert self._writer is not None, "a lean store is read before it is closed"
+        return self._writer.fetch(row)
 
     def has(self, task: Task) -> bool:
         """Whether the task has a result; an error is none."""
-        return self._result(task) is not None
+        row = self._content.rows.get(task.key)
+        return row is not None and not row.error
 
     def record(self, case: Case, task: Task) -> Record | None:
         """Return what is known of a task."""
-        row = self._content.rows.get(task.key)
+        row = self._row(task.key)
         if row is None:
             return None
-        summary, totals = (parse_object(text, self.path) for text in (row.summary, row.totals))
+        summary, totals = (_shared(parse_object(text, self.path)) for text in (row.summary, row.totals))
         return Record(case.label, task.policy.name, task.seed, row.error, row.digest, summary, totals)
 
     def records(self, plan: Plan) -> list[Record]:
         """Return what is known of a study, in the order of its plan."""
+        return list(self.each_record(plan))
+
+    def each_record(self, plan: Plan) -> Iterator[Record]:
+        """Yield the same, one after the other."""
         found = (self.record(case, task) for case, task in plan.tasks())
-        return [record for record in found if record is not None]
+        return (record for record in found if record is not None)
 
     def requests(self, task: Task) -> NDArray[np.void] | None:
         """Return the table of a run's requests, or faults; none if there is no result."""
-        row = self._result(task)
-        return None if row is None else _unpacked(row.requests)
+        row = self._row(task.key)
+        return None if row is None or row.error else _unpacked(row.requests)
 
     def cpu_s(self, task: Task) -> float | None:
         """Return the CPU seconds that a run took."""
         row = self._content.rows.get(task.key)
         return None if row is None else row.cpu_s
+
+
+def _shared(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return figures whose names are kept once for all runs: they would be more than half of what a run takes."""
+    return {intern(name): value for name, value in figures.items()}
 
 
 class _Soundness:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 from ..errors import FormatError, MisuseError
 from ..newfile import write_file
 
-__all__ = ["Content", "Key", "Row", "Writer", "read_content"]
+__all__ = ["Content", "Kept", "Key", "Row", "Writer", "read_content"]
 
 FORMAT = "buddycap-study-2"
 BARE_FORMAT = "buddycap-study-1"  # of before: without digests
@@ -81,6 +81,30 @@ class Row:
     cpu_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row that stands in the file alone: what is asked for often, and what tells whether it is still the same.
+
+    Parameters
+    ----------
+    key : tuple
+    error : str
+    cpu_s : float, s
+    sha256 : bytes
+        The digest of its run.
+    """
+
+    key: Key
+    error: str
+    cpu_s: float
+    sha256: bytes
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Return what is remembered of a row."""
+        return cls(row.key, row.error, row.cpu_s, bytes.fromhex(row_digest("runs", _values(row)["runs"])))
+
+
 @dataclass
 class Content:
     """What a file says.
@@ -98,7 +122,7 @@ class Content:
     """
 
     plan: str = ""
-    rows: dict[Key, Row] = field(default_factory=dict)
+    rows: dict[Key, Row | Kept] = field(default_factory=dict)
     checked: bool = True
     damage: list[FormatError] = field(default_factory=list)
 
@@ -317,6 +341,7 @@ class Writer:
             ):
                 _put(database, "meta", row)
             for run in content.rows.values():
+                assert isinstance(run, Row), "what is in the file alone is not written anew"
                 _add(database, run)
             image = database.serialize()
         write_file(self._path, image)
@@ -331,6 +356,26 @@ class Writer:
     def add(self, row: Row) -> None:
         """Add a row, or replace the one of its key."""
         self._change(lambda database: _add(database, row))
+
+    def fetch(self, kept: Kept) -> Row:
+        """Read a row back.
+
+        Raises
+        ------
+        FormatError
+            If it is not the one that was written.
+        """
+        database = self._database
+        assert database is not None, "begin comes first"
+        own = " AND ".join(f"{name} = ?" for name in _KEY)
+        names = _COLUMNS["runs"][len(_KEY) :]
+        with _refusing(self._path):
+            found = database.execute(f"SELECT {', '.join(names)} FROM runs WHERE {own}", kept.key).fetchone()
+        if found is None or bytes.fromhex(row_digest("runs", (*kept.key, *found))) != kept.sha256:
+            seed = _seed("runs", kept.key)
+            raise FormatError(f"runs{seed}: damaged while the study ran: its digest differs", str(self._path))
+        error, digest, summary, totals, requests = found
+        return Row(kept.key, error, digest, summary, totals, requests, kept.cpu_s)
 
     def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
         """Change the file, as a whole or not at all."""

@@ -1,7 +1,7 @@
 """Results as tidy tables: a row for each run, with everything that cases differ in as a column of its own."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from .config import StudyConfig
 from .plan import Plan
 from .store import Record, Store
 
-__all__ = ["case_columns", "column_names", "request_columns", "run_rows", "structured"]
+__all__ = ["RunRows", "case_columns", "column_names", "request_columns", "run_rows", "structured"]
 
 _PATHS = [path.name.lower() for path in RequestPath]
 
@@ -56,10 +56,27 @@ def case_columns(plan: Plan) -> dict[str, dict[str, Any]]:
     }
 
 
+class RunRows:
+    """A row for each run: the columns of its case, policy, seed, error, digest, figures, counters.
+
+    Parameters
+    ----------
+    plan : Plan
+    records : callable
+        Returns the runs, one after the other, each time the rows are gone through.
+    """
+
+    def __init__(self, plan: Plan, records: Callable[[], Iterable[Record]]) -> None:
+        self._columns = case_columns(plan)
+        self._records = records
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self._columns[record.case] | record.flat() for record in self._records())
+
+
 def run_rows(plan: Plan, records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return a row for each run: the columns of its case, policy, seed, error, digest, figures, counters."""
-    columns = case_columns(plan)
-    return [columns[record.case] | record.flat() for record in records]
+    """Return a row for each run, as `RunRows` has them."""
+    return list(RunRows(plan, lambda: records))
 
 
 def request_columns(store: Store, plan: Plan, faults: bool = False) -> Iterator[dict[str, list[Any]]]:
