@@ -78,6 +78,16 @@ def test_the_command_runs_both_scenes(capsys):
     assert len(json.loads(capsys.readouterr().out)["scenes"]) == 4
 
 
+def test_a_parameter_with_fractions_is_a_float_in_every_case(tmp_path):
+    """5 MiB/s beside 3.75: Parquet wants one type for a column."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    words = ["study", "--kernel", "6.1", "--memory", "128MiB", "--threads", "1", "--policies", "off", "--seeds", "1"]
+    sweep = ["--sweep", "stream_mib_per_s=5,3.75", "--sweep", "warmup_s=1", "--jobs", "1", "--executor", "thread"]
+    assert main([*words, *sweep, "--out", str(tmp_path / "out")]) == 0
+    table = parquet.read_table(tmp_path / "out" / "faults.parquet")
+    assert set(table["stream_mib_per_s"].to_pylist()) == {5.0, 3.75}
+
+
 def test_misuse_is_refused(capsys):
     with pytest.raises(MisuseError, match="'off'"):
         fault_plan([COMPACTION_POLICIES["capture"]], SEEDS, 1 << 20)

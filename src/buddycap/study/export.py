@@ -13,7 +13,8 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -24,6 +25,7 @@ import numpy as np
 
 from .._world import PARAMETERS
 from ..newfile import replacing, replacing_text, write_file
+from .config import StudyConfig
 from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
@@ -163,7 +165,7 @@ def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool 
         from pyarrow import parquet
     except ImportError:
         return []
-    groups = (pyarrow.table(columns) for columns in _gathered(request_columns(store, plan, faults)))
+    groups = (pyarrow.table(_typed(columns)) for columns in _gathered(request_columns(store, plan, faults)))
     first = next(groups, None)
     if first is None:
         return []
@@ -187,6 +189,12 @@ def _gathered(parts: Iterable[dict[str, list[Any]]]) -> Iterator[dict[str, list[
         kept = {name: list(values) for name, values in part.items()}
     if kept:
         yield kept
+
+
+def _typed(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Return columns in which a parameter that may have a fraction is a float in every case."""
+    fractions = {field.name for field in fields(StudyConfig) if field.type is float}
+    return {name: [float(v) for v in values] if name in fractions else values for name, values in columns.items()}
 
 
 def _timings(store: Store, plan: Plan) -> list[dict[str, Any]]:
