@@ -10,6 +10,18 @@ __all__ = ["nearest_kernel", "served_by"]
 
 _LATEST = "6.1"  # of a trace that does not say: its events are those of later kernels
 _UNASKED = ("2.6.27", _LATEST)  # nobody has compared yet how well 6.12 comes to the end of a recording
+# What a later kernel is known to do otherwise than the one that serves: from which release on, and what.
+_OTHERWISE = {
+    "6.1": (
+        ((6, 12), "lists of a CPU size themselves"),
+        ((6, 12), "who finds no block of its own type takes the smallest that will do"),
+    ),
+    "6.12": (
+        ((6, 15), "compaction asks for more free memory before it begins"),
+        ((6, 15), "vm.defrag_mode, off by default, keeps types apart through reclaim and compaction"),
+        ((6, 17), "an isolated pageblock keeps its type"),
+    ),
+}
 
 
 def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
@@ -36,6 +48,13 @@ def nearest_kernel(release: str) -> Kernel:
     )
 
 
+def _otherwise(kernel: Kernel, recorded: str) -> str:
+    """Say what the recorded kernel is known to do otherwise than the one that serves, as the end of a sentence."""
+    release = kernel_release(recorded)
+    known = [text for since, text in _OTHERWISE.get(kernel.release, ()) if release >= since]
+    return f"; {recorded} differs: {', '.join(known)}" if known else ""
+
+
 def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, tuple[str, ...]]:
     """Return the kernel that serves a recording, and what a reader should know about it.
 
@@ -50,14 +69,17 @@ def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, t
     MisuseError
         If there is no such kernel.
     """
+    recorded = recording.trace.report.kernel
+    known = bool(recorded) and recorded != UNDECIDED
     if asked is not None:
         if asked not in KERNELS:
             raise MisuseError(f"kernel={asked!r}: there are {', '.join(KERNELS)}")
-        return KERNELS[asked], ()
-    recorded = recording.trace.report.kernel
-    if not recorded or recorded == UNDECIDED:
+        differs = _otherwise(KERNELS[asked], recorded) if known else ""
+        return KERNELS[asked], (f"served by Linux {asked}{differs}",) if differs else ()
+    if not known:
         return KERNELS[_LATEST], (f"the recording does not say its kernel: served by Linux {_LATEST}",)
     kernel = nearest_kernel(recorded)
     if kernel_release(recorded)[: len(kernel_release(kernel.release))] == kernel_release(kernel.release):
         return kernel, ()
-    return kernel, (f"recorded with Linux {recorded}, served by {kernel.release}, the nearest that is simulated",)
+    told = f"recorded with Linux {recorded}, served by {kernel.release}, the nearest that is simulated"
+    return kernel, (told + _otherwise(kernel, recorded),)
