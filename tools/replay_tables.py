@@ -21,6 +21,7 @@ import numpy as np
 
 from buddycap.errors import MisuseError
 from buddycap.formats.extfrag import unusable_free_index
+from buddycap.policies.capture import POLICIES
 from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
 from buddycap.replay.band import FIGURES, Band, Control, banded, figures_of, predict
@@ -184,7 +185,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=11)
     parser.add_argument("--skip", action="append", default=[], choices=[*WHATS, *OTHERS])
+    parser.add_argument(
+        "--kernel", help="that serves where the rules do not say (default: the recorded, or the nearest)"
+    )
     args = parser.parse_args()
+    if args.kernel:
+        for rules in (*WHATS.values(), *OTHERS.values()):
+            if rules.get("policy") not in POLICIES:
+                rules.setdefault("kernel", args.kernel)
     rows, heads = TABLES[args.table]
     print(f"| {' | '.join(heads)} |")
     print("|---" * len(heads) + "|")

@@ -83,11 +83,11 @@ def test_the_call_and_the_command_tell_the_same(capsys):
 
 def test_policies_of_compaction_are_for_kernels_that_compact(control):
     off, on = (predict(control, WhatIf(policy=name))[0] for name in ("off", "capture"))
-    assert {off.kernel, on.kernel} == {"6.1"}
+    assert {off.kernel, on.kernel} == {"6.12"}
     assert sum(off.asked) == sum(on.asked) > 0
     with pytest.raises(MisuseError, match=r"of compaction, which Linux 2\.6\.27 does not have"):
         predict(control, WhatIf(policy="off", kernel="2.6.27"))
     with pytest.raises(MisuseError, match="of capture as in 2008"):
-        predict(control, WhatIf(policy="v3", kernel="6.1"))
+        predict(control, WhatIf(policy="v3", kernel="6.12"))
     with pytest.raises(PolicyError, match="did you mean 'capture'"):
         WhatIf(policy="captur")

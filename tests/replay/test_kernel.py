@@ -6,14 +6,7 @@ import pytest
 
 from buddycap import KERNELS, MisuseError
 from buddycap.formats.tracetext import UNDECIDED
-from buddycap.replay import kernel as rules
 from buddycap.replay.kernel import nearest_kernel, served_by
-
-
-@pytest.fixture
-def all_serve(monkeypatch):
-    """Every kernel has machines."""
-    monkeypatch.setattr(rules, "_SERVING", dict(KERNELS))
 
 
 def recorded(release):
@@ -25,11 +18,11 @@ def recorded(release):
     [("2.6.32", "2.6.27"), ("5.10", "6.1"), ("6.1.0-56-cloud", "6.1"), ("6.5", "6.1"), ("6.6.30", "6.12"),
      ("6.12.100", "6.12"), ("6.18.44", "6.12")],
 )  # fmt: skip
-def test_the_kernel_that_stands_for_a_release(all_serve, release, kernel):
+def test_the_kernel_that_stands_for_a_release(release, kernel):
     assert nearest_kernel(release).release == kernel
 
 
-def test_known_differences_are_told(all_serve):
+def test_known_differences_are_told():
     assert served_by(recorded("6.12.100")) == (KERNELS["6.12"], ())
     _, (told,) = served_by(recorded("6.18.44"))
     assert told.startswith(

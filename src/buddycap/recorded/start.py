@@ -33,6 +33,7 @@ _OF_PAGES = [
 _ALLOC, _FREE, _, _DRAIN, _ = _OF_PAGES
 _PCP_ORDERS = (0, 1, 2, 3)
 _PCP_TYPES = 3  # of each order; their numbers are indices of the lists of order 0
+_SIZES = ("high", "high_min", "high_max", "batch", "free_factor")  # of the lists of a CPU
 _ENDLESS = 1 << 24  # pages: no list is ever that long
 
 
@@ -238,7 +239,9 @@ def _recorded_lists(zone: Zone, state: Mapping[str, Any], kernel: Kernel) -> lis
                 tags = [(pfn, _tag(zone, index, pfn, kernel)) for pfn in pfns]
                 zone.set_pcp_blocks(cpu, index, tags)
                 waiting += [(pfn, 1 << (index // 3 if index < 12 else zone.pageblock_order)) for pfn in pfns]
-            zone.set_pcp(cpu, high=pcp["high"], batch=max(pcp["batch"], 1), free_factor=pcp.get("free_factor", 0))
+            _set_lists(
+                zone, cpu, {"high": pcp["high"], "batch": pcp["batch"], "free_factor": pcp.get("free_factor", 0)}
+            )
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"lists that cannot be: {error}") from None
     return waiting
@@ -358,10 +361,20 @@ def _sizes(
     if state is None and told is not None:
         for pageset in told.pagesets:
             if pageset.cpu < zone.cpus:
-                zone.set_pcp(pageset.cpu, high=pageset.values["high"], batch=max(pageset.values["batch"], 1))
+                _set_lists(zone, pageset.cpu, pageset.values)
     if follow:
+        endless = dict.fromkeys(("high", "high_min", "high_max"), _ENDLESS)
+        one = (
+            _ENDLESS + 1 if "high_max" in zone.pcp(0) else 1
+        )  # lists that size themselves take one block if high < batch
         for cpu in range(zone.cpus):
-            zone.set_pcp(cpu, high=_ENDLESS, batch=1, free_factor=0)
+            _set_lists(zone, cpu, endless | {"batch": one, "free_factor": 0})
+
+
+def _set_lists(zone: Zone, cpu: int, told: Mapping[str, int]) -> None:
+    """Set what steers the lists of a CPU, as far as the zone's kernel has it."""
+    sizes = {name: told[name] for name in _SIZES if name in told and name in zone.pcp(cpu)}
+    zone.set_pcp(cpu, **(sizes | {"batch": max(sizes.get("batch", 1), 1)}))
 
 
 def _join_held(zone: Zone, part: ZoneFrames, first: FirstEvents) -> NDArray[np.bool_]:

@@ -8,8 +8,8 @@ from ..recorded.recording import Recording
 
 __all__ = ["nearest_kernel", "served_by"]
 
-_LATEST = "6.1"  # of a trace that does not say: its events are those of later kernels
-_UNASKED = ("2.6.27", _LATEST)  # nobody has compared yet how well 6.12 comes to the end of a recording
+_UNTOLD = "6.1"  # of a trace that does not say: its events are those of later kernels
+_SINCE = {"6.12": (6, 6)}  # from which release on a kernel stands for its neighbours, though another may be nearer
 # What a later kernel is known to do otherwise than the one that serves: from which release on, and what.
 _OTHERWISE = {
     "6.1": (
@@ -39,13 +39,14 @@ def nearest_kernel(release: str) -> Kernel:
 
     Examples
     --------
-    >>> [nearest_kernel(release).release for release in ("6.1.0-56-cloud", "5.10", "3.10", "2.6.32")]
-    ['6.1', '6.1', '2.6.27', '2.6.27']
+    >>> [nearest_kernel(release).release for release in ("6.18.44", "6.1.0-56-cloud", "5.10", "3.10")]
+    ['6.12', '6.1', '6.1', '2.6.27']
     """
     wanted = kernel_release(release)
-    return min(
-        (KERNELS[release] for release in _UNASKED), key=lambda kernel: _distance(kernel_release(kernel.release), wanted)
-    )
+    for name, since in _SINCE.items():
+        if wanted >= since:
+            return KERNELS[name]
+    return min(KERNELS.values(), key=lambda kernel: _distance(kernel_release(kernel.release), wanted))
 
 
 def _otherwise(kernel: Kernel, recorded: str) -> str:
@@ -77,7 +78,7 @@ def served_by(recording: Recording, asked: str | None = None) -> tuple[Kernel, t
         differs = _otherwise(KERNELS[asked], recorded) if known else ""
         return KERNELS[asked], (f"served by Linux {asked}{differs}",) if differs else ()
     if not known:
-        return KERNELS[_LATEST], (f"the recording does not say its kernel: served by Linux {_LATEST}",)
+        return KERNELS[_UNTOLD], (f"the recording does not say its kernel: served by Linux {_UNTOLD}",)
     kernel = nearest_kernel(recorded)
     if kernel_release(recorded)[: len(kernel_release(kernel.release))] == kernel_release(kernel.release):
         return kernel, ()
