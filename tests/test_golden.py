@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from buddycap import POLICIES
+from buddycap import COMPACTION_POLICIES, POLICIES
 from buddycap.images.aging import RECIPES, age, reach
 from buddycap.recorded.load import Load
 from buddycap.recorded.recording import frames_from_recording, open_recording
@@ -23,6 +23,7 @@ from buddycap.replay.course import reconstruct
 from buddycap.replay.timeline import sample_times
 from buddycap.replay.whatif import WhatIf, what_if
 from buddycap.study.config import StudyConfig, preset_config
+from buddycap.study.faultload import faulting_config
 from buddycap.study.run import run_once
 from worldlab import SMALL
 
@@ -52,6 +53,15 @@ def run(config, policy, seed, frames=None, load=None):
     result = run_once(config, POLICIES[policy], seed, frames and frames(), load and load())
     summary = {name: f"{value:.9g}" for name, value in result.summary().items()}
     figures = [columns(result.requests), columns(result.passes), result.totals, summary]
+    return f"{int(result.passes['successes'][0])} {short(figures)} {result.digest[:16]}"
+
+
+def faulted(policy):
+    """The same of a run of faults under Linux 6.1."""
+    config = faulting_config("6.1", 6, 1 << 16, fault_permille=375, warmup_s=2, unmovable_permille=5)
+    result = run_once(config, COMPACTION_POLICIES[policy], 3)
+    summary = {name: f"{value:.9g}" for name, value in result.summary().items()}
+    figures = [columns(result.faults), columns(result.passes), result.totals, summary]
     return f"{int(result.passes['successes'][0])} {short(figures)} {result.digest[:16]}"
 
 
@@ -106,6 +116,7 @@ GOLDEN = {
         for name in ("none", "v3")
     },
     "under a recorded load, v3": partial(run, SMALL, "v3", 1, None, load),
+    **{f"faults of 6.1, {name}": partial(faulted, name) for name in ("off", "capture", "block-2014")},
     "image fragmented": partial(image, "fragmented"),
     "image server": partial(image, "server"),
     "image under a recorded load": loaded_image,
