@@ -78,8 +78,8 @@ def test_a_kernels_image_goes_on_with_that_kernel(tmp_path):
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({"memory": "15MiB"}, "memory_pages=3840: x86_64 needs at least 4096 (16 MiB)"),
-        ({"memory": "16MiB", "reserve": "0-1"}, "memory_pages=4095"),
+        ({"memory": "15MiB"}, "memory=15MiB (3840 pages): x86_64 needs at least 16MiB"),
+        ({"memory": "16MiB", "reserve": "0-1"}, "(4095 pages)"),
         ({"reserve": "7"}, "reserve='7': FIRST-END is wanted"),
         ({"reserve": "3-x"}, "reserve='x'"),
         ({"reserve": "0-4,2-6"}, "reserve=2-6: allowed are ranges in ascending order from 4 on"),
@@ -89,7 +89,7 @@ def test_a_kernels_image_goes_on_with_that_kernel(tmp_path):
         ({"start_pfn": -1}, "start_pfn=-1: allowed range is 0..2^52-1"),
         ({"source": "tests/data/kpageflags.mixed-1GiB.npz", "start_pfn": 5}, "a recording says where its memory is"),
         ({"source": "tests/data/kpageflags.mixed-1GiB.npz", "kernel": "6.1"}, "a recording says where its memory is"),
-        ({"kernel": "6.12"}, "kernel='6.12'"),
+        ({"kernel": "6.13"}, "kernel='6.13'"),
     ],
 )
 def test_wrong_arguments(keywords, said, tmp_path):
@@ -100,7 +100,7 @@ def test_wrong_arguments(keywords, said, tmp_path):
 
 
 def test_studies_need_more_pageblocks():
-    with pytest.raises(MisuseError, match=r"memory_pages=16384: x86_64 needs at least 32768 \(128 MiB\)"):
+    with pytest.raises(MisuseError, match=r"memory=64MiB \(16384 pages\): x86_64 needs at least 128MiB"):
         buddycap.run_study(seeds=1, memory="64MiB", executor="thread")
 
 

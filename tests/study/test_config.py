@@ -65,7 +65,7 @@ def test_bytes_that_are_no_text(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"build": 1}, {"cpus": 0}, {"memory_pages": 1000}, {"preset": "vax"}, {"gap_ms": -1}, {"process_sigma": "wide"}],
+    [{"build": 1}, {"cpus": 0}, {"memory": "4000KiB"}, {"preset": "vax"}, {"gap_ms": -1}, {"process_sigma": "wide"}],
 )
 def test_a_wrong_value_is_refused_by_name(changes):
     with pytest.raises(MisuseError, match=next(iter(changes))):
