@@ -35,6 +35,16 @@ def test_table_and_json_tell_the_same_lines():
     assert set(json.loads(data.stdout)["build"]) >= {"buddycap", "python", "numpy", "compiler", "flags", "cython"}
 
 
+def test_a_machine_is_compared_with_the_one_that_is_known(capsys, monkeypatch):
+    twice = [bench.Result(name, "", 10, 1.0, 5e-9 * ns, 1.0) for name, ns in bench.REFERENCE_NS.items()]
+    assert bench.compared(twice) == pytest.approx([2.0] * len(twice))
+    monkeypatch.setattr("buddycap.commands.bench.measured", lambda *_: iter(twice))
+    assert main(["bench"]) == 0
+    assert "2.00 to 2.00 times as fast as an AMD EPYC" in capsys.readouterr().out
+    names = {name for name, *_ in bench._benches(4096, 0)}
+    assert names < bench.REFERENCE_NS.keys()
+
+
 @pytest.mark.parametrize("arguments", [("--memory", "1MiB"), ("--rounds", "0"), ("--seed", "-1"), ("--memory", "x")])
 def test_what_cannot_be_measured(arguments):
     result = run(*arguments)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from .._core import build_facts
-from ..bench import Result, measured
+from ..bench import REFERENCE_PAGES, Result, compared, measured
 from ..escape import say
 from ..progress import Progress
 from ..sizes import parse_pages
@@ -63,4 +63,9 @@ def _show(args: argparse.Namespace, results: list[Result]) -> None:
     say(f"zones of {args.memory}, median (least-greatest) of {args.rounds} rounds, CPU time")
     for result in results:
         say(result.line())
+    times = sorted(compared(results))
+    if times and parse_pages(args.memory, "--memory") == REFERENCE_PAGES:
+        middle = times[len(times) // 2]
+        told = f"{times[0]:.2f} to {times[-1]:.2f} times as fast as an AMD EPYC of 2026 beside other work"
+        say(f"{told}, {middle:.2f} in the middle (least times)")
     say(f"buddycap {facts['buddycap']}, Python {facts['python']}, numpy {facts['numpy']}, {facts['compiler']}")

@@ -8,6 +8,7 @@ from mmap import mmap
 
 cdef enum:
     RUN_CHUNK = 1 << 20         # operations between two looks at signals
+    COPY_OPS = 1 << 13          # operations copied at a time, where others may change the array
     GIL_BATCH = 1024            # shorter calls keep the GIL
     KEPT_MIN = 1 << 18          # results from here on are kept: what malloc has for them is new memory each time
 
@@ -124,21 +125,25 @@ cdef object own_copy(object array):
     return np.ascontiguousarray(array).view(np.uint64).copy().view(array.dtype)
 
 
-cdef object steady(object array):
-    """The array in one piece, which nobody changes during a call: neither another thread nor the call itself.
+cdef bint is_steady(object array) except -1:
+    """Whether nobody changes an array in one piece during a call: neither another thread nor the call itself.
 
     The numbers may lie in a zone (its views are read-only) or in memory that is shared: so only what lies in an array
     of its own, in bytes or, to be read only, in a mapped file, is used as it is.
     """
-    array = np.ascontiguousarray(array)
     memory = memory_of(array)
     if <size_t> array.__array_interface__["data"][0] & 7:       # not where C has numbers; numpy asks less of records
-        return own_copy(array)
+        return False
     if isinstance(memory, bytes):
-        return array
-    if not buddycap_has_threads() and (memory is None or not array.flags.writeable and isinstance(memory, mmap)):
-        return array
-    return own_copy(array)
+        return True
+    return not buddycap_has_threads() and (
+        memory is None or not array.flags.writeable and isinstance(memory, mmap))
+
+
+cdef object steady(object array):
+    """The array in one piece, or a copy if others could change it."""
+    array = np.ascontiguousarray(array)
+    return array if is_steady(array) else own_copy(array)
 
 
 cdef object int64_array(object values, str name):
@@ -276,32 +281,55 @@ cdef int refuse_op(Zone zone, int status, object ops, object results, int64_t k)
     refuse_page(zone, status, f"ops[{k}]: pfn", pfn, order)
 
 
+cdef int run_copied(zone_t *z, const op_t *ops, op_t *own, int64_t stop, int64_t *results,
+                    int64_t *done) noexcept nogil:
+    """`run_ops` of operations that others may change: a few are copied, and performed from the copy, then the next."""
+    cdef int64_t end
+    cdef int status = ST_OK
+    while status == ST_OK and done[0] < stop:
+        end = min(stop, done[0] + COPY_OPS)
+        memcpy(own, ops + done[0], (end - done[0]) * sizeof(op_t))
+        status = run_ops(z, own - done[0], done[0], end, results, done)
+    return status
+
+
 cdef object run_array(Zone zone, object ops):
     """`Zone.run`, without the GIL."""
     cdef zone_t *z
     cdef int64_t n, done = 0
     cdef int status = ST_OK
-    ops = steady(ops)
+    cdef bint shared = False
+    ops = np.ascontiguousarray(ops)
     if ops.dtype != OP_DTYPE or ops.ndim != 1:
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
     if len(ops) >= 1 << 31:
         raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
     results = np.empty(len(ops), dtype=np.int64)
     cdef Buffer out = Buffer(results, True)
-    cdef Buffer stream
+    cdef Buffer stream = Buffer(ops)
+    cdef Buffer own = None
     n = len(ops)
     while done < n and status == ST_OK:
-        ops = steady(ops)                           # again: signal handlers may have started threads
-        stream = Buffer(ops)
+        shared = not is_steady(ops)                 # asked again: signal handlers may have started threads
+        if shared and own is None:
+            copied = np.empty(min(n, COPY_OPS), OP_DTYPE)
+            own = Buffer(copied, True)
         z = zone.begin()
         with nogil:
-            status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
-                             <int64_t *> out.view.buf, &done)
+            if shared:
+                status = run_copied(z, <const op_t *> stream.view.buf, <op_t *> own.view.buf, min(n, done + RUN_CHUNK),
+                                    <int64_t *> out.view.buf, &done)
+            else:
+                status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
+                                 <int64_t *> out.view.buf, &done)
         zone.end()
         PyErr_CheckSignals()
     with nogil:
         finish_results(<int64_t *> out.view.buf, done)
     if status != ST_OK:
+        ops = own_copy(ops)
+        if shared:
+            ops[done] = copied[done % COPY_OPS]     # every copy begins at a multiple
         refuse_op(zone, status, ops, results, done)
     return results
 
