@@ -234,7 +234,7 @@ def at_attempt(scene):
 def begin_range(scene):
     """A new range to empty; the one of before is dropped, in the middle of whatever it does."""
     where = scene.draw.choice([scene.new, scene.node, scene.modern_machine])
-    start = scene.new_pfn()
+    start = scene.draw.randrange(1 << 12)
     scene.range = scene.draw.choice([
         lambda: where.begin_contig(start, scene.number(700)),
         lambda: where.begin_offline(start & -512, 512),
@@ -244,7 +244,7 @@ def begin_range(scene):
 def away_and_back(scene):
     """Pages go away and come back, unless somebody is quicker."""
     where = scene.draw.choice([scene.new, scene.node, scene.modern_machine])
-    start = scene.new_pfn() & -512
+    start = scene.draw.randrange(1 << 12) & -512
     where.offline_range(scene.number(start), 512)
     where.online_range(start, scene.number(512))
 
@@ -540,7 +540,12 @@ COMPACTION = {
 }
 MODERN_MACHINE = {
     "request": begin_modern_request,
-    "step": lambda s: (s.modern_request.step(s.number(64)), s.modern_request.stats, s.modern_request.attempt),
+    "step": lambda s: (
+        s.modern_request.step(s.number(64)),
+        s.modern_request.stats,
+        s.modern_request.attempt,
+        s.modern_request.stage,
+    ),
     "answer": lambda s: s.modern_request.answer(s.draw.choice([None, "moves", "eagain", "ebusy"])),
     "interrupt": lambda s: s.modern_request.interrupt(s.held_pfn()),
     "reclaimed": lambda s: s.modern_request.reclaimed(s.number(3)),

@@ -41,10 +41,10 @@ def test_what_only_this_kernel_has_is_refused_by_others():
     new.check()
 
 
-def test_there_are_no_machines_and_no_mixed_nodes():
+def test_there_are_no_mixed_machines_and_nodes():
     other = Zone(8192, 4096, kernel="6.1", zone_idx=3)
-    with pytest.raises(MisuseError, match=r"no machines of Linux 6\.12 yet"):
-        Machine([make(zone_idx=2)])
+    with pytest.raises(MisuseError, match=r"zones of Linux 6\.12 and of 6\.1: all must follow one kernel"):
+        Machine([make(zone_idx=2), other])
     with pytest.raises(MisuseError, match="not that of the others"):
         Node([make(zone_idx=2), other])
 
