@@ -150,7 +150,7 @@ def test_an_image_from_a_recording(tmp_path, capsys):
         (["--free", "101"], "free=101"),
         (["--seconds", "-1"], "seconds=-1"),
         (["--seconds", "700"], "allowed range is 0..600"),
-        (["--memory", "2MiB"], "memory_pages"),
+        (["--memory", "2MiB"], "memory=2MiB"),
         (["--config", "nowhere.toml"], "nowhere.toml"),
     ],
 )

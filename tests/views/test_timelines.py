@@ -398,7 +398,7 @@ class TestCommand:
             ([str(DATA / "kpageflags.dma.npz"), "-o", "x.pftrace"], "--run"),
             ([str(DATA / "kpageflags.dma.npz"), "--zone", "Normal"], "has DMA"),
             (["/nowhere"], "/nowhere"),
-            (["--run", "x86_64", "--memory", "1MiB"], "memory_pages"),
+            (["--run", "x86_64", "--memory", "1MiB"], "memory=1MiB"),
             ([str(DATA / "kpageflags.dma.npz"), "--width", "0", "-o", "x.png"], "width=0"),
             ([str(DATA / "kpageflags.dma.npz"), "--cells", "0", "-o", "x.html"], "max_cells=0"),
         ],
