@@ -35,7 +35,7 @@ debug:
 
 stress:
 	$(PYTHON) -m pytest -m stress
-	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py --hypothesis-seed=$(SEED)
+	HYPOTHESIS_PROFILE=soak $(PYTHON) -m pytest tests/core/test_stateful.py tests/core/test_stateful_compaction.py --hypothesis-seed=$(SEED)
 	$(PYTHON) tests/fuzzfiles.py --count $(FILES) --seed $(SEED)
 	BUDDYCAP_STRESS_SECONDS=$(SECONDS) BUDDYCAP_STRESS_SEED=$(SEED) $(PYTHON) -X faulthandler -m pytest -n 0 -s tests/facade/test_threads.py
 

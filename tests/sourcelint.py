@@ -71,7 +71,14 @@ LINUX_6_12 = [
     *["each_612/isolation", "each_612/node", "each_612/suitable", "linux_6_12/decide", "each_612/units"],
     *["linux_6_12/scanning", "each_612/migratescan", "each_612/freescan", "linux_6_12/targets", "each_612/capture"],
     *["linux_6_12/migrate", "each_612/compact", "linux_6_12/turn", "each_612/run", "each_612/kcompactd"],
-    *["each_612/reclaim", "each_612/wakeup", "each_612/kswapd", "each_612/slowpath", "each_612/requests"],
+    *[
+        "each_612/contig",
+        "each_612/reclaim",
+        "each_612/wakeup",
+        "each_612/kswapd",
+        "each_612/slowpath",
+        "each_612/requests",
+    ],
     *["linux_6_12/bulk", "each_612/bulk", "each_612/stream", "each_612/config", "each_612/boot", "linux_6_12/check"],
     *["each_612/check"],
 ]

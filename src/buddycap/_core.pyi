@@ -855,7 +855,7 @@ class CmaArea:
         """
 
 class ContigZone(NewestZone):
-    """What a `Zone` of Linux 6.1 can do with ranges of pages."""
+    """What a `Zone` of Linux 6.1 or 6.12 can do with ranges of pages."""
 
     def begin_contig(
         self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None
@@ -2267,7 +2267,7 @@ class NodeHandle(ZonesHandle):
     """The zones of a `Node`, whose base this is."""
 
 class ContigMachine(MachineHandle):
-    """What a `Machine` of Linux 6.1 can do with ranges of pages: it tells of each page that moves (MIGRATED)."""
+    """What a `Machine` of Linux 6.1 or 6.12 can do with ranges of pages; MIGRATED tells of each that moves."""
 
     def begin_contig(
         self, start: SupportsIndex, n: SupportsIndex, migratetype: SupportsIndex | None = None

@@ -100,6 +100,8 @@ cdef void copy_settle(zone_t *copy) noexcept nogil:
     """What others have in their hands in the middle of their work goes back, as far as the kernel's room can tell."""
     if is_61(copy):
         let_go_of_all_61(copy)
+    elif is_612(copy):
+        let_go_of_all_612(copy)
 
 
 cdef int image_header(const void *image, uint64_t n, zone_t *header, violation_t *v) noexcept nogil:
@@ -520,17 +522,25 @@ cdef void undo_isolate_range(zone_t *z, int32_t start, int32_t end, int mt) noex
 
 cdef int contig_step(machine_t *m, zone_t **zones, int n, contig_t *c, int64_t budget) noexcept nogil:
     """Go on emptying a range; CONTIG_DONE when it is over.  m: who is told of moved pages, or NULL."""
+    if is_612(zones[0]):
+        return contig_step_612(m, zones, n, c, budget)
     return contig_step_61(m, zones, n, c, budget)
 
 
 cdef void contig_abort(zone_t **zones, contig_t *c) noexcept nogil:
     """Give that up."""
-    contig_abort_61(zones, c)
+    if is_612(zones[0]):
+        contig_abort_612(zones, c)
+    else:
+        contig_abort_61(zones, c)
 
 
 cdef void online_range(zone_t **zones, int n, int at, int32_t start, int32_t end) noexcept nogil:
     """Pages that were taken away come back."""
-    online_range_61(zones, n, at, start, end)
+    if is_612(zones[0]):
+        online_range_612(zones, n, at, start, end)
+    else:
+        online_range_61(zones, n, at, start, end)
 
 
 cdef int unreserve_highatomic(zone_t *z, int mt, int force) noexcept nogil:

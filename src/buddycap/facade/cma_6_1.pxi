@@ -132,7 +132,7 @@ cdef object new_area(tuple zones, object machine, object pages, object start):
     if not zones:
         raise MisuseError("cma: a Machine without zones: it was never set up")
     zone = zones[0]
-    zone.needs(KERNEL_6_1)
+    zone.needs_modern()
     step = <int64_t> 1 << zone.shape.pageblock_order
     wanted = as_ranged(pages, "pages", 1, <int64_t> 1 << 31)
     if not zone.shape.cma:

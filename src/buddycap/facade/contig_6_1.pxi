@@ -46,7 +46,7 @@ cdef RangeRun begin_range(tuple zones, object machine, object start, object n, o
     cdef int64_t last = 0
     cdef int mt, k
     cdef Zone zone
-    (<Zone> zones[0]).needs(KERNEL_6_1)
+    (<Zone> zones[0]).needs_modern()
     mt = as_type_or_movable(migratetype, &(<Zone> zones[0]).shape)
     k = find_range(zones, start, n, purpose != CONTIG_KEEP, &first, &last)
     zone = zones[k]
@@ -70,7 +70,7 @@ cdef int return_range(tuple zones, object start, object n) except -1:
     cdef int32_t present
     cdef NodeHandle handle = NodeHandle.__new__(NodeHandle)
     cdef int k = 0
-    (<Zone> zones[0]).needs(KERNEL_6_1)
+    (<Zone> zones[0]).needs_modern()
     k = find_range(zones, start, n, True, &first, &last)
     handle.adopt(zones)
     node = handle.ready()[0]
@@ -194,7 +194,7 @@ cdef class RangeRun(NodeHandle):
 
 @cython.no_gc_clear
 cdef class ContigZone(NewestZone):
-    """What a `Zone` of Linux 6.1 can do with ranges of pages."""
+    """What a `Zone` of Linux 6.1 or 6.12 can do with ranges of pages."""
 
     def begin_contig(self, start, n, migratetype=None):
         """Begin to empty pages that are to be allocated, step by step: `alloc_contig` runs it to its end.
@@ -297,7 +297,7 @@ cdef class ContigZone(NewestZone):
 
 @cython.no_gc_clear
 cdef class ContigMachine(MachineHandle):
-    """What a `Machine` of Linux 6.1 can do with ranges of pages: it tells of each page that moves (MIGRATED)."""
+    """What a `Machine` of Linux 6.1 or 6.12 can do with ranges of pages; MIGRATED tells of each that moves."""
 
     def begin_contig(self, start, n, migratetype=None):
         """Begin to empty pages: `Zone.begin_contig`; they may move to other zones, and MIGRATED tells of each."""
