@@ -33,6 +33,7 @@
 
 namespace {
 constexpr std::int64_t RESERVED_BYTES = 1 << 20;
+constexpr std::int64_t TABLES_IN = 2; // by number: half of the frames, since ChampSim has a table for each page and for those above
 
 // One of each VirtualMemory: there is no field for it in the class.
 struct Memory {
@@ -76,7 +77,7 @@ std::unique_ptr<FrameMap> map_of_image(const std::string &image, const std::stri
     if (order != "first-touch" && order != "by-number")
         give_up("BUDDYCAP_ORDER=" + order + ": first-touch or by-number is wanted");
     const std::uint64_t seed = std::strtoull(setting("BUDDYCAP_SEED", "0").c_str(), nullptr, 0);
-    auto frames = std::make_unique<FrameMap>(image, order == "by-number", seed, RESERVED_BYTES / page_bytes);
+    auto frames = std::make_unique<FrameMap>(image, order == "by-number", seed, RESERVED_BYTES / page_bytes, TABLES_IN);
     const bc_stats stats = frames->image().stats();
     const std::int64_t end = stats.start_pfn + stats.spanned_pages, most = dram_bytes / page_bytes;
     if (end > most)

@@ -8,7 +8,7 @@
 //                 touched in a row would have got.  Address spaces begin far apart: two of them half of the frames, four
 //                 a quarter.  Pages that fall on one frame all the same, such as those that are a multiple of the number
 //                 of frames apart, depend on the order: the later one takes the next frame that is free, and `displaced`
-//                 counts it.  One frame of 64 is kept for page tables.
+//                 counts it.  One frame of 64, or of another number, is kept for page tables.
 // Address spaces share nothing.  When no frame is left there is an exception: never a frame with two owners.
 #ifndef FRAME_MAP_HPP
 #define FRAME_MAP_HPP
@@ -23,12 +23,12 @@
 
 class FrameMap {
 public:
-    // Frames below `lowest` are never used.
-    FrameMap(const std::string &image, bool by_number, std::uint64_t seed, std::int64_t lowest = 0)
+    // Frames below `lowest` are never used.  By number, one frame of `tables_in` is kept for page tables.
+    FrameMap(const std::string &image, bool by_number, std::uint64_t seed, std::int64_t lowest = 0, std::int64_t tables_in = 64)
         : memory(image), by_number(by_number), seed(seed), lowest(lowest) {
         if (!by_number)
             return;
-        for (std::int64_t n = memory.stats().nr_free_pages / 64 + 1; n > 0; n--)
+        for (std::int64_t n = memory.stats().nr_free_pages / tables_in + 1; n > 0; n--)
             tables.push_back(taken_frame(memory.unmovable()));
         for (std::int64_t frame : memory.all_frames())
             if (frame >= lowest)

@@ -11,12 +11,12 @@ VirtualMemory::VirtualMemory(champsim::data::bytes, std::size_t, champsim::chron
   shuffle_pages();
 }
 
-// As there, the frame is taken before it is known whether there is a table already.
+// As there, the frame is taken before it is known whether there is a table already, and each page has one of its own.
 std::pair<champsim::address, champsim::chrono::clock::duration> VirtualMemory::get_pte_pa(uint32_t cpu_num, champsim::page_number vaddr, std::size_t level)
 {
   const auto page = ppage_front();
   ppage_pop();
-  const champsim::address_slice<champsim::dynamic_extent> part{vaddr.to<uint64_t>() >> (9 * level)};
+  const champsim::address_slice<champsim::dynamic_extent> part{vaddr.to<uint64_t>() >> (9 * (level - 1))};
   const auto [entry, fault] = page_table.try_emplace({cpu_num, static_cast<uint32_t>(level), part}, champsim::address{page.to<uint64_t>() * PAGE_SIZE});
   return {entry->second, fault ? minor_fault_penalty : champsim::chrono::clock::duration::zero()};
 }
