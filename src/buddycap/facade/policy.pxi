@@ -104,12 +104,18 @@ cdef int as_compaction(object policy, compaction_policy_t *out) except -1:
     return 0
 
 
-cdef int as_policies(object policy, int kernel, machine_t *m) except -1:
-    """The policy of a machine, which must be one of its kernel; another machine's remains what it was."""
+cdef int check_policy(object policy, int kernel) except -1:
+    """Refuse the policy of another kernel."""
     cdef tuple wanted = getattr(policy, "kernels", (RELEASES[KERNEL_2_6_27],))
     if release_of(kernel) not in wanted:
         raise MisuseError(f"policy={policy.name!r}: one of Linux {' and '.join(wanted)}, on a zone of Linux "
                           f"{release_of(kernel)}")
+    return 0
+
+
+cdef int as_policies(object policy, int kernel, machine_t *m) except -1:
+    """The policy of a machine that nobody else has yet, which must be one of its kernel."""
+    check_policy(policy, kernel)
     if hasattr(policy, "form"):
         return as_compaction(policy, &m.compaction)
     return as_policy(policy, &m.policy)

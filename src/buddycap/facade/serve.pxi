@@ -268,6 +268,9 @@ cdef class Replayer:
 
     def __init__(self, MachineBase machine, places, *, lru_flags=0, bint daemons=False, policy=None):
         cdef Buffer buffer
+        cdef policy_t capture
+        cdef compaction_policy_t compaction
+        cdef machine_t *m
         cdef int k
         machine.node()
         places = list(places)
@@ -290,7 +293,15 @@ cdef class Replayer:
         if self.s.lru_flags and lru_flags_status(self.s.lru_flags) != ST_OK:
             raise MisuseError(f"lru_flags={lru_flags:#x}: no flags of a page of the LRU")
         if policy is not None:
-            as_policies(policy, (<Zone> machine.zones[0]).shape.kernel, machine.ready())
+            check_policy(policy, (<Zone> machine.zones[0]).shape.kernel)
+            if hasattr(policy, "form"):
+                as_compaction(policy, &compaction)
+                m = machine.ready()
+                m.compaction = compaction
+            else:
+                as_policy(policy, &capture)
+                m = machine.ready()
+                m.policy = capture
 
     def run(self, ops):
         """Perform operations; how each allocation was served: ndarray[uint8], numbers of `RequestPath`.
