@@ -120,7 +120,7 @@ ctypedef struct compact_control_t:
     int32_t passes              # how many passes it has at most,
     int32_t todo                # how many units of this pass are left
     int32_t passed              # the last of them that stays, or -1
-    int32_t passed_target       # and its target
+    int32_t passed_target       # and its target, or what precedes those put aside, or -1
     int32_t aside               # units that have been unmapped
     int32_t busy_pages
     int32_t failed_pages

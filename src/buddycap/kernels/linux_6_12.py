@@ -14,6 +14,7 @@ class Of612:
     """Marks names of this kernel, so that zones of others refuse them."""
 
     kernel: ClassVar[str] = "6.12"
+    kernels: ClassVar[tuple[str, ...]] = ("6.12",)  # said here, for enumerations look long for what they have not
 
 
 class GFP(Of612, IntFlag):

@@ -244,8 +244,9 @@ cdef int next_attempt_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     while True:
         if cc.todo and cc.stage == STAGE_MOVE:
             cc.page = link_array(z)[cc.part_last[PART_FAILED_612] if cc.passed == NO_PAGE else cc.passed].next
-            cc.target = link_array(z)[targets_end_612(z, cc, ORDER_MAX_61) if cc.passed_target == NO_PAGE
-                                      else cc.passed_target].next
+            if cc.passed_target == NO_PAGE:
+                cc.passed_target = targets_end_612(z, cc, ORDER_MAX_61)
+            cc.target = link_array(z)[cc.passed_target].next
             return 1
         if cc.todo:
             if find_target_612(z, cc):
@@ -288,8 +289,11 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
     cdef int32_t i = cc.page
     cc.todo -= 1
     if outcome == ATTEMPT_MOVES:
-        unlist_unit_612(z, cc, i)
-        list_unit_612(z, cc, i, PART_ASIDE_612)
+        if cc.passed == NO_PAGE:            # it follows what was put aside before
+            cc.part_last[PART_ASIDE_612] = i
+        else:
+            unlist_unit_612(z, cc, i)
+            list_unit_612(z, cc, i, PART_ASIDE_612)
         list_target_612(z, cc, cc.target, TARGETS_ASIDE_612, 1)
         cc.aside += 1
         return
@@ -300,6 +304,13 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
         cc.passed = i
     else:
         fail_unit_612(z, cc, i)
+
+
+cdef void drop_moved_612(zone_t *z, compact_control_t *cc) noexcept nogil:
+    """The target of the unit that was to move is not used; those put aside may begin elsewhere then."""
+    drop_aside_612(z, cc, cc.target)
+    if cc.passed == NO_PAGE:
+        cc.passed_target = NO_PAGE
 
 
 cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc, int outcome) noexcept nogil:
@@ -322,7 +333,7 @@ cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t
         unlist_target_612(z, cc, target, TARGETS_ASIDE_612)
         move_unit_612(z, i, target)
     else:
-        drop_aside_612(z, cc, target)
+        drop_moved_612(z, cc)
         fail_unit_612(z, cc, i)
 
 
@@ -331,7 +342,7 @@ cdef void settle_orphan_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     cdef int32_t i = cc.page
     cc.todo -= 1
     if cc.stage == STAGE_MOVE:
-        drop_aside_612(z, cc, cc.target)
+        drop_moved_612(z, cc)
     elif cc.target != NO_PAGE:
         compaction_free_612(z, cc, cc.target)
     if cc.stage == STAGE_SPLIT:
