@@ -147,6 +147,10 @@ def test_the_compiled_examples_are_found():
     }
 
 
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
 def test_the_rules_can_fail():
     with pytest.raises(AssertionError):
         run_doctest(doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, None))
