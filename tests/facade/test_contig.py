@@ -117,6 +117,24 @@ class TestAllocation:
         assert zone.pageblock_migratetype[4] == RECLAIMABLE
 
 
+class TestWherePagesGo:
+    def test_down_to_the_min_mark(self):
+        zone = zone_of(min_free_kbytes=2048)
+        pages = sorted(pfn for pfn in zone.alloc_many(8192 - (zone.wmark[0] + zone.wmark[1]) // 2).tolist())
+        assert zone.wmark[0] < zone.nr_free_pages < zone.wmark[1]
+        full = next(pfn for pfn in pages if pfn % BLOCK == 0 and {*range(pfn, pfn + BLOCK)} <= {*pages})
+        for pfn in range(full, full + BLOCK):
+            zone.compaction.set_page_flags(pfn, LRU)
+        assert zone.alloc_contig(full, 1)
+
+    def test_not_from_normal_to_movable(self):
+        node = Node([zone_of(8192), zone_of(8192, start=8192, zone_idx=3)])
+        put(node.zones[0], 1100)
+        assert node.alloc_contig(1024, 512).moved[0, 1] < 8192
+        put(node.zones[1], 8800)
+        assert node.alloc_contig(8704, 512).moved[0, 1] >= 8192
+
+
 class TestWhatStandsInTheWay:
     @pytest.mark.parametrize("flags", [0, LRU | LOCKED, LRU | PINNED | 0x5000])
     def test_is_named_and_all_goes_back(self, flags):
