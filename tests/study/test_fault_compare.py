@@ -78,6 +78,13 @@ def test_the_command_runs_both_scenes(capsys):
     assert len(json.loads(capsys.readouterr().out)["scenes"]) == 4
 
 
+def test_the_command_takes_every_kernel_that_compacts(capsys):
+    small = ["--memory", "128MiB", "--threads", "3", "--seeds", "1", "--jobs", "1", "--json"]
+    assert main(["compare", "--kernel", "6.12", *small]) == 0
+    assert len(json.loads(capsys.readouterr().out)["scenes"]) == 4
+    assert {case.config.kernel for case in fault_plan("off", SEEDS, 1 << 20, (3,), "6.12").cases} == {"6.12"}
+
+
 def test_a_parameter_with_fractions_is_a_float_in_every_case(tmp_path):
     """5 MiB/s beside 3.75: Parquet wants one type for a column."""
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -92,7 +99,7 @@ def test_misuse_is_refused(capsys):
     with pytest.raises(MisuseError, match="'off'"):
         fault_plan([COMPACTION_POLICIES["capture"]], SEEDS, 1 << 20)
     for words, what in (
-        ("compare --threads 3", "goes with --kernel 6.1"),
+        ("compare --threads 3", "goes with --kernel 6.1 or 6.12"),
         ("compare --kernel 6.1 --threads many", "whole numbers"),
         ("compare --kernel 6.1 --periods 1", "--periods"),
         ("compare --kernel 6.1 --seeds 0", "at least 1"),

@@ -5,7 +5,7 @@ over "various rates" of requests.  Here each machine is simulated at three rates
 three, seed by seed.  The page "study" of the documentation discusses the results.
 
 In 2019 the same was published of direct compaction that captures what it has made, for threads that fault in huge
-pages.  With --kernel 6.1 that is simulated in two scenes: memory full of files, and memory with room.
+pages.  With --kernel 6.1 or 6.12 that is simulated in two scenes: memory full of files, and memory with room.
 
   buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
   buddycap compare --policies all --out DIR           and a verdict on every policy
@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from ..errors import MisuseError
 from ..escape import say
+from ..kernels import KERNELS
 from ..policies.capture import POLICIES
 from ..policies.compaction import COMPACTION_POLICIES
 from ..progress import Progress
@@ -27,7 +28,7 @@ from ..sizes import parse_pages
 from ..study.comparison import BASE, REFERENCE, Row, averaged, compare_plan, comparison
 from ..study.config import DEFAULT_POLICIES
 from ..study.export import dumps, export
-from ..study.faultcomparison import KERNEL, THREADS, fault_comparison, fault_plan
+from ..study.faultcomparison import THREADS, fault_comparison, fault_plan
 from ..study.plan import Plan
 from ..study.summary import laid_out, resampled, shown
 from ..views.mmtests import mmtests_html, mmtests_text
@@ -57,7 +58,7 @@ _CHANGED = (
 _TOTALS = ("compact_free_scanned", "compact_migrate_scanned")
 
 FORMATS = ("table", "json", "mmtests", "html")
-SEEDS = {"2.6.27": 24, KERNEL: 16}
+SEEDS, FAULT_SEEDS = 24, 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,12 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is run")
     what.add_argument("--kernel", choices=tuple(DEFAULT_POLICIES), default="2.6.27", help="whose capture (2.6.27)")
     policies = what.add_argument(
-        "--policies", metavar="NAMES", help="by commas, or 'all' (default: none,v3; of 6.1: off,capture)"
+        "--policies", metavar="NAMES", help="by commas, or 'all' (default: none,v3; of 6.1 and 6.12: off,capture)"
     )
     offering(policies, ("all", *POLICIES, *COMPACTION_POLICIES))
-    what.add_argument("--threads", metavar="N,N", help="with --kernel 6.1 (default: 3,5,7,12,18,24,30,32)")
+    what.add_argument("--threads", metavar="N,N", help="with --kernel 6.1 or 6.12 (default: 3,5,7,12,18,24,30,32)")
     what.add_argument("--memory", default="4GiB", metavar="SIZE", help="of both machines (default: 4GiB)")
-    what.add_argument("--seeds", type=int, metavar="N", help="runs of each (default: 24; of 6.1: 16)")
+    what.add_argument("--seeds", type=int, metavar="N", help="runs of each (default: 24; of 6.1 and 6.12: 16)")
     what.add_argument("--seed", type=int, default=1, metavar="S", help="first seed (default: 1)")
     what.add_argument("--periods", metavar="F,F", help="factors of the time between requests (default: 0.5,1,2)")
     out = parser.add_argument_group("what comes out")
@@ -87,15 +88,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> int:
     """Run `buddycap compare`."""
-    count = SEEDS[args.kernel] if args.seeds is None else args.seeds
+    faulting = KERNELS[args.kernel].compacts
+    count = (FAULT_SEEDS if faulting else SEEDS) if args.seeds is None else args.seeds
     if count < 1:
         raise MisuseError(f"--seeds={count}: at least 1 is wanted")
     seeds = range(args.seed, args.seed + count)
     policies = args.policies or DEFAULT_POLICIES[args.kernel]
-    if args.kernel == KERNEL:
+    if faulting:
         return _faults(args, policies, seeds)
     if args.threads is not None:
-        raise MisuseError(f"--threads: goes with --kernel {KERNEL}")
+        raise MisuseError("--threads: goes with --kernel 6.1 or 6.12")
     periods = factors_of(args.periods or "0.5,1,2")
     plan = compare_plan(policies, seeds, periods, parse_pages(args.memory, "memory"))
     begin = time.perf_counter()
@@ -136,11 +138,11 @@ def _threads_of(words: str) -> list[int]:
 
 
 def _faults(args: argparse.Namespace, policies: str, seeds: Sequence[int]) -> int:
-    """Run the comparison of Linux 6.1."""
+    """Run the comparison of a kernel that compacts."""
     if args.periods is not None:
-        raise MisuseError(f"--periods: of requests, which --kernel {KERNEL} does not make")
+        raise MisuseError(f"--periods: of requests, which --kernel {args.kernel} does not make")
     threads = THREADS if args.threads is None else _threads_of(args.threads)
-    plan = fault_plan(policies, seeds, parse_pages(args.memory, "memory"), threads)
+    plan = fault_plan(policies, seeds, parse_pages(args.memory, "memory"), threads, args.kernel)
     with open_store(args) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
             records = runner(args, store, progress)(plan)

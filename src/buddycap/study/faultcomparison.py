@@ -20,11 +20,10 @@ from .stats import mean_interval
 from .store import Record
 from .summary import GAIN, difference, grouped, pairs, summarize
 
-__all__ = ["BASE", "KERNEL", "PUBLISHED_FAULTS", "REFERENCE", "THREADS", "fault_comparison", "fault_plan", "relative"]
+__all__ = ["BASE", "PUBLISHED_FAULTS", "REFERENCE", "THREADS", "fault_comparison", "fault_plan", "relative"]
 
 BASE = "off"
 REFERENCE = "capture"
-KERNEL = "6.1"
 THREADS = (3, 5, 7, 12, 18, 24, 30, 32)
 
 # Without and with capture: M. Gorman, 4 January 2019, patch 24 of 25 (P1), and 18 January 2019, patch 22 of 22 (P2).
@@ -92,7 +91,11 @@ Row = dict[str, Any]
 
 
 def fault_plan(
-    policies: str | Iterable[str | Policy], seeds: Sequence[int], memory_pages: int, threads: Sequence[int] = THREADS
+    policies: str | Iterable[str | Policy],
+    seeds: Sequence[int],
+    memory_pages: int,
+    threads: Sequence[int] = THREADS,
+    kernel: str = "6.1",
 ) -> Plan:
     """Return the study of the comparison: both scenes with each number of threads.
 
@@ -101,11 +104,11 @@ def fault_plan(
     MisuseError
         If the first policy is not off: what was published is compared with it.
     """
-    rows = find_policies(policies, KERNEL)
+    rows = find_policies(policies, kernel)
     if rows[0].name != BASE:
         raise MisuseError(f"policies: {rows[0].name}: {BASE!r}, compaction without capture, comes first")
     cases = tuple(
-        Case(f"{scene} threads={n}", faulting_config(KERNEL, n, memory_pages, scene))
+        Case(f"{scene} threads={n}", faulting_config(kernel, n, memory_pages, scene))
         for scene in FAULTING_SCENES
         for n in threads
     )
@@ -130,7 +133,7 @@ def relative(own: Sequence[Record], base: Sequence[Record], name: str) -> Row:
 
 
 def fault_comparison(plan: Plan, records: Sequence[Record]) -> Row:
-    """Return everything that `buddycap compare --kernel 6.1` says, as JSON can hold it.
+    """Return everything that `buddycap compare` says of a kernel that compacts, as JSON can hold it.
 
     Returns
     -------
