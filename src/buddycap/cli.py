@@ -51,7 +51,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from .version import version_told
 
-        print(version_told())
+        say(version_told())
         parser.exit()
 
 
