@@ -203,3 +203,32 @@ def test_does_a_request_that_is_not_movable_compact_before_it_reclaims():
     request = Machine([zone], events=True).request(3, GFP.KERNEL)
     request.run()
     assert (request.stats["path"], request.stats["reclaims"], request.pfn) == ("captured", 0, BLOCK)
+
+
+def test_does_compaction_that_succeeds_for_others_go_on_four_times_for_a_costly_order():
+    """While it works others take memory below the mark; before reclaim they give it back, and take what it has made."""
+    order = 4
+    used = [block * BLOCK + k for block in range(1, 34) for k in range(1 << order)]
+    zone = zone_with(singles(range(36 * BLOCK, 40 * BLOCK, 2)), pages=40 * BLOCK, used=used)
+    zone.set_marks([300] * 4)
+    zone.compaction.set_state(cached_migrate=[BLOCK, BLOCK])
+    machine = Machine([zone], events=True, driver_reclaims=True)
+    request = machine.request(order, GFP.HIGHUSER_MOVABLE | GFP.RETRY_MAYFAIL, stops=True)
+    taken, reclaims, is_first = [], 0, True
+    while not (step := request.step(1 << 30)).done:
+        machine.events()
+        if step.wait == "attempt":
+            while is_first and zone.nr_free_pages + zone.pcp(0)["count"] > 200:
+                taken.append(machine.alloc_pages(0, GFP.HIGHUSER_MOVABLE, memalloc=True))
+            is_first = False
+            zone.drain_pages()
+            request.answer()
+        elif step.wait == "reclaim":
+            reclaims, is_first = reclaims + 1, True
+            while taken:
+                machine.free_pages(taken.pop(), 0)
+            zone.drain_pages()
+            while zone.nr_free[order:].any():
+                machine.alloc_pages(order, GFP.HIGHUSER_MOVABLE, memalloc=True)
+            request.reclaimed(1)
+    assert (request.pfn, reclaims) == (None, 5)
