@@ -1,5 +1,5 @@
-# The doors: with those of machines (kernel_machine.pxi) the one place that knows there are several kernels.  A zone says
-# which one it follows (zone_t.kernel), and a door leads into the room of that kernel, core/linux_*.
+# The doors: with those of machines (kernel_machine.pxi) the one place that knows there are several kernels.  A zone
+# says which one it follows (zone_t.kernel), and a door leads into the room of that kernel, core/linux_*.
 #
 # Doors are for whole calls: a stream, a batch, a request switches once.  Inside a room a call never leaves by a door,
 # and common/ calls none.  A switch, no function pointers: an image holds none.
@@ -609,7 +609,8 @@ cdef int is_promising(zone_t *z, int order, int highest_zoneidx) noexcept nogil:
     return is_promising_612(z, order, highest_zoneidx) if is_612(z) else is_promising_61(z, order, highest_zoneidx)
 
 
-cdef void compact_control_init(const zone_t *z, compact_control_t *cc, int order, uint32_t gfp, int mode) noexcept nogil:
+cdef void compact_control_init(const zone_t *z, compact_control_t *cc, int order, uint32_t gfp,
+                               int mode) noexcept nogil:
     """A control structure for runs of one's own."""
     if is_612(z):
         compact_control_init_612(cc, order, gfp, mode)

@@ -193,7 +193,7 @@ cdef object result_dtype(Zone zone, object dtype):
 
 
 cdef object new_result(Zone zone, int64_t n, object dtype):
-    """An array for n PFNs.  The zone keeps the memory of a large one, and gives it again when nobody has it any more."""
+    """An array for n PFNs.  The zone keeps the memory of a large one and gives it again when nobody has it any more."""
     if n < KEPT_MIN:
         return new_array(n, dtype)
     if (zone.kept is None or buddycap_references(<void *> zone.kept) > 1 or len(zone.kept) != n

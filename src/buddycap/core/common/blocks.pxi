@@ -7,7 +7,7 @@
 # Kernel: mm/page_alloc.c: expand, __rmqueue_smallest, move_freepages; break_down_buddy_pages of later kernels.
 
 
-ctypedef struct tally_t:        # what is counted on the way, and settled once: a stream of operations keeps it in registers
+ctypedef struct tally_t:        # counted on the way and settled once: a stream of operations keeps it in registers
     int64_t taken               # pages allocated
     int64_t freed               # pages given back
     int64_t splits              # halvings of a block

@@ -4,8 +4,8 @@
 # list of its order [I5], NR_FREE_PAGES counts exactly the listed pages [I7], no two buddies of one order are both free
 # or captured [I8].
 #
-# Two functions of the kernel have nearly one name.  __free_one_page is merge_block here; free_one_page, which also moves
-# the marks of reclaim, is part of free_pages_ok.
+# Two functions of the kernel have nearly one name.  __free_one_page is merge_block here; free_one_page, which also
+# moves the marks of reclaim, is part of free_pages_ok.
 #
 # Kernel: mm/page_alloc.c of 2.6.27: __free_one_page, __free_pages_ok, move_freepages_block.  The lists are LIFO: 2.6.27
 # has no tail rule.

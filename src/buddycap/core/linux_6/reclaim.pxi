@@ -1,11 +1,12 @@
-# What becomes of a page, and which pages a pass looks at: the half of reclaim that frees nothing, equal in Linux 6.1 and
-# 6.12.
+# What becomes of a page, and which pages a pass looks at: the half of reclaim that frees nothing, equal in Linux 6.1
+# and 6.12.
 #
 # A page is decided on by the first of these that says so: locked: keep; unevictable: put there; under writeback:
 # activate; used since and mapped: activate, or keep after one use; anonymous: a swap slot; mapped: unmap; dirty file:
 # activate, so that it is written meanwhile; dirty: write; held by others: keep; free it.
 #
-# Kernel: mm/vmscan.c of 6.1: shrink_folio_list, folio_check_references, isolate_lru_folios, get_scan_count, lru_note_cost.
+# Kernel: mm/vmscan.c of 6.1: shrink_folio_list, folio_check_references, isolate_lru_folios, get_scan_count,
+# lru_note_cost.
 #
 # Deviations: the LRU lists are those of a zone, not of the node.  A list stops as soon as enough has come, without the
 # shares of the others being worked off.  Pages of programs are aged like others.  kswapd writes a dirty page of a file

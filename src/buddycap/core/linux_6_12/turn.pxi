@@ -1,7 +1,7 @@
 # The loop of a run of compaction in Linux 6.12: isolate, migrate in batches, drain, until it is finished.
 #
-# Against 6.1: if something of a pageblock has failed, its rest is taken at once, without the tests between two turns; and
-# whether a block was captured is looked at before the drain, and only if something was migrated.
+# Against 6.1: if something of a pageblock has failed, its rest is taken at once, without the tests between two turns;
+# and whether a block was captured is looked at before the drain, and only if something was migrated.
 #
 # Kernel: mm/compaction.c of 6.12: the loop of compact_zone.
 

@@ -1,4 +1,4 @@
-# What compaction has isolated: pages, or blocks that move as one, which it puts back, frees, or moves (since Linux 6.1).
+# What compaction has isolated: pages, or blocks that move as one, which it puts back, frees or moves (since Linux 6.1).
 #
 # Kernel: mm/migrate.c of 6.1: putback_movable_pages, move_to_new_folio.
 
