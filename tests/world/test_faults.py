@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from buddycap import POLICIES, MisuseError, PageFlags
+from buddycap import COMPACTION_POLICIES, POLICIES, MisuseError, PageFlags
 from buddycap.study.config import StudyConfig
 from buddycap.study.faultload import faulting_config
 from buddycap.study.parameters import world_parameters
-from buddycap.study.run import run_once
+from buddycap.study.run import make_world, run_once
 from worldlab import assert_given_out_once, finish, world_of
 
 NONE, V3 = POLICIES["none"], POLICIES["v3"]
@@ -129,3 +129,13 @@ def test_requests_and_faults_do_not_mix():
     run = run_once(StudyConfig(memory_pages=1 << 15, warmup_s=1), NONE, 1)
     assert len(run.faults) == 0
     assert run.table is run.requests
+
+
+def test_a_page_whose_writeback_begins_under_way_is_not_moved():
+    """In 6.12 all pages of a batch are unmapped before the first one moves: meanwhile others write some of them."""
+    config = faulting_config("6.12", 12, 1 << 18)
+    zone, world = make_world(config, COMPACTION_POLICIES["off"], 1)
+    while not world.run():
+        pass
+    zone.check()
+    assert world.totals()["pgmigrate_success"] > 10_000

@@ -208,12 +208,16 @@ cdef int begin_next_batch_612(zone_t *z, compact_control_t *cc) noexcept nogil:
 # --- attempts ---------------------------------------------------------------------------------------------------
 
 cdef inline int outcome_612(zone_t *z, const compact_control_t *cc) noexcept nogil:
-    """What becomes of an attempt by the page's flags: ATTEMPT_*.  Linux: migrate_folio_unmap, migrate_folio_move."""
+    """What becomes of an attempt by the page's flags: ATTEMPT_*.  Linux: migrate_folio_unmap, migrate_folio_move.
+
+    From being unmapped to being moved a page is locked in Linux, and whoever would write it waits for that.  Nobody
+    waits here: a page whose writeback has begun in between is busy.
+    """
     cdef uint32_t flags = flags_array(z)[cc.page]
     if cc.stage == STAGE_SPLIT:
         return ATTEMPT_EBUSY if flags & (PF_WRITEBACK | PF_LOCKED | PF_PINNED) else ATTEMPT_MOVES
     if cc.stage == STAGE_MOVE:
-        return ATTEMPT_EAGAIN if flags & PF_PINNED else ATTEMPT_MOVES
+        return ATTEMPT_EAGAIN if flags & (PF_PINNED | PF_WRITEBACK) else ATTEMPT_MOVES
     if flags & PF_WRITEBACK:
         return ATTEMPT_EBUSY
     return ATTEMPT_EAGAIN if flags & PF_LOCKED else ATTEMPT_MOVES
