@@ -8,7 +8,6 @@ The figures of studies that DIR does not have stay as they are; each remembers t
 """
 
 import json
-import re
 import shlex
 import statistics
 import subprocess
@@ -20,10 +19,10 @@ from pathlib import Path
 from pages import placed
 from sensitivity_tables import BLOCKS as SENSITIVITY_BLOCKS
 from sensitivity_tables import RANGES, readme_hold
+from study_pages import JOBS, filled, obey, run_studies, slim
 from study_tables import BLOCKS as STUDY_BLOCKS
 from study_tables import readme_table
 
-from buddycap.cli import main as buddycap
 from buddycap.study.comparison import averaged, comparison
 from buddycap.study.export import clean, machine_facts
 from buddycap.study.plan import Plan
@@ -40,11 +39,9 @@ TEMPLATE = HERE / "study.template"
 PAGE = DOCS / "study.md"
 PICTURES = DOCS / "pictures"
 README = ROOT / "README.md"
-PLACE = re.compile(r"\{\{(\w+)\}\}")
 BLOCKS = STUDY_BLOCKS | SENSITIVITY_BLOCKS
 RECORDING = "tests/data/kpageflags.mixed-1GiB.npz"
 LOAD = "tests/data/load/compile-50000.npz"
-JOBS = 2
 ROUNDS = 6
 
 BOTH = "study --preset x86_64,ppc64 --memory 4GiB"
@@ -82,21 +79,7 @@ KEPT = (
 
 def run(folder: Path, names: Sequence[str] = ()) -> None:
     """Run every study, and measure how much faster two workers are than one; or run the studies of some names."""
-    unknown = set(names) - set(STUDIES)
-    if unknown:
-        raise SystemExit(f"no such study: {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "commit").exists():
-        (folder / "commit").write_text(commit_of_the_tree() + "\n")
-    for name in names or STUDIES:
-        words = STUDIES[name]
-        resume = ["--resume"] if (folder / name).exists() else []
-        command = [*shlex.split(words), "--jobs", str(JOBS), "--out", str(folder / name), *resume]
-        print("buddycap", *command, flush=True)
-        begin = time.perf_counter()
-        if buddycap(command):
-            raise SystemExit(f"{name} has errors")
-        print(f"{time.perf_counter() - begin:.0f} s\n", flush=True)
+    run_studies(STUDIES, folder, names)
     if not names and not (folder / "speed.json").exists():
         (folder / "speed.json").write_text(json.dumps(_speed()) + "\n")
 
@@ -142,7 +125,7 @@ def collect(folder: Path) -> None:
             draw(folder / name, PICTURES, only=PICTURED[name])
     if (folder / "speed.json").exists():
         result["speed"] = json.loads((folder / "speed.json").read_text())
-    FIGURES.write_text(json.dumps(_slim(clean(result)), indent=1) + "\n")
+    FIGURES.write_text(json.dumps(slim(clean(result), KEPT), indent=1) + "\n")
 
 
 def _compared(plan: Plan, records: list[Record]) -> dict[str, object]:
@@ -179,38 +162,9 @@ def _cost(store: Store) -> list[dict[str, object]]:
     ]
 
 
-def _slim(value: object) -> object:
-    """Return the figures that the pages show, to six digits."""
-    if isinstance(value, dict):
-        if "swing" in value:  # of hundreds of gains nobody asks how many seeds they need
-            value = {name: _without_needed(item) for name, item in value.items()}
-        figures = value.get("figures")
-        if isinstance(figures, dict):
-            value = {**value, "figures": {name: figures[name] for name in KEPT if name in figures}}
-        return {name: _slim(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_slim(item) for item in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-def _without_needed(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _without_needed(item) for name, item in value.items() if name != "needed"}
-    return value
-
-
-def commit_of_the_tree() -> str:
-    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def page(figures: dict[str, object]) -> str:
     """Return docs/study.md."""
-    text = TEMPLATE.read_text(encoding="utf-8")
-    unknown = set(PLACE.findall(text)) - set(BLOCKS)
-    if unknown:
-        raise SystemExit(f"{TEMPLATE}: no such block: {', '.join(sorted(unknown))}")
-    return PLACE.sub(lambda match: BLOCKS[match[1]](figures), text)
+    return filled(TEMPLATE, BLOCKS, figures)
 
 
 def readme(text: str, figures: dict[str, object]) -> str:
@@ -225,19 +179,5 @@ def write() -> None:
     README.write_text(readme(README.read_text(encoding="utf-8"), figures), encoding="utf-8")
 
 
-def main(words: list[str]) -> int:
-    """Run the command line above."""
-    if words == ["write"]:
-        write()
-    elif len(words) == 2 and words[0] == "collect":
-        collect(Path(words[1]))
-    elif len(words) > 1 and words[0] == "run":
-        run(Path(words[1]), words[2:])
-    else:
-        print(__doc__, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(obey(sys.argv[1:], __doc__, run, collect, write))

@@ -6,25 +6,20 @@ python tools/generate_study_61.py write                the page, from these figu
 """
 
 import json
-import re
-import shlex
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from generate_study import commit_of_the_tree
 from study_61_tables import BLOCKS
+from study_pages import filled, obey, run_studies, slim, without_needed
 
-from buddycap.cli import main as buddycap
 from buddycap.study.export import clean, machine_facts
-from buddycap.study.faultcomparison import CHANGES, fault_comparison, relative
-from buddycap.study.findings import finding, verdict
+from buddycap.study.faultcomparison import fault_comparison, judged
 from buddycap.study.plan import Plan
 from buddycap.study.sensitivity import swings
 from buddycap.study.store import Record, Store
-from buddycap.study.summary import difference, grouped, summarize
+from buddycap.study.summary import grouped, summarize
 from buddycap.views.plots import draw
 
 HERE = Path(__file__).resolve().parent
@@ -33,8 +28,6 @@ FIGURES = DOCS / "study-6.1.json"
 TEMPLATE = HERE / "study-6.1.template"
 PAGE = DOCS / "study-6.1.md"
 PICTURE = DOCS / "pictures" / "tornado-6.1.png"
-PLACE = re.compile(r"\{\{(\w+)\}\}")
-JOBS = 2
 
 FAULTS = "study --kernel 6.1 --memory 4GiB"
 STUDIES = {
@@ -56,24 +49,6 @@ KEPT = (
 )
 
 
-def run(folder: Path, names: Sequence[str] = ()) -> None:
-    """Run every study, or those of some names."""
-    unknown = set(names) - set(STUDIES)
-    if unknown:
-        raise SystemExit(f"no such study: {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "commit").exists():
-        (folder / "commit").write_text(commit_of_the_tree() + "\n")
-    for name in names or STUDIES:
-        resume = ["--resume"] if (folder / name).exists() else []
-        command = [*shlex.split(STUDIES[name]), "--jobs", str(JOBS), "--out", str(folder / name), *resume]
-        print("buddycap", *command, flush=True)
-        begin = time.perf_counter()
-        if buddycap(command):
-            raise SystemExit(f"{name} has errors")
-        print(f"{time.perf_counter() - begin:.0f} s\n", flush=True)
-
-
 def collect(folder: Path) -> None:
     """Gather the figures of the studies in a folder and draw the picture."""
     result = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {"made": {}}
@@ -92,7 +67,7 @@ def collect(folder: Path) -> None:
         if name == "sensitivity":
             with tempfile.TemporaryDirectory() as drawn:
                 PICTURE.write_bytes(draw(folder / name, drawn, only=("tornado",))[0].read_bytes())
-    FIGURES.write_text(json.dumps(_slim(clean(result)), indent=1) + "\n")
+    FIGURES.write_text(json.dumps(slim(without_needed(clean(result)), KEPT), indent=1) + "\n")
 
 
 def _figures(name: str, plan: Plan, records: list[Record]) -> object:
@@ -102,58 +77,18 @@ def _figures(name: str, plan: Plan, records: list[Record]) -> object:
     if name == "sensitivity":
         return swings(plan, records)
     rows = summarize(plan, records)
-    return _judged(rows, plan, records) if name == "policies" else rows
-
-
-def _judged(rows: list[dict[str, object]], plan: Plan, records: list[Record]) -> list[dict[str, object]]:
-    """Return the rows of a study of policies, with changes over the first, beside `capture`, and verdicts."""
-    groups = grouped(records)
-    for row in rows:
-        own, base, now = (groups.get((row["case"], name), []) for name in (row["policy"], "off", "capture"))
-        row["changes"] = {figure: relative(own, base, figure) for figure in CHANGES}
-        row["against"] = difference(own, now)
-        if row["policy"] != "off":
-            is_now = row["policy"] == "capture"
-            found = {"this load": finding(own, base, [] if is_now else now)}
-            row["verdict"] = verdict(found, "capture", is_now, where="12 threads, memory full of files")
-    return rows
-
-
-def _slim(value: object) -> object:
-    """Return the figures that the page shows, to six digits."""
-    if isinstance(value, dict):
-        value = {name: item for name, item in value.items() if name != "needed"}
-        figures = value.get("figures")
-        if isinstance(figures, dict):
-            value = {**value, "figures": {name: figures[name] for name in KEPT if name in figures}}
-        return {name: _slim(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_slim(item) for item in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+    return judged(rows, grouped(records), "12 threads, memory full of files") if name == "policies" else rows
 
 
 def page(figures: dict[str, object]) -> str:
     """Return docs/study-6.1.md."""
-    text = TEMPLATE.read_text(encoding="utf-8")
-    unknown = set(PLACE.findall(text)) - set(BLOCKS)
-    if unknown:
-        raise SystemExit(f"{TEMPLATE}: no such block: {', '.join(sorted(unknown))}")
-    return PLACE.sub(lambda match: BLOCKS[match[1]](figures), text)
+    return filled(TEMPLATE, BLOCKS, figures)
 
 
-def main(words: list[str]) -> int:
-    """Run the command line above."""
-    if words == ["write"]:
-        PAGE.write_text(page(json.loads(FIGURES.read_text(encoding="utf-8"))), encoding="utf-8")
-    elif len(words) == 2 and words[0] == "collect":
-        collect(Path(words[1]))
-    elif len(words) > 1 and words[0] == "run":
-        run(Path(words[1]), words[2:])
-    else:
-        print(__doc__, file=sys.stderr)
-        return 2
-    return 0
+def write() -> None:
+    """Write the page."""
+    PAGE.write_text(page(json.loads(FIGURES.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(obey(sys.argv[1:], __doc__, partial(run_studies, STUDIES), collect, write))

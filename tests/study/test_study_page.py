@@ -11,6 +11,7 @@ from sourcelint import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 try:
     import generate_study
+    import study_pages
 finally:
     sys.path.remove(str(ROOT / "tools"))
 
@@ -34,7 +35,7 @@ def test_no_result_is_typed_by_hand():
 
 def test_every_block_is_used_and_every_picture_is_there_and_small():
     text = generate_study.TEMPLATE.read_text()
-    assert set(generate_study.PLACE.findall(text)) == set(generate_study.BLOCKS)
+    assert set(study_pages.PLACE.findall(text)) == set(generate_study.BLOCKS)
     pictures = re.findall(r"\((pictures/\S+)\)", text)
     assert len(pictures) >= 6
     for name in pictures:

@@ -5,7 +5,7 @@ intervals.  Here each scene of the faulting load is simulated with the same numb
 means over these, seed by seed.  docs/study-6.1.md discusses the results.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -20,60 +20,67 @@ from .stats import mean_interval
 from .store import Record
 from .summary import GAIN, difference, grouped, pairs, summarize
 
-__all__ = ["BASE", "PUBLISHED_FAULTS", "REFERENCE", "THREADS", "fault_comparison", "fault_plan", "relative"]
+__all__ = ["BASE", "PUBLISHED_FAULTS", "REFERENCE", "THREADS", "fault_comparison", "fault_plan", "judged", "relative"]
 
 BASE = "off"
 REFERENCE = "capture"
 THREADS = (3, 5, 7, 12, 18, 24, 30, 32)
+
+Pair = tuple[float, float]
+
+
+def _by_threads(*pairs: Pair) -> dict[int, Pair]:
+    return dict(zip(THREADS, pairs, strict=True))
+
 
 # Without and with capture: M. Gorman, 4 January 2019, patch 24 of 25 (P1), and 18 January 2019, patch 22 of 22 (P2).
 # Percentage huge and mean latency (us) by number of threads, and pages scanned to be moved and to move to, of all.
 PUBLISHED_FAULTS = MappingProxyType(
     {
         "P1": {
-            "huge": dict(
-                zip(
-                    THREADS,
-                    (
-                        *((99.95, 99.98), (98.83, 98.01), (96.78, 98.30), (98.85, 97.76)),
-                        *((97.52, 99.05), (97.07, 99.34), (96.59, 99.08), (95.94, 99.03)),
-                    ),
-                    strict=True,
-                )
+            "huge": _by_threads(
+                (99.95, 99.98),
+                (98.83, 98.01),
+                (96.78, 98.30),
+                (98.85, 97.76),
+                (97.52, 99.05),
+                (97.07, 99.34),
+                (96.59, 99.08),
+                (95.94, 99.03),
             ),
-            "latency": dict(
-                zip(
-                    THREADS,
-                    (
-                        *((2624.85, 2594.49), (3842.66, 4088.32), (5459.47, 5936.54), (9276.60, 10160.85)),
-                        *((14030.73, 13908.92), (13298.10, 16819.86), (17648.62, 17901.74), (19161.67, 18621.32)),
-                    ),
-                    strict=True,
-                )
+            "latency": _by_threads(
+                (2624.85, 2594.49),
+                (3842.66, 4088.32),
+                (5459.47, 5936.54),
+                (9276.60, 10160.85),
+                (14030.73, 13908.92),
+                (13298.10, 16819.86),
+                (17648.62, 17901.74),
+                (19161.67, 18621.32),
             ),
             "migrate": (20338945, 18133661),
             "free": (12590377, 7986174),
         },
         "P2": {
-            "huge": dict(
-                zip(
-                    THREADS,
-                    (
-                        *((96.70, 98.23), (96.99, 95.30), (94.19, 97.24), (94.95, 97.35)),
-                        *((96.74, 97.30), (97.07, 97.55), (95.69, 98.50), (96.70, 99.27)),
-                    ),
-                    strict=True,
-                )
+            "huge": _by_threads(
+                (96.70, 98.23),
+                (96.99, 95.30),
+                (94.19, 97.24),
+                (94.95, 97.35),
+                (96.74, 97.30),
+                (97.07, 97.55),
+                (95.69, 98.50),
+                (96.70, 99.27),
             ),
-            "latency": dict(
-                zip(
-                    THREADS,
-                    (
-                        *((2582.11, 2563.68), (4500.26, 4233.52), (5819.53, 6333.65), (9321.18, 9759.38)),
-                        *((9782.76, 10338.76), (15272.81, 13379.55), (15121.34, 16158.25), (18466.67, 18971.21)),
-                    ),
-                    strict=True,
-                )
+            "latency": _by_threads(
+                (2582.11, 2563.68),
+                (4500.26, 4233.52),
+                (5819.53, 6333.65),
+                (9321.18, 9759.38),
+                (9782.76, 10338.76),
+                (15272.81, 13379.55),
+                (15121.34, 16158.25),
+                (18466.67, 18971.21),
             ),
             "migrate": (20815362, 19573286),
             "free": (16352612, 11510663),
@@ -132,20 +139,22 @@ def relative(own: Sequence[Record], base: Sequence[Record], name: str) -> Row:
     return asdict(mean_interval([100 * (a - b) / level for a, b in zip(ours, theirs, strict=True)]))
 
 
-def fault_comparison(plan: Plan, records: Sequence[Record]) -> Row:
-    """Return everything that `buddycap compare` says of a kernel that compacts, as JSON can hold it.
+def judged(rows: list[Row], groups: Mapping[tuple[str, str], Sequence[Record]], where: str) -> list[Row]:
+    """Return rows of `summarize` with what each policy changes, beside `capture`, and the verdict on it.
+
+    Parameters
+    ----------
+    rows : list of dict
+    groups : mapping
+        The records that the rows are of, by case and policy.
+    where : str
+        What was tried, for the verdicts.
 
     Returns
     -------
-    dict
-        `scenes`: for each scene and policy a row of `summarize` of the means over the threads, with the `changes` of
-        `CHANGES` in percent, and a verdict.  `threads`: rows of `summarize` for each scene and number of threads.
-        `published`: what was published: gains in points and changes in percent.
+    list of dict
+        The rows, with the `changes` of `CHANGES` in percent, the difference `against` `capture`, and a `verdict`.
     """
-    mean_plan, means = averaged(plan, records, _scene)
-    groups = grouped(means)
-    rows = summarize(mean_plan, means)
-    where = f"threads: {', '.join(map(str, _threads(plan)))}"
     for row in rows:
         own, base, now = (groups.get((row["case"], name), []) for name in (row["policy"], BASE, REFERENCE))
         row["changes"] = {name: relative(own, base, name) for name in CHANGES}
@@ -153,12 +162,28 @@ def fault_comparison(plan: Plan, records: Sequence[Record]) -> Row:
         row["verdict"] = None
         if row["policy"] != BASE:
             is_now = row["policy"] == REFERENCE
-            found = {row["case"]: finding(own, base, [] if is_now else now)}
+            found = {row["case"] or "this load": finding(own, base, [] if is_now else now)}
             row["verdict"] = verdict(found, REFERENCE, is_now, where=where)
+    return rows
+
+
+def fault_comparison(plan: Plan, records: Sequence[Record]) -> Row:
+    """Return everything that `buddycap compare` says of a kernel that compacts, as JSON can hold it.
+
+    Returns
+    -------
+    dict
+        `scenes`: for each scene and policy a row of `summarize` of the means over the threads, as `judged` returns it.
+        `threads`: rows of `summarize` for each scene and number of threads.
+        `published`: what was published: gains in points and changes in percent.
+    """
+    mean_plan, means = averaged(plan, records, _scene)
+    rows = summarize(mean_plan, means)
+    where = f"threads: {', '.join(map(str, _threads(plan)))}"
     return {
         "seeds": list(plan.seeds),
         "memory_pages": plan.cases[0].config.memory_pages,
-        "scenes": rows,
+        "scenes": judged(rows, grouped(means), where),
         "threads": summarize(plan, records),
         "published": {name: _published(told) for name, told in PUBLISHED_FAULTS.items()},
         "errors": [asdict(record) for record in records if not record.ok],
@@ -178,7 +203,7 @@ def _scene(case: Case) -> str:
 def _published(told: Row) -> Row:
     """Return the published differences: points for huge pages, percent for all else."""
 
-    def percent(pair: tuple[float, float]) -> float:
+    def percent(pair: Pair) -> float:
         return 100 * (pair[1] / pair[0] - 1)
 
     return {
