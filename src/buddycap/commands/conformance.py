@@ -1,8 +1,9 @@
 """Play recordings of Linux and compare everything with what the allocator here makes of them.
 
-Vectors are operations with the results of the kernel's own code.  Guests are whole recorded machines of Linux 6.1, in
-folders with their first and last state and their trace; only their requests are followed.  Exit status 1 if anything
-differs, 2 if a file cannot be read.
+Vectors are operations with the results of the kernel's own code.  Guests are whole recorded machines, in folders with
+their first and last state and their trace; only their requests are followed.  The states of Linux 6.1 have every list
+(state.*.json.gz); of Linux 6.12 they say which pages were free (kpageflags.*.npz with zoneinfo.start), and what else
+the first state was is learned from the trace.  Exit status 1 if anything differs, 2 if a file cannot be read.
 """
 
 import argparse

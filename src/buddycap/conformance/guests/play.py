@@ -1,6 +1,7 @@
 """Guests from their folders: read, play, and say what came out.
 
-A folder holds `state.start.json.gz`, `state.end.json.gz` and `trace.txt.gz`; `meta.json` is not needed.
+A folder holds `state.start.json.gz`, `state.end.json.gz` and `trace.txt.gz` (Linux 6.1), or `kpageflags.start.npz`,
+`zoneinfo.start`, `kpageflags.end.npz` and a trace (6.12); `meta.json` is not needed.
 """
 
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import Any
 from ...errors import FormatError, MisuseError
 from ...formats.tracefile import read_trace
 from .allocator import NodeMaker, compiled_node
+from .pages import START, read_pages_guest
+from .pages_player import PagesPlayer
 from .player import Player, Tally
 from .requests import COMPACTION_BEGIN, Events, played_part, requests
 from .state import read_state
@@ -19,6 +22,7 @@ from .state import read_state
 __all__ = ["GuestResult", "GuestsResult", "play_guest", "play_guests"]
 
 KERNEL = "6.1"
+_LISTS = "state.start.json.gz"
 TOLD_EACH = 10  # differences that are printed of each guest
 
 
@@ -31,15 +35,15 @@ class GuestResult:
     name : str
     tally : Tally
         Up to the first event of compaction, or the end.
-    apart : Tally
-        What follows it: compaction moves pages with no event of the allocator.
+    apart : Tally or None
+        What follows it: compaction moves pages with no event of the allocator. None if that is not played.
     compaction : int or None
         Number of the first event of compaction.
     """
 
     name: str
     tally: Tally
-    apart: Tally
+    apart: Tally | None
     compaction: int | None = None
 
     def lines(self) -> list[str]:
@@ -50,7 +54,11 @@ class GuestResult:
             lines.append(f"{self.name}: and {len(differing) - TOLD_EACH} more")
         hints = sum(self.tally.hints.values())
         lines.append(f"{self.name}: {self.tally.events} events, {hints} hints, {len(differing)} differences")
-        if self.compaction is not None:
+        wrong = Counter(difference.what for difference in differing)
+        lines += [f"{self.name}: {what}: {n - wrong[what]} of {n}" for what, n in sorted(self.tally.compared.items())]
+        if self.compaction is not None and self.apart is None:
+            lines.append(f"{self.name}: compaction begins at event {self.compaction}: what follows is not played")
+        elif self.compaction is not None and self.apart is not None:
             later = self.apart.differences
             place = f", the first one at event {later[0].event}" if later else ""
             lines.append(
@@ -116,10 +124,13 @@ class GuestsResult:
         }
 
 
-def _tally_dict(tally: Tally) -> dict[str, Any]:
+def _tally_dict(tally: Tally | None) -> dict[str, Any] | None:
+    if tally is None:
+        return None
     found = tally.differences
     differences = [{**vars(each), "expected": str(each.expected), "found": str(each.found)} for each in found]
-    return {"events": tally.events, "hints": dict(tally.hints), "differences": differences}
+    compared = {"compared": dict(tally.compared)} if tally.compared else {}
+    return {"events": tally.events, "hints": dict(tally.hints), **compared, "differences": differences}
 
 
 def play_guest(folder: str | Path, make_node: NodeMaker = compiled_node) -> GuestResult:
@@ -129,7 +140,7 @@ def play_guest(folder: str | Path, make_node: NodeMaker = compiled_node) -> Gues
     ----------
     folder : str or Path
     make_node : callable (GuestState) -> AllocatorNode
-        Makes an allocator in the first state: the compiled one, if not given.
+        Makes an allocator in the first state: the compiled one, if not given. Only for a guest with its lists.
 
     Returns
     -------
@@ -147,6 +158,8 @@ def play_guest(folder: str | Path, make_node: NodeMaker = compiled_node) -> Gues
     O(events log events + pages).
     """
     folder = Path(folder)
+    if not (folder / _LISTS).exists():
+        return _play_pages(folder)
     start, end = (read_state(folder / f"state.{name}.json.gz") for name in ("start", "end"))
     if [(z.zone_idx, z.start_pfn, len(z.pcp)) for z in start.zones] != [
         (z.zone_idx, z.start_pfn, len(z.pcp)) for z in end.zones
@@ -164,15 +177,23 @@ def play_guest(folder: str | Path, make_node: NodeMaker = compiled_node) -> Gues
     except MisuseError as error:
         raise FormatError(f"a state that cannot be: {error}", str(folder / "state.start.json.gz")) from None
     player = Player(node, events, start, end)
-    result = GuestResult(folder.name, player.tally, Tally(), compaction)
+    apart = Tally()
+    result = GuestResult(folder.name, player.tally, apart, compaction)
     for request in requests(events, first, stop):
         if compaction is not None and request.at > compaction:
-            player.tally = result.apart
+            player.tally = apart
         player.serve(request)
     if compaction is not None:
-        player.tally = result.apart
+        player.tally = apart
     player.finish(len(events))
     return result
+
+
+def _play_pages(folder: Path) -> GuestResult:
+    """Play a guest of which only the free pages were recorded."""
+    player = PagesPlayer(read_pages_guest(folder))
+    player.play()
+    return GuestResult(folder.name, player.tally, None, player.guest.compaction)
 
 
 def play_guests(
@@ -221,8 +242,8 @@ def guest_folders(paths: Iterable[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        inside = sorted(state.parent for state in path.rglob("state.start.json.gz"))
+        inside = sorted({state.parent for name in (_LISTS, START) for state in path.rglob(name)})
         if not inside:
-            raise FormatError("no guest (state.start.json.gz) in this folder", str(path))
+            raise FormatError(f"no guest ({_LISTS} or {START}) in this folder", str(path))
         found += inside
     return found

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import Protocol
 
 from ...errors import MisuseError
 from .allocator import AllocatorNode, AllocatorZone, blocks_of_pageblock, state_of
 from .requests import PCP_ORDERS, Events, Kind, Request, Told, places
-from .state import PAGEBLOCK_ORDER, GuestState, differences
+from .state import MAX_PAGE_ORDER, PAGEBLOCK_ORDER, GuestState, differences
 
-__all__ = ["Difference", "Player", "Tally"]
+__all__ = ["BlocksInUse", "Difference", "Player", "Tally"]
 
 KSWAPD = 0x800  # the flag of an allocation that may wake kswapd
 MOVABLE = 1
@@ -66,11 +67,49 @@ class Tally:
     differences : list of Difference
     hints : Counter of str
         By kind.
+    compared : Counter of str
+        Comparisons by kind, of a guest of which only the free pages were recorded.
     """
 
     events: int = 0
     differences: list[Difference] = field(default_factory=list)
     hints: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+
+
+class _Splits(Protocol):
+    """Where blocks in use are split and joined: a zone, or a node."""
+
+    def split_page(self, pfn: int, order: int) -> None: ...
+    def join_pages(self, pfn: int, order: int) -> None: ...
+
+
+class BlocksInUse:
+    """Blocks in use of more than one page, as they were allocated."""
+
+    def __init__(self) -> None:
+        self._order: dict[int, int] = {}
+
+    def note(self, pfn: int, order: int) -> None:
+        """Remember a block that was allocated."""
+        if order:
+            self._order[pfn] = order
+
+    def claim(self, owner: _Splits, pfn: int, order: int) -> None:
+        """Make what is freed one block, of pages that may have been others."""
+        if self._order.get(pfn, 0) == order:
+            self._order.pop(pfn, None)
+            return
+        for larger in range(order, MAX_PAGE_ORDER + 1):
+            first = pfn >> larger << larger
+            if self._order.get(first, 0) >= max(larger, 1):
+                owner.split_page(first, self._order.pop(first))
+                break
+        if order:
+            for first in range(pfn, pfn + (1 << order), 2):
+                if first in self._order:
+                    owner.split_page(first, self._order.pop(first))
+            owner.join_pages(pfn, order)
 
 
 class Player:
@@ -87,7 +126,7 @@ class Player:
     def __init__(self, node: AllocatorNode, events: Events, start: GuestState, end: GuestState) -> None:
         self.node, self.events, self.end = node, events, end
         self.tally = Tally()
-        self._blocks: dict[int, int] = {}  # blocks in use of more than one page: first page, order
+        self._blocks = BlocksInUse()
         self._at_the_end: dict[int, str] | None = None
         self._raise = [zone.wmark for zone in start.zones] != [zone.wmark for zone in end.zones]
 
@@ -171,8 +210,8 @@ class Player:
             self.tally.hints[BULK] += 1
         if pfn != request.pfn:
             self._differs(request, "pfn", request.pfn, pfn)
-        if pfn is not None and request.order:
-            self._blocks[pfn] = request.order
+        if pfn is not None:
+            self._blocks.note(pfn, request.order)
         return told
 
     def _take(
@@ -195,11 +234,9 @@ class Player:
 
     def _goes_silently(self, pfn: int, at: int) -> bool:
         """Whether what is heard of a page before and after an event shows that it was taken without one."""
-        if self.events.is_allocated(pfn, at):
-            return False
-        later = self.events.next_of_page(pfn, at)
-        if later is not None:
-            return self.events.is_request_to_free(later)
+        silently = self.events.goes_silently(pfn, at)
+        if silently is not None:
+            return silently
         if self._at_the_end is None:
             self._at_the_end = places(self.end)
         return pfn not in self._at_the_end
@@ -259,7 +296,7 @@ class Player:
     # Free
 
     def _free(self, request: Request, zone: AllocatorZone) -> list[Told]:
-        self._claim(request.pfn, request.order)
+        self._blocks.claim(self.node, request.pfn, request.order)
         through_lists = request.order in PCP_ORDERS and request.lock_holder < 0
         if through_lists:
             self._follow_kswapd(request, zone)
@@ -272,22 +309,6 @@ class Player:
             self._drain_whole_lists(request, request.told[len(told) :])
             told += self._told()
         return told
-
-    def _claim(self, pfn: int, order: int) -> None:
-        """Make what is freed one block, of pages that may have been others."""
-        if self._blocks.get(pfn, 0) == order:
-            self._blocks.pop(pfn, None)
-            return
-        for larger in range(order, 11):
-            first = pfn >> larger << larger
-            if self._blocks.get(first, 0) >= max(larger, 1):
-                self.node.split_page(first, self._blocks.pop(first))
-                break
-        if order:
-            for first in range(pfn, pfn + (1 << order), 2):
-                if first in self._blocks:
-                    self.node.split_page(first, self._blocks.pop(first))
-            self.node.join_pages(pfn, order)
 
     def _follow_kswapd(self, request: Request, zone: AllocatorZone) -> None:
         """Note kswapd's beginning or end, if as many pages are drained as with it, or without it, and not as expected.

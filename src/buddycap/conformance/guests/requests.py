@@ -127,6 +127,16 @@ class Events:
         earlier = self.last_of_page(pfn, at + 1)
         return earlier is not None and self.event[earlier] == ALLOC
 
+    def goes_silently(self, pfn: int, at: int) -> bool | None:
+        """Whether what is heard of a page before and after an event shows that it was taken without one.
+
+        None: nothing is heard of it after, so the last state decides.
+        """
+        if self.is_allocated(pfn, at):
+            return False
+        later = self.next_of_page(pfn, at)
+        return None if later is None else self.is_request_to_free(later)
+
     def migratetype(self, number: int) -> int:
         """Return the type that an event names, with the number it has in 6.1."""
         kind = self._type[number]
