@@ -341,12 +341,14 @@ cdef enum:
     OP_COLD = 0x02
 
 
-# prefetch: ask for the cache line at p; nothing on compilers without it.  ctz: position of the lowest bit of x, not 0.
+# prefetch: ask for the cache line at p; nothing on compilers without it.  The empty instruction after it keeps gcc from
+# taking a function that does nothing but prefetch for one without effect, whose calls it would drop.
+# ctz: position of the lowest bit of x, not 0.
 # rarely: x, which is hardly ever true, so that the code behind it is kept out of the way.
 cdef extern from *:
     """
     #if defined(__GNUC__)
-    #define buddycap_prefetch(p) __builtin_prefetch(p)
+    #define buddycap_prefetch(p) do { __builtin_prefetch(p); __asm__ volatile (""); } while (0)
     #define buddycap_ctz(x) __builtin_ctzll(x)
     #else
     #define buddycap_prefetch(p) ((void) (p))

@@ -5,12 +5,14 @@ for a good reason, write it anew: ``python tests/core/test_counted_work.py``.
 """
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from buddycap import GFP, OP_DTYPE, Machine, MigrateType, Zone
+from buddycap import GFP, OP_DTYPE, Machine, MigrateType, Zone, _core
 
 TABLE = Path(__file__).parents[1] / "data" / "counted_work.json"
 PAGES = 16384
@@ -141,6 +143,15 @@ def test_no_more_work_than_recorded(workload):
 
 def test_the_table_is_about_these_workloads():
     assert set(json.loads(TABLE.read_text())) == set(WORKLOADS)
+
+
+def test_compiled_streams_ask_for_their_pages_ahead():
+    """A compiler may drop a function that only prefetches, which doubles the time of a stream in a large zone."""
+    listing = subprocess.run(["objdump", "-d", _core.__file__], capture_output=True, text=True, check=True).stdout
+    functions = re.findall(r"^\w+ <\w*(?:run_ops|prefetch)\w*>:\n((?:.+\n)+)", listing, re.M)
+    asked = sum(len(re.findall(r"\t(?:prefetch|prfm)", function)) for function in functions)
+    kernels = 3 if _core.build_facts()["optimized"] else 1  # the helpers are inlined once for each kernel
+    assert asked >= 3 * kernels, "the result that a free names, its order byte and its links"
 
 
 if __name__ == "__main__":
