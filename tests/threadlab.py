@@ -18,7 +18,7 @@ from buddycap.kernels import KERNELS
 from buddycap.study.config import StudyConfig
 
 PAGES = 1 << 13
-GFP_61 = KERNELS["6.1"].GFP
+MODERN_KERNELS = ("6.1", "6.12")
 MARKS_61 = (0x20, 0x20, 0x5020, 0x60, 0x21, 0x4000020)  # on the LRU: of a file, anonymous, active, locked, blocking
 WORLD = StudyConfig(memory_pages=1 << 15, warmup_s=0, builds=1, passes=1)
 LINE = "sh-7 [001] ..... 10.{:06}: mm_page_alloc: page=0 pfn=0x{:x} order=0 migratetype=1 gfp_flags=GFP_{}\n"
@@ -44,10 +44,11 @@ class Index:
 
 
 class Scene:
-    """Objects that two threads share, with a random stream for each of them."""
+    """Objects that two threads share, with a random stream for each of them; what is modern is of this kernel."""
 
-    def __init__(self, seed, folder):
+    def __init__(self, seed, folder, kernel):
         self.seed, self.folder = seed, folder
+        self.gfp = KERNELS[kernel].GFP
         self.local = threading.local()
         self.policy = CapturePolicy("hooked", capture=True, capture_min_order=1, hook=self.hook)
         self.zone = Zone(3, PAGES - 3, owners=True, cpus=2, min_free_kbytes=64, seed=seed)
@@ -61,7 +62,7 @@ class Scene:
         self.scanner = Scanner()
         self.events = self.some_events()
         self._world = None
-        self.modern = [Zone(k << 11, 1 << 11, kernel="6.1", zone_idx=2 * k, cpus=2, cma=True) for k in (0, 1)]
+        self.modern = [Zone(k << 11, 1 << 11, kernel=kernel, zone_idx=2 * k, cpus=2, cma=True) for k in (0, 1)]
         self.node = Node(self.modern, events=20_000)
         self.newest = Zone(0, 1 << 12, kernel="6.12", cpus=2)
         for zone in self.modern:
@@ -71,7 +72,7 @@ class Scene:
                 elif pfn % 3:
                     zone.free_pages(pfn, 0)
         self.modern_machine = Machine(self.modern, events=True)
-        self.modern_request = self.modern_machine.request(4, GFP_61.TRANSHUGE, stops=True)
+        self.modern_request = self.modern_machine.request(4, self.gfp.TRANSHUGE, stops=True)
         self.run = self.node.compact(4, stops=True)
         self.range = self.node.begin_contig(100, 600)
         self.area = None
@@ -144,20 +145,20 @@ class Scene:
 
     @property
     def new(self):
-        """A zone of Linux 6.1."""
+        """A modern zone."""
         return self.draw.choice(self.modern)
 
     def new_pfn(self):
         return self.number(self.draw.randrange(1 << 12))
 
     def held_pfn(self):
-        """A PFN of 6.1 that a run or a reclaimer held a moment ago, or any."""
+        """A modern PFN that a run or a reclaimer held a moment ago, or any."""
         zone = self.new
         found = np.flatnonzero((zone.page_flags & 1 << 28) | ((zone.page_order & 0xF0) == 0xD0))
         return zone.start_pfn + int(self.draw.choice(found.tolist())) if len(found) else self.new_pfn()
 
     def new_pages(self, n):
-        """PFNs of pages of 6.1 that somebody got a moment ago."""
+        """PFNs of modern pages that somebody got a moment ago."""
         return self.new.alloc_bulk(n)
 
     def new_blocks(self):
@@ -212,7 +213,7 @@ def begin_run(scene):
     draw = scene.draw
     options = {"mode": draw.choice(["async", "sync"]), "stops": draw.random() < 0.5, "capture": draw.random() < 0.5}
     scene.run = draw.choice([
-        lambda: scene.new.compaction.begin(scene.number(4), GFP_61.HIGHUSER_MOVABLE, **options),
+        lambda: scene.new.compaction.begin(scene.number(4), scene.gfp.HIGHUSER_MOVABLE, **options),
         lambda: scene.node.compact(draw.choice([2, 4, 9]), priority=draw.choice(["async", "full"]), stops=True),
         lambda: scene.node.kcompactd(scene.number(4)),
         lambda: scene.node.compact_memory(proactiveness=draw.choice([None, 20])),
@@ -261,16 +262,17 @@ def contiguous(scene):
 
 def begin_modern_request(scene):
     scene.modern_request = scene.modern_machine.request(
-        scene.draw.choice([0, 2, 4, 9]), GFP_61.TRANSHUGE, stops=scene.draw.random() < 0.5
+        scene.draw.choice([0, 2, 4, 9]), scene.gfp.TRANSHUGE, stops=scene.draw.random() < 0.5
     )
     for _ in range(scene.draw.randrange(6)):
         scene.modern_request.step(scene.number(64))
 
 
 def filled(scene):
-    """Pages of 6.1 for reclaim, as many as there are above the low mark."""
+    """Modern pages for reclaim, as many as there are above the low mark."""
     machine = scene.modern_machine
-    pages = [machine.alloc_pages(0, GFP_61.HIGHUSER_MOVABLE & ~GFP_61.RECLAIM | GFP_61.NOMEMALLOC) for _ in range(60)]
+    gfp = scene.gfp.HIGHUSER_MOVABLE & ~scene.gfp.RECLAIM | scene.gfp.NOMEMALLOC
+    pages = [machine.alloc_pages(0, gfp) for _ in range(60)]
     machine.lru_cache_add([pfn for pfn in pages if pfn is not None])
 
 
@@ -552,7 +554,7 @@ MODERN_MACHINE = {
     "run": lambda s: s.modern_request.run(),
     "close": lambda s: s.modern_request.close(),
     "filled": filled,
-    "alloc_pages": lambda s: s.modern_machine.alloc_pages(s.draw.choice([0, 2, 4]), GFP_61.HIGHUSER_MOVABLE),
+    "alloc_pages": lambda s: s.modern_machine.alloc_pages(s.draw.choice([0, 2, 4]), s.gfp.HIGHUSER_MOVABLE),
     "free_pages": lambda s: s.modern_machine.free_pages(s.held_pfn(), 0),
     "release": lambda s: s.modern_machine.release(s.held_pfn()),
     "kswapd": lambda s: ((k := s.modern_machine.kswapd).wake(s.number(4)), k.step(s.number(64)), k.run()),

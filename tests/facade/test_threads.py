@@ -18,7 +18,7 @@ from buddycap import MisuseError, Zone
 from buddycap._core import AllocRequest, CaptureList, MachineBase, Node
 from buddycap._trace import Follower, Scanner
 from buddycap._world import World
-from threadlab import ALLOWED, NAMES, OPERATIONS, HookError, Scene
+from threadlab import ALLOWED, MODERN_KERNELS, NAMES, OPERATIONS, HookError, Scene
 
 SECONDS = float(os.environ.get("BUDDYCAP_STRESS_SECONDS", "30"))
 SEED = int(os.environ.get("BUDDYCAP_STRESS_SEED", "1"))
@@ -113,7 +113,8 @@ def test_all_pairs_of_operations(tmp_path):
         with signals(scene) as handler:
             while time.monotonic() - started < SECONDS:
                 if played % PAIRS_A_SCENE == 0:
-                    scene[0] = Scene(SEED + played, tmp_path)
+                    kernel = MODERN_KERNELS[played // PAIRS_A_SCENE % len(MODERN_KERNELS)]
+                    scene[0] = Scene(SEED + played, tmp_path, kernel)
                 pair = pairs[played % len(pairs)]
                 with contextlib.suppress(HookError):  # of a handler that came at the very end
                     play(scene[0], *pair, SEED + played, handler)

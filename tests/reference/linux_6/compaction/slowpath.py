@@ -189,7 +189,8 @@ def alloc_pages(machine, gfp, order):
     """A block, or None."""
     request = Request(machine, gfp, order)
     flags = WMARK_LOW | gfp & KSWAPD
-    if request.highest >= NORMAL:
+    preferred = next(iter(machine.node.walk(request.highest)), None)
+    if preferred is not None and preferred.idx == NORMAL:
         flags |= buddy.ALLOC_NOFRAGMENT
     pfn = request.get_page(flags)
     return pfn if pfn is not None else request.slowpath()
