@@ -544,6 +544,7 @@ ctypedef struct kswapd_t:
     int32_t failures            # 6.1: balancings in a row that freed nothing
     int32_t alloc_order         # 6.1: order that was asked for
     int32_t raise_priority      # 6.1: the next pass goes deeper
+    int32_t cpu                 # 6.1: where it runs
     int32_t boosting            # 6.1: pages that the marks were raised by when it began,
     int64_t boosts[MAX_NR_ZONES]        # by zone,
     int64_t boost_left          # and how many of them are still to be freed

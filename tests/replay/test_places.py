@@ -5,6 +5,7 @@ import pytest
 
 from buddycap import GFP, MisuseError
 from buddycap._core import SERVED_DTYPE, Replayer
+from buddycap.formats.gfptext import KSWAPD_RECLAIM
 from buddycap.formats.kpageflags import KPF, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
@@ -25,7 +26,7 @@ MOVABLE = int(GFP.HIGHUSER_MOVABLE)
 KERNEL = KERNELS["6.1"]
 
 
-def recording(rows, used=0):
+def recording(rows, used=0, swap=0):
     """A recording of one zone whose first pages are in use: rows of event, pfn, order, and perhaps flags."""
     events = np.zeros(len(rows), EVENT_DTYPE)
     events["time_ns"] = np.arange(len(rows))
@@ -35,7 +36,11 @@ def recording(rows, used=0):
         events[k]["flags"] = flags[0] if flags else TraceFlags.FAILED if event == ALLOC and pfn < 0 else 0
     flags = np.full(PAGES, KPF.BUDDY, np.uint64)
     flags[:used] = KPF.LRU | KPF.SWAPBACKED | KPF.ANON
-    return Recording("test", Trace(events), Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)))
+    return Recording(
+        "test",
+        Trace(events),
+        Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),), meminfo={"SwapFree": 4 * swap}),
+    )
 
 
 def serve(made, samples=3, **options):
@@ -54,7 +59,7 @@ def played(made, **options):
     from buddycap.recorded.lifetimes import match_trace
 
     matched = match_trace(made.trace, made.zones, made.first_ns)
-    serving = PlaceServing(made, matched, KERNEL, Options(cpus=1, **options))
+    serving = PlaceServing(made, matched, KERNEL, Options(**{"cpus": 1} | options))
     serving.until(made.end_ns[0])
     serving.machine.check()
     return serving
@@ -140,6 +145,14 @@ def test_another_kernel_is_named_and_the_nearest_is_told():
     for other in ({"policy": "v3"}, {"max_page_order": 9}):
         with pytest.raises(MisuseError, match=next(iter(other))):
             what_if(made, WhatIf(kernel="6.1", **other), np.array([made.end_ns[0]]))
+
+
+def test_daemons_run_where_they_are_woken():
+    made = recording([(ALLOC, PAGES - 100, 0)], used=PAGES - 200, swap=PAGES)
+    made.trace.events["cpu"] = 1
+    made.trace.events["gfp"] |= KSWAPD_RECLAIM
+    serving = played(made, follow=False, cpus=2, min_free=2048)
+    assert (serving._costs()["pgsteal_kswapd"] > 0, serving.machine.zones[0].cpu) == (True, 1)
 
 
 def test_from_empty_memory():

@@ -20,7 +20,7 @@ FIXED = int(GFP.KERNEL)
 MOVABLE = int(GFP.HIGHUSER_MOVABLE)
 
 
-def recording(rows, used=0):
+def recording(rows, used=0, swap=PAGES):
     """A recording of one zone whose first pages are in use."""
     events = np.zeros(len(rows), EVENT_DTYPE)
     events["time_ns"] = np.arange(len(rows))
@@ -31,7 +31,11 @@ def recording(rows, used=0):
         events[k]["flags"] = TraceFlags.FAILED if pfn < 0 else 0
     flags = np.full(PAGES, KPF.BUDDY, np.uint64)
     flags[:used] = KPF.LRU | KPF.SWAPBACKED | KPF.ANON
-    return Recording("test", Trace(events), Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)))
+    return Recording(
+        "test",
+        Trace(events),
+        Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),), meminfo={"SwapFree": 4 * swap}),
+    )
 
 
 def serve(made, samples=3, **options):
@@ -103,6 +107,16 @@ def test_direct_reclaim_takes_what_the_trace_does_not_free():
     rows = [(ALLOC, PAGES - 512, 9, MOVABLE & ~int(GFP.WAIT))]
     made = recording(rows, used=PAGES - 300)
     assert [serve(made, direct=direct).failed[9] for direct in (False, True)] == [1, 0]
+
+
+@pytest.mark.parametrize("kernel", ["2.6.27", "6.1", "6.12"])
+def test_nothing_is_swapped_out_where_there_was_no_swap(kernel):
+    rows = [(ALLOC, PAGES - 512, 9, MOVABLE)]
+    for swap, served in ((0, False), (PAGES, True)):
+        made = recording(rows, used=PAGES - 300, swap=swap)
+        moments = sample_times(made.first_ns, made.end_ns[0], 2)
+        result = what_if(made, WhatIf(kernel=kernel, cpus=1, direct=True), moments)
+        assert bool(result.failed[9]) != served
 
 
 @pytest.mark.parametrize("words", [["policy"], ["x=1"], ["empty=maybe"], ["seed=-1"], ["cpus=0"], ["seed=1", "seed=2"]])

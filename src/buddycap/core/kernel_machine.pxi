@@ -182,6 +182,14 @@ cdef void wakeup_kcompactd(machine_t *m, int order, int classzone_idx) noexcept 
         wakeup_kcompactd_612(m, order, classzone_idx)
 
 
+cdef void run_daemons_on(machine_t *m, int cpu) noexcept nogil:
+    """kswapd and kcompactd run on a CPU from now on."""
+    if is_machine_61(m):
+        run_daemons_on_61(m, cpu)
+    elif is_machine_612(m):
+        run_daemons_on_612(m, cpu)
+
+
 cdef int kcompactd_look(machine_t *m) noexcept nogil:
     """Every half second: whether kcompactd begins to compact proactively."""
     if is_machine_612(m):

@@ -16,7 +16,7 @@ from ..escape import for_terminal
 from ..formats.packed import damage_of, looked_through, open_packed
 from ..formats.pageowner import OwnerText, read_page_owner
 from ..formats.pieces import text_lines
-from ..formats.procfs import parse_buddyinfo, parse_pagetypeinfo
+from ..formats.procfs import parse_buddyinfo, parse_meminfo, parse_pagetypeinfo
 from ..formats.report_log import read_memory_log
 from ..formats.series import vmstat_series
 from ..formats.zoneinfo import parse_zoneinfo
@@ -257,7 +257,7 @@ def explain_folder(path: str | Path, options: Options) -> FolderAnswer:
             return None
 
     buddy, types = parsed("buddyinfo", parse_buddyinfo), parsed("pagetypeinfo", parse_pagetypeinfo)
-    zones, meminfo = parsed("zoneinfo", parse_zoneinfo), parsed("meminfo", _meminfo)
+    zones, meminfo = parsed("zoneinfo", parse_zoneinfo), parsed("meminfo", parse_meminfo)
     vmstat = parsed("vmstat", lambda text, file: vmstat_series(io.StringIO(text), file))
     answer.vmstat = VmstatSeries(vmstat) if vmstat is not None else None
     answer.movable_blocks = None if types is None else sum(zone.blocks.get("Movable", 0) for zone in types.zones)
@@ -289,16 +289,6 @@ def folder_texts(path: str | Path) -> dict[str, str]:
     if missing:
         raise FormatError(f"{' and '.join(missing)} is needed, and not in the folder", str(path))
     return texts
-
-
-def _meminfo(text: str, file: str) -> dict[str, int]:
-    """Return the numbers of /proc/meminfo by name, as printed (mostly kB)."""
-    found = {}
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0].endswith(":") and words[1].isascii() and words[1].isdigit():
-            found[words[0][:-1]] = int(words[1][:19])
-    return found
 
 
 def _page_kb(meminfo: dict[str, int] | None, pageblock: int | None) -> int:

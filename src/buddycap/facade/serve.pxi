@@ -360,6 +360,8 @@ cdef class Replayer:
         with nogil:
             why = serve_pages(m, &self.s, stop)
         self.machine.end()
+        if why != SERVE_STOPPED:
+            run_daemons_on(m, self.s.ops[max(self.s.at - (why == SERVE_EVENTS), <int64_t> 0)].cpu)
         if why == SERVE_REQUEST:
             self.machine.go_on(&self.s.request, &self.s.step, None)
             self.note_events()              # before the new page has its place

@@ -1,4 +1,5 @@
-"""Texts of /proc/buddyinfo, /proc/pagetypeinfo and /proc/vmstat: writers with the kernel's widths, and parsers.
+"""Texts of /proc/buddyinfo, /proc/pagetypeinfo, /proc/vmstat and /proc/meminfo: parsers, and writers with the kernel's
+widths of the first three.
 
 Parsers cut at white space and take any number of orders, nodes, zones and migratetypes. What they read from a
 kernel, the writers give back byte for byte. `zoneinfo.py` has the fourth text, `extfrag.py` the fragmentation
@@ -20,6 +21,7 @@ __all__ = [
     "format_pagetypeinfo",
     "format_vmstat",
     "parse_buddyinfo",
+    "parse_meminfo",
     "parse_pagetypeinfo",
     "parse_vmstat",
 ]
@@ -425,6 +427,29 @@ def parse_vmstat(text: str, file: str | None = None) -> dict[str, int]:
     if not counters:
         raise ProcText(text, file).error_at_end("no counter found")
     return counters
+
+
+def parse_meminfo(text: str, file: str | None = None) -> dict[str, int]:
+    """Parse /proc/meminfo: its numbers by name, as printed (mostly kB). Lines of another form are left out.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    file : str or None
+        What it is called; nothing is refused, so no error names it.
+
+    Examples
+    --------
+    >>> parse_meminfo("SwapFree:          8 kB\\nHugePages_Free:    2\\n")
+    {'SwapFree': 8, 'HugePages_Free': 2}
+    """
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0].endswith(":") and words[1].isascii() and words[1].isdigit():
+            found[words[0][:-1]] = int(words[1][:19])
+    return found
 
 
 def _counts(counts: Iterable[int], width: int, cap: int | None = None) -> str:

@@ -6,8 +6,8 @@ arrays of bytes. `snapshot.version` is the version of this layout, `snapshot.met
 drawn has the type of each pageblock besides, as a digit, under `snapshot.types.<zone>`.
 
 Recordings made by hand are read as well: an `.npz` named `kpageflags<suffix>.npz` with the texts `buddyinfo<suffix>`,
-`buddyinfo2<suffix>` (read after the words), `pagetypeinfo<suffix>`, `zoneinfo<suffix>`, `vmstat<suffix>` and
-`iomem<suffix>` beside it, as far as they are there.
+`buddyinfo2<suffix>` (read after the words), `pagetypeinfo<suffix>`, `zoneinfo<suffix>`, `vmstat<suffix>`,
+`meminfo<suffix>` and `iomem<suffix>` beside it, as far as they are there.
 """
 
 import json
@@ -34,7 +34,7 @@ from .kpageflags import (
 )
 from .npz import NpzReader
 from .pagekinds import KPF
-from .procfs import BuddyinfoRow, Pagetypeinfo, parse_buddyinfo, parse_pagetypeinfo, parse_vmstat
+from .procfs import BuddyinfoRow, Pagetypeinfo, parse_buddyinfo, parse_meminfo, parse_pagetypeinfo, parse_vmstat
 from .proctext import NAMELESS, read_text
 from .zoneinfo import ZoneinfoZone, parse_zoneinfo
 
@@ -82,6 +82,8 @@ class Snapshot:
         Node that the zones are of.
     nodes : tuple of int
         Nodes in the file, ascending.
+    meminfo : mapping of str to int
+        Numbers of /proc/meminfo, as printed (mostly kB).
 
     Notes
     -----
@@ -100,6 +102,13 @@ class Snapshot:
     missing: Mapping[str, str] = field(default_factory=dict)
     node: int = 0
     nodes: tuple[int, ...] = (0,)
+    meminfo: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def swap_pages(self) -> int:
+        """How many pages could be swapped out; 0 if that was not recorded."""
+        size = self.frames[0].page_size if self.frames else _PAGE_SIZES[0]
+        return self.meminfo.get("SwapFree", 0) * 1024 // size
 
     @property
     def quiet(self) -> dict[str, bool]:
@@ -300,7 +309,7 @@ def _texts_beside(source: Path) -> dict[str, tuple[str, str]]:
     match = re.fullmatch(r"kpageflags(.*)\.npz", source.name)
     if match is None:
         return {}
-    paths = {name: source.with_name(name + match[1]) for name in TEXTS if name != "meminfo"}
+    paths = {name: source.with_name(name + match[1]) for name in TEXTS}
     return {name: (read_text(path, lambda text, _: text), str(path)) for name, path in paths.items() if path.exists()}
 
 
@@ -326,6 +335,7 @@ def _parsed(source: Path, texts: Mapping[str, tuple[str, str]], node: int, meta:
         parsed("vmstat", parse_vmstat, {}),
         meta,
         missing,
+        meminfo=parsed("meminfo", parse_meminfo, {}),
     )
 
 

@@ -176,7 +176,7 @@ def start_machine(
             pages[pfn - part.start_pfn : pfn - part.start_pfn + size] = True
         _sizes(zone, part.name, recording, lists.get(part.name), follow, min_free is None)
         blocks.append(_join_held(zone, part, first))
-    machine = Machine(zones, swap_pages=sum(zone.present_pages for zone in zones), events=True)
+    machine = Machine(zones, swap_pages=recording.start.swap_pages, events=True)
     for zone, part, pages, joined in zip(zones, frames, idle, blocks, strict=True):
         kinds = np.where(pages | joined, np.uint8(PageKind.OFF_LRU), part.kinds)
         single = replace(part, kinds=kinds)

@@ -59,6 +59,7 @@ cdef void begin_balance_61(machine_t *m, kswapd_t *k) noexcept nogil:
     sc.order = k.order
     sc.classzone_idx = k.end_zone
     sc.kswapd = 1
+    sc.cpu = k.cpu
     sc.priority = DEF_PRIORITY
     sc.got = sc.fenced = sc.capture_slot = NO_PAGE
     k.boosting = 0

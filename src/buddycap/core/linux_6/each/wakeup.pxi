@@ -28,6 +28,14 @@ cdef int node_is_boosted_61(machine_t *m, int classzone_idx) noexcept nogil:
     return 0
 
 
+cdef void run_daemons_on_61(machine_t *m, int cpu) noexcept nogil:
+    """The daemons run on a CPU from now on: what they free goes to its lists, and those are what compaction drains."""
+    cdef int k
+    m.kswapd.cpu = cpu
+    for k in range(m.nr_zones):
+        only_61(m.zone[k]).cpu = cpu
+
+
 cdef void wakeup_kcompactd_61(machine_t *m, int order, int classzone_idx) noexcept nogil:
     """Tell kcompactd what is wanted, and wake it if it can do something about that.  Linux: wakeup_kcompactd."""
     cdef zone_t *zones[MAX_NR_ZONES]
