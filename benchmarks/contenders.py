@@ -208,16 +208,16 @@ class BuddycapRun(BuddycapSingles):
         return self.run_job(zone, alloc_ops(n))
 
     def free_job(self, zone, pfns):
-        ops = free_ops(pfns)
+        run = self.run_job(zone, free_ops(pfns))
 
         def job():
-            zone.run(ops)
+            run()
 
         return job
 
     def run_job(self, zone, ops):
-        ops = ops_of(ops, self.kernel)
-        return lambda: zone.run(ops)
+        ops, out = ops_of(ops, self.kernel), _touched(len(ops))
+        return lambda: zone.run(ops, out=out)
 
     def capture_job(self, zone, pfns):
         return None

@@ -1210,7 +1210,7 @@ class Zone(ContigZone):
             ...
         buddycap.errors.MisuseError: pfns[0]=0: already free (order=0, the zone is 0..63)
         """
-    def run(self, ops: NDArray[np.void]) -> NDArray[np.int64]:
+    def run(self, ops: NDArray[np.void], *, out: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Perform a stream of operations at compiled speed.
 
         Parameters
@@ -1221,6 +1221,8 @@ class Zone(ContigZone):
             allocation whose block it is, with that one's order (of a failed one nothing is freed), or -1, and then
             `pfn` and `order` name the block.  A part is 2^order pages from page `pfn` of the block `arg` on; with arg
             -1 from there on, as `free_range`.
+        out : ndarray of int64, shape (n,), optional
+            Where to put the result: memory that has been used before is faster than new memory.
 
         Returns
         -------
@@ -1235,7 +1237,7 @@ class Zone(ContigZone):
         Notes
         -----
         Can be interrupted: what has been done stays done.  After a part of a block has been freed, what is left of it
-        is single pages, to be freed as parts, too.
+        is single pages, to be freed as parts, too.  The memory of a large result is kept as that of `alloc_many` is.
 
         Examples
         --------

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from buddycap import GFP, Machine, MisuseError, Zone
+from buddycap import GFP, OP_DTYPE, Machine, MisuseError, Zone
 
 MOVABLE = 2
 FAR = 1 << 40
@@ -153,6 +153,16 @@ def test_out_that_does_not_fit(out):
     zone = Zone(0, 64, min_free_kbytes=0)
     with pytest.raises(MisuseError, match=r"out: .*\(3,\)"):
         zone.alloc_many(3, out=out)
+    with pytest.raises(MisuseError, match=r"out: .*\(3,\)"):
+        zone.run(np.ones(3, OP_DTYPE), out=out)
+    assert zone.nr_free_pages == 64
+
+
+def test_results_of_a_stream_cannot_lie_in_its_operations():
+    ops = np.ones(4, OP_DTYPE)
+    zone = Zone(0, 64, min_free_kbytes=0)
+    with pytest.raises(MisuseError, match="out: it lies in the memory of ops"):
+        zone.run(ops[:2], out=ops.view(np.int64)[2:4])
     assert zone.nr_free_pages == 64
 
 

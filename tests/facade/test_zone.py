@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from buddycap import BLOCK_DTYPE, OP_DTYPE, Zone
+from buddycap import BLOCK_DTYPE, OP_DTYPE, MisuseError, Zone
 from interruption import interrupted
 from zone_struct import PG_HOLE
 
@@ -249,6 +249,29 @@ def test_stream_by_pfn_equals_stream_by_index():
     assert same(one, two)
 
 
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "beside a thread"])
+def test_stream_into_an_array_of_the_caller(alone):
+    one, two = (Zone(0, 4096, min_free_kbytes=0) for _ in range(2))
+    ops, out, over = random_ops(4, 1000), np.full(1000, 5), threading.Event()
+    beside = threading.Thread(target=over.wait)
+    if not alone:
+        beside.start()
+    try:
+        assert one.run(ops, out=out) is out
+    finally:
+        over.set()
+    assert out.tolist() == two.run(ops).tolist()
+    assert same(one, two)
+
+
+def test_results_before_a_bad_operation_are_plain():
+    ops, out = np.zeros(4, OP_DTYPE), np.full(4, 5)
+    ops["op"], ops["arg"] = [ALLOC, ALLOC, FREE, FREE], [-1, -1, 0, 0]
+    with pytest.raises(MisuseError, match=r"ops\[3\]"):
+        Zone(64, 64, min_free_kbytes=0).run(ops, out=out)
+    assert out[:3].tolist() == [64, 65, 64]
+
+
 def test_empty_stream():
     zone = Zone(0, 64)
     before = zone.digest()
@@ -348,11 +371,13 @@ INTERRUPTED = """
     ops["op"][0::2], ops["op"][1::2] = 1, 2
     ops["migratetype"] = 2
     ops["arg"][1::2] = np.arange(0, len(ops), 2)
+    results = np.full(len(ops), -7)
     print("ready", flush=True)
     try:
         while True:
-            zone.run(ops)
+            zone.run(ops, out=results)
     except KeyboardInterrupt:
+        assert set(results.tolist()) <= {0, -7}
         zone.check()
         done = zone.vmstat()
         assert done["pgalloc"] > 0 and done["pgalloc"] == done["pgfree"] and zone.nr_free_pages == 1024

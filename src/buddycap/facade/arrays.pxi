@@ -202,14 +202,21 @@ cdef object new_result(Zone zone, int64_t n, object dtype):
     return zone.kept[:]
 
 
+cdef int check_out(object out, int64_t n, tuple dtypes) except -1:
+    """Refuse what n results cannot be written to as they are."""
+    if (not isinstance(out, np.ndarray) or out.dtype not in dtypes or out.shape != (n,)
+            or not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned):
+        names = " or ".join(str(dtype) for dtype in dtypes)
+        raise MisuseError(f"out: a contiguous aligned writeable array of {names} of shape ({n},) is wanted")
+    return 0
+
+
 cdef object alloc_to_array(Zone zone, int64_t n, int order, int mt, object out):
     """`Zone.alloc_many` for any array, without the GIL."""
     cdef zone_t *z
     cdef Buffer buffer
     cdef pfns_t pfns = pfns_t(NULL, NULL)
-    if (not isinstance(out, np.ndarray) or out.dtype not in (int64_dtype, int32_dtype) or out.shape != (n,)
-            or not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned):
-        raise MisuseError(f"out: a contiguous aligned writeable array of int64 or int32 of shape ({n},) is wanted")
+    check_out(out, n, (int64_dtype, int32_dtype))
     result_dtype(zone, out.dtype)
     buffer = Buffer(out, True)
     if out.dtype == int32_dtype:
@@ -293,7 +300,17 @@ cdef int run_copied(zone_t *z, const op_t *ops, op_t *own, int64_t stop, int64_t
     return status
 
 
-cdef object run_array(Zone zone, object ops):
+cdef object stream_results(Zone zone, object ops, object out):
+    """Where a stream keeps its results: in `out` if nobody else can write there meanwhile."""
+    if out is None:
+        return new_result(zone, len(ops), int64_dtype)
+    check_out(out, len(ops), (int64_dtype,))
+    if np.may_share_memory(out, ops):
+        raise MisuseError("out: it lies in the memory of ops")
+    return out if is_steady(out) else new_array(len(ops), int64_dtype)
+
+
+cdef object run_array(Zone zone, object ops, object out):
     """`Zone.run`, without the GIL."""
     cdef zone_t *z
     cdef int64_t n, done = 0
@@ -304,34 +321,36 @@ cdef object run_array(Zone zone, object ops):
         raise MisuseError(f"ops: dtype {ops.dtype}, shape {ops.shape}: one dimension of OP_DTYPE is wanted")
     if len(ops) >= 1 << 31:
         raise MisuseError(f"ops: {len(ops)} operations: at most 2^31 - 1 in one call")
-    results = np.empty(len(ops), dtype=np.int64)
-    cdef Buffer out = Buffer(results, True)
+    results = stream_results(zone, ops, out)
+    cdef Buffer written = Buffer(results, True)
     cdef Buffer stream = Buffer(ops)
     cdef Buffer own = None
+    cdef int64_t *numbers = <int64_t *> written.view.buf
+    cdef const op_t *p = <const op_t *> stream.view.buf
     n = len(ops)
-    while done < n and status == ST_OK:
-        shared = not is_steady(ops)                 # asked again: signal handlers may have started threads
-        if shared and own is None:
-            copied = np.empty(min(n, COPY_OPS), OP_DTYPE)
-            own = Buffer(copied, True)
-        z = zone.begin()
+    try:
+        while done < n and status == ST_OK:
+            shared = not is_steady(ops)             # asked again: signal handlers may have started threads
+            if shared and own is None:
+                copied = np.empty(min(n, COPY_OPS), OP_DTYPE)
+                own = Buffer(copied, True)
+            z = zone.begin()
+            with nogil:
+                status = (run_copied(z, p, <op_t *> own.view.buf, min(n, done + RUN_CHUNK), numbers, &done) if shared
+                          else run_ops(z, p, done, min(n, done + RUN_CHUNK), numbers, &done))
+            zone.end()
+            PyErr_CheckSignals()
+    finally:                                        # the results of an interrupted stream can be read, too
         with nogil:
-            if shared:
-                status = run_copied(z, <const op_t *> stream.view.buf, <op_t *> own.view.buf, min(n, done + RUN_CHUNK),
-                                    <int64_t *> out.view.buf, &done)
-            else:
-                status = run_ops(z, <const op_t *> stream.view.buf, done, min(n, done + RUN_CHUNK),
-                                 <int64_t *> out.view.buf, &done)
-        zone.end()
-        PyErr_CheckSignals()
-    with nogil:
-        finish_results(<int64_t *> out.view.buf, done)
+            finish_results(numbers, done)
+        if out is not None and out is not results:
+            out[:done] = results[:done]
     if status != ST_OK:
         ops = own_copy(ops)
         if shared:
             ops[done] = copied[done % COPY_OPS]     # every copy begins at a multiple
         refuse_op(zone, status, ops, results, done)
-    return results
+    return results if out is None else out
 
 
 cdef object cookie_array(object cookies, int64_t n):

@@ -361,7 +361,7 @@ cma=False, linked_outside=(), events=0)
         if status != ST_OK:
             refuse(z, status, f"pfns[{k}]", own[k], one_order)
 
-    def run(self, ops):
+    def run(self, ops, *, out=None):
         """Perform a stream of operations at compiled speed.
 
         Parameters
@@ -372,6 +372,8 @@ cma=False, linked_outside=(), events=0)
             allocation whose block it is, with that one's order (of a failed one nothing is freed), or -1, and then
             `pfn` and `order` name the block.  A part is 2^order pages from page `pfn` of the block `arg` on; with arg
             -1 from there on, as `free_range`.
+        out : ndarray of int64, shape (n,), optional
+            Where to put the result: memory that has been used before is faster than new memory.
 
         Returns
         -------
@@ -386,7 +388,7 @@ cma=False, linked_outside=(), events=0)
         Notes
         -----
         Can be interrupted: what has been done stays done.  After a part of a block has been freed, what is left of it
-        is single pages, to be freed as parts, too.
+        is single pages, to be freed as parts, too.  The memory of a large result is kept as that of `alloc_many` is.
 
         Examples
         --------
@@ -396,7 +398,7 @@ cma=False, linked_outside=(), events=0)
         >>> Zone(0, 64, min_free_kbytes=0).run(ops).tolist()
         [0, 1, 0]
         """
-        return run_array(self, ops)
+        return run_array(self, ops, out)
 
     # --- capture, watermarks ---
 
