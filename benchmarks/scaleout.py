@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 COMPARED = ("runs.csv", "requests.csv", "runs.jsonl", "summary.json")
-TICK = os.sysconf("SC_CLK_TCK")
+SHORT = ("--memory", "128MiB", "--sweep", "warmup_s=1")  # as short as a run can be
 
 
 def begun(*words):
@@ -35,62 +35,56 @@ def rows_of(folder):
         return 0
 
 
-def cost_of(process):
-    """Return CPU seconds and MiB resident of a process that runs, or nothing."""
-    try:
-        words = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        return (int(words[11]) + int(words[12])) / TICK, int(status.split("VmRSS:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        return None
-
-
-def wait_for(folder, rows, process, told):
-    """Wait until so many runs are kept, or the process has ended; note what it costs meanwhile."""
+def wait_for(folder, rows, process):
+    """Wait until so many runs are kept, or the process has ended."""
     while process.poll() is None and rows_of(folder) < rows:
-        cost = cost_of(process)
-        if cost is not None:
-            told.append((rows_of(folder), *cost))
-        time.sleep(0.05)
+        time.sleep(0.2)
+
+
+def cost_of(process):
+    """Wait for a process; return its status, its CPU seconds and the most memory it had, MiB."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def perform(folder, runs):
-    """Do the study with losses and alone; return the parent's costs, wall time and whether the files are equal."""
+    """Do the study with losses and alone; return what was told of it and whether the files are equal."""
     address = f"tcp://127.0.0.1:{10000 + os.getpid() % 50000}"
     port = address.rpartition(":")[2]
     worker = ("-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard")
     scheduler = begun("-m", "distributed.cli.dask_scheduler", "--port", port, "--host", "127.0.0.1", "--no-dashboard")
     workers = [begun(*worker), begun(*worker)]
-    study = ("-m", "buddycap", "study", "--memory", "128MiB", "--seeds", str(runs // 2))
-    told = [[], []]
-    begin = time.monotonic()
+    study = ("-m", "buddycap", "study", *SHORT, "--seeds", str(runs // 2))
+    spread = (*study, "--executor", f"dask:{address}", "--out", str(folder / "dask"))
+    told = []
     try:
-        out = folder / "dask"
-        parent = begun(*study, "--executor", f"dask:{address}", "--out", str(out))
-        wait_for(out, runs // 4, parent, told[0])
+        begin = time.monotonic()
+        parent = begun(*spread)
+        wait_for(folder / "dask", runs // 4, parent)
         workers[0].kill()
         workers.append(begun(*worker))
-        wait_for(out, runs // 2, parent, told[0])
+        wait_for(folder / "dask", runs // 2, parent)
         parent.send_signal(signal.SIGKILL)
-        parent.wait()
-        kept = rows_of(out)
-        parent = begun(*study, "--executor", f"dask:{address}", "--out", str(out), "--resume")
-        wait_for(out, runs, parent, told[1])
-        status = parent.wait()
+        costs = cost_of(parent)
+        kept = rows_of(folder / "dask")
+        told.append(("begun", kept, time.monotonic() - begin, costs))
+        begin = time.monotonic()
+        parent = begun(*spread, "--resume")
+        wait_for(folder / "dask", runs, parent)
+        reached = time.monotonic() - begin
+        told.append(("resumed", runs - kept, reached, cost_of(parent)))
     finally:
         for process in (*workers, scheduler):
             process.kill()
             process.wait()
-    wall_s = time.monotonic() - begin
-    subprocess.run(
-        [sys.executable, *study, "--executor", "thread", "--jobs", "1", "--out", str(folder / "alone")],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    equal = status == 0 and all(
-        (folder / "dask" / name).read_bytes() == (folder / "alone" / name).read_bytes() for name in COMPARED
-    )
-    return told, kept, wall_s, equal
+    begin = time.monotonic()
+    alone = begun(*study, "--executor", "thread", "--jobs", "1", "--out", str(folder / "alone"))
+    wait_for(folder / "alone", runs, alone)
+    reached = time.monotonic() - begin
+    told.append(("alone, in one process", runs, reached, cost_of(alone)))
+    equal = all((folder / "dask" / name).read_bytes() == (folder / "alone" / name).read_bytes() for name in COMPARED)
+    return told, equal and told[1][3][0] == 0
 
 
 def main():
@@ -98,15 +92,13 @@ def main():
     parser.add_argument("--runs", type=int, default=200)
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
-        told, kept, wall_s, equal = perform(Path(folder), runs)
-    print(f"{runs} runs, {kept} of them kept when the parent was killed; {wall_s:.1f} s; files equal: {equal}")
-    for name, costs in zip(("begun", "resumed"), told, strict=True):
-        if len(costs) > 1:
-            (first, cpu0, rss0), (last, cpu1, rss1) = costs[0], costs[-1]
-            each = (cpu1 - cpu0) / max(last - first, 1)
-            print(
-                f"parent {name}: rows {first} to {last}, {1e3 * each:.2f} ms of CPU a run, {rss0:.0f} to {rss1:.0f} MiB"
-            )
+        told, equal = perform(Path(folder), runs)
+    for name, done, wall_s, (_, cpu_s, most) in told:
+        print(
+            f"{name}: {done} runs in {wall_s:.1f} s, {done / wall_s:.1f} a second; "
+            f"{1e3 * cpu_s / done:.2f} ms of CPU a run and {most:.0f} MiB at most in the parent"
+        )
+    print(f"{runs} runs, load {os.getloadavg()[0]:.1f}; files equal: {equal}")
     return 0 if equal else 1
 
 

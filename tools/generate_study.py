@@ -23,12 +23,13 @@ from study_pages import JOBS, filled, obey, run_studies, slim
 from study_tables import BLOCKS as STUDY_BLOCKS
 from study_tables import readme_table
 
+from buddycap.study.aggregate import summarize
 from buddycap.study.comparison import averaged, comparison
 from buddycap.study.export import clean, machine_facts
 from buddycap.study.plan import Plan
 from buddycap.study.sensitivity import swings
 from buddycap.study.store import Record, Store
-from buddycap.study.summary import difference, grouped, identical, summarize
+from buddycap.study.summary import difference, grouped, identical
 from buddycap.views.plots import draw
 
 HERE = Path(__file__).resolve().parent

@@ -14,12 +14,13 @@ from pathlib import Path
 from study_61_tables import BLOCKS
 from study_pages import filled, obey, run_studies, slim, without_needed
 
+from buddycap.study.aggregate import summarize
 from buddycap.study.export import clean, machine_facts
 from buddycap.study.faultcomparison import fault_comparison, judged
 from buddycap.study.plan import Plan
 from buddycap.study.sensitivity import swings
 from buddycap.study.store import Record, Store
-from buddycap.study.summary import grouped, summarize
+from buddycap.study.summary import grouped
 from buddycap.views.plots import draw
 
 HERE = Path(__file__).resolve().parent

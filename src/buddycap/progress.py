@@ -64,9 +64,9 @@ class Progress:
         """There is more to do than was known."""
         self.total += steps
 
-    def step(self) -> None:
-        """One step is done."""
-        self.done += 1
+    def step(self, steps: int = 1) -> None:
+        """One step is done, or several."""
+        self.done += steps
         if not self._shown:
             return
         rate = self.done / max(time.monotonic() - self._begin, 1e-9)

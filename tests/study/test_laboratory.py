@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_resuming_runs_only_what_is_missing(tmp_path):
 
         class Counting(ThreadPoolExecutor):
             def submit(self, function, batch, *arguments):
-                asked.extend(task.seed for task in batch)
+                asked.extend(task.seed for group in batch for task in group)
                 return super().submit(function, batch, *arguments)
 
         run_plan(PLAN, store, executor=lambda: Counting(1))
@@ -145,8 +146,8 @@ def test_an_executor_of_ones_own_is_left_open(expected):
 def test_a_failed_run_is_an_error_row_and_the_rest_goes_on(tmp_path, expected):
     tasks = [Task(TINY, POLICIES["none"], 1), Task(TINY, POLICIES["none"], 2, str(SNAPSHOT), "Nowhere")]
     with Store(tmp_path) as store:
-        for task, outcome in perform_all(tasks, find_executor("process", 2), 2):
-            store.add(task, outcome)
+        for ended in perform_all(tasks, find_executor("process", 2), 2):
+            store.add(ended)
         first, second = (store.record(PLAN.cases[0], task) for task in tasks)
         assert first == expected[0]
         assert "Error: " in second.error
@@ -158,7 +159,8 @@ def test_a_failed_run_is_an_error_row_and_the_rest_goes_on(tmp_path, expected):
 def test_a_dying_worker_takes_only_its_own_run_along(expected):
     tasks = [task for _, task in PLAN.tasks()]
     tasks.insert(1, Task(TINY, POLICIES["none"], 9, zone=Deadly()))
-    outcomes = {task.seed: outcome for task, outcome in perform_all(tasks, find_executor("process", 2), 4)}
+    ended = perform_all(tasks, find_executor("process", 2), 4)
+    outcomes = {task.seed: outcome for task, outcome in chain.from_iterable(ended)}
     assert outcomes[9].error == "the worker process died"
     assert sorted(outcomes) == [1, 2, 3, 9]
     assert {run.digest for run in (outcomes[seed].run for seed in (1, 2, 3))} <= {r.digest for r in expected}
@@ -229,7 +231,7 @@ def test_ctrl_c_shows_what_is_done_if_no_folder_keeps_it(command, monkeypatch, c
         for number, task in enumerate(missing):
             if number == 3:
                 raise KeyboardInterrupt
-            yield task, perform(task)
+            yield [(task, perform(task))]
 
     monkeypatch.setattr(study, "perform_all", interrupted)
     words = {"study": ["--memory", "256MiB"], "compare": ["--memory", "1GiB", "--periods", "1"]}[command]
@@ -283,7 +285,7 @@ def test_every_request_has_a_row_in_csv(tmp_path):
 
 def test_a_run_with_an_error_has_no_requests(tmp_path):
     with Store(tmp_path) as store:
-        store.add(next(task for _, task in PLAN.tasks()), Outcome(None, "gone"))
+        store.add([(next(task for _, task in PLAN.tasks()), Outcome(None, "gone"))])
         export(store, PLAN)
     assert (tmp_path / "requests.csv").read_text() == ""
     assert not (tmp_path / "requests.parquet").exists()

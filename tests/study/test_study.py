@@ -11,12 +11,12 @@ from buddycap._world import PARAMETERS, World
 from buddycap.cli import main
 from buddycap.formats.kpageflags import PageKind
 from buddycap.recorded.recording import frames_from_recording
+from buddycap.study.aggregate import summarize
 from buddycap.study.config import preset_config
 from buddycap.study.parameters import world_parameters
 from buddycap.study.plan import Case, Plan
 from buddycap.study.run import run_once, study_zone
 from buddycap.study.running import run_plan
-from buddycap.study.summary import summarize
 from worldlab import SMALL, finish, world_of
 
 SNAPSHOT = Path(__file__).parents[1] / "data" / "kpageflags.mixed-1GiB.npz"

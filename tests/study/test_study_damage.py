@@ -75,13 +75,35 @@ def test_a_lean_store_tells_the_same(tmp_path):
                 assert lean.has(task)
 
 
-def test_a_lean_store_notices_rows_that_change_under_it(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE runs SET digest = 'another' WHERE seed = 2", r"runs \(seed 2\): damaged while the study ran"),
+        ("DELETE FROM runs WHERE seed = 2", "runs: damaged while the study ran"),
+    ],
+)
+def test_a_lean_store_notices_rows_that_change_under_it(change, told, tmp_path):
     with Store(tmp_path, lean=True) as store:
         run_plan(PLAN, store, executor="thread")
         with sql(tmp_path) as database:
-            database.execute("UPDATE runs SET digest = 'another' WHERE seed = 2")
-        with pytest.raises(FormatError, match=r"\(seed 2\): damaged while the study ran"):
+            database.execute(change)
+        with pytest.raises(FormatError, match=told):
             store.records(PLAN)
+
+
+def test_an_index_that_is_damaged_loses_no_row_of_a_lean_store(folder, study):
+    """The rows are sound, so nothing is refused; but who looks for one in the index does not find it."""
+    with sql(folder) as database:
+        names = "PRIMARY KEY (config, policy, seed, version)"
+        (root,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name LIKE '%index_runs%'").fetchone()
+        assert names in database.execute("SELECT sql FROM sqlite_master WHERE name = 'runs'").fetchone()[0]
+    data = bytearray((folder / DATABASE).read_bytes())
+    data[4096 * (root - 1) + 3 : 4096 * (root - 1) + 5] = bytes(2)  # of the page: how many cells it has
+    (folder / DATABASE).write_bytes(data)
+    with Store(folder, lean=True) as store:
+        store.plan = PLAN
+        assert all(store.has(task) for _, task in PLAN.tasks())
+    assert told(folder) == study[1]
 
 
 def test_a_run_that_could_not_be_added_damages_nothing(folder, monkeypatch):

@@ -1,8 +1,10 @@
 """Does a study run what it was told to: sweeps, periods, ablations, seeds; and are its intervals the textbook's?"""
 
 import json
+import math
+import random
 from dataclasses import replace
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from buddycap.cli import main
 from buddycap.progress import bar
 from buddycap.study import plan as planning
 from buddycap.study.ablations import ABLATIONS
+from buddycap.study.aggregate import summarize
 from buddycap.study.config import StudyConfig, preset_config
 from buddycap.study.plan import Case, Plan, Task, ablations, code_version, sweep, with_periods
 from buddycap.study.running import precision_told, run_to_precision
@@ -24,7 +27,7 @@ from buddycap.study.stats import (
     t_quantile,
 )
 from buddycap.study.store import Record
-from buddycap.study.summary import difference, resampled, summarize, table
+from buddycap.study.summary import difference, resampled, table
 
 BASE = Case("", preset_config("x86_64", 1 << 15, warmup_s=1))
 BOTH = (POLICIES["none"], POLICIES["v3"])
@@ -51,6 +54,17 @@ def test_intervals_are_those_of_the_textbook():
     assert t_quantile(10**6) == pytest.approx(NormalDist().inv_cdf(0.975), abs=1e-5)
     assert mean_interval([1.0, 2.0, 3.0, 4.0]).half_width == pytest.approx(3.1824 * 1.290994 / 2, abs=1e-4)
     assert paired_interval([2.0, 3.0, 4.0], [1.0, 2.0, 3.0]).half_width == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-300, -3, 0, 40])
+def test_sums_that_are_not_kept_give_the_same_interval_to_the_last_bit(exponent):
+    draw = random.Random(exponent)
+    values = [draw.choice((-1, 1)) * draw.random() * 10.0 ** (exponent + draw.randrange(9)) for _ in range(200)]
+    for n in (2, 3, 200):
+        found = mean_interval(iter(values[:n]))
+        assert found.mean == fmean(values[:n])
+        assert found.half_width == t_quantile(n - 1) * stdev(values[:n]) / math.sqrt(n)
+    assert mean_interval([values[0]]).mean == values[0]
 
 
 def test_the_bootstrap_agrees_with_theory():

@@ -9,13 +9,14 @@ import pytest
 from buddycap import POLICIES, FormatError, MisuseError, PolicyError
 from buddycap.cli import main
 from buddycap.sizes import parse_pages
+from buddycap.study.aggregate import alike, summarize
 from buddycap.study.config import StudyConfig, preset_config
 from buddycap.study.configtext import commented_toml
 from buddycap.study.export import export, write_csv
 from buddycap.study.plan import Case, Plan, sweep
 from buddycap.study.running import run_plan
 from buddycap.study.store import Store
-from buddycap.study.summary import alike, summarize, table
+from buddycap.study.summary import table
 from buddycap.study.tidy import case_columns, run_rows
 
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ..errors import MisuseError
 from ..escape import for_html
 from ..nearest import meant
+from ..study.aggregate import alike, summarize
 from ..study.export import export
 from ..study.plan import Case, Plan
 from ..study.store import Record, Store
-from ..study.summary import GAIN, alike, difference, grouped, identical, shown, summarize, table
+from ..study.summary import GAIN, difference, grouped, identical, shown, table
 from ..study.tidy import column_names, request_columns, run_rows, structured
 
 __all__ = ["Gain", "Gains", "StudyResult"]

@@ -103,7 +103,7 @@ def command(args: argparse.Namespace) -> int:
     begin = time.perf_counter()
     with open_store(args) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
-            records = runner(args, store, progress)(plan)
+            records = list(runner(args, store, progress)(plan))
         if store.folder is not None:
             export(store, plan)
     result = comparison(plan, records)
@@ -145,7 +145,7 @@ def _faults(args: argparse.Namespace, policies: str, seeds: Sequence[int]) -> in
     plan = fault_plan(policies, seeds, parse_pages(args.memory, "memory"), threads, args.kernel)
     with open_store(args) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
-            records = runner(args, store, progress)(plan)
+            records = list(runner(args, store, progress)(plan))
         if store.folder is not None:
             export(store, plan)
     status = tell_failed(records)

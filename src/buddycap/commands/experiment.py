@@ -15,12 +15,13 @@ from ..errors import MisuseError
 from ..escape import say
 from ..newfile import add_force, check_outputs
 from ..progress import Progress
+from ..study.aggregate import Aggregate, summarize
 from ..study.export import FILES, PARQUET, dumps, write_csv, write_jsonl
 from ..study.plan import Plan
-from ..study.running import Runner, run_plan
-from ..study.store import DATABASE, Record, Store
-from ..study.summary import alike, summarize, table
-from ..study.tidy import run_rows
+from ..study.running import Runner, complete
+from ..study.store import DATABASE, Record, Records, Store
+from ..study.summary import table
+from ..study.tidy import RunRows
 from ..views.mmtests import mmtests_html, mmtests_text
 
 __all__ = [
@@ -108,26 +109,30 @@ def open_store(args: argparse.Namespace, inputs: Iterable[str | Path | None] = (
 def runner(args: argparse.Namespace, store: Store, progress: Progress) -> Runner:
     """Return what runs a plan as the arguments of `add_worker_arguments` say."""
     return partial(
-        run_plan, store=store, executor=args.executor, jobs=args.jobs, timeout_s=args.timeout, progress=progress
+        complete, store=store, executor=args.executor, jobs=args.jobs, timeout_s=args.timeout, progress=progress
     )
 
 
-def show(plan: Plan, records: Sequence[Record], form: str) -> None:
-    """Print results in one of `FORMATS`."""
+def show(plan: Plan, records: Iterable[Record], form: str) -> None:
+    """Print results in one of `FORMATS`; records are gone through more than once."""
     if form == "table":
-        say(table(summarize(plan, records), columns_of(sys.stdout)))
-        for name, other in alike(plan, records):
+        found = Aggregate.of(plan, records)
+        say(table(found.rows(), columns_of(sys.stdout)))
+        for name, other in found.alike():
             say(f"{name}: the very runs of {other}; here its rule never made a difference")
     elif form == "json":
-        runs = run_rows(plan, records)
-        say(dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": runs}))
+        head = dumps({"plan": plan.as_dict(), "policies": summarize(plan, records), "runs": []})
+        say(head.removesuffix("]}"), end="")
+        for number, row in enumerate(RunRows(plan, lambda: records)):
+            say(", " * (number > 0) + dumps(row), end="")
+        say("]}")
     elif form == "mmtests":
-        say(mmtests_text(plan, records))
+        say(mmtests_text(plan, list(records)))
     elif form == "html":
-        say(mmtests_html(plan, records, title="Policies under load"), end="")
+        say(mmtests_html(plan, list(records), title="Policies under load"), end="")
     else:
         write = {"csv": write_csv, "jsonl": write_jsonl}[form]
-        write(run_rows(plan, records), sys.stdout)
+        write(RunRows(plan, lambda: records), sys.stdout)
 
 
 @contextmanager
@@ -136,24 +141,26 @@ def keeping(plan: Plan, store: Store, form: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        records = store.records(plan)
-        done = f"{len(records)} of {sum(1 for _ in plan.tasks())} runs are"
+        records = Records(store, plan)
+        count = sum(1 for _ in records)
+        done = f"{count} of {sum(1 for _ in plan.tasks())} runs are"
         if store.folder is not None:
             say(f"{done} kept in {store.folder}; --resume goes on", file=sys.stderr)
-        elif records:
+        elif count:
             say(f"{done} done; --out DIR would keep them", file=sys.stderr)
             begun = {record.case for record in records}
             show(replace(plan, cases=tuple(case for case in plan.cases if case.label in begun)), records, form)
         raise
 
 
-def tell_failed(records: Sequence[Record]) -> int:
+def tell_failed(records: Iterable[Record]) -> int:
     """Say which runs have ended in an error; the exit status."""
-    failed = [record for record in records if not record.ok]
-    for record in failed:
+    failed = False
+    for record in (record for record in records if not record.ok):
+        failed = True
         name = f"{record.case} {record.policy} seed {record.seed}".lstrip()
         say(f"buddycap: error: {name}: {record.error}", file=sys.stderr)
-    return int(bool(failed))
+    return int(failed)
 
 
 def columns_of(stream: TextIO) -> int | None:

@@ -19,7 +19,7 @@ results ("study") and says what is modelled ("model").
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..errors import MisuseError
@@ -42,6 +42,7 @@ from ..study.faultload import FAULTERS, faulting_config
 from ..study.plan import Case, Plan, ablations, sweep, with_periods
 from ..study.running import precision_told, run_to_precision
 from ..study.sensitivity import GROUPS, sensitivity
+from ..study.store import Record
 from ..study.workers import recorded_load
 from .experiment import (
     FORMATS,
@@ -131,6 +132,12 @@ def command(args: argparse.Namespace) -> int:
                 plan = replace(plan, seeds=tuple(dict.fromkeys(record.seed for record in records)))
         if store.folder is not None:
             export(store, plan)
+        _tell(args, plan, records, begin)
+        return tell_failed(records)
+
+
+def _tell(args: argparse.Namespace, plan: Plan, records: Iterable[Record], begin: float) -> None:
+    """Print what has come out, as the arguments say."""
     if args.format == "table":
         say(_heading(plan))
     show(plan, records, args.format)
@@ -142,7 +149,6 @@ def command(args: argparse.Namespace) -> int:
     if args.precision is not None:
         told = precision_told(plan, records, args.precision)
         say(*told, sep="\n", file=sys.stdout if args.format == "table" else sys.stderr)
-    return tell_failed(records)
 
 
 def _write_config(args: argparse.Namespace) -> int:

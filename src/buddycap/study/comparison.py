@@ -13,11 +13,12 @@ from typing import Any
 
 from ..errors import MisuseError
 from ..policies.files import Policy, find_policies
+from .aggregate import summarize
 from .config import PRESET_CHANGES, preset_config
 from .findings import finding, tried, verdict
 from .plan import Case, Plan, with_periods
 from .store import Record
-from .summary import grouped, summarize
+from .summary import grouped
 
 __all__ = ["PUBLISHED", "averaged", "compare_plan", "comparison"]
 

@@ -13,30 +13,30 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 
 from .._world import PARAMETERS
 from ..newfile import replacing, replacing_text, write_file
+from .aggregate import Aggregate
 from .config import StudyConfig
 from .parameters import world_parameters
 from .plan import Case, Plan, code_version
 from .store import Store
-from .summary import summarize
 from .tidy import RunRows, column_names, request_columns
 from .workers import recorded_load
 
 __all__ = ["FILES", "PARQUET", "export", "machine_facts", "write_csv", "write_jsonl", "write_requests"]
 
 FILES = ("runs.csv", "runs.jsonl", "summary.json", "timings.csv", "manifest.json", "requests.csv", "faults.csv")
-GROUP_ROWS = 1 << 13  # of Parquet, at least
+GROUP_CELLS = 1 << 18  # of Parquet, at least
 PARQUET = ("runs.parquet", "requests.parquet", "faults.parquet")  # if pyarrow is there
 
 
@@ -59,23 +59,32 @@ def export(store: Store, plan: Plan, argv: Sequence[str] | None = None) -> list[
     """
     folder = store.folder
     assert folder is not None, "a store in memory has no files"
-    rows = RunRows(plan, lambda: store.each_record(plan))
     files = [folder / name for name in FILES]
-    with replacing_text(files[0]) as stream:
-        write_csv(rows, stream)
-    with replacing_text(files[1]) as stream:
-        write_jsonl(rows, stream)
-    write_file(
-        files[2], dumps({"version": code_version(), "rows": summarize(plan, store.records(plan))}, indent=1) + "\n"
-    )
+    rows = RunRows(plan, lambda: store.each_record(plan))
+    table, kinds = Aggregate(plan), _Kinds()
+    for record in store.each_record(plan):
+        table.add(record)
+        kinds.add(rows.row(record))
+    with (
+        replacing_text(files[0]) as text,
+        replacing_text(files[1]) as lines,
+        _Parquet(folder / PARQUET[0], kinds.schema) as runs,
+    ):
+        writer = _csv_writer(list(kinds.found), text)
+        for row in rows:
+            writer.writerow(_csv_row(row))
+            lines.write(dumps(row) + "\n")
+            runs.add({name: [_cell(clean(row.get(name)))] for name in kinds.found})
+    write_file(files[2], dumps({"version": code_version(), "rows": table.rows()}, indent=1) + "\n")
     with replacing_text(files[3]) as stream:
-        write_csv(_timings(store, plan), stream)
+        write_csv(_Timings(store, plan), stream)
     write_file(files[4], dumps(manifest(plan, argv), indent=1) + "\n")
-    for file, faults in zip(files[5:], (False, True), strict=True):
-        with replacing_text(file) as stream:
-            write_requests(store, plan, stream, faults)
-    files += write_parquet(folder, rows) + write_requests_parquet(folder, store, plan)
-    return files + write_requests_parquet(folder, store, plan, faults=True)
+    written = files + runs.written
+    for faults, file, beside in zip((False, True), files[5:], PARQUET[1:], strict=True):
+        with replacing_text(file) as stream, _Parquet(folder / beside) as requests:
+            write_requests(store, plan, stream, faults, requests)
+        written += requests.written
+    return written
 
 
 def clean(value: Any) -> Any:
@@ -102,10 +111,20 @@ def dumps(value: Any, indent: int | None = None) -> str:
 
 def write_csv(rows: Iterable[dict[str, Any]], stream: IO[str]) -> None:
     """Write rows, which are gone through twice, as a CSV table; numbers keep every digit, what is missing is empty."""
-    writer = csv.DictWriter(stream, column_names(rows), restval="", lineterminator="\n")
+    writer = _csv_writer(column_names(rows), stream)
+    writer.writerows(map(_csv_row, rows))
+
+
+def _csv_writer(names: Sequence[str], stream: IO[str]) -> "csv.DictWriter[str]":
+    """Begin a CSV table."""
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in clean(row).items()})
+    return writer
+
+
+def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as CSV can hold it."""
+    return {name: _cell(value) for name, value in clean(row).items()}
 
 
 def _cell(value: Any) -> Any:
@@ -117,25 +136,95 @@ def write_jsonl(rows: Iterable[dict[str, Any]], stream: IO[str]) -> None:
     stream.writelines(dumps(row) + "\n" for row in rows)
 
 
-def write_parquet(folder: Path, rows: Iterable[dict[str, Any]]) -> list[Path]:
-    """Write rows as Parquet if pyarrow is installed; return the files written."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        return []
-    columns: dict[str, list[Any]] = {name: [] for name in column_names(rows)}
-    for row in rows:
+class _Kinds:
+    """The columns of rows that go by, in the order in which they first stand there, and what is in each."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, set[type]] = {}
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """See a row."""
+        for name, value in row.items():
+            kinds = self.found.setdefault(name, set())
+            if value is not None:
+                kinds.add(type(value))
+
+    def schema(self, pyarrow: Any) -> Any:
+        """Return the types of the columns for Parquet."""
+        types = {
+            frozenset[type](): pyarrow.null(),
+            frozenset((bool,)): pyarrow.bool_(),
+            frozenset((int,)): pyarrow.int64(),
+            frozenset((float,)): pyarrow.float64(),
+            frozenset((int, float)): pyarrow.float64(),
+        }
+        return pyarrow.schema(
+            [(name, types.get(frozenset(kinds), pyarrow.string())) for name, kinds in self.found.items()]
+        )
+
+
+class _Parquet:
+    """A file of Parquet, if pyarrow is installed and there are rows: in groups, whose memory hardly depends on them.
+
+    Parameters
+    ----------
+    path : Path
+    schema : callable, optional
+        Returns the types of the columns; those of the first group if not given.
+    """
+
+    def __init__(self, path: Path, schema: Callable[[Any], Any] | None = None) -> None:
+        self._path, self._schema = path, schema
+        self._open = ExitStack()
+        self._writer: Any = None
+        self._kept: dict[str, list[Any]] = {}
+        try:
+            import pyarrow
+            from pyarrow import parquet
+        except ImportError:
+            pyarrow = parquet = None
+        self._pyarrow, self._parquet = pyarrow, parquet
+
+    def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows, all with the same columns."""
+        if self._pyarrow is None:
+            return
+        if self._kept and len(next(iter(self._kept.values()))) * len(self._kept) >= GROUP_CELLS:
+            self._write()
         for name, values in columns.items():
-            values.append(_cell(clean(row.get(name))))
-    path = folder / PARQUET[0]
-    with replacing(path) as file:
-        parquet.write_table(pyarrow.table(columns), file)
-    return [path]
+            self._kept.setdefault(name, []).extend(values)
+
+    def _write(self) -> None:
+        """Write what has been kept as a group."""
+        group = self._pyarrow.table(self._kept, self._schema and self._schema(self._pyarrow))
+        if self._writer is None:
+            file = self._open.enter_context(replacing(self._path))
+            self._writer = self._open.enter_context(self._parquet.ParquetWriter(file, group.schema))
+        self._writer.write_table(group)
+        self._kept = {}
+
+    @property
+    def written(self) -> list[Path]:
+        """The file, if there is one."""
+        return [] if self._writer is None else [self._path]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *why: Any) -> None:
+        try:
+            if why[0] is None and self._kept:
+                self._write()
+        except BaseException:
+            self._open.__exit__(*sys.exc_info())
+            raise
+        self._open.__exit__(*why)
 
 
-def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = False) -> None:
-    """Write a row for each request, or fault, of each run as a CSV table.
+def write_requests(
+    store: Store, plan: Plan, stream: IO[str], faults: bool = False, parquet: _Parquet | None = None
+) -> None:
+    """Write a row for each request, or fault, of each run as a CSV table, and the same rows as Parquet.
 
     Parameters
     ----------
@@ -145,6 +234,7 @@ def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = Fal
     stream : text file
     faults : bool
         The faults of the cases that have them, instead of the requests of the others.
+    parquet : _Parquet, optional
 
     Notes
     -----
@@ -156,39 +246,8 @@ def write_requests(store: Store, plan: Plan, stream: IO[str], faults: bool = Fal
         if count == 0:
             writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-
-
-def write_requests_parquet(folder: Path, store: Store, plan: Plan, faults: bool = False) -> list[Path]:
-    """Write the same rows as Parquet, in groups of whole runs, if pyarrow is installed; return the files written."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        return []
-    groups = (pyarrow.table(_typed(columns)) for columns in _gathered(request_columns(store, plan, faults)))
-    first = next(groups, None)
-    if first is None:
-        return []
-    path = folder / PARQUET[2 if faults else 1]
-    with replacing(path) as file, parquet.ParquetWriter(file, first.schema) as writer:
-        for group in chain([first], groups):
-            writer.write_table(group)
-    return [path]
-
-
-def _gathered(parts: Iterable[dict[str, list[Any]]]) -> Iterator[dict[str, list[Any]]]:
-    """Yield the same columns in larger parts: what a group of Parquet takes in memory hardly depends on its rows."""
-    kept: dict[str, list[Any]] = {}
-    for part in parts:
-        if kept.keys() == part.keys() and len(next(iter(kept.values()))) < GROUP_ROWS:
-            for name, values in part.items():
-                kept[name] += values
-            continue
-        if kept:
-            yield kept
-        kept = {name: list(values) for name, values in part.items()}
-    if kept:
-        yield kept
+        if parquet is not None:
+            parquet.add(_typed(columns))
 
 
 def _typed(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
@@ -197,14 +256,17 @@ def _typed(columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
     return {name: [float(v) for v in values] if name in fractions else values for name, values in columns.items()}
 
 
-def _timings(store: Store, plan: Plan) -> list[dict[str, Any]]:
-    """Return the CPU seconds of each run."""
-    found = []
-    for case, task in plan.tasks():
-        seconds = store.cpu_s(task)
-        if seconds is not None:
-            found.append({"case": case.label, "policy": task.policy.name, "seed": task.seed, "cpu_s": seconds})
-    return found
+class _Timings:
+    """The CPU seconds of each run, a row each."""
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store, self._plan = store, plan
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for case, task in self._plan.tasks():
+            seconds = self._store.cpu_s(task)
+            if seconds is not None:
+                yield {"case": case.label, "policy": task.policy.name, "seed": task.seed, "cpu_s": seconds}
 
 
 def machine_facts() -> dict[str, Any]:

@@ -12,13 +12,14 @@ from typing import Any
 
 from ..errors import MisuseError
 from ..policies.files import Policy, find_policies
+from .aggregate import summarize
 from .comparison import averaged
 from .faultload import FAULTING_SCENES, faulting_config
 from .findings import finding, verdict
 from .plan import Case, Plan
 from .stats import mean_interval
 from .store import Record
-from .summary import GAIN, difference, grouped, pairs, summarize
+from .summary import GAIN, difference, grouped, pairs
 
 __all__ = ["BASE", "PUBLISHED_FAULTS", "REFERENCE", "THREADS", "fault_comparison", "fault_plan", "judged", "relative"]
 

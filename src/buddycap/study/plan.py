@@ -1,6 +1,7 @@
 """What a study is to run: configurations, policies and seeds, and the key under which each run is kept."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, lru_cache
@@ -136,7 +137,7 @@ class Plan:
         for what, values in names:
             if not values:
                 raise MisuseError(f"{what}: at least one is wanted")
-            twice = [value for k, value in enumerate(values) if value in values[:k]]
+            twice = [value for value, count in Counter(values).items() if count > 1]
             if twice:
                 raise MisuseError(f"{what}: {twice[0]!r} stands there twice")
         for case in self.cases:

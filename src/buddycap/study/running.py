@@ -1,22 +1,22 @@
 """A study is run: what a store does not have of a plan, by any executor, or until its gains are certain enough."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
 from ..errors import MisuseError
 from ..progress import Progress
-from .plan import Plan
+from .aggregate import Aggregate
+from .plan import Plan, Task
 from .stats import mean_interval, seeds_needed
-from .store import Record, Store
-from .summary import GAIN, grouped, pairs
+from .store import Record, Records, Store
 from .workers import Pool, perform_all, pool_of, usable_cpus
 
-__all__ = ["run_plan", "run_to_precision"]
+__all__ = ["complete", "precision_told", "run_plan", "run_to_precision"]
 
 FEWEST_MORE = 4  # seeds added at least, when the interval is still too wide
 
-Runner = Callable[[Plan], list[Record]]
+Runner = Callable[[Plan], Iterable[Record]]
 
 
 def run_plan(
@@ -67,20 +67,45 @@ def run_plan(
     if store is None:
         with Store() as own:
             return run_plan(plan, own, executor=executor, jobs=jobs, timeout_s=timeout_s, progress=progress)
-    missing = [task for _, task in plan.tasks() if not store.has(task)]
-    width = min(usable_cpus() if jobs is None else jobs, max(len(missing), 1))
-    pool = pool_of(executor, width, timeout_s)
-    store.plan = plan
-    if progress is not None:
-        progress.more(len(missing))
-    for task, outcome in perform_all(missing, pool, 2 * width, timeout_s):
-        store.add(task, outcome)
-        if progress is not None:
-            progress.step()
+    complete(plan, store, executor=executor, jobs=jobs, timeout_s=timeout_s, progress=progress)
     return store.records(plan)
 
 
-def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]:
+def complete(
+    plan: Plan,
+    store: Store,
+    *,
+    executor: str | Executor | Pool = "process",
+    jobs: int | None = None,
+    timeout_s: float | None = None,
+    progress: Progress | None = None,
+) -> Records:
+    """Run what a store does not have of a study, as `run_plan`; the records stay in the store."""
+    missing = _Missing(plan, store)
+    count = sum(1 for _ in missing)
+    width = min(usable_cpus() if jobs is None else jobs, max(count, 1))
+    pool = pool_of(executor, width, timeout_s)
+    store.plan = plan
+    if progress is not None:
+        progress.more(count)
+    for ended in perform_all(missing, pool, 2 * width, timeout_s):
+        store.add(ended)
+        if progress is not None:
+            progress.step(len(ended))
+    return Records(store, plan)
+
+
+class _Missing:
+    """The tasks of a study that have no result, looked for each time they are gone through."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
+
+    def __iter__(self) -> Iterator[Task]:
+        return (task for _, task in self._plan.tasks() if not self._store.has(task))
+
+
+def run_to_precision(plan: Plan, half_width: float, run: Runner) -> Iterable[Record]:
     """Run a study with as many of its seeds as make every gain certain enough, or all of them.
 
     Parameters
@@ -90,11 +115,11 @@ def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]
     half_width : float, points
         Wanted of the 95 % interval (t) of the gain of every policy in every case.
     run : callable
-        Runs a plan and returns its records, such as `run_plan` with a store.
+        Runs a plan and returns its records, such as `run_plan` or `complete` with a store.
 
     Returns
     -------
-    list of Record
+    iterable of Record
         Of every seed that has been run.
     """
     if not half_width > 0:
@@ -104,27 +129,16 @@ def run_to_precision(plan: Plan, half_width: float, run: Runner) -> list[Record]
     n = min(len(plan.seeds), 8)
     while True:
         records = run(replace(plan, seeds=plan.seeds[:n]))
-        needed = max(_needed(gain, half_width, 2 * n) for _, gain in _gains(plan, records))
+        needed = max(_needed(gain, half_width, 2 * n) for _, gain in Aggregate.of(plan, records).gains())
         if needed <= n or n == len(plan.seeds):
             return records
         n = min(len(plan.seeds), max(needed, n + FEWEST_MORE))
 
 
-def _gains(plan: Plan, records: Sequence[Record]) -> Iterator[tuple[str, list[float]]]:
-    """Yield the gains of each policy over the first in each case, seed by seed, under the name of both."""
-    groups = grouped(records)
-    for case in plan.cases:
-        first, *others = plan.policies_of(case)
-        base = groups.get((case.label, first.name), [])
-        for policy in others:
-            a, b = pairs(groups.get((case.label, policy.name), []), base, GAIN)
-            yield f"{case.label} {policy.name}".strip(), [x - y for x, y in zip(a, b, strict=True)]
-
-
-def precision_told(plan: Plan, records: Sequence[Record], half_width: float) -> list[str]:
+def precision_told(plan: Plan, records: Iterable[Record], half_width: float) -> list[str]:
     """Return how certain the gains of `run_to_precision` are: a line for each that is not certain enough, or one."""
     lines = []
-    for name, gain in _gains(plan, records):
+    for name, gain in Aggregate.of(plan, records).gains():
         known = mean_interval(gain).half_width
         if not known <= half_width:
             likely = f"about {seeds_needed(gain, half_width)} would do" if len(gain) > 1 else "too few to tell"

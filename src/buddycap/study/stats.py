@@ -1,9 +1,10 @@
 """Means with confidence intervals, paired by seed: by Student's t and by the bootstrap."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from fractions import Fraction
+from statistics import NormalDist, stdev
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..errors import MisuseError
 __all__ = [
     "FEWEST_RESAMPLED",
     "Interval",
+    "Moments",
     "bootstrap_interval",
     "mean_interval",
     "paired_interval",
@@ -86,7 +88,56 @@ def t_quantile(degrees: int) -> float:
     return z + sum((term / float(degrees ** (k + 1)) for k, term in enumerate(terms)), 0.0)
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+class Moments:
+    """Mean and spread of values that come one after the other and are not kept; sums are exact.
+
+    Examples
+    --------
+    >>> moments = Moments()
+    >>> for value in (1.0, 2.0, 3.0):
+    ...     moments.add(value)
+    >>> print(moments.interval())
+    2.00 ± 2.48
+    """
+
+    __slots__ = ("_n", "_squares", "_sums")
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._sums: dict[int, int] = {}  # of numerators, by denominator
+        self._squares: dict[int, int] = {}
+
+    def add(self, value: float) -> None:
+        """Count a finite value."""
+        numerator, denominator = float(value).as_integer_ratio()
+        self._n += 1
+        self._sums[denominator] = self._sums.get(denominator, 0) + numerator
+        self._squares[denominator] = self._squares.get(denominator, 0) + numerator * numerator
+
+    def interval(self) -> Interval:
+        """Return the mean of the values with its 95 % interval; both as correctly rounded as those of `statistics`."""
+        n = self._n
+        if not n:
+            return Interval(math.nan, math.nan, 0)
+        total = sum((Fraction(part, below) for below, part in self._sums.items()), Fraction())
+        if n == 1:
+            return Interval(float(total), math.nan, 1)
+        squares = sum((Fraction(part, below * below) for below, part in self._squares.items()), Fraction())
+        spread = _root((squares - total * total / n) / (n - 1))
+        return Interval(float(total) / n, t_quantile(n - 1) * spread / math.sqrt(n), n)
+
+
+def _root(value: Fraction) -> float:
+    """Return the square root, correctly rounded: of an integer with bits to spare, whose last one tells of a rest."""
+    shift = max(0, 64 - (value.numerator.bit_length() - value.denominator.bit_length()) // 2)
+    scaled, rest = divmod(value.numerator << 2 * shift, value.denominator)
+    root = math.isqrt(scaled)
+    if rest or root * root != scaled:
+        root |= 1
+    return root / (1 << shift)
+
+
+def mean_interval(values: Iterable[float]) -> Interval:
     """Mean of some values with its 95 % interval.
 
     Examples
@@ -94,10 +145,10 @@ def mean_interval(values: Sequence[float]) -> Interval:
     >>> print(mean_interval([1.0, 2.0, 3.0]))
     2.00 ± 2.48
     """
-    n = len(values)
-    if n < 2:
-        return Interval(values[0] if values else math.nan, math.nan, n)
-    return Interval(fmean(values), t_quantile(n - 1) * stdev(values) / math.sqrt(n), n)
+    moments = Moments()
+    for value in values:
+        moments.add(value)
+    return moments.interval()
 
 
 def paired_interval(values: Sequence[float], base: Sequence[float]) -> Interval:

@@ -1,14 +1,14 @@
 """Results of a study: in memory, and in a folder in one SQLite file, which the parent process alone writes.
 
-A run is kept under its configuration, policy, seed and version, one transaction each, so that a study that was
-interrupted, even by SIGKILL, finds what it has.  `studyfile.py` says what the file holds, and how damage is found.
+A run is kept under its configuration, policy, seed and version, in one transaction with those that end at the same
+time, so that a study that was interrupted, even by SIGKILL, finds what it has.  `studyfile.py` says what the file
+holds, and how damage is found.
 """
 
-import io
 import json
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from ..errors import FormatError, MisuseError
 from ..jsontext import parse_object
 from ..newfile import check_place, write_file
+from .packing import unpacked
 from .plan import Case, Plan, Task
-from .studyfile import Content, Kept, Key, Row, Writer, read_content
+from .studyfile import Content, Key, Row, Writer, read_content, sound_plan
 from .workers import Outcome
 
-__all__ = ["DATABASE", "Record", "Store"]
+__all__ = ["DATABASE", "Record", "Records", "Store"]
 
 DATABASE = "study.sqlite"
 
@@ -84,8 +85,8 @@ class Store:
         Leave out what is damaged in the file, which is written anew when results come; a copy of the damaged one stays
         beside it, as `study.sqlite.damaged`.
     lean : bool
-        Rows that are written stay in the file alone, and are read from there: memory hardly grows with their number.
-        Only until the store is closed.
+        Rows stay in the file alone, and are read from there: memory does not grow with their number. Only until the
+        store is closed, and not while a damaged file is repaired, or one of before gets its digests.
 
     Raises
     ------
@@ -105,15 +106,15 @@ class Store:
         self._writer: Writer | None = None
         self._content = Content()
         self._anew = True
-        self._lean = lean
+        self._lean = lean and self.folder is not None
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         self._writer = Writer(self.folder / DATABASE)
         try:
-            if check_place(self.path).exists() and not fresh:
+            if check_place(self.path).exists() and not fresh and not (lean and self._left()):
                 self._read(repair)
-                self._anew = bool(self._content.damage) or not self._content.checked
+                self._anew = lean or bool(self._content.damage) or not self._content.checked
         except BaseException:
             self.close()
             raise
@@ -138,6 +139,19 @@ class Store:
         store.path = str(store.folder / DATABASE)
         store._read(repair=False)
         return store
+
+    def _left(self) -> bool:
+        """Leave rows that are all sound in the file; whether they are."""
+        plan = sound_plan(Path(self.path))
+        if plan is None or self._writer is None:
+            return False
+        try:
+            plan and _plan(plan, self.path)
+        except FormatError:
+            return False
+        self._content.plan, self._anew = plan, False
+        self._writer.begin(self._content, anew=False)
+        return True
 
     def _read(self, repair: bool) -> None:
         """Read the file, and refuse it if it is damaged, unless it is to be repaired."""
@@ -179,8 +193,7 @@ class Store:
                 write_file(f"{path}.damaged", path.read_bytes())
             self._writer.begin(self._content, anew=self._anew)
             if self._lean:
-                rows = self._content.rows.values()
-                self._content.rows = {row.key: Kept.of(row) for row in rows if isinstance(row, Row)}
+                self._content.rows.clear()
         return self._writer
 
     @property
@@ -195,16 +208,9 @@ class Store:
         if writer is not None:
             writer.set_plan(self._content.plan)
 
-    def add(self, task: Task, outcome: Outcome) -> None:
-        """Keep the outcome of a task, in one transaction."""
-        run = outcome.run
-        if run is None:
-            error = outcome.error.encode("utf-8", "backslashreplace").decode()
-            row = Row(task.key, error, "", "{}", "{}", b"", 0.0)
-        else:
-            summary, totals = json.dumps(run.summary()), json.dumps(run.totals)
-            row = Row(task.key, "", run.digest, summary, totals, _packed(run.table), run.cpu_s)
-        self._keep(row)
+    def add(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
+        """Keep the outcomes of tasks, in one transaction."""
+        self._keep([_row(task.key, outcome) for task, outcome in ended])
 
     def take(self, other: "Store", plan: Plan) -> None:
         """Keep what another store has of a plan, too."""
@@ -212,25 +218,30 @@ class Store:
         for _, task in plan.tasks():
             row = other._row(task.key)
             if row is not None:
-                self._keep(row)
+                self._keep([row])
 
-    def _keep(self, row: Row) -> None:
-        """Keep a row, in one transaction."""
+    def _keep(self, rows: Sequence[Row]) -> None:
+        """Keep rows, in one transaction."""
         writer = self._begun()
         if writer is not None:
-            writer.add(row)
-        self._content.rows[row.key] = Kept.of(row) if self._lean and writer is not None else row
+            writer.add(rows)
+        if writer is None or not self._lean:
+            self._content.rows.update((row.key, row) for row in rows)
+
+    @property
+    def _file(self) -> Writer | None:
+        """The file, if rows stay there."""
+        assert not self._lean or self._writer is not None, "a lean store is read before it is closed"
+        return self._writer if self._lean and self._writer is not None and self._writer.ready else None
 
     def _row(self, key: Key) -> Row | None:
         """Return a row, from wherever it is."""
-        row = self._content.rows.get(key)
-        if not isinstance(row, Kept):
-            return row
-        assert self._writer is not None, "a lean store is read before it is closed"
-        return self._writer.fetch(row)
+        return self._content.rows.get(key) if self._file is None else self._file.fetch(key)
 
     def has(self, task: Task) -> bool:
         """Whether the task has a result; an error is none."""
+        if self._file is not None:
+            return self._file.error(task.key) == ""
         row = self._content.rows.get(task.key)
         return row is not None and not row.error
 
@@ -248,18 +259,46 @@ class Store:
 
     def each_record(self, plan: Plan) -> Iterator[Record]:
         """Yield the same, one after the other."""
+        if self._file is not None:
+            self._file.check_rows()
         found = (self.record(case, task) for case, task in plan.tasks())
         return (record for record in found if record is not None)
 
     def requests(self, task: Task) -> NDArray[np.void] | None:
         """Return the table of a run's requests, or faults; none if there is no result."""
         row = self._row(task.key)
-        return None if row is None or row.error else _unpacked(row.requests)
+        return None if row is None or row.error else unpacked(row.requests)
 
     def cpu_s(self, task: Task) -> float | None:
         """Return the CPU seconds that a run took."""
+        if self._file is not None:
+            return self._file.cpu_s(task.key)
         row = self._content.rows.get(task.key)
         return None if row is None else row.cpu_s
+
+
+class Records:
+    """The records of a study, read from its store again each time they are gone through.
+
+    Parameters
+    ----------
+    store : Store
+    plan : Plan
+    """
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        self._store, self._plan = store, plan
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._store.each_record(self._plan)
+
+
+def _row(key: Key, outcome: Outcome) -> Row:
+    """Return what is kept of the outcome of a task."""
+    run = outcome.run
+    if run is None:
+        return Row(key, outcome.error.encode("utf-8", "backslashreplace").decode(), "", "{}", "{}", b"", 0.0)
+    return Row(key, "", run.digest, run.summary, run.totals, run.table, run.cpu_s)
 
 
 def _shared(figures: dict[str, Any]) -> dict[str, Any]:
@@ -279,7 +318,7 @@ class _Soundness:
             return ""
         try:
             summary, totals = parse_object(row.summary, ""), parse_object(row.totals, "")
-            dtype = _unpacked(row.requests).dtype
+            dtype = unpacked(row.requests).dtype
         except FormatError as error:
             return error.message
         except (ValueError, TypeError, EOFError, SyntaxError, OverflowError, zlib.error) as error:
@@ -297,15 +336,3 @@ def _plan(text: str, path: str) -> Plan:
         return Plan.from_dict(parse_object(text, path))
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"the plan is damaged ({error})", path) from None
-
-
-def _packed(table: NDArray[np.void]) -> bytes:
-    """Return a table with its dtype, compressed."""
-    stream = io.BytesIO()
-    np.save(stream, table, allow_pickle=False)
-    return zlib.compress(stream.getvalue(), 6)
-
-
-def _unpacked(data: bytes) -> NDArray[np.void]:
-    table: NDArray[np.void] = np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False)
-    return table

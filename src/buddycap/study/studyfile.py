@@ -5,16 +5,18 @@
     timings  config, policy, seed, version, cpu_s    apart: they differ from run to run, the rest does not
 
 Each table has a last column `sha256`: SHA-256 over its name and the other values. The digest of a table is the sum of
-those of its rows modulo 2^256, so that a row is added in a step, and one that is missing is missed. The file is read as
-a whole, without its indices, and believed only when everything agrees; after that, memory is what is read.
+those of its rows modulo 2^256, so that a row is added in a step, and one that is missing is missed. The file is
+believed only when everything agrees. Who wants it in memory reads it as a whole, without its indices (`read_content`);
+who leaves it where it is goes through it once, row by row (`sound_plan`), and compares each row that is fetched with
+its digest again.
 
-A file appears complete, with its plan. Runs are added to it one transaction each, by one process at a time.
+A file appears complete, with its plan. Runs are added to it in transactions, by one process at a time.
 """
 
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -25,7 +27,7 @@ from urllib.parse import quote
 from ..errors import FormatError, MisuseError
 from ..newfile import write_file
 
-__all__ = ["Content", "Kept", "Key", "Row", "Writer", "read_content"]
+__all__ = ["Content", "Key", "Row", "Writer", "read_content", "sound_plan"]
 
 FORMAT = "buddycap-study-2"
 BARE_FORMAT = "buddycap-study-1"  # of before: without digests
@@ -41,6 +43,7 @@ _COLUMNS = {
 _SUMMED = ("runs", "timings")
 _TYPES = {"seed": "INTEGER", "cpu_s": "REAL", "requests": "BLOB"}
 _TYPE_OF = {"INTEGER": int, "REAL": float, "BLOB": bytes, "TEXT": str}
+_CHANGED = "damaged while the study ran: its digest differs"
 # What SQLite says when the fault lies with the file; all else lies with the disk, the rights or another process.
 _DAMAGE = frozenset(
     (
@@ -81,30 +84,6 @@ class Row:
     cpu_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A row that stands in the file alone: what is asked for often, and what tells whether it is still the same.
-
-    Parameters
-    ----------
-    key : tuple
-    error : str
-    cpu_s : float, s
-    sha256 : bytes
-        The digest of its run.
-    """
-
-    key: Key
-    error: str
-    cpu_s: float
-    sha256: bytes
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Return what is remembered of a row."""
-        return cls(row.key, row.error, row.cpu_s, bytes.fromhex(row_digest("runs", _values(row)["runs"])))
-
-
 @dataclass
 class Content:
     """What a file says.
@@ -122,7 +101,7 @@ class Content:
     """
 
     plan: str = ""
-    rows: dict[Key, Row | Kept] = field(default_factory=dict)
+    rows: dict[Key, Row] = field(default_factory=dict)
     checked: bool = True
     damage: list[FormatError] = field(default_factory=list)
 
@@ -176,6 +155,55 @@ def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
     database.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     return database
+
+
+def sound_plan(path: Path) -> str | None:
+    """Go through a file whose rows stay where they are.
+
+    Parameters
+    ----------
+    path : Path
+        A regular file.
+
+    Returns
+    -------
+    str, optional
+        Its plan, as JSON, if everything agrees, indices too; none if `read_content` has to say what is wrong.
+    """
+    try:
+        with closing(_connect(path)) as database:
+            database.execute("BEGIN")
+            meta: dict[str, str] = {name: value for _, (name, value) in _agreeing(database, "meta")}
+            sums = {table: _sums(database, table) for table in _SUMMED}
+            intact = database.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
+    except (sqlite3.Error, UnicodeError, _DisagreesError):
+        return None
+    told = all(meta.get(_sum_of(table)) == _summed(total) for table, (total, _) in sums.items())
+    same_keys = len({keys for _, keys in sums.values()}) == 1
+    return meta.get("plan") if intact and told and same_keys and meta.get("format") == FORMAT else None
+
+
+class _DisagreesError(Exception):
+    """A row is not what its digest says."""
+
+
+def _agreeing(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield digest and values of each row of a table, as long as they agree."""
+    for *values, told in database.execute(f"SELECT * FROM {table} NOT INDEXED"):
+        row = tuple(values)
+        found = row_digest(table, row)
+        if found != told or not _typed(table, row):
+            raise _DisagreesError
+        yield int(found, 16), row
+
+
+def _sums(database: sqlite3.Connection, table: str) -> tuple[int, int]:
+    """Return the sums of the digests of a table's rows, and of digests of their keys."""
+    total = keys = 0
+    for found, values in _agreeing(database, table):
+        total += found
+        keys += int(row_digest("keys", values[: len(_KEY)]), 16)
+    return total, keys
 
 
 def read_content(path: Path, sound: Callable[[Row], str] | None = None) -> Content:
@@ -340,9 +368,7 @@ class Writer:
                 *((_sum_of(table), _summed(0)) for table in _SUMMED),
             ):
                 _put(database, "meta", row)
-            for run in content.rows.values():
-                assert isinstance(run, Row), "what is in the file alone is not written anew"
-                _add(database, run)
+            _add(database, content.rows.values())
             image = database.serialize()
         write_file(self._path, image)
         for suffix in ("-journal", "-wal", "-shm"):  # of the file that was there
@@ -353,29 +379,62 @@ class Writer:
         """Change the plan."""
         self._change(lambda database: _put(database, "meta", ("plan", plan)))
 
-    def add(self, row: Row) -> None:
-        """Add a row, or replace the one of its key."""
-        self._change(lambda database: _add(database, row))
+    def add(self, rows: Collection[Row]) -> None:
+        """Add rows, or replace those of their keys, in one transaction."""
+        self._change(lambda database: _add(database, rows))
 
-    def fetch(self, kept: Kept) -> Row:
+    def fetch(self, key: Key) -> Row | None:
         """Read a row back.
 
         Raises
         ------
         FormatError
-            If it is not the one that was written.
+            If it does not agree with its digest.
         """
-        database = self._database
-        assert database is not None, "begin comes first"
+        found = self._found(f"SELECT {', '.join(_COLUMNS['runs'][len(_KEY) :])}, sha256 FROM runs", key)
+        if found is None:
+            return None
+        *values, told = found
+        if row_digest("runs", (*key, *values)) != told:
+            raise FormatError(f"runs{_seed('runs', key)}: {_CHANGED}", str(self._path))
+        error, digest, summary, totals, requests = values
+        return Row(key, error, digest, summary, totals, requests, self.cpu_s(key) or 0.0)
+
+    def error(self, key: Key) -> str | None:
+        """Return the error of a row; none if there is no such row."""
+        found = self._found("SELECT error FROM runs", key)
+        return None if found is None else str(found[0])
+
+    def cpu_s(self, key: Key) -> float | None:
+        """Return the CPU seconds of a row."""
+        found = self._found("SELECT cpu_s FROM timings", key)
+        return None if found is None else float(found[0])
+
+    def _found(self, words: str, key: Key) -> tuple[Any, ...] | None:
+        """Return the row of a key."""
+        if self._database is None:
+            return None
         own = " AND ".join(f"{name} = ?" for name in _KEY)
-        names = _COLUMNS["runs"][len(_KEY) :]
         with _refusing(self._path):
-            found = database.execute(f"SELECT {', '.join(names)} FROM runs WHERE {own}", kept.key).fetchone()
-        if found is None or bytes.fromhex(row_digest("runs", (*kept.key, *found))) != kept.sha256:
-            seed = _seed("runs", kept.key)
-            raise FormatError(f"runs{seed}: damaged while the study ran: its digest differs", str(self._path))
-        error, digest, summary, totals, requests = found
-        return Row(kept.key, error, digest, summary, totals, requests, kept.cpu_s)
+            found: tuple[Any, ...] | None = self._database.execute(f"{words} WHERE {own}", key).fetchone()
+        return found
+
+    def check_rows(self) -> None:
+        """Compare the digest of all runs with those of the rows that are there.
+
+        Raises
+        ------
+        FormatError
+            If they differ: a row has gone, or another has come.
+        """
+        if self._database is None:
+            return
+        with _refusing(self._path):
+            rows = self._database.execute("SELECT sha256 FROM runs NOT INDEXED")
+            total = sum(int(digest, 16) for (digest,) in rows)
+            told = self._database.execute("SELECT value FROM meta WHERE name = ?", (_sum_of("runs"),)).fetchone()
+        if told != (_summed(total),):
+            raise FormatError(f"runs: {_CHANGED}", str(self._path))
 
     def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
         """Change the file, as a whole or not at all."""
@@ -398,15 +457,18 @@ def _put(database: sqlite3.Connection, table: str, values: tuple[Any, ...]) -> N
     database.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", (*values, row_digest(table, values)))
 
 
-def _add(database: sqlite3.Connection, row: Row) -> None:
-    """Put a run into its tables, whose digests follow from what the file says: also after a change that failed."""
+def _add(database: sqlite3.Connection, rows: Collection[Row]) -> None:
+    """Put runs into their tables, whose digests follow from what the file says: also after a change that failed."""
     own = " AND ".join(f"{name} = ?" for name in _KEY)
-    for table, values in _values(row).items():
-        known = database.execute(f"SELECT sha256 FROM {table} WHERE {own}", row.key).fetchone()
-        total = database.execute("SELECT value FROM meta WHERE name = ?", (_sum_of(table),)).fetchone()
-        change = int(row_digest(table, values), 16) - (int(known[0], 16) if known else 0)
-        _put(database, table, values)
-        _put(database, "meta", (_sum_of(table), _summed(int(total[0], 16) + change)))
+    for table in _SUMMED:
+        (told,) = database.execute("SELECT value FROM meta WHERE name = ?", (_sum_of(table),)).fetchone()
+        total = int(told, 16)
+        for row in rows:
+            values = _values(row)[table]
+            known = database.execute(f"SELECT sha256 FROM {table} WHERE {own}", row.key).fetchone()
+            total += int(row_digest(table, values), 16) - (int(known[0], 16) if known else 0)
+            _put(database, table, values)
+        _put(database, "meta", (_sum_of(table), _summed(total)))
 
 
 def _values(row: Row) -> dict[str, tuple[Any, ...]]:

@@ -1,26 +1,24 @@
-"""What the runs of a study say: a row for each configuration and policy, with intervals, and tables of them."""
+"""What some runs say beside others, seed by seed, and tables of that."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from .plan import Plan
-from .stats import FEWEST_RESAMPLED, Interval, bootstrap_interval, mean_interval, paired_interval, seeds_needed
+from .stats import FEWEST_RESAMPLED, Interval, bootstrap_interval, mean_interval, seeds_needed
 from .store import Record
 
 __all__ = [
     "GAIN",
-    "alike",
     "columns",
     "difference",
     "grouped",
     "identical",
+    "judged_gains",
     "laid_out",
     "pairs",
     "resampled",
     "shown",
-    "summarize",
     "table",
 ]
 
@@ -73,55 +71,16 @@ def difference(records: Sequence[Record], base: Sequence[Record], name: str = GA
         `mean`, `half_width` (t) and `n`; `needed`, the seeds for a half width of half a unit; with at least
         `FEWEST_RESAMPLED` pairs `low` and `high` (bootstrap).
     """
-    a, b = pairs(records, base, name)
-    found: Row = asdict(paired_interval(a, b))
-    gains = [x - y for x, y in zip(a, b, strict=True)]
+    return judged_gains([a - b for a, b in zip(*pairs(records, base, name), strict=True)])
+
+
+def judged_gains(gains: Sequence[float]) -> Row:
+    """Return what `difference` says of differences."""
+    found: Row = asdict(mean_interval(gains))
     if len(gains) >= FEWEST_RESAMPLED:
         found["low"], found["high"] = bootstrap_interval(gains)
     found["needed"] = seeds_needed(gains, WANTED_POINTS) if len(gains) > 1 else None
     return found
-
-
-def summarize(plan: Plan, records: Sequence[Record]) -> list[Row]:
-    """Return a row for each configuration and policy.
-
-    Parameters
-    ----------
-    plan : Plan
-    records : sequence of Record
-        Runs of this plan; seeds that are missing or ended in an error are counted, and left out of the means.
-
-    Returns
-    -------
-    list of dict
-        `case`, `kernel`, `preset`, `order`, `memory_pages`, `policy`, `seeds`, `errors`, `identical` (every run ended
-        in the very state of the first policy), `figures` (name to mean, half width, n) and `gain` against the first
-        policy (see `difference`; none for that one).
-    """
-    rows = []
-    groups = grouped(records)
-    for case in plan.cases:
-        policies = plan.policies_of(case)
-        base = groups.get((case.label, policies[0].name), [])
-        for policy in policies:
-            own = groups.get((case.label, policy.name), [])
-            first = policy is policies[0]
-            rows.append(
-                {
-                    "case": case.label,
-                    "kernel": case.config.kernel,
-                    "preset": case.config.preset,
-                    "order": case.config.order,
-                    "memory_pages": case.config.memory_pages,
-                    "policy": policy.name,
-                    "seeds": sum(record.ok for record in own),
-                    "errors": sum(not record.ok for record in own),
-                    "identical": not first and identical(own, base),
-                    "figures": {name: asdict(mean_interval(values)) for name, values in columns(own).items()},
-                    "gain": None if first else difference(own, base),
-                }
-            )
-    return rows
 
 
 def identical(records: Sequence[Record], base: Sequence[Record]) -> bool:
@@ -129,21 +88,6 @@ def identical(records: Sequence[Record], base: Sequence[Record]) -> bool:
     states = {record.seed: record.digest for record in base if record.ok}
     own = [record for record in records if record.ok]
     return bool(own) and all(states.get(record.seed) == record.digest for record in own)
-
-
-def alike(plan: Plan, records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Return the policies that made the very runs of an earlier one in every case, each with the first such."""
-    groups = grouped(records)
-    names = [policy.name for policy in plan.policies]
-    found = []
-    for k, name in enumerate(names):
-        for other in names[:k]:
-            both = [(groups.get((case.label, name), []), groups.get((case.label, other), [])) for case in plan.cases]
-            both = [(own, base) for own, base in both if own or base]  # where their kernel is simulated
-            if all(identical(own, base) for own, base in both):
-                found.append((name, other))
-                break
-    return found
 
 
 def shown(value: Mapping[str, Any] | None, digits: int = 2, signed: bool = False) -> str:

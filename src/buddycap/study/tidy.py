@@ -71,7 +71,11 @@ class RunRows:
         self._records = records
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self._columns[record.case] | record.flat() for record in self._records())
+        return map(self.row, self._records())
+
+    def row(self, record: Record) -> dict[str, Any]:
+        """Return the row of a run."""
+        return self._columns[record.case] | record.flat()
 
 
 def run_rows(plan: Plan, records: Sequence[Record]) -> list[dict[str, Any]]:

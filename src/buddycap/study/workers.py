@@ -9,19 +9,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import (
-    FIRST_COMPLETED,
     BrokenExecutor,
     Executor,
     Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
-    wait,
 )
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any
 
@@ -30,15 +29,22 @@ from ..formats.kpageflags import ZoneFrames
 from ..recorded.load import Load
 from ..recorded.recording import frames_from_recording
 from .carrying import Parcel, carried
+from .packing import Packed
 from .plan import Task
 from .run import Run, run_all
 
 __all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
 
 Pool = Callable[[], AbstractContextManager[Executor]]
-Batch = tuple[Task, ...]  # done by one worker; they differ in their policies alone
+Group = tuple[Task, ...]  # they differ in their policies alone
+Batch = tuple[Group, ...]  # done by one worker, whose results come all at once
+Ended = list[tuple[Task, "Outcome"]]
 
-BATCH_PAGES = 1 << 22  # memory of the machines of a batch: its results come all at once
+# Memory of the machines of a batch, in pages: of one group, and of several that are short enough to go together.
+BATCH_PAGES = 1 << 22
+JOINED_PAGES = 1 << 19
+
+_ASKED_AGAIN_S = 2.0  # after which a cluster may have other workers
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,13 @@ class Outcome:
 
     Parameters
     ----------
-    run : Run, optional
-        What it gave; none after an error.
+    run : Packed, optional
+        What is kept of it; none after an error.
     error : str
         What went wrong; nothing in it depends on the machine or the time of day.
     """
 
-    run: Run | None = None
+    run: Packed | None = None
     error: str = ""
 
 
@@ -71,32 +77,37 @@ def perform(task: Task | Parcel, timeout_s: float | None = None) -> Outcome:
     MisuseError
         If a time limit is given to a process that is no worker.
     """
-    return perform_batch((task,), timeout_s)[0]
+    return perform_batch(((task,),), timeout_s)[0]
 
 
-def perform_batch(batch: Sequence[Task | Parcel], timeout_s: float | None = None) -> list[Outcome]:
-    """Do the tasks of a batch: as `perform`, but what comes before the first request is simulated once for all.
+def perform_batch(batch: Sequence[Sequence[Task | Parcel]], timeout_s: float | None = None) -> list[Outcome]:
+    """Do the tasks of a batch: as `perform`, but what comes before the first request is simulated once for each group.
 
-    The time limit is that of a run, and what they have in common belongs to the first.
+    The time limit is that of a run, and what those of a group have in common belongs to the first.
     """
     if timeout_s is not None and multiprocessing.parent_process() is None:
         raise MisuseError(f"timeout={timeout_s:g} s: a time limit needs worker processes")
+    return [outcome for group in batch for outcome in _perform_group(group, timeout_s)]
+
+
+def _perform_group(group: Sequence[Task | Parcel], timeout_s: float | None) -> list[Outcome]:
+    """Do tasks that differ in their policies alone."""
     found: list[Outcome] = []
     runs: Iterator[Run] | None = None
-    while len(found) < len(batch):
+    while len(found) < len(group):
         with _deadline(timeout_s):
             try:
-                runs = runs or _runs(batch[len(found) :])
-                found.append(Outcome(next(runs)))
+                runs = runs or _runs(group[len(found) :])
+                found.append(Outcome(Packed.of(next(runs))))
             except Exception as error:  # the others begin anew
                 runs = None
                 found.append(Outcome(error=f"{type(error).__name__}: {error}"))
     return found
 
 
-def _runs(batch: Sequence[Task | Parcel]) -> Iterator[Run]:
-    """Return the runs of a batch, which begin when the first is asked for."""
-    tasks = [task.opened() if isinstance(task, Parcel) else task for task in batch]
+def _runs(group: Sequence[Task | Parcel]) -> Iterator[Run]:
+    """Return the runs of a group, which begin when the first is asked for."""
+    tasks = [task.opened() if isinstance(task, Parcel) else task for task in group]
     first = tasks[0]
     frames = _frames(first.source, first.zone) if first.source else None
     load = recorded_load(first.load) if first.load else None
@@ -128,35 +139,35 @@ def recorded_load(path: str) -> Load:
     return Load.load(path)
 
 
-def perform_all(
-    tasks: Iterable[Task], pool: Pool, width: int, timeout_s: float | None = None
-) -> Iterator[tuple[Task, Outcome]]:
-    """Do all tasks and yield each with its outcome, in the order in which they end.
+def perform_all(tasks: Iterable[Task], pool: Pool, width: int, timeout_s: float | None = None) -> Iterator[Ended]:
+    """Do all tasks and yield them with their outcomes, in the order in which they end: all that have ended at a time.
 
-    When a worker dies, its executor is broken and everything under way is lost.  The tasks that were under way are
-    then done one at a time by a new executor, so that only the one that kills its worker ends in an error.
+    Tasks are asked for as they are handed out.  When a worker dies, its executor is broken and everything under way
+    is lost.  The tasks that were under way are then done one at a time by a new executor, so that only the one that
+    kills its worker ends in an error.
 
     Parameters
     ----------
     tasks : iterable of Task
+        Gone through twice: counted, then done.
     pool : callable
         Returns a context manager that opens an executor: a row of `EXECUTORS`, or any other.
     width : int, 1..
-        Tasks handed out at a time.
+        Batches handed out at a time; more where the executor says so (see `Cluster`).
     timeout_s : float, s, optional
         As `perform`.
 
     Yields
     ------
-    task : Task
-    outcome : Outcome
+    list of tuple of Task and Outcome
 
     Raises
     ------
     MisuseError
         If workers do not even start.
     """
-    queue, suspects = deque(batches(tasks, width)), deque[Task]()
+    groups = sum(1 for _ in groupby(tasks, _common))
+    queue, suspects = _Queue(batches(tasks, width, groups)), deque[Task]()
     while queue or suspects:
         lost: list[Batch] = []
         with pool() as executor:
@@ -164,19 +175,44 @@ def perform_all(
                 _probe(executor)
             while suspects and not lost:
                 begin = time.monotonic()
-                lost = yield from _drain(executor, deque([(suspects.popleft(),)]), 1, timeout_s)
+                lost = yield from _drain(executor, _Queue(iter([((suspects.popleft(),),)])), 1, timeout_s)
                 hung = timeout_s is not None and time.monotonic() - begin >= timeout_s
             if lost:
                 error = f"hung: no result after {timeout_s:g} s" if hung else "the worker process died"
-                yield lost[0][0], Outcome(error=error)
+                yield [(task, Outcome(error=error)) for task in _tasks_of(lost)]
             else:
-                suspects.extend(chain.from_iterable((yield from _drain(executor, queue, width, timeout_s))))
+                suspects.extend(_tasks_of((yield from _drain(executor, queue, width, timeout_s))))
 
 
-def batches(tasks: Iterable[Task], width: int) -> list[Batch]:
-    """Return the tasks in batches: those that follow each other and differ in their policies alone.
+def _tasks_of(found: Iterable[Batch]) -> Iterator[Task]:
+    """Return the tasks of some batches."""
+    return chain.from_iterable(chain.from_iterable(found))
 
-    A batch is larger the fewer pages its machines have, and there are enough of them for so many at a time.
+
+class _Queue:
+    """Batches as they come, with those that come again before them."""
+
+    def __init__(self, source: Iterator[Batch]) -> None:
+        self._source = source
+        self._next = deque[Batch]()
+
+    def __bool__(self) -> bool:
+        """Look whether there is another."""
+        self._next.extend(() if self._next else islice(self._source, 1))
+        return bool(self._next)
+
+    def pop(self) -> Batch:
+        return self._next.popleft() if self else ()
+
+    def push(self, batch: Batch) -> None:
+        self._next.append(batch)
+
+
+def batches(tasks: Iterable[Task], width: int, groups: int) -> Iterator[Batch]:
+    """Yield tasks in batches: those that follow each other and differ in their policies alone are a group.
+
+    Groups are divided where there are too few of them for so many batches at a time, or where their machines are large.
+    Small ones go together, the fewer the less is left, so that all workers end at about the same time.
 
     Examples
     --------
@@ -184,21 +220,30 @@ def batches(tasks: Iterable[Task], width: int) -> list[Batch]:
     >>> from buddycap.study.config import StudyConfig
     >>> config = StudyConfig(memory_pages=1 << 18)
     >>> tasks = [Task(config, policy, seed) for seed in range(9) for policy in POLICIES.values()]
-    >>> [len(batch) for batch in batches(tasks, 2)]
-    [13, 13, 13, 13, 13, 13, 13, 13, 13]
-    >>> [len(batch) for batch in batches(tasks[:13], 4)]
-    [4, 4, 4, 1]
+    >>> [[len(group) for group in batch] for batch in batches(tasks, 2, 9)]
+    [[13], [13], [13], [13], [13], [13], [13], [13], [13]]
+    >>> [[len(group) for group in batch] for batch in batches(tasks[:13], 4, 1)]
+    [[4], [4], [4], [1]]
+    >>> small = config.replace(memory_pages=1 << 15)
+    >>> [len(batch) for batch in batches((Task(small, POLICIES["none"], seed) for seed in range(40)), 2, 40)]
+    [5, 4, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
     """
-    groups = [tuple(group) for _, group in groupby(tasks, _common)]
-    if not groups:
-        return []
-    parts = -(-width // len(groups)) if len(groups) < width else 1 + (len(groups) < 4 * width)
-    found = []
-    for group in groups:
-        most = max(BATCH_PAGES // group[0].config.memory_pages, 2)
-        size = min(-(-len(group) // parts), most)
-        found += [group[k : k + size] for k in range(0, len(group), size)]
-    return found
+    parts = -(-width // max(groups, 1)) if groups < width else 1 + (groups < 4 * width)
+    joined: list[Group] = []
+    for number, (_, found) in enumerate(groupby(tasks, _common)):
+        group = tuple(found)
+        pages = group[0].config.memory_pages
+        size = min(-(-len(group) // parts), max(BATCH_PAGES // pages, 2))
+        if size < len(group):
+            yield from ((group[k : k + size],) for k in range(0, len(group), size))
+            continue
+        joined.append(group)
+        wanted = min((groups - number + len(joined) - 1) // (4 * width), JOINED_PAGES // (pages * len(group)))
+        if len(joined) >= wanted:
+            yield tuple(joined)
+            joined = []
+    if joined:
+        yield tuple(joined)
 
 
 def _common(task: Task) -> tuple[Any, ...]:
@@ -217,36 +262,81 @@ def _probe(executor: Executor) -> None:
         ) from None
 
 
+class Cluster(Executor):
+    """The workers of a Dask client, who come and go.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._executor = client.get_executor()
+        self._wanted, self._known_until = 0, 0.0
+
+    def submit(self, function: Any, /, *args: Any, **named: Any) -> Future[Any]:
+        """Hand a call to any of the workers."""
+        future: Future[Any] = self._executor.submit(function, *args, **named)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; the workers stay."""
+        self._executor.shutdown(wait=wait)
+
+    def wanted(self) -> int:
+        """Return how many batches keep all workers busy: two for each thread, as was asked a short while ago."""
+        now = time.monotonic()
+        if now >= self._known_until:
+            self._wanted, self._known_until = 2 * sum(self._client.ncores().values()), now + _ASKED_AGAIN_S
+        return self._wanted
+
+
 def _drain(
-    executor: Executor, queue: deque[Batch], width: int, timeout_s: float | None
-) -> Generator[tuple[Task, Outcome], None, list[Batch]]:
+    executor: Executor, queue: _Queue, width: int, timeout_s: float | None
+) -> Generator[Ended, None, list[Batch]]:
     """Do batches until there are none or the executor breaks; return those that were lost with it."""
     running: dict[Future[list[Outcome]], Batch] = {}
+    ended: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
     lost: list[Batch] = []
     while running or (queue and not lost):
-        while queue and len(running) < width and not lost:
-            batch = queue.popleft()
-            given = tuple(carried(task, executor) for task in batch)
+        most = max(width, executor.wanted()) if isinstance(executor, Cluster) else width
+        while not lost and len(running) < most and queue:
+            batch = queue.pop()
+            given = tuple(tuple(carried(task, executor) for task in group) for group in batch)
             try:
-                running[executor.submit(perform_batch, given, timeout_s)] = batch
+                future = executor.submit(perform_batch, given, timeout_s)
             except BrokenExecutor:
                 lost.append(batch)
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            else:
+                running[future] = batch
+                future.add_done_callback(ended.put)
+        found: Ended = []
+        for future in _all_of(ended) if running else ():
             batch = running.pop(future)
             try:
-                outcomes = future.result()
+                found += zip(_tasks_of([batch]), future.result(), strict=True)
             except BrokenExecutor:
                 lost.append(batch)
             except MisuseError:
                 raise
             except Exception as error:  # of the executor, or of the way between the processes
-                if len(batch) > 1:
-                    queue.extend((task,) for task in batch)
+                tasks = list(_tasks_of([batch]))
+                if len(tasks) > 1:
+                    for task in tasks:
+                        queue.push(((task,),))
                 else:
-                    yield batch[0], Outcome(error=f"{type(error).__name__} between the processes")
-            else:
-                yield from zip(batch, outcomes, strict=True)
+                    found.append((tasks[0], Outcome(error=f"{type(error).__name__} between the processes")))
+        if found:
+            yield found
     return lost
+
+
+def _all_of(ended: SimpleQueue[Future[list[Outcome]]]) -> Iterator[Future[list[Outcome]]]:
+    """Wait for a future, and yield it with all that have ended, too."""
+    yield ended.get()
+    while not ended.empty():
+        yield ended.get()
 
 
 def usable_cpus() -> int:
@@ -291,13 +381,13 @@ def dask(jobs: int, address: str = "") -> Iterator[Executor]:
     """Open a Dask cluster: the one at an address, or one of `jobs` processes on this machine."""
     distributed = _optional("distributed", "dask[distributed]")
     if address:
-        with distributed.Client(address) as client, _given_up(client.get_executor()) as executor:
+        with distributed.Client(address) as client, _given_up(Cluster(client)) as executor:
             yield executor
         return
     with (
         distributed.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
-        _given_up(client.get_executor()) as executor,
+        _given_up(Cluster(client)) as executor,
     ):
         yield executor
 

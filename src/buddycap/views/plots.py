@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from ..errors import MisuseError
 from ..nearest import meant
 from ..newfile import check_outputs
+from ..study.aggregate import summarize
 from ..study.comparison import averaged
 from ..study.plan import Case, Plan
 from ..study.sensitivity import AS_IT_IS, gaining, swings
 from ..study.stats import mean_interval
 from ..study.store import Store
-from ..study.summary import shown, summarize
+from ..study.summary import shown
 from .curves import MARKERS, curve_of, swept_parameter
 from .figures import BLACK, BLUE, COLOURS, ORANGE, RED, figure_class, save_small, verbatim
 from .tornado import tornado_of
