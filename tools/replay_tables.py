@@ -8,7 +8,8 @@ what-ifs: pieces of 2 MiB at the end under other rules, with bands, and requests
 
 errors:
 
-For each recording: nothing changes, 2.6.27, 6.x with the background followed, 6.x with it simulated. The truth at
+For each recording: nothing changes, 2.6.27, 6.x with the background followed, with the per-CPU lists followed, with
+nothing of it followed. The truth at
 the end is /proc/buddyinfo of the end snapshot; of whole pageblocks and larger blocks it is the reconstruction, since
 those that are just being reported to a hypervisor are on no list. Along the time it is the reconstruction. Blocks are
 summed over zones and orders; pieces of 2 MiB are what free blocks of order 9 and above hold.
@@ -32,15 +33,16 @@ from buddycap.replay.whatif import WhatIf, what_if
 WHATS = {
     "2.6.27": {"kernel": "2.6.27"},
     "followed": {"background": "followed"},
+    "lists": {"background": "lists"},
     "simulated": {"background": "simulated"},
 }
 OTHERS = {
-    "nothing": {"background": "simulated"},
+    "nothing": {"background": "lists"},
     "capture off": {"policy": "off"},
     "capture on": {"policy": "capture"},
     "defrag=always": {"defrag": "always"},
     "defrag=never": {"defrag": "never"},
-    "pageblock_order=10": {"pageblock_order": 10, "background": "simulated"},
+    "pageblock_order=10": {"pageblock_order": 10, "background": "lists"},
     "2.6.27, lumpy": {"policy": "none", "direct": True},
     "2.6.27, v3": {"policy": "v3", "direct": True},
 }

@@ -207,7 +207,8 @@ def plan_operations(
     zones: Sequence[tuple[int, int]],
     free: Sequence[NDArray[np.bool_]],
     types: NDArray[np.uint8],
-    follow: bool,
+    moves: bool,
+    lists: bool,
 ) -> tuple[NDArray[np.void], dict[str, int]]:
     """Turn a trace into operations.
 
@@ -221,8 +222,10 @@ def plan_operations(
         By zone, which pages are free at the start, or on per-CPU lists.
     types : ndarray[uint8], shape (256,)
         The types of the trace in the numbers of the simulated kernel.
-    follow : bool
-        Refills, drains and moves are followed. Without, only drains are there that no free has caused.
+    moves : bool
+        What compaction moves is moved. Without, it stays and is only called otherwise.
+    lists : bool
+        Refills and drains are followed. Without, only drains are there that no free has caused.
 
     Returns
     -------

@@ -31,8 +31,9 @@ def test_a_control_has_nothing_different():
     for what, wanted in (
         (WhatIf(policy="v3", direct=True), WhatIf(policy="none")),
         (WhatIf(kernel="2.6.27", min_free=9000), WhatIf(policy="none", kernel="2.6.27")),
-        (WhatIf(policy="off"), WhatIf(background="simulated")),
-        (WhatIf(defrag="always", cpus=3), WhatIf(background="simulated", cpus=3)),
+        (WhatIf(policy="off"), WhatIf(background="lists")),
+        (WhatIf(defrag="always", cpus=3), WhatIf(background="lists", cpus=3)),
+        (WhatIf(empty=True), WhatIf(background="simulated")),
         (WhatIf(min_free=9000), WhatIf(background="followed")),
     ):
         assert what.control == wanted

@@ -65,21 +65,24 @@ def played(made, **options):
     return serving
 
 
-@pytest.mark.parametrize("follow", [True, False])
-def test_blocks_are_freed_in_parts_and_held_ones_where_they_were(follow):
+GROUNDS = pytest.mark.parametrize("ground", [{"follow": True}, {"follow": False}, {"follow": False, "lists": True}])
+
+
+@GROUNDS
+def test_blocks_are_freed_in_parts_and_held_ones_where_they_were(ground):
     rows = [(ALLOC, 1024, 3), (ALLOC, 2048, 9), (FREE, 1024, 1), (FREE, 1026, 1), (FREE, 64, 0), (FREE, 2048, 9)]
-    serving = played(recording(rows, used=512), follow=follow)
+    serving = played(recording(rows, used=512), **ground)
     assert in_use(serving.machine) == 512 + 4 - 1
     assert serving.replayer.counts == {"missing": 0, "unmoved": 0, "reclaims": 0}
 
 
-@pytest.mark.parametrize("follow", [True, False])
-def test_what_compaction_moves_stays_in_use_until_its_copy_is_freed(follow):
+@GROUNDS
+def test_what_compaction_moves_stays_in_use_until_its_copy_is_freed(ground):
     rows = [
         *[(ALLOC, 1024, 0), (BEGIN, 0, 0), (FREE, 1024, 0), (FREE, 16, 0), (FREE, 9000, 0), (END, 0, 0)],
         *[(ALLOC, 1024, 0), (FREE, 8000, 0)],
     ]
-    serving = played(recording(rows, used=512), follow=follow)
+    serving = played(recording(rows, used=512), **ground)
     # Two pages were moved, 9000 was given back, and 8000 is one of the copies: the other copy and 1024 are left.
     assert serving.plan.counts == {"silent": 1, "copies": 1, "moved": 2, "outside": 0}
     assert in_use(serving.machine) == 512 + 1
@@ -93,12 +96,21 @@ def test_pages_that_were_never_allocated_were_taken_in_bulk():
     assert in_use(serving.machine) == 1
 
 
-def test_followed_lists_have_what_the_trace_tells():
+@pytest.mark.parametrize("ground", [{"follow": True}, {"follow": False, "lists": True}])
+def test_followed_lists_have_what_the_trace_tells(ground):
     refill = int(TraceFlags.REFILL)
     rows = [(TAKEN, 1024 + k, 0, refill) for k in range(40)] + [(DRAIN, 1024, 0), (ALLOC, 1025, 0), (FREE, 1025, 0)]
-    serving = played(recording(rows))
+    serving = played(recording(rows), **ground)
     assert serving.machine.zones[0].pcp(0)["count"] == 39
     assert serving.machine.zones[0].nr_free_pages == PAGES - 39
+
+
+def test_what_recorded_compaction_has_drained_is_left_to_the_simulated_one():
+    rows = [(ALLOC, 1024, 0), (FREE, 1024, 0), (BEGIN, 0, 0), (FREE, 16, 0), (DRAIN, 16, 0), (END, 0, 0)]
+    counts = {}
+    for name, ground in (("followed", {}), ("lists", {"follow": False, "lists": True})):
+        counts[name] = played(recording(rows, used=512), **ground).machine.zones[0].pcp(0)["count"]
+    assert counts == {"followed": 1, "lists": 1}
 
 
 def test_a_drain_that_no_free_has_caused_empties_the_lists():

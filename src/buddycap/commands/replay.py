@@ -9,10 +9,10 @@ trace.txt.gz and kpageflags.start.npz, perhaps kpageflags.end.npz, with the text
   buddycap replay trace.txt --from snapshot.npz --timeline frag.csv --plot frag.png
   buddycap replay trace.txt --convert trace.bct            once; loads at memory speed from then on
 
-Keys of --what-if: kernel (2.6.27, 6.1, 6.12; without, the recorded or the nearest), background (followed, simulated),
-defrag (of huge pages), policy (of capture in 2.6.27), min_free (KiB), pageblock_order, max_page_order, empty (yes: from
-empty memory), direct (yes: every request above order 0 may reclaim), cpus, seed. The page "replay" of the documentation
-says how to record, and how to read the report.
+Keys of --what-if: kernel (2.6.27, 6.1, 6.12; without, the recorded or the nearest), background (followed, lists,
+simulated), defrag (of huge pages), policy (of capture in 2.6.27, of compaction since), min_free (KiB), pageblock_order,
+max_page_order, empty (yes: from empty memory), direct (yes: every request above order 0 may reclaim), cpus, seed. The
+page "replay" of the documentation says how to record, and how to read the report.
 """
 
 import argparse

@@ -96,9 +96,20 @@ def translated_gfp(gfp: NDArray[np.uint32], types: NDArray[np.uint8], kernel: Ke
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be different, for a kernel with per-CPU lists of blocks: see `WhatIf`."""
+    """What is to be different, for a kernel with per-CPU lists of blocks: see `WhatIf`.
+
+    Parameters
+    ----------
+    follow : bool
+        The background is followed.
+    lists : bool
+        If it is not: the per-CPU lists are, all the same.
+    defrag, direct, empty, min_free, pageblock_order, cpus, seed, policy
+        As for `WhatIf`.
+    """
 
     follow: bool = True
+    lists: bool = False
     defrag: str | None = None
     direct: bool = False
     empty: bool = False
@@ -107,6 +118,11 @@ class Options:
     cpus: int | None = None
     seed: int = 0
     policy: CompactionPolicy | None = None
+
+    @property
+    def follows_lists(self) -> bool:
+        """Whether per-CPU lists grow and shrink as the trace tells."""
+        return self.follow or self.lists
 
     @property
     def tries(self) -> bool:
@@ -126,15 +142,17 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
     """
     cpus = _cpus(recording) if options.cpus is None else options.cpus
     start = start_machine(
-        recording, kernel, first_events(recording), cpus=cpus, seed=options.seed, follow=options.follow,
+        recording, kernel, first_events(recording), cpus=cpus, seed=options.seed, follow=options.follows_lists,
         min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
     )  # fmt: skip
     trace, frames = recording.trace, recording.start.frames
     at = int(np.argmax(trace.events["time_ns"] >= recording.first_ns))
     events = trace.events[at:]
     hints = _hints(recording)[at:]
-    planned, counts = plan_operations(events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow)
-    if not options.follow and recording.start.zoneinfo and not recording.start.meta.get("zones"):
+    planned, counts = plan_operations(
+        events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow, options.follows_lists
+    )
+    if not options.follows_lists and recording.start.zoneinfo and not recording.start.meta.get("zones"):
         planned = planned[planned["op"] != _DRAIN_ALL]  # more waits on the lists than the trace shows: it was not all
     if options.tries:
         planned = _with_tries(planned, events, frames[-1].end_pfn, type_numbers(kernel))

@@ -36,7 +36,7 @@ from .timeline import Timeline
 
 __all__ = ["Serving", "WhatIf", "WhatIfResult", "what_if"]
 
-_BACKGROUNDS = ("followed", "simulated")
+_BACKGROUNDS = ("followed", "lists", "simulated")
 _WORDS = ("kernel", "background", "defrag")
 _ALLOC, _FREE = EVENTS["mm_page_alloc"], EVENTS["mm_page_free"]
 
@@ -55,9 +55,10 @@ class WhatIf:
         recorded kernel, or the nearest that there is.
     background : str
         What the machine does besides serving requests: moves pages between free lists and per-CPU lists, compacts,
-        reclaims. "followed": what the trace tells of that is done at the same moments. "simulated": the simulated
-        kernel does it by its own rules. By default followed, unless something is asked for that it depends on. Not for
-        2.6.27, which has only its own.
+        reclaims. "followed": what the trace tells of that is done at the same moments. "lists": so it is with the
+        per-CPU lists, and the simulated kernel compacts and reclaims by its own rules. "simulated": it does all of it
+        by its own rules. By default followed; lists if something is asked for that it depends on; simulated from empty
+        memory. Not for 2.6.27, which has only its own.
     defrag : str, optional
         What /sys/kernel/mm/transparent_hugepage/defrag says: with which flags huge pages are asked for.
     min_free : int, optional, KiB
@@ -161,13 +162,16 @@ class WhatIf:
         """The same way of serving with nothing different."""
         if self.capture is not None or self.kernel == KERNELS["2.6.27"].release:
             return WhatIf(policy="none", kernel=self.kernel, cpus=self.cpus)
-        return WhatIf(kernel=self.kernel, background=_BACKGROUNDS[not self.follows], cpus=self.cpus)
+        return WhatIf(kernel=self.kernel, background=self.ground, cpus=self.cpus)
 
     @property
-    def follows(self) -> bool:
-        """Whether the background is followed."""
-        changed = self.empty or self.direct or self.defrag is not None or self.compaction is not None
-        return not changed if self.background is None else self.background == "followed"
+    def ground(self) -> str:
+        """What the background is: that asked for, or what suits what is different."""
+        if self.background is not None:
+            return self.background
+        if self.empty:
+            return "simulated"
+        return "lists" if self.direct or self.defrag is not None or self.compaction is not None else "followed"
 
 
 def what_if(
@@ -227,8 +231,8 @@ def _options(what: WhatIf, kernel: Kernel) -> Options:
     if what.max_page_order is not None:
         raise MisuseError(f"max_page_order={what.max_page_order}: of kernel=2.6.27 only")
     return Options(
-        what.follows, what.defrag, what.direct, what.empty, what.min_free, what.pageblock_order, what.cpus, what.seed,
-        what.compaction,
+        what.ground == "followed", what.ground == "lists", what.defrag, what.direct, what.empty, what.min_free,
+        what.pageblock_order, what.cpus, what.seed, what.compaction,
     )  # fmt: skip
 
 

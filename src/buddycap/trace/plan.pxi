@@ -17,6 +17,7 @@ cdef enum:                      # what is known of a page
     PLAN_HELD = 0               # in use at the start, as far as one knows
     PLAN_USED = 1               # allocated since
     PLAN_IDLE = 2               # free or on a per-CPU list
+    PLAN_ELSEWHERE = 3          # so in the recording; here the simulated machine has its own way
 
 cdef enum:
     MAX_RUNS = 64               # compaction runs at a time
@@ -46,7 +47,8 @@ cdef struct plan_t:
     int64_t oldest              # the first of them that may still be unknown
     int32_t run[MAX_RUNS]       # tasks in compaction
     int nr_runs
-    int follow                  # refills, drains and moves are followed, else only what the rules do not give
+    int moves                   # what compaction moves is followed
+    int lists                   # refills and drains are followed, else only drains that the rules do not give
     uint8_t type_[256]          # the types of the trace as the simulated kernel numbers them
     int32_t last_pid[MAX_CPUS][2]       # of each CPU, in tasks and in interrupts: whose the last event was
     uint8_t last_event[MAX_CPUS][2]
@@ -130,21 +132,23 @@ cdef void plan_moves(plan_t *p, int64_t i, const event_t *e, int64_t k) noexcept
     cdef int64_t j
     page.order = 0
     for j in range(<int64_t> 1 << e.order):
-        if p.page[i + j] == PLAN_IDLE:
+        if p.page[i + j] >= PLAN_IDLE:
             continue
         page.pfn = e.pfn + j
         p.moved[p.nr_moved] = <int32_t> p.n
         p.nr_moved += 1
-        add_op(p, PLAN_MOVE if p.follow else PLAN_RENAME, &page, k)
+        add_op(p, PLAN_MOVE if p.moves else PLAN_RENAME, &page, k)
     make_idle(p, i, e.order, k)
+    if not p.moves:
+        p.page[i] = PLAN_ELSEWHERE
 
 
 cdef void plan_free(plan_t *p, int64_t i, const event_t *e, int64_t k, int hint) noexcept nogil:
-    cdef int direct = hint == HINT_INTERRUPT or (p.follow and hint == HINT_LATER_TAKE)
+    cdef int direct = hint == HINT_INTERRUPT or (p.lists and hint == HINT_LATER_TAKE)
     if in_run(p, e):
         plan_moves(p, i, e, k)
         return
-    if p.page[i] == PLAN_IDLE:
+    if p.page[i] >= PLAN_IDLE:
         plan_silent(p, i, e, k)
     add_op(p, PLAN_DIRECT_FREE if direct else PLAN_FREE, e, k)
     make_idle(p, i, e.order, k)
@@ -153,10 +157,13 @@ cdef void plan_free(plan_t *p, int64_t i, const event_t *e, int64_t k, int hint)
 cdef void plan_drain(plan_t *p, int64_t i, const event_t *e, int64_t k) noexcept nogil:
     """A block leaves a per-CPU list; if no free has caused it, all lists are drained."""
     cdef int context = (e.flags & (FL_SOFTIRQ | FL_HARDIRQ)) != 0
+    cdef int elsewhere = p.page[i] == PLAN_ELSEWHERE
     cdef planned_t *o
     cdef int last
     make_idle(p, i, e.order, k)
-    if p.follow:
+    if p.lists and elsewhere:
+        return
+    if p.lists:
         o = add_op(p, PLAN_DRAIN, e, k)
         o.to = p.type_[e.migratetype]
     elif e.cpu < MAX_CPUS:
@@ -192,7 +199,7 @@ cdef void plan_page(plan_t *p, const event_t *e, int64_t k, int hint) noexcept n
         plan_drain(p, i, e, k)
     else:
         make_idle(p, i, e.order, k)
-        if p.follow and e.event == EV_ZONE_LOCKED and e.flags & FL_REFILL:
+        if p.lists and e.event == EV_ZONE_LOCKED and e.flags & FL_REFILL:
             add_op(p, PLAN_REFILL, e, k).to = p.type_[e.migratetype]
 
 
@@ -220,7 +227,7 @@ cdef int64_t plan_room(const event_t[::1] events) noexcept:
     return room
 
 
-def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, free, types, bint follow):
+def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, free, types, bint moves, bint lists):
     """Turn a trace into operations.
 
     Parameters
@@ -233,8 +240,10 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
         By zone, which pages are free at the start, or on per-CPU lists.
     types : ndarray[uint8], shape (256,)
         The types of the trace in the numbers of the simulated kernel.
-    follow : bool
-        Refills, drains and moves are followed. Without, only drains are there that no free has caused.
+    moves : bool
+        What compaction moves is moved. Without, it stays and is only called otherwise.
+    lists : bool
+        Refills and drains are followed. Without, only drains are there that no free has caused.
 
     Returns
     -------
@@ -265,7 +274,8 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
     room = plan_room(events)
     operations = np.zeros(room + 1, PLAN_DTYPE)
     page, since, moved, op = pages, np.zeros(cells, np.int32), np.zeros(room + 1, np.int32), operations
-    p.page, p.since, p.moved, p.op, p.follow = &page[0], &since[0], &moved[0], &op[0], follow
+    p.page, p.since, p.moved, p.op = &page[0], &since[0], &moved[0], &op[0]
+    p.moves, p.lists = moves, lists
     for k in range(256):
         p.type_[k] = type_[k]
     if n:
