@@ -1,4 +1,4 @@
-"""The memory of a zone of Linux 6.1 as ctypes sees it: what stands behind the common header, where its lists are."""
+"""The memory of a zone of Linux 6.1 or 6.12 as ctypes sees it: what is behind the common header, where lists are."""
 
 import ctypes
 from ctypes import c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint64
@@ -50,14 +50,34 @@ class Pcp61(ctypes.Structure):
     )
 
 
+class Own612(ctypes.Structure):
+    """own_6_12_t"""
+
+    _fields_ = (
+        ("nr_free_highatomic", c_int64),
+        *((name, c_int32) for name in ("below_high", "capture_type", "pcp_high_min", "pcp_high_max")),
+    )
+
+
+class Pcp612(ctypes.Structure):
+    """pcp_6_12_t"""
+
+    _fields_ = (
+        *((name, c_int32) for name in ("count", "high", "batch", "high_min", "high_max", "free_count")),
+        *((name, c_int16) for name in ("alloc_factor", "flags", "locked", "reserved")),
+    )
+
+
 class Memory61(Memory):
     """The cells of a zone of 6.1, to be read and written in place."""
+
+    PCP, MORE = Pcp61, 0
 
     def __init__(self, zone):
         self.zone = zone
         self.header = Header.from_address(zone.address)
         self.own = Own.from_address(zone.address + ctypes.sizeof(Header))
-        if self.header.header_bytes != ctypes.sizeof(Header) + ctypes.sizeof(Own):
+        if self.header.header_bytes != ctypes.sizeof(Header) + ctypes.sizeof(Own) + self.MORE:
             raise AssertionError(f"{self.header.header_bytes} bytes, and the mirror is of another size")
 
     def refs(self, pfn):
@@ -72,7 +92,17 @@ class Memory61(Memory):
 
     def pcp(self, cpu):
         """The sizes of a CPU's lists."""
-        return self._array(Pcp61, self.header.off_pcp, cpu)
+        return self._array(self.PCP, self.header.off_pcp, cpu)
+
+
+class Memory612(Memory61):
+    """The cells of a zone of 6.12."""
+
+    PCP, MORE = Pcp612, ctypes.sizeof(Own612)
+
+    def __init__(self, zone):
+        super().__init__(zone)
+        self.own_612 = Own612.from_address(zone.address + ctypes.sizeof(Header) + ctypes.sizeof(Own))
 
 
 def free_list_61(order, migratetype):

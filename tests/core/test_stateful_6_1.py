@@ -1,4 +1,4 @@
-"""Do the core of Linux 6.1 and its twin stay the same, whatever is done to them?
+"""Do the cores of Linux 6.1 and 6.12 and their twins stay the same, whatever is done to them?
 
 Hypothesis makes a small node and plays random operations, all that the vectors know, on both; after every one the
 results, the events, the whole state and the invariants must hold.
@@ -10,9 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 import buddycap
 from reference.linux_6.isolation import down, up
-from reference.linux_6_1 import zone as twin
+from reference.linux_6_1 import zone as twin_61
+from reference.linux_6_12 import zone as twin_612
 
 EVENT_ROOM = 1 << 16
+HIGHATOMIC, CMA = 3, 4
 STARTS = (0, 100, 4096, 32256, 40960)
 
 indices = st.integers(0, 2**16)
@@ -58,24 +60,25 @@ def node_arguments(draw):
 class CoreAndTwin(RuleBasedStateMachine):
     """A core and a twin in step, with the blocks in use: first page -> [order, references, compound]."""
 
+    kernel, twins, list_room = "6.1", twin_61, 200
+
     @initialize(arguments=node_arguments())
     def make_nodes(self, arguments):
         zones, common, of_node = arguments
         self.core, self.twin = (
             module.Node(
-                [module.Zone(*args, kernel="6.1", **keywords, **common) for args, keywords in zones],
+                [module.Zone(*args, kernel=self.kernel, **keywords, **common) for args, keywords in zones],
                 events=EVENT_ROOM,
                 lowmem_reserve_ratio=(256, 256, 32, 0, 0),
                 **of_node,
             )
-            for module in (buddycap, twin)
+            for module in (buddycap, self.twins)
         )
         self.cpus, self.with_cma = common["cpus"], common["cma"]
         self.held = {}
         self.borrowed = []
         self.armed = None
         self.off = set()
-        self.any_isolated = False
 
     # Both do the same
 
@@ -105,6 +108,10 @@ class CoreAndTwin(RuleBasedStateMachine):
 
     def holds(self):
         return bool(self.held)
+
+    def may_be_listed(self, order, references, compound):
+        """Whether a block may be freed with others."""
+        return (order, references) == (0, 1)
 
     # Allocation
 
@@ -154,8 +161,8 @@ class CoreAndTwin(RuleBasedStateMachine):
     @precondition(holds)
     @rule(index=indices, count=st.integers(1, 200), step=st.integers(1, 3))
     def free_list(self, index, count, step):
-        singles = [pfn for pfn, block in self.held.items() if block[:2] == [0, 1]]
-        pfns = singles[index % max(len(singles), 1) :: step][:count]
+        singles = [pfn for pfn, block in self.held.items() if self.may_be_listed(*block)]
+        pfns = singles[index % max(len(singles), 1) :: step][: min(count, self.list_room)]
         for pfn in pfns:
             del self.held[pfn]
         self.both("free_list", pfns)
@@ -296,7 +303,7 @@ class CoreAndTwin(RuleBasedStateMachine):
         zone=indices,
         first=indices,
         count=st.integers(1, 900),
-        kind=types,
+        kind=types | st.just(CMA),
         what=st.sampled_from(["isolate_range", "undo_isolate_range", "is_isolated"]),
     )
     def isolate(self, zone, first, count, kind, what):
@@ -306,7 +313,7 @@ class CoreAndTwin(RuleBasedStateMachine):
         start = chosen.start_pfn + first % chosen.spanned_pages
         end = min(start + count, zone_end)
         if chosen.start_pfn <= down(self.twin.pages, start) and up(self.twin.pages, end) <= zone_end:
-            self.any_isolated = True
+            kind = kind if self.with_cma else kind % CMA
             self.both(what, start, end, *([] if what == "is_isolated" else [kind]))
 
     # The whole
@@ -321,10 +328,41 @@ class CoreAndTwin(RuleBasedStateMachine):
 
     @invariant()
     def sound(self):
-        """Only without isolation: a block with an isolated half leaves counters unlike the types, as in Linux."""
-        if not self.any_isolated:
-            self.core.check()
+        self.core.check()
+
+
+class CoreAndTwin612(CoreAndTwin):
+    """Those of Linux 6.12, which has more to do."""
+
+    kernel, twins, list_room = "6.12", twin_612, 31
+
+    def may_be_listed(self, order, references, compound):
+        """Whether a block may be freed with others: compound ones, too."""
+        return references == 1 and (order == 0 or compound)
+
+    @rule(zone=indices, cpu=indices)
+    def decay(self, zone, cpu):
+        self.of_zone(zone, "decay_pcp", cpu % self.cpus)
+
+    @rule(zone=indices, below=switches)
+    def below_high(self, zone, below):
+        for node in (self.core, self.twin):
+            node.zones[zone % len(node.zones)].below_high = below
+
+    @rule(size=st.sampled_from([0, 12288, 16384, 1 << 20]))
+    def cache_slice(self, size):
+        for zone in self.core.zones:
+            zone.set_cache_slice(size)
+        self.twin.set_cache_slice(size)
+
+    @precondition(lambda self: self.borrowed)
+    @rule(index=indices, kind=types | st.just(HIGHATOMIC))
+    def put_free_block_elsewhere(self, index, kind):
+        """As one of a type that its pageblocks may not have."""
+        pfn, order = self.borrowed.pop(index % len(self.borrowed))
+        self.both("put_free_block", pfn, order, kind)
 
 
 TestCoreAndTwin = CoreAndTwin.TestCase
-TestCoreAndTwin.settings = settings(max_examples=settings().max_examples // 5)
+TestCoreAndTwin612 = CoreAndTwin612.TestCase
+TestCoreAndTwin.settings = TestCoreAndTwin612.settings = settings(max_examples=settings().max_examples // 5)

@@ -57,7 +57,7 @@ def test_each_kernel_says_what_it_has_not():
 
 @pytest.mark.parametrize(
     "options",
-    [{"max_page_order": 9}, {"pcp_batch": 3}, {"pageblock_index": "zone_relative"}, {"zone_idx": 4}, {"kernel": "5.0"},
+    [{"max_page_order": 9}, {"pcp_batch": 3}, {"pageblock_index": "zone_relative"}, {"zone_idx": 5}, {"kernel": "5.0"},
      {"lowmem_reserve_ratio": (1, 2, 3, 4)}, {"free_ranges": [(0, 2000)]}, {"linked_outside": [0]},
      {"watermark_scale_factor": 3001}, {"events": -1}],
     ids=str,

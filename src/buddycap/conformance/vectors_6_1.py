@@ -11,7 +11,7 @@ from ..errors import MisuseError
 __all__ = ["FORMAT", "Player", "formulas"]
 
 FORMAT = "buddycap-oracle-6.1-1"
-EVENTS = 1 << 17
+EVENTS = 1 << 20  # of one operation: a bulk allocation tells two a page
 COMPUTED, RAISED = -1, -2
 
 Agree = Callable[[str, object, object], None]
@@ -88,6 +88,8 @@ class Player:
             zone["start"],
             zone["spanned"],
             kernel=self.kernel,
+            max_page_order=header["max_order"] - 1,
+            pageblock_order=header["pageblock_order"],
             zone_idx=zone["idx"],
             present_ranges=[tuple(pair) for pair in zone["present"]],
             free_ranges=[tuple(pair) for pair in zone["free"]],

@@ -196,9 +196,10 @@ cdef int32_t zone_free_list(const zone_t *z, int order, int mt) noexcept nogil:
 
 cdef void zone_set_block_type(zone_t *z, int32_t i, int mt) noexcept nogil:
     """The pageblock of page i gets a type; free pages stay on their lists."""
-    if is_6(z):
-        count_isolated_61(z, i, mt)
-        set_block_type_61(z, i, mt)
+    if is_612(z):
+        set_type_by_hand_612(z, i, mt)
+    elif is_6(z):
+        set_type_by_hand_61(z, i, mt)
     else:
         set_pageblock_migratetype(z, i, mt)
 

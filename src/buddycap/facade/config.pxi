@@ -135,7 +135,6 @@ cdef list free_inside(list free, list present):
 cdef tuple read_ranges(zone_config_t *config, object present_ranges, object free_ranges, object linked_outside):
     """Check the arguments of Zone that are lists, and point the record to them; who holds them meanwhile."""
     cdef int64_t end = config.start_pfn + config.spanned_pages
-    cdef int64_t block = <int64_t> 1 << config.max_page_order
     cdef Buffer present
     cdef Buffer free = None
     cdef Buffer linked = None
@@ -148,8 +147,7 @@ cdef tuple read_ranges(zone_config_t *config, object present_ranges, object free
         ranges = free_inside(checked_ranges(free_ranges, config.start_pfn, end, "free_ranges"), ranges)
         free = int64_buffer(ranges)
         config.free_ranges, config.nr_free_ranges = <const range_t *> free.view.buf, len(ranges)
-    outside = [as_ranged(pfn, "linked_outside", config.start_pfn & -block, config.start_pfn - 1)
-               for pfn in linked_outside]
+    outside = [as_ranged(pfn, "linked_outside", 0, config.start_pfn - 1) for pfn in linked_outside]
     if outside:
         linked = int64_buffer(outside)
         config.linked_outside, config.nr_linked_outside = <const int64_t *> linked.view.buf, len(outside)

@@ -54,10 +54,10 @@ cdef extern from *:
         {#name, offsetof(bc_config, name), sizeof(((bc_config *) 0)->name), low, high, usual}
     #define BUDDYCAP_ANY(name) BUDDYCAP_FIELD(name, INT64_MIN, INT64_MAX, 0)
     #define BUDDYCAP_SWITCH(name, usual) BUDDYCAP_FIELD(name, 0, 1, usual)
-    #define BUDDYCAP_COMMON_FIELDS(number) \\
+    #define BUDDYCAP_COMMON_FIELDS(number, zones) \\
         BUDDYCAP_FIELD(size, sizeof(bc_config), sizeof(bc_config), sizeof(bc_config)), \\
         BUDDYCAP_FIELD(kernel, number, number, number), \\
-        BUDDYCAP_FIELD(zone_idx, 0, BC_MAX_NR_ZONES - 1, 0), \\
+        BUDDYCAP_FIELD(zone_idx, 0, (zones) - 1, 0), \\
         BUDDYCAP_FIELD(start_pfn, 0, (INT64_C(1) << 52) - 1, 0), \\
         BUDDYCAP_FIELD(spanned_pages, 1, 0x7FF80000, 1), \\
         BUDDYCAP_ANY(ranges), \\
@@ -175,12 +175,11 @@ cdef int free_ranges_ok(const zone_config_t *config) noexcept nogil:
 
 
 cdef int linked_ok(const zone_config_t *config) noexcept nogil:
-    """Whether the pages that are linked from outside lie before the zone, in its first largest block."""
-    cdef int64_t low = config.start_pfn & -(<int64_t> 1 << config.max_page_order)
+    """Whether the pages that are linked from outside lie before the zone."""
     cdef int64_t k
     if config.linked_outside == NULL or <size_t> config.linked_outside & 7:
         return config.linked_outside == NULL and config.nr_linked_outside == 0
     for k in range(config.nr_linked_outside):
-        if not low <= config.linked_outside[k] < config.start_pfn:
+        if not 0 <= config.linked_outside[k] < config.start_pfn:
             return 0
     return 1

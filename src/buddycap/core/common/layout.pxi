@@ -61,7 +61,7 @@ cdef int geometry_ok(const zone_t *z) noexcept nogil:
     cdef int64_t block
     if not (0 <= z.max_page_order < MAX_ORDERS and 0 <= z.pageblock_order < MAX_ORDERS):
         return 0
-    if not (0 <= z.zone_idx < MAX_NR_ZONES and 1 <= z.cpus <= 4096 and 0 <= z.slot_limit <= NR_SLOTS_MAX):
+    if not (0 <= z.zone_idx <= MAX_NR_ZONES and 1 <= z.cpus <= 4096 and 0 <= z.slot_limit <= NR_SLOTS_MAX):
         return 0
     if not 1 <= z.spanned_pages < <int64_t> 1 << 31:    # first: a sum with any other number might not fit 64 bits
         return 0

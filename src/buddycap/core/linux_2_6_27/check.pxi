@@ -14,6 +14,8 @@ cdef int check_settings(const zone_t *z, violation_t *v) noexcept nogil:
     """I1 for what is not geometry, I3 for what the header says."""
     cdef uint64_t seeded = 0
     cdef int k
+    if not within(v, 1, 0, MAX_NR_ZONES - 1, z.zone_idx):
+        return 0
     for k in range(NR_VM_EVENTS):
         if z.vm[k] >> EVENT_BITS:
             return violated(v, 1, NO_PAGE, <int64_t> 1 << EVENT_BITS, <int64_t> z.vm[k])

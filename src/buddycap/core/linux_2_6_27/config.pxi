@@ -3,7 +3,7 @@
 cdef extern from *:
     """
     static const buddycap_field buddycap_fields_27[] = {
-        BUDDYCAP_COMMON_FIELDS(BC_KERNEL_2_6_27),
+        BUDDYCAP_COMMON_FIELDS(BC_KERNEL_2_6_27, BC_MAX_NR_ZONES),
         BUDDYCAP_FIELD(max_page_order, 0, BC_MAX_ORDERS - 1, 10),
         BUDDYCAP_FIELD(pageblock_order, 0, BC_MAX_ORDERS - 1, 9),
         BUDDYCAP_FIELD(pcp_batch, 1, 1 << 24, -1),

@@ -49,13 +49,6 @@ cdef void set_lru_61(zone_t *z, int32_t i, int32_t n, int lru) noexcept nogil:
         k = head + (1 << (order_array(z)[head] & 0x0F))
 
 
-cdef void count_isolated_61(zone_t *z, int32_t i, int mt) noexcept nogil:
-    """The pageblock of page i will get a type by hand: nr_isolated follows."""
-    only_61(z).nr_isolated += (mt == iso_61(z)) - (block_type_61(z, i) == iso_61(z))
-    if mt == iso_61(z):
-        only_61(z).counts_exact = 0
-
-
 cdef int32_t capture_end_61(zone_t *z) noexcept nogil:
     """No capture is armed any more; the block that was captured, now allocated, or NO_PAGE."""
     cdef zone_6_1_t *e = only_61(z)

@@ -157,7 +157,7 @@ ctypedef struct zone_6_1_t:     # what only a zone of Linux 6.1 has, behind its 
     int32_t boosted             # ZONE_BOOSTED_WATERMARK
     int32_t reclaim             # ZONE_RECLAIM_ACTIVE
     int32_t nr_isolated         # isolated pageblocks
-    int32_t counts_exact        # 0: pageblocks have been isolated, so free pages may be miscounted
+    int32_t counts_exact        # 0: free pages may be miscounted; each kernel has its reasons
     int32_t cpu                 # the current one
     int32_t pcp_high            # sizes of the per-CPU lists while they are not disabled
     int32_t pcp_batch

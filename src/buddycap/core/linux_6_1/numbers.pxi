@@ -44,6 +44,22 @@ cdef inline int may_break_up_movable_61(zone_t *z) noexcept nogil:
     return only_61(z).capture_movable
 
 
+cdef inline void note_isolated_61(zone_t *z) noexcept nogil:
+    """Pageblocks have been isolated: from now on blocks that reach beyond them are miscounted."""
+    only_61(z).counts_exact = 0
+
+
+cdef inline void note_listed_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
+    """A block goes to a list of type mt that somebody has named: all are counted alike."""
+    pass
+
+
+cdef inline void note_retyped_61(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """Somebody gives the pageblock of page i a type, and leaves its free blocks where they are."""
+    if mt == iso_61(z):
+        note_isolated_61(z)
+
+
 cdef inline void merge_pageblocks_61(zone_t *z, int32_t buddy, int order, int mt) noexcept nogil:
     """A block of whole pageblocks merges with one that is freed as mt: it keeps its types."""
     pass

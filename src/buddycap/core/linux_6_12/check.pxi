@@ -10,14 +10,29 @@ cdef int check_pcp_sizes_612(const pcp_6_12_t *pcp, violation_t *v) noexcept nog
             and within(v, 10, 0, PCP_FREED_HIGH_612 | PCP_LARGE_CACHE_612, pcp.flags))
 
 
+cdef int check_list_type_612(zone_t *z, int order, int mt, int64_t *pages, violation_t *v) noexcept nogil:
+    """I5 for one list: its blocks are of pageblocks of its type, if types matter.  `pages` grows by those on it."""
+    cdef int32_t head = free_list_61(order, mt)
+    cdef int32_t i = link_array(z)[head].next
+    while i != head:
+        if z.grouping and not is_of_type_612(z, i, order, mt):
+            return violated(v, 5, z.base_pfn + i, mt, block_type_61(z, i))
+        pages[0] += 1 << order
+        i = link_array(z)[i].next
+    return 1
+
+
 cdef int check_own_counters_612(zone_t *z, violation_t *v) noexcept nogil:
-    """I7: nr_free_highatomic counts the pages on the HIGHATOMIC lists."""
-    cdef int64_t pages = 0
-    cdef int32_t stranger
-    cdef int order
+    """I5, I7: blocks are where their pageblocks' types say, and those of HIGHATOMIC and CMA ones are counted."""
+    cdef int64_t pages[TYPES_61]
+    cdef int order, mt
+    memset(pages, 0, sizeof(pages))
     for order in range(ORDER_MAX_61 + 1):
-        pages += list_count(z, free_list_61(order, MT61_HIGHATOMIC), 0, 0, &stranger) << order
-    return agree(v, 7, pages, own_612(z).nr_free_highatomic)
+        for mt in range(types_61(z)):
+            if not check_list_type_612(z, order, mt, &pages[mt], v):
+                return 0
+    return (agree(v, 7, pages[MT61_HIGHATOMIC], own_612(z).nr_free_highatomic)
+            and agree(v, 7, pages[MT61_CMA] if only_61(z).cma else 0, only_61(z).nr_free_cma))
 
 
 cdef int check_rest_612(zone_t *z, violation_t *v) noexcept nogil:

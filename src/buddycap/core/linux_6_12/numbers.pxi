@@ -1,7 +1,8 @@
 # What the numbers of a zone of Linux 6.12 are where 6.1 has others: its per-CPU lists, and how free pages are counted.
 #
 # Free pages are counted wherever a block enters or leaves a list, by the type of that list; those of HIGHATOMIC
-# pageblocks once more.  A block on a per-CPU list keeps no type: that of its pageblock counts when it leaves.
+# pageblocks once more.  A block on a per-CPU list keeps no type: that of its pageblock counts when it leaves.  A free
+# block is on the list of the type of all its pageblocks, and so the counts are exact, until somebody puts one elsewhere.
 
 cdef enum:
     ALLOC_FACTOR_MAX_612 = 5                  # of what a refill asks for: so many times twice a batch
@@ -70,6 +71,37 @@ cdef inline void note_taken_612(zone_t *z, int64_t pages, int mt) noexcept nogil
 cdef inline int may_break_up_movable_612(zone_t *z) noexcept nogil:
     """Whether the armed capture takes a block below the order of a pageblock that is MOVABLE: for a movable request."""
     return own_612(z).capture_type == MT61_MOVABLE
+
+
+cdef inline void note_isolated_612(zone_t *z) noexcept nogil:
+    """Pageblocks have been isolated: their free blocks went with them."""
+    pass
+
+
+cdef inline int is_of_type_612(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
+    """Whether all pageblocks of a block have the type."""
+    cdef int32_t at = i
+    while at < i + (1 << order):
+        if block_type_61(z, at) != mt:
+            return 0
+        at += block_pages_61(z)
+    return 1
+
+
+cdef inline void note_listed_612(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
+    """A block goes to a list of type mt that somebody has named, which its pageblocks may not be of."""
+    if not is_of_type_612(z, i, order, mt):
+        only_61(z).counts_exact = 0
+
+
+cdef void note_retyped_612(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """Somebody gives the pageblock of page i a type, and leaves its free blocks where they are."""
+    cdef int32_t at = block_head(z, i & -block_pages_61(z))
+    cdef int32_t end = (i & -block_pages_61(z)) + block_pages_61(z)
+    while at < end:
+        if (order_array(z)[at] & PG_STATE) == PG_FREE:
+            note_listed_612(z, i, 0, mt)
+        at += 1
 
 
 cdef inline void merge_pageblocks_612(zone_t *z, int32_t buddy, int order, int mt) noexcept nogil:

@@ -86,7 +86,8 @@ cdef void zone_fill_61(zone_t *z, const zone_config_t *config) noexcept nogil:
     cdef range_t some
     cdef int64_t k
     for k in range(config.nr_linked_outside):
-        order_array(z)[config.linked_outside[k] - z.base_pfn] = PG_RESERVED_61
+        if config.linked_outside[k] >= z.base_pfn:      # else no block of the zone can ever meet it
+            order_array(z)[config.linked_outside[k] - z.base_pfn] = PG_RESERVED_61
     for k in range(nr_present_ranges(config)):
         some = present_range(config, k)
         zone_add_present_61(z, <int32_t> (some.first - z.base_pfn), <int32_t> (some.end - z.base_pfn))

@@ -4,11 +4,12 @@
 #  I2  state       every order byte is legal
 #  I3  presence    inside the span present_pages are no holes; outside there are only holes and pages linked to the zone
 #  I4  tiling      heads are aligned, their insides are PG_TAIL, and no PG_TAIL lies outside a block
-#  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold
+#  I5  free lists  links agree both ways; the free heads of an order are exactly what its lists hold; in 6.12 a block is
+#                  on the list of its pageblocks' type, while nobody has put one elsewhere
 #  I6  nr_free     counts the blocks on the lists of each order
-#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks that are not isolated, while none has ever been isolated:
-#                  after that the kernel miscounts blocks that are isolated in part, and the miscounts add up, even to
-#                  more than there is; the managed pages exist
+#  I7  free pages  NR_FREE_PAGES is the sum of the free blocks that are not isolated; in 6.1 while none has ever been
+#                  isolated: after that the kernel miscounts blocks that are isolated in part, and the miscounts add up,
+#                  even to more than there is; the managed pages exist
 #  I8  coalescing  no two buddies below the order of a pageblock are both free
 #  I9  capture     at most one captured head, which the armed capture names
 #  I10 pcp         count, states and links of the per-CPU lists; each block is on the list of its order and type

@@ -3,7 +3,7 @@
 cdef extern from *:
     """
     static const buddycap_field buddycap_fields_61[] = {
-        BUDDYCAP_COMMON_FIELDS(BC_KERNEL_6_1),
+        BUDDYCAP_COMMON_FIELDS(BC_KERNEL_6_1, BC_MAX_NR_ZONES + 1),
         BUDDYCAP_FIELD(max_page_order, 10, 10, 10),
         BUDDYCAP_FIELD(pageblock_order, 4, 10, 9),
         BUDDYCAP_FIELD(slot_limit, 0, 128, 128),

@@ -304,7 +304,7 @@ cdef void online_range_61(zone_t **zones, int n, int at, int32_t start, int32_t 
     cdef int order
     memset(pageblock_array(z) + (start >> z.pageblock_order), iso_61(z), (end - start) >> z.pageblock_order)
     only_61(z).nr_isolated += (end - start) >> z.pageblock_order
-    only_61(z).counts_exact = 0
+    note_isolated_61(z)
     z.present_pages += end - start
     only_61(z).managed += end - start
     memset(order_array(z) + start, PG_TAIL, end - start)

@@ -68,6 +68,7 @@ cdef void drain_batch_61(zone_t *z, int cpu) noexcept nogil:
 
 cdef void append_free_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
     """An allocated block goes to the tail of a free list: for a recorded state."""
+    note_listed_61(z, i, order, mt)
     account_free_61(z, 1 << order, mt)
     list_block_61(z, i, order, mt, 1)
 

@@ -63,7 +63,7 @@ cdef int isolate_block_61(zone_t *z, int32_t block, int mt, int32_t start, int32
     if not retype_block_61(z, block, iso_61(z)):
         return 0
     e.nr_isolated += 1
-    e.counts_exact = 0
+    note_isolated_61(z)
     return 1
 
 
@@ -147,10 +147,18 @@ cdef int isolate_range_61(zone_t *z, int32_t start, int32_t end, int mt) noexcep
     return 1
 
 
+cdef void set_type_by_hand_61(zone_t *z, int32_t i, int mt) noexcept nogil:
+    """The pageblock of page i gets a type; free pages stay on their lists."""
+    only_61(z).nr_isolated += (mt == iso_61(z)) - (block_type_61(z, i) == iso_61(z))
+    note_retyped_61(z, i, mt)
+    set_block_type_61(z, i, mt)
+
+
 # --- single blocks ----------------------------------------------------------------------------------------------
 
 cdef inline void put_free_block_61(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
     """Put such a block back.  Linux: __putback_isolated_page."""
+    note_listed_61(z, i, order, mt)
     free_one_page_61(z, i, order, mt, 1)
 
 
