@@ -2,7 +2,7 @@
 #
 # Free pages are counted wherever a block enters or leaves a list, by the type of that list; those of HIGHATOMIC
 # pageblocks once more.  A block on a per-CPU list keeps no type: that of its pageblock counts when it leaves.  A free
-# block is on the list of the type of all its pageblocks, and so the counts are exact, until somebody puts one elsewhere.
+# block is on the list of the type of all its pageblocks, and so the counts are exact, until one is put elsewhere.
 
 cdef enum:
     ALLOC_FACTOR_MAX_612 = 5                  # of what a refill asks for: so many times twice a batch
