@@ -103,6 +103,13 @@ class TestSmallPages:
         pfn = machine.alloc_pages(0, MOVABLE, memalloc=True)
         assert pfn is not None
         assert run(machine, 0, MOVABLE, memalloc=True).stats["path"] == "memalloc"
+        assert run(machine, 0, MOVABLE | GFP.MEMALLOC).stats["path"] == "memalloc"
+
+    def test_who_wants_nothing_of_the_reserve_gets_nothing_of_it(self):
+        machine = one_zone(1024)
+        fill(machine)
+        assert run(machine, 0, MOVABLE | GFP.MEMALLOC | GFP.NOMEMALLOC).pfn is None
+        assert run(machine, 0, MOVABLE | GFP.NOMEMALLOC, memalloc=True).pfn is None
 
 
 class TestADriverReclaims:

@@ -154,7 +154,7 @@ class BesideTheTwin(RuleBasedStateMachine):
     def all_zones(self, name, hooks):
         self.both({"op": name}, hooks)
 
-    @rule(order=st.integers(0, 6), gfp=st.sampled_from([KERNEL & ~0x400, MOVABLE & ~0x400, ATOMIC]))
+    @rule(order=st.integers(0, 6), gfp=st.sampled_from([KERNEL & ~0x400, MOVABLE & ~0x400, ATOMIC, 0x208C0, 0xA08C0]))
     def allocate(self, order, gfp):
         self.both({"op": "alloc", "gfp": gfp, "order": order, "kind": self.kind(gfp, order), "busy": 0})
 

@@ -30,6 +30,7 @@ class Request:
         self.gfp, self.order = gfp, order
         self.migratetype, self.highest = (gfp >> 3) & 3, zone_class(gfp)
         self.costly = order > COSTLY_ORDER
+        self.ignores_marks = gfp & MEMALLOC and not gfp & NOMEMALLOC
         self.retries = self.no_progress = 0
         self.result, self.prio = SKIPPED, PRIO_LIGHT
 
@@ -145,7 +146,7 @@ class Request:
         if pfn is not None:
             return pfn
         early = self.costly or (self.order and self.migratetype != MOVABLE)
-        if can_reclaim and self.gfp & GFP_IO and early and not self.gfp & MEMALLOC:
+        if can_reclaim and self.gfp & GFP_IO and early and not self.ignores_marks:
             pfn = self.direct_compact(flags, PRIO_ASYNC)
             if pfn is not None:
                 return pfn
@@ -159,7 +160,7 @@ class Request:
         """Reclaim and compact until it is there, or hopeless."""
         while True:
             self.wake_kswapd()
-            if self.gfp & MEMALLOC:
+            if self.ignores_marks:
                 flags = buddy.ALLOC_NO_WATERMARKS | self.gfp & KSWAPD
             pfn = self.get_page(flags)
             if pfn is not None or not can_reclaim:
