@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from buddycap.formats.tracefile import Trace, convert_trace, load_trace, read_trace, save_trace
+from buddycap.kernels import KERNELS
 from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
 from buddycap.replay.reconstruct import Reconstruction
+from buddycap.replay.serving import Options, PlaceServing
 from buddycap.replay.timeline import sample_times
 from buddycap.replay.whatif import Serving, WhatIf
 
@@ -102,6 +104,25 @@ def test_what_if(measure, recording):
 
     def prepare():
         serving = Serving(recording, matched, WhatIf())
+        return lambda: [serving.until(moment) for moment in moments]
+
+    measure(prepare, count, unit="operations")
+
+
+GROUNDS = {"followed": {}, "lists": {"follow": False, "lists": True}, "simulated": {"follow": False}}
+
+
+@pytest.mark.parametrize("background", GROUNDS)
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_what_if_by_places(measure, recording, kernel, background):
+    """The same on a kernel with per-CPU lists of blocks: what a background adds in operations or work is in it."""
+    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    moments = sample_times(recording.first_ns, recording.end_ns[0], 11).tolist()
+    how = Options(**GROUNDS[background])
+    count = int((PlaceServing(recording, matched, KERNELS[kernel], how).plan.time_ns <= moments[-1]).sum())
+
+    def prepare():
+        serving = PlaceServing(recording, matched, KERNELS[kernel], how)
         return lambda: [serving.until(moment) for moment in moments]
 
     measure(prepare, count, unit="operations")

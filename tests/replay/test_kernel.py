@@ -31,7 +31,10 @@ def test_known_differences_are_told():
     assert "an isolated pageblock keeps its type" in told
     _, (told,) = served_by(recorded("6.16"), "6.12")
     assert "isolated" not in told
+    assert "stay long although small blocks are freed" in told
     assert "compaction asks for more" in told
+    _, (told,) = served_by(recorded("6.6.30"))
+    assert told.endswith("6.6.30 differs: lists of a CPU do not size themselves")
     _, (told,) = served_by(recorded("6.18"), "6.1")
     assert "lists of a CPU size themselves" in told
     assert served_by(recorded("5.10"), "6.1") == served_by(recorded(UNDECIDED), "6.1") == (KERNELS["6.1"], ())

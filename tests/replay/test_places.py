@@ -167,6 +167,31 @@ def test_daemons_run_where_they_are_woken():
     assert (serving._costs()["pgsteal_kswapd"] > 0, serving.machine.zones[0].cpu) == (True, 1)
 
 
+def torn(pid, zone):
+    """A recording of two zones, every other page in use, in which a task that allocates (1) or not (2) compacts."""
+    made = recording([(ALLOC, PAGES // 2, 0), (BEGIN, zone, 0), (END, zone, 0), (ALLOC, PAGES // 2 + 2, 0)])
+    made.trace.events["pid"][1:3] = pid
+    flags = np.where(np.arange(PAGES) % 2, KPF.LRU | KPF.SWAPBACKED | KPF.ANON, KPF.BUDDY).astype(np.uint64)
+    zones = tuple(
+        ZoneFrames.from_flags(name, first, flags[first : first + PAGES // 2])
+        for name, first in (("DMA", 0), ("Normal", PAGES // 2))
+    )
+    return Recording("torn", made.trace, Snapshot("", zones))
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize(
+    ("pid", "zone", "whole"), [(1, 0, True), (2, 0, True), (1, PAGES // 2, False), (2, PAGES // 2, False)]
+)
+def test_all_zones_are_compacted_where_the_recorded_machine_did_so(kernel, pid, zone, whole):
+    """By hand, or proactively; one that begins in a higher zone is of a request, or asked of kcompactd."""
+    made = torn(pid, zone)
+    moments = sample_times(made.first_ns, made.end_ns[0], 2)
+    for background in ("followed", "lists", "simulated"):
+        result = what_if(made, WhatIf(kernel=kernel, background=background), moments)
+        assert (result.costs.get("pgmigrate_success", 0) > 0) == (whole and background != "followed")
+
+
 def test_from_empty_memory():
     rows = [(FREE, 512, 9), (ALLOC, 900, 2), (FREE, 4096, 0), (FREE, 900, 2)]
     serving = played(recording(rows), follow=False, empty=True)
@@ -181,7 +206,7 @@ def test_the_seed_draws_the_order_of_the_lists():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("op", 0), ("op", 9), ("cpu", 1), ("order", 11), ("pfn", PAGES), ("gfp", 1 << 31)]
+    ("field", "value"), [("op", 0), ("op", 10), ("cpu", 1), ("order", 11), ("pfn", PAGES), ("gfp", 1 << 31)]
 )
 def test_impossible_operations_are_refused_before_anything_is_done(field, value):
     machine = Machine.preset("x86_64", memory="64MiB", kernel="6.1", events=True)

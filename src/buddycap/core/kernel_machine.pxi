@@ -197,6 +197,13 @@ cdef int kcompactd_look(machine_t *m) noexcept nogil:
     return kcompactd_look_61(m) if is_machine_61(m) else 0
 
 
+cdef int kcompactd_told(machine_t *m, int how) noexcept nogil:
+    """A recorded machine has compacted: whether kcompactd begins (TOLD_*)."""
+    if is_machine_612(m):
+        return kcompactd_told_612(m, how)
+    return kcompactd_told_61(m, how) if is_machine_61(m) else 0
+
+
 cdef void kcompactd_abort(machine_t *m) noexcept nogil:
     """Put back what kcompactd has isolated and send it to sleep."""
     if is_machine_61(m):

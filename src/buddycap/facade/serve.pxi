@@ -13,14 +13,19 @@ cdef enum:                      # operations, see Replayer
     SERVED_REFILL               # one block comes to a CPU's list; `to` is its type
     SERVED_DRAIN                # one block leaves it
     SERVED_DRAIN_ALL            # everything leaves a CPU's lists of the zone
+    SERVED_COMPACT              # the recorded machine compacts; `to`: TOLD_*
 
 cdef enum:
     SERVED_ZONES = MAX_NR_ZONES + 1     # those of the recording, and room for pages that it never had
+
+cdef enum:
+    PROACTIVENESS = 20          # vm.compaction_proactiveness, if no policy says anything else
 
 cdef enum:                      # why serve_pages returned
     SERVE_STOPPED = 0           # at the end of the range asked for
     SERVE_REQUEST               # the request of operation `at` goes on
     SERVE_EVENTS                # something has happened that somebody must look at
+    SERVE_COMPACT               # kcompactd goes on
 
 SERVED_DTYPE = np.dtype([("pfn", "<i8"), ("to", "<i8"), ("gfp", "<u4"), ("cpu", "<u2"), ("op", "u1"), ("order", "u1")])
 
@@ -202,6 +207,9 @@ cdef int serve_one(machine_t *m, serving_t *s, const served_op_t *op) noexcept n
     cdef int32_t zone = 0
     cdef int32_t i = 0
     cdef int64_t *place
+    if op.op == SERVED_COMPACT:
+        run_daemons_on(m, op.cpu)
+        return SERVE_COMPACT if kcompactd_told(m, <int> op.to) else SERVE_STOPPED
     if op.op >= SERVED_REFILL:
         if machine_find(m, op.pfn, &zone, &i):
             if op.op == SERVED_REFILL:
@@ -258,7 +266,8 @@ cdef class Replayer:
     `cpu`; `to` is the type of the request.  2 frees them, 3 past the per-CPU lists.  4: compaction moves the single
     pages; their copies are the pages from `to` on, or with -1 are never heard of again.  5: the recording has moved
     them, but here they stay.  6 and 7: a block of `order` and type `to` comes to the list of a CPU, or leaves it; 8:
-    all its lists in the zone of `pfn` are drained.
+    all its lists in the zone of `pfn` are drained.  9: somebody compacts: with `to` 0 all zones to
+    their end, with 1 kcompactd, what it was asked for or else proactively, with 2 only what it was asked for.
     """
 
     cdef serving_t s
@@ -292,6 +301,7 @@ cdef class Replayer:
         self.s.lru_flags = <uint32_t> as_ranged(lru_flags, "lru_flags", 0, LRU_FLAGS)
         if self.s.lru_flags and lru_flags_status(self.s.lru_flags) != ST_OK:
             raise MisuseError(f"lru_flags={lru_flags:#x}: no flags of a page of the LRU")
+        machine.ready().compaction.proactiveness = PROACTIVENESS
         if policy is not None:
             check_policy(policy, (<Zone> machine.zones[0]).shape.kernel)
             if hasattr(policy, "form"):
@@ -339,8 +349,8 @@ cdef class Replayer:
         cdef int64_t k
         for k in range(n):
             op = &self.s.ops[k]
-            if not SERVED_ALLOC <= op.op <= SERVED_DRAIN_ALL:
-                raise MisuseError(f"ops[{k}]: op={op.op}: allowed range is {SERVED_ALLOC}..{SERVED_DRAIN_ALL}")
+            if not SERVED_ALLOC <= op.op <= SERVED_COMPACT:
+                raise MisuseError(f"ops[{k}]: op={op.op}: allowed range is {SERVED_ALLOC}..{SERVED_COMPACT}")
             if op.cpu >= self.s.cpus:
                 raise MisuseError(f"ops[{k}]: cpu={op.cpu}: allowed range is 0..{self.s.cpus - 1}")
             if op.order > m.zone[0].max_page_order:
@@ -349,6 +359,8 @@ cdef class Replayer:
                 raise MisuseError(f"ops[{k}]: gfp={op.gfp:#x}: no flags of this kernel")
             if op.op <= SERVED_RENAME and place_of(&self.s, op.pfn, <int64_t> 1 << op.order) == NULL:
                 raise MisuseError(f"ops[{k}]: pfn={op.pfn}: in none of the recorded zones")
+            if op.op == SERVED_COMPACT and not TOLD_BY_HAND <= op.to <= TOLD_ASKED:
+                raise MisuseError(f"ops[{k}]: to={op.to}: allowed range is {TOLD_BY_HAND}..{TOLD_ASKED}")
             if (op.op == SERVED_REFILL or op.op == SERVED_DRAIN) and not is_requestable(m.zone[0], <int> op.to):
                 raise MisuseError(f"ops[{k}]: to={op.to}: no type that can be asked for")
         return 0
@@ -362,6 +374,9 @@ cdef class Replayer:
         self.machine.end()
         if why != SERVE_STOPPED:
             run_daemons_on(m, self.s.ops[max(self.s.at - (why == SERVE_EVENTS), <int64_t> 0)].cpu)
+        if why == SERVE_COMPACT:
+            self.machine.run_kcompactd()
+            self.s.at += 1
         if why == SERVE_REQUEST:
             self.machine.go_on(&self.s.request, &self.s.step, None)
             self.note_events()              # before the new page has its place

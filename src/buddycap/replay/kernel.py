@@ -10,18 +10,21 @@ __all__ = ["nearest_kernel", "served_by"]
 
 _UNTOLD = "6.1"  # of a trace that does not say: its events are those of later kernels
 _SINCE = {"6.12": (6, 6)}  # from which release on a kernel stands for its neighbours, though another may be nearer
-# What a later kernel is known to do otherwise than the one that serves: from which release on, and what.
+# What another kernel is known to do otherwise than the one that serves: a later one since which release, an earlier one
+# before which release, and what.
 _OTHERWISE = {
     "6.1": (
-        ((6, 12), "lists of a CPU size themselves"),
+        ((6, 7), "lists of a CPU size themselves"),
         ((6, 12), "who finds no block of its own type takes the smallest that will do"),
     ),
     "6.12": (
         ((6, 15), "compaction asks for more free memory before it begins"),
         ((6, 15), "vm.defrag_mode, off by default, keeps types apart through reclaim and compaction"),
+        ((6, 16), "lists of a CPU stay long although small blocks are freed one after the other"),
         ((6, 17), "an isolated pageblock keeps its type"),
     ),
 }
+_EARLIER = {"6.12": (((6, 7), "lists of a CPU do not size themselves"),)}
 
 
 def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
@@ -53,6 +56,7 @@ def _otherwise(kernel: Kernel, recorded: str) -> str:
     """Say what the recorded kernel is known to do otherwise than the one that serves, as the end of a sentence."""
     release = kernel_release(recorded)
     known = [text for since, text in _OTHERWISE.get(kernel.release, ()) if release >= since]
+    known += [text for before, text in _EARLIER.get(kernel.release, ()) if release < before]
     return f"; {recorded} differs: {', '.join(known)}" if known else ""
 
 

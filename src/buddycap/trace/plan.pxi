@@ -12,6 +12,7 @@ cdef enum:                      # operations, as facade/serve.pxi numbers them
     PLAN_REFILL
     PLAN_DRAIN
     PLAN_DRAIN_ALL
+    PLAN_COMPACT
 
 cdef enum:                      # what is known of a page
     PLAN_HELD = 0               # in use at the start, as far as one knows
@@ -21,6 +22,8 @@ cdef enum:                      # what is known of a page
 
 cdef enum:
     MAX_RUNS = 64               # compaction runs at a time
+    MAX_TASKS = 1 << 15         # that a table tells apart
+    SAME_WALK_NS = 100000       # after the end of a run: its task goes on to the next zone
 
 PLAN_DTYPE = np.dtype([("pfn", "<i8"), ("to", "<i8"), ("gfp", "<u4"), ("cpu", "<u2"), ("op", "u1"), ("order", "u1"),
                        ("event", "<i8")])
@@ -47,6 +50,9 @@ cdef struct plan_t:
     int64_t oldest              # the first of them that may still be unknown
     int32_t run[MAX_RUNS]       # tasks in compaction
     int nr_runs
+    int32_t ended_pid           # whose run of compaction has ended last, and when
+    int64_t ended_ns
+    uint8_t allocates[MAX_TASKS]        # by pid: whether a task has allocated pages, which kcompactd never does
     int moves                   # what compaction moves is followed
     int lists                   # refills and drains are followed, else only drains that the rules do not give
     uint8_t type_[256]          # the types of the trace as the simulated kernel numbers them
@@ -55,6 +61,14 @@ cdef struct plan_t:
     int64_t silent              # pages taken without an event
     int64_t copies              # of them those known as copies
     int64_t outside
+
+
+cdef void note_tasks(plan_t *p, const event_t *events, int64_t n) noexcept nogil:
+    """Which tasks allocate pages."""
+    cdef int64_t k
+    for k in range(n):
+        if events[k].event == EV_ALLOC and not events[k].flags & (FL_SOFTIRQ | FL_HARDIRQ):
+            p.allocates[events[k].pid & (MAX_TASKS - 1)] = 1
 
 
 cdef planned_t *add_op(plan_t *p, int op, const event_t *e, int64_t k) noexcept nogil:
@@ -203,6 +217,28 @@ cdef void plan_page(plan_t *p, const event_t *e, int64_t k, int hint) noexcept n
             add_op(p, PLAN_REFILL, e, k).to = p.type_[e.migratetype]
 
 
+cdef int is_kcompactd(const plan_t *p, const event_t *e) noexcept nogil:
+    """Whether a task that compacts is kcompactd: it never allocates pages."""
+    return not p.allocates[e.pid & (MAX_TASKS - 1)]
+
+
+cdef void plan_run(plan_t *p, const event_t *e, int64_t k) noexcept nogil:
+    """A run of compaction begins, of kcompactd or by hand; those of requests are theirs.
+
+    One in the lowest zone is the first of all zones: kcompactd finds that one too small for what it is asked for. A
+    request comes to it, if at all, just after a higher zone.
+    """
+    cdef int lowest = p.frames.nr_zones > 1 and e.pfn == p.frames.zone[0].start_pfn
+    cdef int goes_on = e.pid == p.ended_pid and e.time_ns < p.ended_ns + SAME_WALK_NS
+    cdef planned_t *o
+    if p.moves or not (is_kcompactd(p, e) or (lowest and not goes_on)):
+        return
+    o = add_op(p, PLAN_COMPACT, e, k)
+    o.order, o.to = 0, 0
+    if is_kcompactd(p, e):
+        o.to = 1 if lowest else 2
+
+
 cdef void plan_events(plan_t *p, const event_t *events, const uint8_t *hints, int64_t n) noexcept nogil:
     cdef event_t e
     cdef int64_t k
@@ -211,6 +247,10 @@ cdef void plan_events(plan_t *p, const event_t *events, const uint8_t *hints, in
         read_event(&e, &events[k])
         if e.event == EV_COMPACTION_BEGIN or e.event == EV_COMPACTION_END:
             note_run(p, &e)
+            if e.event == EV_COMPACTION_BEGIN:
+                plan_run(p, &e, k)
+            else:
+                p.ended_pid, p.ended_ns = e.pid, e.time_ns
         elif e.event in (EV_ALLOC, EV_FREE, EV_ZONE_LOCKED, EV_PCPU_DRAIN, EV_EXTFRAG):
             plan_page(p, &e, k, hints[k])
         if e.cpu < MAX_CPUS and e.event <= EV_EXTFRAG:
@@ -280,6 +320,7 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
         p.type_[k] = type_[k]
     if n:
         with nogil:
+            note_tasks(&p, &events[0], n)
             plan_events(&p, &events[0], &hints[0], n)
     operations = operations[:p.n]
     operations = operations[np.argsort(operations["event"], kind="stable")]

@@ -11,6 +11,9 @@ cdef enum:
     EXTFRAG_THRESHOLD_61 = 500  # vm.extfrag_threshold
     MAX_DEFER_SHIFT_61 = 6      # COMPACT_MAX_DEFER_SHIFT
     RESET_STRIDE_61 = 8         # of the sample of a pageblock: 1 << PAGE_ALLOC_COSTLY_ORDER
+    TOLD_BY_HAND = 0            # what a recorded machine has compacted: see kcompactd_told
+    TOLD_ALL = 1
+    TOLD_ASKED = 2
     SCORE_LOW_MIN_61 = 5        # a node is never compacted below this score
     SCORE_STEP_61 = 10          # proactive compaction starts so much above where it ends
 

@@ -245,6 +245,26 @@ cdef int kcompactd_look_61(machine_t *m) noexcept nogil:
     return 1
 
 
+cdef int kcompactd_told_61(machine_t *m, int how) noexcept nogil:
+    """Somebody has compacted on a recorded machine at this moment: kcompactd, if it sleeps, does so, too; 1 if it does.
+
+    It does what it was asked for and could not be woken for, which it sees when its half second is over; else
+    (TOLD_ALL) it compacts all zones proactively. TOLD_BY_HAND: all zones, to their end.
+    """
+    cdef zone_t *zones[MAX_NR_ZONES]
+    cdef kcompactd_t *k = &m.kcompactd
+    if not k.asleep:
+        return 0
+    if how == TOLD_BY_HAND or k.max_order == 0:
+        if how == TOLD_ASKED or (how == TOLD_ALL and not m.compaction.proactiveness):
+            return 0
+        k.score = score_node_61(zones, machine_zones(m, zones))
+        walk_node_61(&k.walk, how == TOLD_ALL, score_low_61(m.compaction.proactiveness))
+        run_kcompactd_61(m, k)
+    k.asleep = 0
+    return 1
+
+
 cdef void kcompactd_abort_61(machine_t *m) noexcept nogil:
     """Give up what kcompactd has isolated and send it to sleep."""
     cdef zone_t *zones[MAX_NR_ZONES]
