@@ -6,7 +6,7 @@ import pytest
 from buddycap import GFP, MisuseError
 from buddycap._core import SERVED_DTYPE, Replayer
 from buddycap.formats.gfptext import KSWAPD_RECLAIM
-from buddycap.formats.kpageflags import KPF, ZoneFrames
+from buddycap.formats.kpageflags import KPF, SECTION_PAGES, ZoneFrames
 from buddycap.formats.snapshot import Snapshot
 from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
@@ -84,7 +84,7 @@ def test_what_compaction_moves_stays_in_use_until_its_copy_is_freed(ground):
     ]
     serving = played(recording(rows, used=512), **ground)
     # Two pages were moved, 9000 was given back, and 8000 is one of the copies: the other copy and 1024 are left.
-    assert serving.plan.counts == {"silent": 1, "copies": 1, "moved": 2, "outside": 0}
+    assert serving.plan.counts == {"silent": 1, "copies": 1, "moved": 2, "outside": 0, "grown": 0}
     assert in_use(serving.machine) == 512 + 1
     assert serving.replayer.counts["missing"] == 0
 
@@ -165,6 +165,19 @@ def test_daemons_run_where_they_are_woken():
     made.trace.events["gfp"] |= KSWAPD_RECLAIM
     serving = played(made, follow=False, cpus=2, min_free=2048)
     assert (serving._costs()["pgsteal_kswapd"] > 0, serving.machine.zones[0].cpu) == (True, 1)
+
+
+@GROUNDS
+def test_a_section_that_a_zone_grows_by_is_free_when_its_first_page_is_handed_out(ground):
+    section = SECTION_PAGES
+    made = recording([(ALLOC, 1024, 0), (ALLOC, section + 2048, 9), (FREE, section + 2048, 9)])
+    flags = np.concatenate([np.full(PAGES, KPF.BUDDY), np.full(2 * section - PAGES, KPF.NOPAGE)]).astype(np.uint64)
+    made = Recording("grown", made.trace, Snapshot("", (ZoneFrames.from_flags("Normal", 0, flags),)))
+    serving = played(made, **ground)
+    assert serving.plan.counts["grown"] == 1
+    waiting = serving.machine.zones[0].pcp(0)["count"]
+    assert serving.machine.zones[0].nr_free_pages + waiting == PAGES + section - 1
+    assert serving._counts[0][0][-1] + serving._counts[0][0][9] >= section >> 10
 
 
 def torn(pid, zone):

@@ -18,6 +18,7 @@ from ..formats.procfs import parse_vmstat
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..kernels import Kernel
 from ..policies.compaction import CompactionPolicy
+from ..recorded.growth import GrownBlocks, grown_blocks, with_sections
 from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.start import Start, first_events, start_machine, type_numbers
@@ -30,7 +31,7 @@ __all__ = ["Options", "PlaceServing", "Plan", "plan_recording", "translated_gfp"
 _RENAMED = {"WAIT": "DIRECT_RECLAIM", "REPEAT": "RETRY_MAYFAIL"}
 _LRU = int(PageFlags.SWAPBACKED | PageFlags.ANON)
 _ALLOC = EVENTS["mm_page_alloc"]
-_ASK, _LET_GO, _DRAIN_ALL = 1, 2, 8  # operations of `Replayer`
+_ASK, _LET_GO, _FREE_PAST_LISTS, _DRAIN_ALL = 1, 2, 3, 8  # operations of `Replayer`
 _MOVABLE, _FIXED = 0x10, 0x20  # what a page in use is, as `start_states` says it
 _MAX_ORDER = 10
 _ROUND = 1 << 14  # pages: where those begin that no recording has
@@ -49,7 +50,7 @@ class Plan:
         Which are requests that had failed.
     start : Start
     counts : dict of int
-        What was found out: silent, copies, moved, outside.
+        What was found out: silent, copies, moved, outside, grown.
     """
 
     ops: NDArray[np.void]
@@ -141,17 +142,21 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
     options : Options
     """
     cpus = _cpus(recording) if options.cpus is None else options.cpus
-    start = start_machine(
-        recording, kernel, first_events(recording), cpus=cpus, seed=options.seed, follow=options.follows_lists,
-        min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
-    )  # fmt: skip
     trace, frames = recording.trace, recording.start.frames
     at = int(np.argmax(trace.events["time_ns"] >= recording.first_ns))
     events = trace.events[at:]
+    grown = grown_blocks(recording, events)
+    start = start_machine(
+        with_sections(recording, grown), kernel, first_events(recording), cpus=cpus, seed=options.seed,
+        follow=options.follows_lists,
+        min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
+    )  # fmt: skip
     hints = _hints(recording)[at:]
     planned, counts = plan_operations(
         events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow, options.follows_lists
     )
+    counts["grown"] = grown.sections
+    planned = _with_growth(planned, grown, options.empty)
     if not options.follows_lists and recording.start.zoneinfo and not recording.start.meta.get("zones"):
         planned = planned[planned["op"] != _DRAIN_ALL]  # more waits on the lists than the trace shows: it was not all
     if options.tries:
@@ -186,6 +191,17 @@ def _hints(recording: Recording) -> NDArray[np.uint8]:
     for k, zone in enumerate(frames):
         follower.load(k, start_states(zone))
     return follower.hints(recording.trace.events)
+
+
+def _with_growth(planned: NDArray[np.void], grown: GrownBlocks, empty: bool) -> NDArray[np.void]:
+    """Return operations with the frees of what a zone has grown by, each just before the first page is handed out."""
+    if empty or not grown.sections:  # from empty memory all of it is free
+        return planned
+    frees = np.zeros(len(grown.pfn), planned.dtype)
+    frees["pfn"], frees["order"], frees["to"], frees["op"] = grown.pfn, grown.order, -1, _FREE_PAST_LISTS
+    frees["event"] = 2 * grown.event - 1
+    every = np.concatenate([planned, frees])
+    return every[np.argsort(every["event"], kind="stable")]
 
 
 def _with_tries(
