@@ -1,4 +1,4 @@
-"""Zones of Linux 6.1 on which everybody works at once: callers, runs of compaction, requests, kswapd, kcompactd.
+"""Zones of Linux 6.1 or 6.12 on which everybody works at once: callers, runs of compaction, requests, kswapd, kcompactd.
 
 All in one thread, in an order that a seed gives.  Callers like to name what others hold: pages that are isolated, pages
 that compaction moves to, pages under writeback.
@@ -12,7 +12,8 @@ from buddycap import REQUEST_DTYPE, Machine, MisuseError, RequestOp, Zone
 from buddycap._core import Node
 from buddycap.kernels import KERNELS
 
-GFP = KERNELS["6.1"].GFP
+GFP = KERNELS["6.1"].GFP  # those used here are the same in 6.12
+ATOMIC = GFP.HIGH | GFP.KSWAPD_RECLAIM
 LRU, ISOLATED, WRITEBACK = 0x20, 1 << 28, 0x100
 MARKS = (LRU, 0x5020, 0x60, LRU | 1 << 26, LRU | 1 << 29, LRU | 1, LRU | 1 << 18, LRU | 0x10, 0, LRU | WRITEBACK)
 OUTCOMES = (None, "moves", "eagain", "ebusy")
@@ -21,11 +22,11 @@ OUTCOMES = (None, "moves", "eagain", "ebusy")
 class Mixed:
     """Two zones of one node, a machine on them, and runs and requests that are under way."""
 
-    def __init__(self, seed, folder):
+    def __init__(self, seed, folder, kernel):
         self.draw, self.path = random.Random(seed), folder / "zone"
         pages, cma = self.draw.choice([1024, 2048, 2048]), self.draw.random() < 0.5
         options = {
-            "kernel": "6.1",
+            "kernel": kernel,
             "cpus": 2,
             "owners": True,
             "pageblock_order": self.draw.choice([9, 9, 6]),
@@ -293,9 +294,7 @@ def stream(s):
 
 
 def faulted(s):
-    pfn = s.machine.alloc_pages(
-        s.draw.choice([0, 0, 1, 4]), s.draw.choice([GFP.HIGHUSER_MOVABLE, GFP.KERNEL, GFP.ATOMIC])
-    )
+    pfn = s.machine.alloc_pages(s.draw.choice([0, 0, 1, 4]), s.draw.choice([GFP.HIGHUSER_MOVABLE, GFP.KERNEL, ATOMIC]))
     if pfn is not None:
         s.machine.lru_cache_add([pfn], s.draw.choice([0, 0x10, 0x800 | 1 << 27, 0x5000]))
 
@@ -324,6 +323,12 @@ def machine_again(s):
         s.machine = Machine(s.zones, events=True, writeback_limit=64)
 
 
+def retype(s):
+    pfn = s.pfn()
+    s.node.zone_of(pfn).set_pageblock_migratetype(pfn, s.draw.randrange(3))
+
+
+INEXACT = (put, retype)  # after these check() of 6.12 asks less of the free lists
 OPERATIONS = (
     allocate, allocate_many, free, free, free_several, join, refer, take, put, isolate, copied, settings, begin_run,
     begin_range, step_range, step_range, step_range, step_run, step_run, step_run, drop_run, at_attempt, at_attempt,
@@ -335,11 +340,13 @@ OPERATIONS = (
     lambda s: s.node.zone_of(pfn := s.pfn()).compaction.set_page_flags(pfn, s.mark()),
     lambda s: s.node.zone_of(pfn := s.pfn()).compaction.release(pfn),
     lambda s: s.node.zone_of(pfn := s.pfn()).set_pcp_blocks(0, 1, [(pfn, 1)]),
-    lambda s: s.node.zone_of(pfn := s.pfn()).set_pageblock_migratetype(pfn, s.draw.randrange(3)),
+    retype,
     lambda s: s.node.unreserve_highatomic(1, force=s.often(0.5)),
     lambda s: [zone.undo_isolate_range(zone.start_pfn, zone.start_pfn + zone.spanned_pages) for zone in s.zones],
     lambda s: s.zone.arm_capture(s.draw.choice([1, 2, 3, 4, 9, 10])),
     lambda s: s.zone.end_capture(),
+    lambda s: s.zone.decay_pcp(s.draw.randrange(2)),  # this and the next: 6.12 alone
+    lambda s: s.zone.set_cache_slice(s.draw.choice([0, 1 << 20])),
     lambda s: s.run().answer(s.draw.choice(OUTCOMES)),
     lambda s: s.run().answer(s.draw.choice(OUTCOMES)),
     lambda s: s.run().interrupt(s.pfn()),
@@ -353,12 +360,13 @@ OPERATIONS = (
 )  # fmt: skip
 
 
-def play(seed, steps, folder):
-    """Do `steps` operations, check every zone after each; how many were done and not refused."""
-    scene = Mixed(seed, folder)
+def play(seed, steps, folder, kernel):
+    """Do `steps` operations, check every zone after each; how many were done and not refused.  An even seed is exact."""
+    scene = Mixed(seed, folder, kernel)
     done = 0
+    operations = [operation for operation in OPERATIONS if seed % 2 or operation not in INEXACT]
     for step in range(steps):
-        operation = scene.draw.choice(OPERATIONS)
+        operation = scene.draw.choice(operations)
         try:
             operation(scene)
             done += 1

@@ -13,7 +13,7 @@ from zone_struct_6_1 import PG_PCP, PG_RESERVED, PG_TAKEN, Memory61, Own, free_l
 MOVABLE = 1
 START, SPAN = 3000, 5000
 GAP, LEFT = 5000, 7000  # a hole of 8 pages, and pages that the allocator was never given
-MARKED, PLAIN, BLOCK, LONE, COUNT = 4096, 4100, 4104, 4112, 4116
+MARKED, PLAIN, BLOCK, LONE, COUNT, HUGE = 4096, 4100, 4104, 4112, 4116, 4120
 
 
 @pytest.fixture
@@ -31,6 +31,8 @@ def zone():
     made.set_lru(MARKED, 1)
     made.get_page(COUNT)
     made.set_owner(PLAIN, 77)
+    made.join_pages(HUGE, 2)
+    made.compaction.make_compound(HUGE, 2)
     made.check()
     return made
 
@@ -102,6 +104,7 @@ CASES = {
     "I11 marked without a mark": (cell("flags", MARKED), 0, 11, MARKED),
     "I11 unknown flag": (cell("flags", MARKED), 1 << 20, 11, MARKED),
     "I11 lost reference": (cell("refs", COUNT), 0, 11, COUNT),
+    "I11 mark inside a compound block": (cell("flags", HUGE + 1), 1 << 5, 11, HUGE + 1),
     "I11 reference inside a block": (cell("refs", BLOCK + 1), 1, 11, BLOCK + 1),
     "I12 on the list of others": (cell("flags", MARKED), 1 << 5 | 1 << 18, 12, MARKED),
     "I13 isolated by nobody": (cell("flags", MARKED), 1 << 5 | 1 << 28, 13, None),

@@ -104,6 +104,27 @@ class TestCompoundBlocks:
         zone.free_pages(1024, 2)
         zone.check()
 
+    @pytest.mark.parametrize("free", [range(1024, 1535), range(1025, 1536, 2)], ids=["moved whole", "split"])
+    @pytest.mark.parametrize("before", [True, False], ids=["marked before", "marked after"])
+    def test_only_its_first_page_is_on_the_lru(self, free, before):
+        """The mark of a later page would stay behind, on a page that is free."""
+        zone = zone_of(1536)
+        zone.join_pages(0, 2)
+        for step in ("mark", "compound") if before else ("compound", "mark"):
+            if step == "mark":
+                zone.set_lru(0, 4)
+            else:
+                zone.compaction.make_compound(0, 2)
+        zone.compaction.set_page_flags(0, ANON)
+        assert [int(flags) & 0x20 for flags in zone.page_flags[:4]] == [0x20, 0, 0, 0]
+        zone.check()
+        for pfn in free:
+            zone.free_one_page(pfn, 0)
+        run = zone.compaction.begin(-1, mode="sync", whole=True, ignore_skip=True)
+        run.run()
+        assert run.stats["moved"] == 4
+        zone.check()
+
     def test_without_a_target_of_its_order_it_is_split(self):
         zone = with_compound(range(1025, 1536, 2))
         run = zone.compaction.begin(-1, mode="sync", whole=True, ignore_skip=True, stops=True)

@@ -12,7 +12,11 @@ cdef inline void get_page_61(zone_t *z, int32_t i) noexcept nogil:
 
 
 cdef inline void make_compound_61(zone_t *z, int32_t i, int order) noexcept nogil:
-    """Linux: prep_compound_page."""
+    """The first page's marks are those of the block; all others have none.  Linux: prep_compound_page."""
+    cdef int32_t k
+    if (order_array(z)[i] & PG_STATE) == PG_MARKED:
+        for k in range(order):          # pages 1, 2..3, 4..7 and so on
+            lru_forget_61(z, i + (1 << k), k)
     flags_array(z)[i] |= PF_COMPOUND_61
     order_array(z)[i] = PG_MARKED | order
 
@@ -35,18 +39,21 @@ cdef void join_pages_61(zone_t *z, int32_t i, int order) noexcept nogil:
 
 
 cdef void set_lru_61(zone_t *z, int32_t i, int32_t n, int lru) noexcept nogil:
-    """Put n pages of allocated blocks on the LRU, or take them off."""
-    cdef int32_t head, k
-    for k in range(i, i + n):
-        if lru and not flags_array(z)[k] & PF_LRU:
-            lru_add_61(z, k, flags_array(z)[k])
-        elif not lru and flags_array(z)[k] & PF_LRU:
-            lru_del_61(z, k)
-    k = i
-    while k < i + n:
-        head = block_head(z, k)
+    """Put n pages of allocated blocks on the LRU, or take them off; of a compound block only the first page."""
+    cdef int32_t at = i
+    cdef int32_t head, end, k
+    while at < i + n:
+        head = block_head(z, at)
+        end = head + (1 << (order_array(z)[head] & 0x0F))
+        for k in range(at, min(end, i + n)):
+            if k > head and flags_array(z)[head] & PF_COMPOUND_61:
+                break
+            if lru and not flags_array(z)[k] & PF_LRU:
+                lru_add_61(z, k, flags_array(z)[k])
+            elif not lru and flags_array(z)[k] & PF_LRU:
+                lru_del_61(z, k)
         order_array(z)[head] = used_state_61(z, head, order_array(z)[head] & 0x0F)
-        k = head + (1 << (order_array(z)[head] & 0x0F))
+        at = end
 
 
 cdef int32_t capture_end_61(zone_t *z) noexcept nogil:

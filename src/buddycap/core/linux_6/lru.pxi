@@ -1,7 +1,7 @@
 # Pages on the LRU of a zone of Linux 6.1, and pages that somebody has taken off it.
 #
-# The lists are those of common/lru.pxi.  Any page may have the LRU mark, for that is all the allocator asks about; the
-# mark of a compound block is that of its first page.  A page that compaction or reclaim has isolated is on a private
+# The lists are those of common/lru.pxi.  Any page may have the LRU mark, for that is all the allocator asks about; of a
+# compound block only the first page has marks.  A page that compaction or reclaim has isolated is on a private
 # list of theirs, and its owner may let it go meanwhile: whoever holds it frees it then.
 #
 # Deviation: the kernel has these lists for each node, and pages wait in per-CPU batches before they are on one.

@@ -13,7 +13,8 @@
 #  I8  coalescing  no two buddies below the order of a pageblock are both free
 #  I9  capture     at most one captured head, which the armed capture names
 #  I10 pcp         count, states and links of the per-CPU lists; each block is on the list of its order and type
-#  I11 flags       page flags and references are noted on allocated blocks that are marked so, and nowhere else
+#  I11 flags       page flags and references are noted on allocated blocks that are marked so, and nowhere else; of a
+#                  compound one on its first page
 #  I12 lru         the pages of each LRU list are marked so, and belong there; no other page is marked
 #  I13 isolated    exactly the isolated pages are on the private lists of those who have isolated them
 #  I14 pageblocks  types are known; nr_isolated counts the isolated ones, and those that have been claimed since
@@ -213,7 +214,8 @@ cdef int check_noted_61(zone_t *z, violation_t *v) noexcept nogil:
         for k in range(i, end):
             noted |= flags_array(z)[k]
             if flags_array(z)[k] & ~<uint32_t> PAGE_FLAGS_61 or (k > i and (
-                    refs_array_61(z)[k] or flags_array(z)[k] & PF_COMPOUND_61)):
+                    refs_array_61(z)[k] or flags_array(z)[k] & PF_COMPOUND_61
+                    or (flags_array(z)[k] and flags_array(z)[i] & PF_COMPOUND_61))):
                 return violated(v, 11, z.base_pfn + k, 0, flags_array(z)[k])
         if (state[i] & PG_STATE == PG_MARKED) != (noted != 0):
             return violated(v, 11, z.base_pfn + i, noted != 0, state[i])
