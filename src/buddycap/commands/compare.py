@@ -10,7 +10,7 @@ pages.  With --kernel 6.1 or 6.12 that is simulated in two scenes: memory full o
   buddycap compare                                    none and v3 on both machines, 24 seeds: 288 runs
   buddycap compare --policies all --out DIR           and a verdict on every policy
   buddycap compare --policies all --out DIR --resume  after an interruption
-  buddycap compare --kernel 6.1                       off and capture, 3 to 32 threads: 512 runs
+  buddycap compare --kernel 6.12                      off and capture, 3 to 32 threads: 512 runs
   buddycap compare --format html > report.html        for a browser; --format mmtests as users of mmtests read it
 """
 

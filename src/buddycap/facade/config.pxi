@@ -170,5 +170,5 @@ cdef int refuse_lists(int kernel, object free_ranges, object linked_outside, obj
     for name, value, only in (("free_ranges", free_ranges, None), ("linked_outside", tuple(linked_outside), ()),
                               ("events", events, 0)):
         if value != only:
-            raise MisuseError(f"{name}={value!r}: needs kernel='6.1'")
+            raise MisuseError(f"{name}={value!r}: needs kernel='6.1' or '6.12'")
     return 0

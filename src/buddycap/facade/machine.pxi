@@ -469,7 +469,7 @@ cdef class MachineBase(ContigMachine):
     def kcompactd(self):
         """kcompactd of a machine of 6.1: a `Kcompactd`."""
         if self.node().capture:
-            raise MisuseError(f"Linux {self.kernel} has no kcompactd: it is one of kernel='6.1'")
+            raise MisuseError(f"Linux {self.kernel} has no kcompactd: one of kernel='6.1' or '6.12' has")
         return Kcompactd.__new__(Kcompactd, self)
 
     def zone_state(self, place):

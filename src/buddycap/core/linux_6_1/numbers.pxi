@@ -39,6 +39,11 @@ cdef inline void note_taken_61(zone_t *z, int64_t pages, int mt) noexcept nogil:
     pass
 
 
+cdef inline void note_given_61(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """A block that was taken out of a pageblock of type mt is somebody's."""
+    account_61(z, -pages, mt)
+
+
 cdef inline int may_break_up_movable_61(zone_t *z) noexcept nogil:
     """Whether the armed capture takes a block below the order of a pageblock that is MOVABLE: as the policy has it."""
     return only_61(z).capture_movable

@@ -68,6 +68,11 @@ cdef inline void note_taken_612(zone_t *z, int64_t pages, int mt) noexcept nogil
     account_612(z, -pages, mt)
 
 
+cdef inline void note_given_612(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """A block that was taken is somebody's: it was counted when it left its list."""
+    pass
+
+
 cdef inline int may_break_up_movable_612(zone_t *z) noexcept nogil:
     """Whether the armed capture takes a block below the order of a pageblock that is MOVABLE: for a movable request."""
     return own_612(z).capture_type == MT61_MOVABLE

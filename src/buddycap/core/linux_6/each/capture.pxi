@@ -87,8 +87,7 @@ cdef int capture_done_61(zone_t *z, compact_control_t *cc) noexcept nogil:
 # --- from the free lists ----------------------------------------------------------------------------------------
 
 cdef inline void capture_block_61(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
-    """A block that is on no list any more is the run's."""
-    account_61(z, -(<int64_t> 1 << cc.order), block_type_61(z, i))
+    """A block that is on no list any more, and counted as such, is the run's."""
     order_array(z)[i] = PG_HELD_61 | cc.order
     cc.captured = i
     cc.hold_left = cc.policy.hold_turns
@@ -105,6 +104,7 @@ cdef void capture_listed_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     for mt in range(first, last + 1):
         i = smallest_61(z, cc.order, mt)
         if i != NO_PAGE:
+            note_given_61(z, 1 << cc.order, block_type_61(z, i))
             capture_block_61(z, cc, i)
             return
 
@@ -130,6 +130,7 @@ cdef void capture_worked_61(zone_t *z, compact_control_t *cc, uint64_t pfn) noex
             head += 1 << order
         else:
             list_block_61(z, head + (1 << order), order, block_type_61(z, head + (1 << order)), 0)
+    account_61(z, -(<int64_t> 1 << cc.order), block_type_61(z, i))
     capture_block_61(z, cc, i)
 
 
