@@ -254,7 +254,7 @@ cdef class World:
         if self.running:
             raise MisuseError("copy: called while the world is running, by the hook of its policy or another thread")
         if zone_shape(self.zone).kernel != KERNEL_2_6_27:
-            raise MisuseError("copy: a world of Linux 6.1 or 6.12 may hold pages that are being moved: run it again instead")
+            raise MisuseError("copy: a world of Linux 6.1 or 6.12 may hold pages that are being moved: run it again")
         zone = self.zone.copy()
         return zone, World.__new__(World, zone, policy, self, 0)
 
