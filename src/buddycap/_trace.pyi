@@ -72,6 +72,22 @@ class Scanner(ScannerMemory):
     def counted(self) -> dict[str, int]:
         """What was read and what was skipped: a dict of int; `first_*` are line numbers."""
 
+def decode_texts(events: NDArray[np.void], bits: NDArray[np.uint32]) -> tuple[bool, bool]:
+    """Put flags in place of the numbers of their texts.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE], shape (n,)
+        As `Scanner.scan` has written them; changed.
+    bits : ndarray[uint32], shape (m,), 1..
+        The flags of each text; the last entry is for texts that found no room.
+
+    Returns
+    -------
+    tuple of bool
+        Whether there are flags that are numbers, and whether there are marks.
+    """
+
 class Follower(FollowerMemory):
     """Follows the events of a trace page by page.
 

@@ -175,12 +175,13 @@ class ZoneFrames:
         blocks.flags.writeable = False
         return blocks
 
-    @property
+    @cached_property
     def nr_free(self) -> NDArray[np.int64]:
-        """Free blocks per order, as /proc/buddyinfo counts them."""
+        """Free blocks per order, as /proc/buddyinfo counts them; read-only."""
         counts = np.zeros(self.max_page_order + 2, np.int64)
         for _, heads in self._free_heads():
             counts += np.bincount(heads, minlength=len(counts))
+        counts.flags.writeable = False
         return counts[1:]
 
     def _free_heads(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -225,9 +226,10 @@ class ZoneFrames:
 
     def pfns(self, *kinds: PageKind) -> NDArray[np.int64]:
         """Return the absolute PFNs of all pages of some kinds, ascending: int64, shape (pages,)."""
-        wanted = np.zeros(256, bool)
-        wanted[list(kinds)] = True
-        return np.flatnonzero(wanted[self.kinds]) + self.start_pfn
+        found = np.zeros(len(self.kinds), bool)
+        for kind in kinds:
+            found |= self.kinds == kind
+        return np.flatnonzero(found) + self.start_pfn
 
     def lru_pfns(self) -> tuple[NDArray[np.int64], ...]:
         """Return the PFNs of the five LRU lists, each ascending.
@@ -242,7 +244,10 @@ class ZoneFrames:
         As in the kernel a page is file unless it is SWAPBACKED: pages of tmpfs are on the anon lists. The real
         order of the lists is not recorded.
         """
-        return tuple(self.pfns(PageKind(kind)) for kind in range(PageKind.INACTIVE_ANON, len(PageKind)))
+        first = int(PageKind.INACTIVE_ANON)  # all kinds from here on are lists
+        pages = np.flatnonzero(self.kinds >= first)
+        lists, pfns = self.kinds[pages], pages + self.start_pfn
+        return tuple(pfns[lists == kind] for kind in range(first, len(PageKind)))
 
     def page_flags(self, pfns: NDArray[np.int64] | list[int]) -> NDArray[np.uint32]:
         """Return the flags of pages in the bits of `PageFlags`; bits that buddycap has no use for are left out.

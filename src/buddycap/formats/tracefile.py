@@ -85,8 +85,9 @@ def read_trace(path: str | Path, kernel: str | None = None) -> Trace:
             if file.read(len(MAGIC)) == MAGIC:
                 return load_trace(path)
     with TraceReader(path, kernel, stacks=False) as reader:
-        pieces = list(reader)
-    return Trace(np.concatenate(pieces), reader.marks, reader.report)
+        pieces = [piece.view(np.uint64) for piece in reader]  # numpy copies records field by field
+    events: NDArray[np.void] = np.concatenate(pieces).view(EVENT_DTYPE)
+    return Trace(events, reader.marks, reader.report)
 
 
 def convert_trace(path: str | Path, out: str | Path, kernel: str | None = None) -> TraceReport:

@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner
+from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner, decode_texts
 from ..errors import FormatError, MisuseError
 from ..flags import GFP, MigrateType
 from .gfptext import GfpDecoder, KernelNumbers, kernel_release, migratetype_map
@@ -289,15 +289,13 @@ class _Pieces:
     def _finished(self, events: NDArray[np.void]) -> NDArray[np.void]:
         """Turn numbers of texts into flags and marks."""
         self._learn_texts()
-        numeric = (events["flags"] & 0x1000) != 0
-        if numeric.any():
+        any_numeric, any_marks = decode_texts(events, self._bits)
+        if any_numeric:
+            numeric = (events["flags"] & 0x1000) != 0
             values, which = np.unique(events["gfp"][numeric], return_inverse=True)
             events["gfp"][numeric] = np.array([self._numbers.gfp(int(value)) for value in values], np.uint32)[which]
             events["flags"] &= 0xEFFF
-        kept, gfp = events["kept"] != 0, events["gfp"]
-        events["gfp"] = np.where(kept, self._bits[np.minimum(gfp, kept * np.uint32(len(self._bits) - 1))], gfp)
-        events["kept"] = 0
-        for index in np.flatnonzero(events["event"] == _MARK).tolist():
+        for index in np.flatnonzero(events["event"] == _MARK).tolist() if any_marks else ():
             number = int(events["arg"][index])
             if number < len(self._texts):
                 self.marks.append((int(events["time_ns"][index]), self._texts[number].decode("utf-8", "replace")))

@@ -1,6 +1,6 @@
 """Migratetypes of a real machine's pageblocks, inferred: no file of /proc tells them block by block."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +69,7 @@ def inferred_pageblock_types(
     order = frames.pageblock_order if pageblock_order is None else pageblock_order
     if frames.block_types is not None and order == frames.pageblock_order:
         return np.where(frames.block_types > MigrateType.MOVABLE, np.uint8(MigrateType.MOVABLE), frames.block_types)
-    certain = _pages(frames, order, *_CERTAIN)
-    kernel = _pages(frames, order, PageKind.KERNEL)
-    movable = _pages(frames, order, *_MOVABLE)
-    slab = _pages(frames, order, PageKind.SLAB)
+    certain, kernel, movable, slab = _pages(frames, order, _CERTAIN, (PageKind.KERNEL,), _MOVABLE, (PageKind.SLAB,))
     surplus = 2 * slab - certain - kernel
     ranked = np.lexsort((movable, -kernel, -certain))
     if blocks is None:
@@ -88,10 +85,15 @@ def inferred_pageblock_types(
     return types
 
 
-def _pages(frames: ZoneFrames, pageblock_order: int, *kinds: PageKind) -> NDArray[np.int64]:
-    """Count the pages of some kinds in every pageblock."""
+def _pages(frames: ZoneFrames, pageblock_order: int, *groups: tuple[PageKind, ...]) -> Iterator[NDArray[np.int64]]:
+    """Count the pages of groups of kinds, at most four, in every pageblock.
+
+    They are added up together, sixteen bits for each group: no pageblock has so many pages.
+    """
     pages = 1 << pageblock_order
     starts = np.arange(frames.start_pfn // pages * pages, frames.end_pfn, pages) - frames.start_pfn
-    wanted = np.zeros(256, bool)
-    wanted[list(kinds)] = True
-    return np.add.reduceat(wanted[frames.kinds], np.maximum(starts, 0), dtype=np.int64)
+    worth = np.zeros(256, np.uint64)
+    for k, kinds in enumerate(groups):
+        worth[list(kinds)] += np.uint64(1 << 16 * k)
+    sums = np.add.reduceat(worth[frames.kinds], np.maximum(starts, 0))
+    return (((sums >> np.uint64(16 * k)) & np.uint64(0xFFFF)).astype(np.int64) for k in range(len(groups)))

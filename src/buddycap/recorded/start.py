@@ -23,7 +23,7 @@ from ..kernels import Kernel
 from ..machine import Machine
 from .pageblocks import inferred_pageblock_types
 from .recording import Recording
-from .zones import scattered
+from .zones import scattered, set_pageblock_types
 
 __all__ = ["FirstEvents", "Start", "first_events", "start_machine", "type_numbers"]
 
@@ -205,11 +205,7 @@ def _zone(recording: Recording, kernel: Kernel, part: ZoneFrames, cpus: int, ord
         populate=False,
     )
     counts = part.pageblocks if order == part.pageblock_order else None
-    types = type_numbers(kernel)[inferred_pageblock_types(part, counts, pageblock_order=order)]
-    pages = 1 << order
-    first = part.start_pfn - part.start_pfn % pages
-    for k, migratetype in enumerate(types.tolist()):
-        zone.set_pageblock_migratetype(max(first + k * pages, part.start_pfn), migratetype)
+    set_pageblock_types(zone, type_numbers(kernel)[inferred_pageblock_types(part, counts, pageblock_order=order)])
     told = recording.start.zoneinfo.get(part.name)
     stopped = {zone["name"]: zone for zone in recording.start.meta.get("zones", ())}.get(part.name, {})
     managed = stopped.get("managed", told.pages.get("managed", 0) if told is not None else 0)

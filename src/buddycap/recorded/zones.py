@@ -10,7 +10,7 @@ from ..flags import PageFlags
 from ..formats.kpageflags import PageKind, ZoneFrames
 from .pageblocks import inferred_pageblock_types
 
-__all__ = ["lru_pages", "node_pages", "scattered", "zone_from_frames", "zones_from_frames"]
+__all__ = ["lru_pages", "node_pages", "scattered", "set_pageblock_types", "zone_from_frames", "zones_from_frames"]
 
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
@@ -55,6 +55,14 @@ def node_pages(frames: Sequence[ZoneFrames]) -> tuple[int, ...]:
     (3, 0, 0, 0)
     """
     return (*(int((zone.kinds != PageKind.HOLE).sum()) for zone in frames), 0, 0, 0, 0)[:4]
+
+
+def set_pageblock_types(zone: Zone, types: NDArray[np.uint8]) -> None:
+    """Set the migratetypes of a zone's pageblocks, as its kernel numbers them; most of them are so already."""
+    order = zone.pageblock_order
+    first = zone.start_pfn >> order
+    for k in np.flatnonzero(types != zone.pageblock_migratetype[: len(types)]).tolist():
+        zone.set_pageblock_migratetype(max((first + k) << order, zone.start_pfn), int(types[k]))
 
 
 def zone_from_frames(
@@ -103,12 +111,8 @@ def zone_from_frames(
         populate=False,
         seed=seed,
     )
-    pages = 1 << pageblock_order
-    first = frames.start_pfn - frames.start_pfn % pages
     counts = frames.pageblocks if pageblock_order == frames.pageblock_order else None
-    types = inferred_pageblock_types(frames, counts, pageblock_order=pageblock_order)
-    for k, migratetype in enumerate(types.tolist()):
-        zone.set_pageblock_migratetype(max(first + k * pages, frames.start_pfn), migratetype)
+    set_pageblock_types(zone, inferred_pageblock_types(frames, counts, pageblock_order=pageblock_order))
     zone.free_many(frames.pfns(PageKind.FREE))
     zone.set_min_free_kbytes(zone.min_free_kbytes)  # sets the reserve up, now that there are free pages to put into it
     return zone

@@ -281,6 +281,7 @@ class PlaceServing:
         self.replayer = Replayer(self.machine, rows, lru_flags=_LRU, daemons=not options.follow, policy=options.policy)
         self.movable = int(kernel.MigrateType["MOVABLE"])
         self.sorts = [_sorts(zone, options.empty) for zone in self.frames]
+        self.known = [np.flatnonzero(sorts) for sorts in self.sorts]
         self.at = 0
         self.paths = np.zeros(len(self.plan.ops), np.uint8)
         self._counts: list[list[NDArray[np.int64]]] = []
@@ -300,24 +301,25 @@ class PlaceServing:
 
     def _sort(self, asked: NDArray[np.void]) -> None:
         """Note what kind of pages the recording has allocated."""
-        for zone, sorts in zip(self.frames, self.sorts, strict=True):
+        for k, (zone, sorts) in enumerate(zip(self.frames, self.sorts, strict=True)):
             mine = asked[(asked["pfn"] >= zone.start_pfn) & (asked["pfn"] < zone.end_pfn)]
             sizes = np.int64(1) << mine["order"].astype(np.int64)
             first = np.cumsum(sizes) - sizes
             pages = np.repeat(mine["pfn"] - zone.start_pfn - first, sizes) + np.arange(int(sizes.sum()))
+            self.known[k] = np.concatenate([self.known[k], np.unique(pages[sorts[pages] == 0])])
             sorts[pages] = np.repeat(np.where(mine["to"] == self.movable, _MOVABLE, _FIXED), sizes)
 
     def _mixed_pageblocks(self) -> list[int]:
         """Count, by zone, the pageblocks that hold movable pages and others."""
         order, zones = self.machine.zones[0].pageblock_order, self.machine.zones
         seen = [np.zeros(((zone.start_pfn + zone.spanned_pages) >> order) + 1, np.uint8) for zone in zones]
-        for (_, places), sorts in zip(self.places, self.sorts, strict=True):
-            known = np.flatnonzero((sorts != 0) & (places >= 0))
+        for (_, places), sorts, known in zip(self.places, self.sorts, self.known, strict=True):
             pfns, kinds = places[known], sorts[known]
             for zone, blocks in zip(zones, seen, strict=True):
                 inside = (pfns >= zone.start_pfn) & (pfns < zone.start_pfn + zone.spanned_pages)
+                at, of = pfns[inside] >> order, kinds[inside]
                 for kind in (_MOVABLE, _FIXED):
-                    blocks[pfns[inside & (kinds == kind)] >> order] |= kind
+                    blocks[at[of == kind]] |= kind
         return [int((blocks == (_MOVABLE | _FIXED)).sum()) for blocks in seen]
 
     def result(self, moments: NDArray[np.int64]) -> WhatIfResult:

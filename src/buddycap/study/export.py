@@ -163,6 +163,25 @@ class _Kinds:
         )
 
 
+def _array(pyarrow: Any, values: Sequence[Any], kind: Any) -> Any:
+    """Return a column for Parquet, made of buffers: whatever else pyarrow is given, it imports pandas to look at it."""
+    there = np.array([value is not None for value in values])
+    present = None if there.all() else pyarrow.py_buffer(np.packbits(there, bitorder="little"))
+    if pyarrow.types.is_null(kind):
+        return pyarrow.nulls(len(values))
+    if pyarrow.types.is_string(kind):
+        texts = [b"" if value is None else str(value).encode() for value in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        buffers = [present, pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(texts))]
+        return pyarrow.Array.from_buffers(kind, len(values), buffers)
+    plain = [0 if value is None else value for value in values]
+    if pyarrow.types.is_boolean(kind):
+        cells = np.packbits(np.array(plain, bool), bitorder="little")
+    else:
+        cells = np.array(plain, np.int64 if pyarrow.types.is_integer(kind) else np.float64)
+    return pyarrow.Array.from_buffers(kind, len(values), [present, pyarrow.py_buffer(cells)])
+
+
 class _Parquet:
     """A file of Parquet, if pyarrow is installed and there are rows: in groups, whose memory hardly depends on them.
 
@@ -196,7 +215,13 @@ class _Parquet:
 
     def _write(self) -> None:
         """Write what has been kept as a group."""
-        group = self._pyarrow.table(self._kept, self._schema and self._schema(self._pyarrow))
+        if self._schema is None:
+            kinds = _Kinds()
+            kinds.found = {name: set(map(type, values)) for name, values in self._kept.items()}
+            self._schema = kinds.schema
+        schema = self._schema(self._pyarrow)
+        arrays = [_array(self._pyarrow, self._kept[field.name], field.type) for field in schema]
+        group = self._pyarrow.Table.from_arrays(arrays, schema=schema)
         if self._writer is None:
             file = self._open.enter_context(replacing(self._path))
             self._writer = self._open.enter_context(self._parquet.ParquetWriter(file, group.schema))

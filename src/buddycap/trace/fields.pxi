@@ -123,6 +123,9 @@ cdef bint read_fields(fields_t *f, text_t p, text_t end) noexcept nogil:
         if p >= end:
             return True
         stop = word_end(p, end)
+        if starts_with(p, stop, "page=", 5):         # an address of the kernel, of no use
+            p = stop
+            continue
         equals = <text_t> memchr(p, 61, stop - p)
         if equals == NULL:
             # "[FAILED TO PARSE]" comes before raw fields; "(null)" and "(efault)" belong to the useless pointer.
@@ -132,7 +135,7 @@ cdef bint read_fields(fields_t *f, text_t p, text_t end) noexcept nogil:
             stop = take_range(f, p + 7, end)
             if stop == NULL:
                 return False
-        elif not (equals - p == 4 and memcmp(p, "page", 4) == 0):
+        else:
             value_end = stop
             if (value_end - 1)[0] == 44:             # compaction prints a comma before its mode
                 value_end -= 1

@@ -73,6 +73,7 @@ cdef class Scanner(ScannerMemory):
             raise MisuseError("take_back: no event with a text has been read")
         s.counts.events -= 1
         s.kept.count -= 1
+        memset(s.kept.recent, 0, sizeof(s.kept.recent))
         skip(&s.counts, SKIP_CUT, NULL, NULL)
 
     def texts(self, uint32_t first):
@@ -106,3 +107,35 @@ cdef class Scanner(ScannerMemory):
             found[SKIP_NAMES[k]] = counts.skipped[k]
             found["first_" + SKIP_NAMES[k]] = counts.first[k]
         return found
+
+
+def decode_texts(events, const uint32_t[::1] bits):
+    """Put flags in place of the numbers of their texts.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE], shape (n,)
+        As `Scanner.scan` has written them; changed.
+    bits : ndarray[uint32], shape (m,), 1..
+        The flags of each text; the last entry is for texts that found no room.
+
+    Returns
+    -------
+    tuple of bool
+        Whether there are flags that are numbers, and whether there are marks.
+    """
+    cdef event_t[::1] out = events.view(EVENT_DTYPE)
+    cdef int64_t k
+    cdef uint32_t number
+    cdef uint32_t last = <uint32_t> (bits.shape[0] - 1)
+    cdef bint numeric = False, marks = False
+    if bits.shape[0] == 0:
+        raise MisuseError("bits: at least one is wanted")
+    for k in range(out.shape[0]):
+        if out[k].kept:
+            number = out[k].gfp
+            out[k].gfp = bits[min(number, last)]
+            out[k].kept = 0
+        numeric |= out[k].flags & FL_NUMERIC_GFP != 0
+        marks |= out[k].event == EV_MARK
+    return numeric, marks

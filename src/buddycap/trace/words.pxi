@@ -7,6 +7,7 @@ cdef enum:
     KEPT_TEXTS = 4096           # different gfp texts and marks that are told apart
     KEPT_SLOTS = 8192           # of the hash table over them, a power of two
     KEPT_BYTES = 1 << 19
+    RECENT = 64                 # lengths of texts that are told apart, a power of two
     NO_TEXT = 0xFFFFFFFF
     WORD_BYTES = 40             # room for a word that has a code
     MOST_WORDS = 32
@@ -20,6 +21,7 @@ cdef struct kept_t:             # texts seen so far, each stored once
     uint64_t hash[KEPT_TEXTS]
     uint32_t start[KEPT_TEXTS + 1]
     uint32_t count
+    uint32_t recent[RECENT]     # number of the last text of a length, modulo this, + 1; 0: none
     uint64_t lost               # texts that found no room
     char bytes[KEPT_BYTES]
 
@@ -69,15 +71,37 @@ cdef uint64_t hash_text(text_t p, int64_t length) noexcept nogil:
     return h
 
 
+cdef inline bint is_text(const kept_t *kept, uint32_t number, text_t p, int64_t length) noexcept nogil:
+    """Whether a text that is kept is this one."""
+    cdef uint32_t start = kept.start[number]
+    return kept.start[number + 1] - start == length and memcmp(kept.bytes + start, p, length) == 0
+
+
 cdef uint32_t kept_number(kept_t *kept, text_t p, int64_t length) noexcept nogil:
-    """The number of a text, which is kept if it is new; NO_TEXT if there is no room."""
+    """The number of a text, which is kept if it is new; NO_TEXT if there is no room.
+
+    Most texts are the last one of their length again, which is faster to find than to hash.
+    """
+    cdef uint32_t *recent = &kept.recent[length & (RECENT - 1)]
+    cdef uint32_t number
+    if recent[0]:
+        number = recent[0] - 1
+        if is_text(kept, number, p, length):
+            return number
+    number = hashed_number(kept, p, length)
+    if number != <uint32_t> NO_TEXT:
+        recent[0] = number + 1
+    return number
+
+
+cdef uint32_t hashed_number(kept_t *kept, text_t p, int64_t length) noexcept nogil:
+    """The number of a text by its hash."""
     cdef uint64_t h = hash_text(p, length)
     cdef uint32_t place = <uint32_t> (h ^ (h >> 32)) & (KEPT_SLOTS - 1)
     cdef uint32_t number
     while kept.slot[place]:
         number = kept.slot[place] - 1
-        if (kept.hash[number] == h and kept.start[number + 1] - kept.start[number] == length
-                and memcmp(kept.bytes + kept.start[number], p, length) == 0):
+        if kept.hash[number] == h and is_text(kept, number, p, length):
             return number
         place = (place + 1) & (KEPT_SLOTS - 1)
     number = kept.count
