@@ -7,7 +7,17 @@ EDITABLE = $(PYTHON) -m pip install --no-build-isolation -e '.[dev]'
 RULES = tests/house/test_layering.py tests/house/test_source_rules.py tests/facade/test_stub.py
 CODE = setup.py src tests $(wildcard benchmarks examples tools)
 
-.PHONY: build test bench lint docs debug stress annotate clean
+# what the figures of docs/performance.md are made of; small values try the commands
+RESULTS ?= benchmarks/results
+PAGE ?= docs/performance.md
+ROUNDS ?= 9
+SIZES ?= 1GiB,16GiB
+SPAN ?= 64MiB,256MiB,4GiB,64GiB
+SPANNED = free_random,free_half,alloc_merged,alloc_fragmented,mixed
+PICTURES ?= --pictures
+PEERS = $(PYTHON) benchmarks/peers.py --repetitions $(ROUNDS)
+
+.PHONY: build test bench figures lint docs debug stress annotate clean
 
 build:
 	$(PYTHON) -m pip install 'setuptools>=77.0.3' 'cython>=3.1,<4'
@@ -18,6 +28,14 @@ test:
 
 bench:
 	$(PYTHON) -m pytest benchmarks --benchmark-only
+
+figures:
+	mkdir -p $(RESULTS) && rm -f $(RESULTS)/*.jsonl
+	$(PEERS) --sizes $(SIZES) --json $(RESULTS)/races.jsonl
+	$(PEERS) --sizes $(SPAN) --contenders 'buddycap run,buddycap bulk' --workloads $(SPANNED) --json $(RESULTS)/races.jsonl
+	$(PEERS) --sizes $(SIZES) --kernel 6.1 --json $(RESULTS)/races_6_1.jsonl
+	$(PYTHON) -m pytest benchmarks --benchmark-only --lines $(RESULTS)/bench.jsonl $(BENCH)
+	$(PYTHON) benchmarks/report.py $(RESULTS)/*.jsonl --output $(PAGE) $(PICTURES)
 
 lint:
 	$(PYTHON) -m ruff check $(CODE)

@@ -2,7 +2,8 @@
 
 A stream alone, beside a thread that sleeps, and two streams in two threads on different zones, in turns.  Printed are
 medians with the least and the greatest: CPU time of the thread beside the sleeper to that alone, copies of the stream
-included, and how much sooner two threads end than the same two streams one after the other.
+included, for a zone and for a machine, and how much sooner two threads end than the same two streams one after the
+other.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import threading
 import time
 
 import workloads
+from bench_requests import machine, stream
 from harness import Spread, load
 from report import spread
 
@@ -25,20 +27,20 @@ def zone_of(pages):
     return zone
 
 
-def alone(zone, ops):
-    """CPU seconds of a stream."""
+def alone(runner, ops):
+    """CPU seconds of a stream, of a zone or of a machine."""
     begin = time.thread_time()
-    zone.run(ops)
+    runner.run(ops)
     return time.thread_time() - begin
 
 
-def beside_a_sleeper(zone, ops):
+def beside_a_sleeper(runner, ops):
     """The same while another thread lives."""
     end = threading.Event()
     sleeper = threading.Thread(target=end.wait)
     sleeper.start()
     try:
-        return alone(zone, ops)
+        return alone(runner, ops)
     finally:
         end.set()
         sleeper.join()
@@ -69,14 +71,16 @@ def main():
     parser.add_argument("--repetitions", type=int, default=9)
     args = parser.parse_args()
     pages = workloads.parse_size(args.size)
-    ops = workloads.mixed_ops(pages, OPS).copy()
-    beside, sooner = [], []
+    ops, requests = workloads.mixed_ops(pages, OPS).copy(), stream(pages)
+    beside, machines, sooner = [], [], []
     for _ in range(args.repetitions):
         beside.append(beside_a_sleeper(zone_of(pages), ops) / alone(zone_of(pages), ops))
+        machines.append(beside_a_sleeper(machine(pages), requests) / alone(machine(pages), requests))
         first, second = ([zone_of(pages), zone_of(pages)] for _ in range(2))
         sooner.append(one_after_the_other(first, ops) / together(second, ops))
     print(f"{args.size}, {OPS} operations, load {load()}")
-    print(f"beside a thread that sleeps, to alone: {spread(vars(Spread.of(beside)))}")
+    print(f"Zone.run beside a thread that sleeps, to alone: {spread(vars(Spread.of(beside)))}")
+    print(f"Machine.run beside a thread that sleeps, to alone: {spread(vars(Spread.of(machines)))}")
     print(f"two threads, two zones, to one after the other: {spread(vars(Spread.of(sooner)))} times as fast")
 
 

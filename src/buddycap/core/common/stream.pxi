@@ -31,12 +31,14 @@ cdef inline void prefetch_result(const op_t *op, const int64_t *results) noexcep
 cdef inline void prefetch_page(zone_t *z, const op_t *op, const int64_t *results, int64_t now) noexcept nogil:
     """Ask for what an operation will touch, if it frees a block that is known at operation `now`.
 
-    Without a branch, for nobody can predict which operations are frees: the others ask for page 0.
+    Without a branch, for nobody can predict which operations are frees: the others ask for page 0.  Hence the masks,
+    all ones or 0; of a choice between two values gcc would make a branch.
     """
-    cdef int known = <uint64_t> <int64_t> op.arg < <uint64_t> now
-    cdef int64_t result = results[<int64_t> op.arg if known else 0]
-    cdef uint64_t i = <uint64_t> (result_pfn(result) if known else op.pfn) - <uint64_t> z.base_pfn
-    i = i if i < <uint64_t> z.nr_index else 0
+    cdef int64_t arg = op.arg
+    cdef int64_t known = -<int64_t> (<uint64_t> arg < <uint64_t> now)
+    cdef int64_t pfn = (result_pfn(results[arg & known]) & known) | (op.pfn & ~known)
+    cdef uint64_t i = <uint64_t> pfn - <uint64_t> z.base_pfn
+    i &= <uint64_t> -<int64_t> (i < <uint64_t> z.nr_index)
     buddycap_prefetch(order_array(z) + i)
     buddycap_prefetch(link_array(z) + i)
 
