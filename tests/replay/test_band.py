@@ -34,7 +34,8 @@ def test_a_control_has_nothing_different():
         (WhatIf(policy="off"), WhatIf(background="lists")),
         (WhatIf(defrag="always", cpus=3), WhatIf(background="lists", cpus=3)),
         (WhatIf(empty=True), WhatIf(background="simulated")),
-        (WhatIf(min_free=9000), WhatIf(background="followed")),
+        (WhatIf(min_free=9000), WhatIf(background="lists")),
+        (WhatIf(pageblock_order=10), WhatIf(background="followed")),
     ):
         assert what.control == wanted
         assert wanted.control == wanted

@@ -12,6 +12,7 @@ from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
 from buddycap.kernels import KERNELS
 from buddycap.machine import Machine
+from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
 from buddycap.replay.serving import Options, PlaceServing, plan_recording
 from buddycap.replay.timeline import sample_times
@@ -56,8 +57,6 @@ def in_use(machine):
 
 def played(made, **options):
     """A serving that has come to its end."""
-    from buddycap.recorded.lifetimes import match_trace
-
     matched = match_trace(made.trace, made.zones, made.first_ns)
     serving = PlaceServing(made, matched, KERNEL, Options(**{"cpus": 1} | options))
     serving.until(made.end_ns[0])
@@ -178,6 +177,19 @@ def test_a_section_that_a_zone_grows_by_is_free_when_its_first_page_is_handed_ou
     waiting = serving.machine.zones[0].pcp(0)["count"]
     assert serving.machine.zones[0].nr_free_pages + waiting == PAGES + section - 1
     assert serving._counts[0][0][-1] + serving._counts[0][0][9] >= section >> 10
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+def test_followed_requests_are_served_from_their_recorded_zone_whatever_the_marks_say(kernel):
+    made = torn(1, 0)
+    for pfn in (256, PAGES // 2 + 256):
+        made.trace.events["pfn"][3] = pfn
+        matched = match_trace(made.trace, made.zones, made.first_ns)
+        serving = PlaceServing(made, matched, KERNELS[kernel], Options(cpus=1, min_free=1 << 17))
+        serving.until(made.end_ns[0])
+        (place,) = [places[pfn - first] for first, places in serving.places if 0 <= pfn - first < len(places)]
+        assert place >= 0
+        assert (place < PAGES // 2) == (pfn < PAGES // 2)
 
 
 def torn(pid, zone):

@@ -151,6 +151,9 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
         follow=options.follows_lists,
         min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
     )  # fmt: skip
+    if options.follow:
+        for zone in start.machine.zones:
+            zone.set_boost_factor(0)  # no kswapd is there to end a boost
     hints = _hints(recording)[at:]
     planned, counts = plan_operations(
         events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow, options.follows_lists
@@ -171,6 +174,8 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
     ops["gfp"] = np.where(
         ops["op"] == _ASK, _changed_gfp(gfp, ops["order"], frames[0].pageblock_order, kernel, options), 0
     )
+    if options.follow:
+        ops["gfp"] = np.where(ops["op"] == _ASK, _where_recorded(ops, recording, kernel), 0)
     times = np.maximum.accumulate(events["time_ns"])[source]
     return Plan(ops, times, ops["pfn"] >= frames[-1].end_pfn, start, counts)
 
@@ -254,6 +259,17 @@ def _changed_gfp(
         gfp = np.where((orders == huge) & movable, flags, gfp)
     if options.direct:
         gfp = np.where(orders > 0, gfp | direct | np.uint32(kernel.GFP["IO"]) | np.uint32(kernel.GFP["FS"]), gfp)
+    return gfp.astype(np.uint32)
+
+
+def _where_recorded(ops: NDArray[np.void], recording: Recording, kernel: Kernel) -> NDArray[np.uint32]:
+    """Return the flags of requests served as recorded: from the zone of their pages, whatever the marks say."""
+    gfp = (ops["gfp"] & ~np.uint32(kernel.GFP["HIGHMEM"])) | np.uint32(kernel.GFP["MEMALLOC"])
+    for zone in recording.start.frames[:-1]:
+        if zone.name in ("DMA", "DMA32"):
+            mine = (ops["pfn"] >= zone.start_pfn) & (ops["pfn"] < zone.end_pfn)
+            gfp[mine] &= ~np.uint32(kernel.GFP["DMA"] | kernel.GFP["DMA32"])
+            gfp[mine] |= np.uint32(kernel.GFP[zone.name])
     return gfp.astype(np.uint32)
 
 

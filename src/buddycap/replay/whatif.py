@@ -55,7 +55,8 @@ class WhatIf:
         recorded kernel, or the nearest that there is.
     background : str
         What the machine does besides serving requests: moves pages between free lists and per-CPU lists, compacts,
-        reclaims. "followed": what the trace tells of that is done at the same moments. "lists": so it is with the
+        reclaims. "followed": what the trace tells of that is done at the same moments, and whoever was served is served
+        from the same zone, whatever the marks say. "lists": so it is with the
         per-CPU lists, and the simulated kernel compacts and reclaims by its own rules. "simulated": it does all of it
         by its own rules. By default followed; lists if something is asked for that it depends on; simulated from empty
         memory. Not for 2.6.27, which has only its own.
@@ -171,7 +172,8 @@ class WhatIf:
             return self.background
         if self.empty:
             return "simulated"
-        return "lists" if self.direct or self.defrag is not None or self.compaction is not None else "followed"
+        told = (self.defrag, self.compaction, self.min_free)
+        return "lists" if self.direct or any(one is not None for one in told) else "followed"
 
 
 def what_if(
