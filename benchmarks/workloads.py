@@ -14,7 +14,7 @@ import numpy as np
 OP = np.dtype([("op", "u1"), ("order", "u1"), ("migratetype", "u1"), ("flags", "u1"), ("arg", "<i4"), ("pfn", "<i8")])
 ALLOC, FREE = 1, 2
 #: The number of MOVABLE, by kernel.
-MOVABLE_OF = {"2.6.27": 2, "6.1": 1}
+MOVABLE_OF = {"2.6.27": 2, "6.1": 1, "6.12": 1}
 MOVABLE = MOVABLE_OF["2.6.27"]
 MAX_PAGE_ORDER = 10
 START_PFN = 0x100000

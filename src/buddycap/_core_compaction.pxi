@@ -120,7 +120,7 @@ ctypedef struct compact_control_t:
     int32_t passes              # how many passes it has at most,
     int32_t todo                # how many units of this pass are left
     int32_t passed              # the last of them that stays, or -1
-    int32_t passed_target       # and its target, or what precedes those put aside, or -1
+    int32_t passed_target       # and, of one that has been unmapped, its target
     int32_t aside               # units that have been unmapped
     int32_t busy_pages
     int32_t failed_pages
@@ -130,7 +130,7 @@ ctypedef struct compact_control_t:
     int32_t split_pages         # that have not been tried yet
     int32_t no_memory           # a unit has no target
     int32_t part_last[5]        # last unit of each part of the list of what is moved, or of the part before
-    int32_t target_last[12]     # last target of each order, and of those put aside, or -1
+    int32_t target_last[12]     # the same of the list of targets: those put aside, then each order
     int64_t isolated            # pages, sources and targets alike
     int64_t moved
 

@@ -49,7 +49,7 @@ cdef inline int passed_pages_61(zone_t *z, const compact_control_t *cc, int32_t 
 
 # --- targets ----------------------------------------------------------------------------------------------------
 
-cdef inline void clear_targets_61(compact_control_t *cc) noexcept nogil:
+cdef inline void clear_targets_61(zone_t *z, compact_control_t *cc) noexcept nogil:
     """There are no targets: one list holds them all."""
     pass
 

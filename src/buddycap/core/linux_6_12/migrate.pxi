@@ -37,34 +37,19 @@ cdef enum:                          # parts of the list
 
 # --- the list ---------------------------------------------------------------------------------------------------
 
-cdef inline int is_part_empty_612(const compact_control_t *cc, int part) noexcept nogil:
-    """Of any part but the first."""
-    return cc.part_last[part] == cc.part_last[part - 1]
-
-
-cdef inline void unlist_unit_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
-    """A unit leaves its part."""
-    cdef int part
-    for part in range(NR_PARTS_612):
-        if cc.part_last[part] == i:
-            cc.part_last[part] = link_array(z)[i].prev
-    list_del(link_array(z), i)
+cdef inline void unlist_unit_612(zone_t *z, compact_control_t *cc, int32_t i, int part) noexcept nogil:
+    """A unit leaves its part, and the list."""
+    leave_part_612(link_array(z), cc.part_last, part, NR_PARTS_612, i)
 
 
 cdef inline void list_unit_612(zone_t *z, compact_control_t *cc, int32_t i, int part) noexcept nogil:
     """A unit becomes the last one of a part."""
-    cdef int32_t before = cc.part_last[part]
-    list_insert(link_array(z), i, before, link_array(z)[before].next)
-    while part < NR_PARTS_612 and cc.part_last[part] == before:
-        cc.part_last[part] = i
-        part += 1
+    join_part_612(link_array(z), cc.part_last, part, NR_PARTS_612, cc.part_last[part], i)
 
 
-cdef inline void unite_parts_612(compact_control_t *cc, int first, int last) noexcept nogil:
-    """All that is in parts first .. last belongs to the first of them now."""
-    cdef int part
-    for part in range(first, last):
-        cc.part_last[part] = cc.part_last[last]
+cdef inline int part_at_hand_612(const compact_control_t *cc) noexcept nogil:
+    """The part that attempts are made in."""
+    return PART_ASIDE_612 if cc.stage == STAGE_MOVE else PART_SLICE_612
 
 
 cdef inline int unit_pages_612(zone_t *z, int32_t i) noexcept nogil:
@@ -95,7 +80,7 @@ cdef void begin_slice_612(zone_t *z, compact_control_t *cc) noexcept nogil:
         pages += unit_pages_612(z, i)
         units += 1
     cc.part_last[PART_SPLIT_612] = i
-    unite_parts_612(cc, PART_SLICE_612, PART_SPLIT_612)
+    unite_parts_612(cc.part_last, PART_SLICE_612, PART_SPLIT_612)
     if cc.mode == MIGRATE_ASYNC:
         begin_units_612(cc, BATCH_ASYNC_612, PASSES_ASYNC_612, units)
     else:
@@ -116,7 +101,7 @@ cdef void begin_moves_612(compact_control_t *cc) noexcept nogil:
     cc.stage = STAGE_MOVE
     cc.todo = cc.aside
     cc.migrate_pass = cc.busy = cc.busy_pages = 0
-    cc.passed = cc.passed_target = NO_PAGE
+    cc.passed = NO_PAGE
 
 
 cdef int begin_pass_612(compact_control_t *cc) noexcept nogil:
@@ -126,7 +111,7 @@ cdef int begin_pass_612(compact_control_t *cc) noexcept nogil:
         return 0
     cc.todo = cc.busy
     cc.busy = cc.busy_pages = 0
-    cc.passed = cc.passed_target = NO_PAGE
+    cc.passed = NO_PAGE
     return 1
 
 
@@ -134,7 +119,7 @@ cdef inline void fail_unit_612(zone_t *z, compact_control_t *cc, int32_t i) noex
     """A unit that cannot be moved in this batch."""
     cc.failed += 1
     cc.failed_pages += unit_pages_612(z, i)
-    unlist_unit_612(z, cc, i)
+    unlist_unit_612(z, cc, i, part_at_hand_612(cc))
     list_unit_612(z, cc, i, PART_REFUSED_612 if cc.batch == BATCH_FIRST_612 else PART_FAILED_612)
 
 
@@ -158,9 +143,9 @@ cdef void end_without_target_612(zone_t *z, compact_control_t *cc) noexcept nogi
 
 cdef void end_moves_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """What could not be moved has failed, in its order, and its targets are not used."""
-    while not is_part_empty_612(cc, PART_ASIDE_612):
-        drop_aside_612(z, cc, link_array(z)[targets_end_612(z, cc, ORDER_MAX_61)].next)
-        fail_unit_612(z, cc, link_array(z)[cc.part_last[PART_FAILED_612]].next)
+    while not is_part_empty_612(cc.part_last, PART_ASIDE_612):
+        drop_aside_612(z, cc, link_array(z)[slot_list(z, cc.freepages)].next)
+        fail_unit_612(z, cc, first_of_part_612(link_array(z), cc.part_last, PART_ASIDE_612))
 
 
 cdef void count_batch_612(compact_control_t *cc) noexcept nogil:
@@ -183,19 +168,19 @@ cdef int begin_next_batch_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     cdef int32_t i
     count_batch_612(cc)
     if cc.no_memory:
-        while not is_part_empty_612(cc, PART_REFUSED_612):
-            i = link_array(z)[cc.part_last[PART_SLICE_612]].next
-            unlist_unit_612(z, cc, i)
+        while not is_part_empty_612(cc.part_last, PART_REFUSED_612):
+            i = first_of_part_612(link_array(z), cc.part_last, PART_REFUSED_612)
+            unlist_unit_612(z, cc, i, PART_REFUSED_612)
             list_unit_612(z, cc, i, PART_FAILED_612)
         return 0
     if cc.batch == BATCH_FIRST_612:
-        unite_parts_612(cc, PART_SLICE_612, PART_REFUSED_612)
+        unite_parts_612(cc.part_last, PART_SLICE_612, PART_REFUSED_612)
     elif cc.batch != BATCH_SINGLE_612:
-        unite_parts_612(cc, PART_FAILED_612, PART_REFUSED_612)
-    if not is_part_empty_612(cc, PART_SLICE_612):
+        unite_parts_612(cc.part_last, PART_FAILED_612, PART_REFUSED_612)
+    if not is_part_empty_612(cc.part_last, PART_SLICE_612):
         begin_units_612(cc, BATCH_SINGLE_612, PASSES_SINGLE_612, 1)
     elif cc.split_pages:
-        unite_parts_612(cc, PART_SLICE_612, PART_SPLIT_612)
+        unite_parts_612(cc.part_last, PART_SLICE_612, PART_SPLIT_612)
         begin_units_612(cc, BATCH_SPLIT_612, PASSES_SPLIT_612, cc.split_pages)
         cc.split_pages = 0
     elif link_array(z)[cc.part_last[PART_SPLIT_612]].next != slot_list(z, cc.migratepages):
@@ -243,14 +228,37 @@ cdef int find_target_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     return 0
 
 
+cdef void unmap_plain_units_612(zone_t *z, compact_control_t *cc) noexcept nogil:
+    """Single pages that nothing keeps are put aside in a row, as long as there are targets: nobody is asked."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t i = cc.part_last[PART_ASIDE_612]
+    cdef int32_t next, target
+    cdef int n = 0
+    if cc.stage != STAGE_UNMAP or cc.passed != NO_PAGE:
+        return
+    while n < cc.todo:
+        next = link[i].next
+        if order_array(z)[next] & 0x0F or flags_array(z)[next] & (PF_ORPHAN | PF_WRITEBACK | PF_LOCKED):
+            break
+        target = cut_target_612(z, cc, 0)
+        if target == NO_PAGE:
+            break
+        set_aside_612(z, cc, target)
+        i = next
+        n += 1
+    cc.part_last[PART_ASIDE_612] = i
+    cc.todo -= n
+    cc.aside += n
+    cc.nr_freepages -= n
+    cc.nr_migratepages -= n
+
+
 cdef int next_attempt_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Go on to the next attempt, in the next batch if need be; 0: everything was tried, or there is no memory."""
     while True:
         if cc.todo and cc.stage == STAGE_MOVE:
             cc.page = link_array(z)[cc.part_last[PART_FAILED_612] if cc.passed == NO_PAGE else cc.passed].next
-            if cc.passed_target == NO_PAGE:
-                cc.passed_target = targets_end_612(z, cc, ORDER_MAX_61)
-            cc.target = link_array(z)[cc.passed_target].next
+            cc.target = link_array(z)[slot_list(z, cc.freepages) if cc.passed == NO_PAGE else cc.passed_target].next
             return 1
         if cc.todo:
             if find_target_612(z, cc):
@@ -279,7 +287,7 @@ cdef void settle_split_612(zone_t *z, compact_control_t *cc, int outcome) noexce
     cc.failed += 1
     cc.split_units += 1
     cc.split_pages += pages
-    unlist_unit_612(z, cc, head)
+    unlist_unit_612(z, cc, head, PART_SLICE_612)
     for i in range(head + pages - 1, head - 1, -1):
         order_array(z)[i] = PG_MARKED
         flags_array(z)[i] = flags
@@ -296,9 +304,9 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
         if cc.passed == NO_PAGE:            # it follows what was put aside before
             cc.part_last[PART_ASIDE_612] = i
         else:
-            unlist_unit_612(z, cc, i)
+            unlist_unit_612(z, cc, i, PART_SLICE_612)
             list_unit_612(z, cc, i, PART_ASIDE_612)
-        list_target_612(z, cc, cc.target, TARGETS_ASIDE_612, 1)
+        set_aside_612(z, cc, cc.target)
         cc.aside += 1
         return
     compaction_free_612(z, cc, cc.target)
@@ -308,13 +316,6 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
         cc.passed = i
     else:
         fail_unit_612(z, cc, i)
-
-
-cdef void drop_moved_612(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """The target of the unit that was to move is not used; those put aside may begin elsewhere then."""
-    drop_aside_612(z, cc, cc.target)
-    if cc.passed == NO_PAGE:
-        cc.passed_target = NO_PAGE
 
 
 cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc, int outcome) noexcept nogil:
@@ -333,11 +334,11 @@ cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t
             event_put(m, EV_MIGRATED_TO, at, target, page_owner(z, i))
         cc.succeeded += unit_pages_612(z, i)
         cc.moved += unit_pages_612(z, i)
-        unlist_unit_612(z, cc, i)
-        unlist_target_612(z, cc, target, TARGETS_ASIDE_612)
+        unlist_unit_612(z, cc, i, PART_ASIDE_612)
+        leave_part_612(link_array(z), cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, target)
         move_unit_612(z, i, target)
     else:
-        drop_moved_612(z, cc)
+        drop_aside_612(z, cc, target)
         fail_unit_612(z, cc, i)
 
 
@@ -346,13 +347,13 @@ cdef void settle_orphan_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     cdef int32_t i = cc.page
     cc.todo -= 1
     if cc.stage == STAGE_MOVE:
-        drop_moved_612(z, cc)
+        drop_aside_612(z, cc, cc.target)
     elif cc.target != NO_PAGE:
         compaction_free_612(z, cc, cc.target)
+    cc.succeeded += unit_pages_612(z, i)
+    unlist_unit_612(z, cc, i, part_at_hand_612(cc))
     if cc.stage == STAGE_SPLIT:
         cc.stage = STAGE_UNMAP
-    cc.succeeded += unit_pages_612(z, i)
-    unlist_unit_612(z, cc, i)
     free_orphan_612(z, i)
 
 

@@ -1,7 +1,7 @@
 # What the scanners of Linux 6.12 do otherwise than those of 6.1.
 #
-# Small compound blocks move as one, and targets keep their order: a private list has those of order 0, then those of
-# order 1 and so on, then those that are put aside for units which have been unmapped.
+# Small compound blocks move as one, and targets keep their order.  The parts of their list are those that are put aside
+# for units which have been unmapped, then those of order 0, those of order 1 and so on.
 #
 # The fast search leaves the mark of the pageblock that it finds to the scanner, which marks a pageblock as soon as it
 # takes a page from its beginning.  One without the other would find the same pageblock for ever.
@@ -10,7 +10,9 @@
 # fast_isolate_freepages, suitable_migration_target.
 
 cdef enum:
-    TARGETS_ASIDE_612 = ORDER_MAX_61 + 1    # place of those put aside in compact_control_t.target_last
+    TARGETS_ASIDE_612 = 0       # parts of the list of targets: those put aside,
+    TARGETS_612                 # those of order 0, and so on
+    TARGETS_END_612 = TARGETS_612 + ORDER_MAX_61 + 1
 
 
 # --- sources ----------------------------------------------------------------------------------------------------
@@ -65,43 +67,19 @@ cdef inline int passed_pages_612(zone_t *z, const compact_control_t *cc, int32_t
 
 # --- targets ----------------------------------------------------------------------------------------------------
 
-cdef inline void clear_targets_612(compact_control_t *cc) noexcept nogil:
+cdef inline void clear_targets_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """There are no targets of any order."""
-    cdef int order
-    for order in range(TARGETS_ASIDE_612 + 1):
-        cc.target_last[order] = NO_PAGE
-
-
-cdef inline int32_t targets_end_612(zone_t *z, const compact_control_t *cc, int order) noexcept nogil:
-    """The last target of the orders up to this one; the head of the list if there is none."""
-    while order >= 0:
-        if cc.target_last[order] != NO_PAGE:
-            return cc.target_last[order]
-        order -= 1
-    return slot_list(z, cc.freepages)
-
-
-cdef inline void list_target_612(zone_t *z, compact_control_t *cc, int32_t i, int order, int tail) noexcept nogil:
-    """A target becomes the first one of its order, or the last."""
-    cdef int32_t before = targets_end_612(z, cc, order if tail else order - 1)
-    list_insert(link_array(z), i, before, link_array(z)[before].next)
-    if tail or cc.target_last[order] == NO_PAGE:
-        cc.target_last[order] = i
-
-
-cdef inline void unlist_target_612(zone_t *z, compact_control_t *cc, int32_t i, int order) noexcept nogil:
-    """A target leaves the list."""
-    cdef int32_t before = link_array(z)[i].prev
-    if cc.target_last[order] == i:
-        cc.target_last[order] = NO_PAGE if before == targets_end_612(z, cc, order - 1) else before
-    list_del(link_array(z), i)
+    cdef int part
+    for part in range(TARGETS_END_612):
+        cc.target_last[part] = slot_list(z, cc.freepages)
 
 
 cdef void add_targets_612(zone_t *z, compact_control_t *cc, int32_t i, int32_t pages) noexcept nogil:
     """A block that was taken off the free lists is the last target of its order."""
     cdef int order = order_array(z)[i] & 0x0F
+    cdef int part = TARGETS_612 + order
     order_array(z)[i] = PG_HELD_61 | order
-    list_target_612(z, cc, i, order, 1)
+    join_part_612(link_array(z), cc.target_last, part, TARGETS_END_612, cc.target_last[part], i)
 
 
 cdef inline int large_order_612(const zone_t *z, const compact_control_t *cc) noexcept nogil:

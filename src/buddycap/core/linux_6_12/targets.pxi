@@ -1,25 +1,32 @@
 # The targets of a run of compaction in Linux 6.12: free blocks of any order, cut only when one is handed out.
 #
 # The smallest that will do is taken, and of an order the one isolated first: the lowest PFN of a block comes first.
+# One that is handed out stays where it is in the list, the first of its order, until it is known what becomes of it.
 #
 # Kernel: mm/compaction.c of 6.12: compaction_alloc, compaction_free.
 
 
-cdef int32_t cut_target_612(zone_t *z, compact_control_t *cc, int order) noexcept nogil:
-    """Take a target of the order, cut off a larger one if need be; or NO_PAGE."""
+cdef inline int32_t cut_target_612(zone_t *z, compact_control_t *cc, int order) noexcept nogil:
+    """The first target of the order, cut off a larger one if there is none; or NO_PAGE.
+
+    The pieces follow what they were cut off, since of the orders in between there is nothing.
+    """
+    cdef link_t *link = link_array(z)
     cdef int from_order = order
-    cdef int32_t i
-    while from_order <= ORDER_MAX_61 and cc.target_last[from_order] == NO_PAGE:
+    cdef int32_t i, piece
+    while is_part_empty_612(cc.target_last, TARGETS_612 + from_order):
         from_order += 1
-    if from_order > ORDER_MAX_61:
-        return NO_PAGE
-    i = link_array(z)[targets_end_612(z, cc, from_order - 1)].next
-    unlist_target_612(z, cc, i, from_order)
+        if from_order > ORDER_MAX_61:
+            return NO_PAGE
+    i = first_of_part_612(link, cc.target_last, TARGETS_612 + from_order)
     while from_order > order:
+        end_parts_612(cc.target_last, TARGETS_612 + from_order, TARGETS_END_612, i, i + (1 << (from_order - 1)))
         from_order -= 1
-        order_array(z)[i + (1 << from_order)] = PG_HELD_61 | from_order
-        list_target_612(z, cc, i + (1 << from_order), from_order, 0)
-    order_array(z)[i] = PG_HELD_61 | order
+        piece = i + (1 << from_order)
+        order_array(z)[piece] = PG_HELD_61 | from_order
+        list_insert(link, piece, i, link[i].next)
+        cc.target_last[TARGETS_612 + from_order] = piece
+        order_array(z)[i] = PG_HELD_61 | from_order
     return i
 
 
@@ -35,17 +42,28 @@ cdef int32_t compaction_alloc_612(zone_t *z, compact_control_t *cc, int order) n
     return i
 
 
-cdef void compaction_free_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
-    """A target that was not used is the next one of its order."""
-    cdef int order = order_array(z)[i] & 0x0F
-    list_target_612(z, cc, i, order, 0)
-    cc.nr_freepages += 1 << order
-    cc.nr_migratepages += 1 << order
+cdef inline void compaction_free_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
+    """A target that was not used is the next one of its order: it has never left its place."""
+    cdef int pages = 1 << (order_array(z)[i] & 0x0F)
+    cc.nr_freepages += pages
+    cc.nr_migratepages += pages
+
+
+cdef inline void set_aside_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
+    """A target that was handed out waits for its unit to move, behind those that do so already."""
+    cdef link_t *link = link_array(z)
+    cdef int32_t before = cc.target_last[TARGETS_ASIDE_612]
+    if link[before].next != i:              # there are smaller ones
+        leave_part_612(link, cc.target_last, TARGETS_612 + (order_array(z)[i] & 0x0F), TARGETS_END_612, i)
+        list_insert(link, i, before, link[before].next)
+    end_parts_612(cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, before, i)
 
 
 cdef void drop_aside_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
-    """A target that was put aside is not used."""
-    unlist_target_612(z, cc, i, TARGETS_ASIDE_612)
+    """A target that was put aside is not used: it is the next one of its order."""
+    cdef int part = TARGETS_612 + (order_array(z)[i] & 0x0F)
+    leave_part_612(link_array(z), cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, i)
+    join_part_612(link_array(z), cc.target_last, part, TARGETS_END_612, cc.target_last[part - 1], i)
     compaction_free_612(z, cc, i)
 
 
@@ -53,6 +71,6 @@ cdef void drop_targets_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """The batch that was under way is given up, and its targets are not used."""
     if cc.target != NO_PAGE and cc.stage != STAGE_MOVE:
         compaction_free_612(z, cc, cc.target)
-    while cc.target_last[TARGETS_ASIDE_612] != NO_PAGE:
+    while cc.target_last[TARGETS_ASIDE_612] != slot_list(z, cc.freepages):
         drop_aside_612(z, cc, cc.target_last[TARGETS_ASIDE_612])
     cc.target = NO_PAGE

@@ -59,6 +59,8 @@ cdef int compact_turn_612(zone_t *z, compact_control_t *cc) noexcept nogil:
 
 cdef int compact_page_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc) noexcept nogil:
     """Go on to the next attempt; the state after it."""
+    if not cc.stops:
+        unmap_plain_units_612(z, cc)
     if not next_attempt_612(z, cc):
         return end_batch_612(z, cc)
     if cc.stops:

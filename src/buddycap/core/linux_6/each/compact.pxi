@@ -24,7 +24,7 @@ cdef int compact_open_61(zone_t *z, compact_control_t *cc) noexcept nogil:
         slot_close(z, cc.migratepages)
         cc.migratepages = NO_PAGE
         return 0
-    clear_targets_61(cc)
+    clear_targets_61(z, cc)
     zone_slot(z, cc.freepages).rules = TARGETS_CAPTURE_61 if cc.capture else 0
     return 1
 
