@@ -343,16 +343,18 @@ cdef enum:
 
 # prefetch: ask for the cache line at p; nothing on compilers without it.  The empty instruction after it keeps gcc from
 # taking a function that does nothing but prefetch for one without effect, whose calls it would drop.
-# ctz: position of the lowest bit of x, not 0.
+# ctz, top: position of the lowest and of the highest bit of x, which is not 0.
 # rarely: x, which is hardly ever true, so that the code behind it is kept out of the way.
 cdef extern from *:
     """
     #if defined(__GNUC__)
     #define buddycap_prefetch(p) do { __builtin_prefetch(p); __asm__ volatile (""); } while (0)
     #define buddycap_ctz(x) __builtin_ctzll(x)
+    #define buddycap_top(x) (63 - __builtin_clzll(x))
     #else
     #define buddycap_prefetch(p) ((void) (p))
     static int buddycap_ctz(unsigned long long x) { int n = 0; for (; !(x & 1); x >>= 1) n++; return n; }
+    static int buddycap_top(unsigned long long x) { int n = 0; for (; x > 1; x >>= 1) n++; return n; }
     #endif
     #if defined(__GNUC__) && __GNUC__ >= 9
     #define buddycap_rarely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
@@ -362,6 +364,7 @@ cdef extern from *:
     """
     void buddycap_prefetch(const void *p) noexcept nogil
     int buddycap_ctz(uint64_t x) noexcept nogil
+    int buddycap_top(uint64_t x) noexcept nogil
     int buddycap_rarely(int x) noexcept nogil
 
 

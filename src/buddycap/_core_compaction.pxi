@@ -61,6 +61,10 @@ ctypedef struct compaction_policy_t:
     int32_t test_first          # whether a block was captured is looked at before the drain
     int32_t proactiveness
 
+ctypedef struct parts_6_12_t:   # of a list: core/linux_6_12/parts.pxi
+    uint32_t filled             # bit k: part k is not empty
+    int32_t last[13]            # entry of each part that is not
+
 # A run of compaction over one zone: compact_control of Linux 6.1 with where it stands.  PFNs may wrap, as in the
 # kernel.  Fields down to `policy` are set by who starts a run; search_order and fast_search_fail outlive it.
 ctypedef struct compact_control_t:
@@ -129,8 +133,8 @@ ctypedef struct compact_control_t:
     int32_t pages_failed
     int32_t split_pages         # that have not been tried yet
     int32_t no_memory           # a unit has no target
-    int32_t part_last[5]        # last unit of each part of the list of what is moved, or of the part before
-    int32_t target_last[12]     # the same of the list of targets: those put aside, then each order
+    parts_6_12_t units          # of the list of what is moved
+    parts_6_12_t targets        # of the list of targets: those put aside, then each order
     int64_t isolated            # pages, sources and targets alike
     int64_t moved
 

@@ -1,7 +1,7 @@
 # The migration of what compaction has isolated, in batches (Linux 6.12): units get their targets and are unmapped, one
 # after the other; then all those are moved.
 #
-#   list:  failed | put aside | slice | refused | split | not yet tried         each part ends where cc.part_last says
+#   list:  failed | put aside | slice | refused | split | not yet tried
 #
 # A slice of about 512 pages is tried as one batch if the run does not wait; else as one that counts for nothing, and
 # then unit by unit what is left of it.  A unit that is busy stays where it is and is tried again in the next pass.  A
@@ -27,29 +27,35 @@ cdef enum:                          # passes of each
     PASSES_SPLIT_612 = 1
 
 cdef enum:                          # parts of the list
-    PART_FAILED_612 = 0
+    PART_FAILED_612 = 1
     PART_ASIDE_612
     PART_SLICE_612
     PART_REFUSED_612                # in a first batch: they are tried again, behind the rest of the slice
     PART_SPLIT_612
-    NR_PARTS_612
 
 
 # --- the list ---------------------------------------------------------------------------------------------------
 
 cdef inline void unlist_unit_612(zone_t *z, compact_control_t *cc, int32_t i, int part) noexcept nogil:
     """A unit leaves its part, and the list."""
-    leave_part_612(link_array(z), cc.part_last, part, NR_PARTS_612, i)
+    leave_part_612(link_array(z), &cc.units, part, i)
 
 
 cdef inline void list_unit_612(zone_t *z, compact_control_t *cc, int32_t i, int part) noexcept nogil:
     """A unit becomes the last one of a part."""
-    join_part_612(link_array(z), cc.part_last, part, NR_PARTS_612, cc.part_last[part], i)
+    join_part_612(link_array(z), &cc.units, part, i)
 
 
 cdef inline int part_at_hand_612(const compact_control_t *cc) noexcept nogil:
     """The part that attempts are made in."""
     return PART_ASIDE_612 if cc.stage == STAGE_MOVE else PART_SLICE_612
+
+
+cdef inline int32_t unit_at_hand_612(zone_t *z, const compact_control_t *cc) noexcept nogil:
+    """The next unit to be tried."""
+    if cc.passed != NO_PAGE:
+        return link_array(z)[cc.passed].next
+    return start_of_part_612(link_array(z), &cc.units, part_at_hand_612(cc))
 
 
 cdef inline int unit_pages_612(zone_t *z, int32_t i) noexcept nogil:
@@ -71,16 +77,16 @@ cdef void begin_units_612(compact_control_t *cc, int batch, int passes, int unit
 
 cdef void begin_slice_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """The next units that nobody has tried: as many as make a slice."""
+    cdef const link_t *link = link_array(z)
     cdef int32_t head = slot_list(z, cc.migratepages)
-    cdef int32_t i = cc.part_last[PART_FAILED_612]
+    cdef int32_t i = end_of_part_612(&cc.units, PART_FAILED_612)
     cdef int pages = 0
     cdef int units = 0
-    while pages < MIGRATE_SLICE_612 and link_array(z)[i].next != head:
-        i = link_array(z)[i].next
+    while pages < MIGRATE_SLICE_612 and link[i].next != head:
+        i = link[i].next
         pages += unit_pages_612(z, i)
         units += 1
-    cc.part_last[PART_SPLIT_612] = i
-    unite_parts_612(cc.part_last, PART_SLICE_612, PART_SPLIT_612)
+    end_part_612(&cc.units, PART_SLICE_612, i)
     if cc.mode == MIGRATE_ASYNC:
         begin_units_612(cc, BATCH_ASYNC_612, PASSES_ASYNC_612, units)
     else:
@@ -89,9 +95,7 @@ cdef void begin_slice_612(zone_t *z, compact_control_t *cc) noexcept nogil:
 
 cdef void begin_batch_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Nothing has been tried."""
-    cdef int part
-    for part in range(NR_PARTS_612):
-        cc.part_last[part] = slot_list(z, cc.migratepages)
+    clear_parts_612(&cc.units, slot_list(z, cc.migratepages))
     cc.succeeded = cc.units_failed = cc.pages_failed = cc.split_pages = cc.no_memory = 0
     begin_slice_612(z, cc)
 
@@ -143,9 +147,9 @@ cdef void end_without_target_612(zone_t *z, compact_control_t *cc) noexcept nogi
 
 cdef void end_moves_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """What could not be moved has failed, in its order, and its targets are not used."""
-    while not is_part_empty_612(cc.part_last, PART_ASIDE_612):
+    while not is_part_empty_612(&cc.units, PART_ASIDE_612):
         drop_aside_612(z, cc, link_array(z)[slot_list(z, cc.freepages)].next)
-        fail_unit_612(z, cc, first_of_part_612(link_array(z), cc.part_last, PART_ASIDE_612))
+        fail_unit_612(z, cc, start_of_part_612(link_array(z), &cc.units, PART_ASIDE_612))
 
 
 cdef void count_batch_612(compact_control_t *cc) noexcept nogil:
@@ -168,22 +172,22 @@ cdef int begin_next_batch_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     cdef int32_t i
     count_batch_612(cc)
     if cc.no_memory:
-        while not is_part_empty_612(cc.part_last, PART_REFUSED_612):
-            i = first_of_part_612(link_array(z), cc.part_last, PART_REFUSED_612)
+        while not is_part_empty_612(&cc.units, PART_REFUSED_612):
+            i = start_of_part_612(link_array(z), &cc.units, PART_REFUSED_612)
             unlist_unit_612(z, cc, i, PART_REFUSED_612)
             list_unit_612(z, cc, i, PART_FAILED_612)
         return 0
     if cc.batch == BATCH_FIRST_612:
-        unite_parts_612(cc.part_last, PART_SLICE_612, PART_REFUSED_612)
+        unite_parts_612(&cc.units, PART_SLICE_612, PART_REFUSED_612)
     elif cc.batch != BATCH_SINGLE_612:
-        unite_parts_612(cc.part_last, PART_FAILED_612, PART_REFUSED_612)
-    if not is_part_empty_612(cc.part_last, PART_SLICE_612):
+        unite_parts_612(&cc.units, PART_FAILED_612, PART_REFUSED_612)
+    if not is_part_empty_612(&cc.units, PART_SLICE_612):
         begin_units_612(cc, BATCH_SINGLE_612, PASSES_SINGLE_612, 1)
     elif cc.split_pages:
-        unite_parts_612(cc.part_last, PART_SLICE_612, PART_SPLIT_612)
+        unite_parts_612(&cc.units, PART_SLICE_612, PART_SPLIT_612)
         begin_units_612(cc, BATCH_SPLIT_612, PASSES_SPLIT_612, cc.split_pages)
         cc.split_pages = 0
-    elif link_array(z)[cc.part_last[PART_SPLIT_612]].next != slot_list(z, cc.migratepages):
+    elif start_of_part_612(link_array(z), &cc.units, PART_SPLIT_612) != slot_list(z, cc.migratepages):
         begin_slice_612(z, cc)
     else:
         return 0
@@ -214,7 +218,7 @@ cdef int find_target_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     One that is compound is asked whether it can be split.
     """
     cdef int order
-    cc.page = link_array(z)[cc.part_last[PART_ASIDE_612] if cc.passed == NO_PAGE else cc.passed].next
+    cc.page = unit_at_hand_612(z, cc)
     if flags_array(z)[cc.page] & PF_ORPHAN:
         return 1
     order = order_array(z)[cc.page] & 0x0F
@@ -231,7 +235,7 @@ cdef int find_target_612(zone_t *z, compact_control_t *cc) noexcept nogil:
 cdef void unmap_plain_units_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Single pages that nothing keeps are put aside in a row, as long as there are targets: nobody is asked."""
     cdef link_t *link = link_array(z)
-    cdef int32_t i = cc.part_last[PART_ASIDE_612]
+    cdef int32_t i = end_of_part_612(&cc.units, PART_ASIDE_612)
     cdef int32_t next, target
     cdef int n = 0
     if cc.stage != STAGE_UNMAP or cc.passed != NO_PAGE:
@@ -246,7 +250,10 @@ cdef void unmap_plain_units_612(zone_t *z, compact_control_t *cc) noexcept nogil
         set_aside_612(z, cc, target)
         i = next
         n += 1
-    cc.part_last[PART_ASIDE_612] = i
+    if n == 0:
+        return
+    cut_part_612(&cc.units, PART_SLICE_612, i)
+    end_part_612(&cc.units, PART_ASIDE_612, i)
     cc.todo -= n
     cc.aside += n
     cc.nr_freepages -= n
@@ -257,7 +264,7 @@ cdef int next_attempt_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """Go on to the next attempt, in the next batch if need be; 0: everything was tried, or there is no memory."""
     while True:
         if cc.todo and cc.stage == STAGE_MOVE:
-            cc.page = link_array(z)[cc.part_last[PART_FAILED_612] if cc.passed == NO_PAGE else cc.passed].next
+            cc.page = unit_at_hand_612(z, cc)
             cc.target = link_array(z)[slot_list(z, cc.freepages) if cc.passed == NO_PAGE else cc.passed_target].next
             return 1
         if cc.todo:
@@ -302,7 +309,8 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
     cc.todo -= 1
     if outcome == ATTEMPT_MOVES:
         if cc.passed == NO_PAGE:            # it follows what was put aside before
-            cc.part_last[PART_ASIDE_612] = i
+            cut_part_612(&cc.units, PART_SLICE_612, i)
+            end_part_612(&cc.units, PART_ASIDE_612, i)
         else:
             unlist_unit_612(z, cc, i, PART_SLICE_612)
             list_unit_612(z, cc, i, PART_ASIDE_612)
@@ -322,6 +330,7 @@ cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t
     """A unit that was put aside has moved, stays for another pass, or has failed."""
     cdef int32_t i = cc.page
     cdef int32_t target = cc.target
+    cdef int pages
     cc.todo -= 1
     if outcome == ATTEMPT_EAGAIN:
         cc.busy += 1
@@ -332,10 +341,11 @@ cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t
         if m != NULL:
             event_put(m, EV_MIGRATED, at, i, page_owner(z, i))
             event_put(m, EV_MIGRATED_TO, at, target, page_owner(z, i))
-        cc.succeeded += unit_pages_612(z, i)
-        cc.moved += unit_pages_612(z, i)
+        pages = unit_pages_612(z, i)
+        cc.succeeded += pages
+        cc.moved += pages
         unlist_unit_612(z, cc, i, PART_ASIDE_612)
-        leave_part_612(link_array(z), cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, target)
+        leave_part_612(link_array(z), &cc.targets, TARGETS_ASIDE_612, target)
         move_unit_612(z, i, target)
     else:
         drop_aside_612(z, cc, target)

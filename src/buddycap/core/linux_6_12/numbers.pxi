@@ -54,13 +54,19 @@ cdef inline pcp_6_12_t *zone_pcp_612(zone_t *z, int cpu) noexcept nogil:
     return <pcp_6_12_t *> (<uint8_t *> z + z.off_pcp) + cpu
 
 
-cdef inline void account_612(zone_t *z, int64_t pages, int mt) noexcept nogil:
-    """Linux: account_freepages, for a list that is not ISOLATE."""
-    z.nr_free_pages += pages
+cdef void account_special_612(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """Free pages that not every request can have are counted once more.  Linux: account_specific."""
     if mt == MT61_HIGHATOMIC:
         own_612(z).nr_free_highatomic += pages
     elif mt == MT61_CMA and only_61(z).cma:
         only_61(z).nr_free_cma += pages
+
+
+cdef inline void account_612(zone_t *z, int64_t pages, int mt) noexcept nogil:
+    """Linux: account_freepages, for a list that is not ISOLATE."""
+    z.nr_free_pages += pages
+    if buddycap_rarely(mt >= ORDINARY_61):
+        account_special_612(z, pages, mt)
 
 
 cdef inline void note_taken_612(zone_t *z, int64_t pages, int mt) noexcept nogil:

@@ -114,6 +114,22 @@ cdef int pages_to_drain_612(const pcp_6_12_t *pcp, int32_t high, int free_high) 
     return <int> (most if pcp.free_count >= most else max(pcp.free_count, pcp.batch))
 
 
+cdef void pcp_shrink_612(zone_t *z, pcp_6_12_t *pcp, int index, int free_high) noexcept nogil:
+    """Give pages back if the lists are too long; the zone may be above its high mark again then."""
+    cdef int32_t high = pcp_limit_612(z, pcp, free_high)
+    if pcp.count < high:
+        return
+    drain_pcp_612(z, only_61(z).cpu, pages_to_drain_612(pcp, high, free_high), index)
+    if own_612(z).below_high and watermark_ok_612(z, 0, z.pages_high + only_61(z).boost, ZONE_MOVABLE_61, 0):
+        own_612(z).below_high = 0
+
+
+cdef inline int has_place_612(zone_t *z, const pcp_6_12_t *pcp) noexcept nogil:
+    """Whether the lists are below a limit that nothing moves: the usual case."""
+    return pcp.high_min <= pcp.high <= pcp.high_max and pcp.count < pcp.high and not (
+        only_61(z).reclaim | own_612(z).below_high)
+
+
 cdef inline void pcp_put_612(zone_t *z, int32_t i, int order, int mt) noexcept nogil:
     """A freed block goes to the head of its list, which may then be too long.  Linux: free_unref_page_commit."""
     cdef int cpu = only_61(z).cpu
@@ -121,7 +137,6 @@ cdef inline void pcp_put_612(zone_t *z, int32_t i, int order, int mt) noexcept n
     cdef int kind = mt if mt < ORDINARY_61 else MT61_MOVABLE
     cdef int index = pcp_index_61(z, order, kind)
     cdef int free_high
-    cdef int32_t high
     pcp.alloc_factor >>= 1
     z.vm[VM_PGFREE] += 1 << order
     order_array(z)[i] = pcp_state_61(order, kind)
@@ -130,11 +145,8 @@ cdef inline void pcp_put_612(zone_t *z, int32_t i, int order, int mt) noexcept n
     free_high = frees_high_orders_612(pcp, order)
     if pcp.free_count < <int64_t> pcp.batch << FREE_BATCHES_612:
         pcp.free_count += 1 << order
-    high = pcp_limit_612(z, pcp, free_high)
-    if pcp.count >= high:
-        drain_pcp_612(z, cpu, pages_to_drain_612(pcp, high, free_high), index)
-        if own_612(z).below_high and watermark_ok_612(z, 0, z.pages_high + only_61(z).boost, ZONE_MOVABLE_61, 0):
-            own_612(z).below_high = 0
+    if free_high or not has_place_612(z, pcp):
+        pcp_shrink_612(z, pcp, index, free_high)
 
 
 cdef inline void free_past_pcp_612(zone_t *z, int32_t i, int order, int mt) noexcept nogil:

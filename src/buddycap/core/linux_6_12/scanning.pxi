@@ -10,9 +10,8 @@
 # fast_isolate_freepages, suitable_migration_target.
 
 cdef enum:
-    TARGETS_ASIDE_612 = 0       # parts of the list of targets: those put aside,
+    TARGETS_ASIDE_612 = 1       # parts of the list of targets: those put aside,
     TARGETS_612                 # those of order 0, and so on
-    TARGETS_END_612 = TARGETS_612 + ORDER_MAX_61 + 1
 
 
 # --- sources ----------------------------------------------------------------------------------------------------
@@ -69,17 +68,14 @@ cdef inline int passed_pages_612(zone_t *z, const compact_control_t *cc, int32_t
 
 cdef inline void clear_targets_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """There are no targets of any order."""
-    cdef int part
-    for part in range(TARGETS_END_612):
-        cc.target_last[part] = slot_list(z, cc.freepages)
+    clear_parts_612(&cc.targets, slot_list(z, cc.freepages))
 
 
 cdef void add_targets_612(zone_t *z, compact_control_t *cc, int32_t i, int32_t pages) noexcept nogil:
     """A block that was taken off the free lists is the last target of its order."""
     cdef int order = order_array(z)[i] & 0x0F
-    cdef int part = TARGETS_612 + order
     order_array(z)[i] = PG_HELD_61 | order
-    join_part_612(link_array(z), cc.target_last, part, TARGETS_END_612, cc.target_last[part], i)
+    join_part_612(link_array(z), &cc.targets, TARGETS_612 + order, i)
 
 
 cdef inline int large_order_612(const zone_t *z, const compact_control_t *cc) noexcept nogil:

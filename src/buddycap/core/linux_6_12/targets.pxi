@@ -12,21 +12,23 @@ cdef inline int32_t cut_target_612(zone_t *z, compact_control_t *cc, int order) 
     The pieces follow what they were cut off, since of the orders in between there is nothing.
     """
     cdef link_t *link = link_array(z)
-    cdef int from_order = order
+    cdef uint32_t fitting = cc.targets.filled >> (TARGETS_612 + order)
+    cdef int from_order
     cdef int32_t i, piece
-    while is_part_empty_612(cc.target_last, TARGETS_612 + from_order):
-        from_order += 1
-        if from_order > ORDER_MAX_61:
-            return NO_PAGE
-    i = first_of_part_612(link, cc.target_last, TARGETS_612 + from_order)
+    if fitting == 0:
+        return NO_PAGE
+    from_order = order + buddycap_ctz(fitting)
+    i = start_of_part_612(link, &cc.targets, TARGETS_612 + from_order)
+    if from_order == order:
+        return i
+    cut_part_612(&cc.targets, TARGETS_612 + from_order, i)
     while from_order > order:
-        end_parts_612(cc.target_last, TARGETS_612 + from_order, TARGETS_END_612, i, i + (1 << (from_order - 1)))
         from_order -= 1
         piece = i + (1 << from_order)
         order_array(z)[piece] = PG_HELD_61 | from_order
         list_insert(link, piece, i, link[i].next)
-        cc.target_last[TARGETS_612 + from_order] = piece
-        order_array(z)[i] = PG_HELD_61 | from_order
+        end_part_612(&cc.targets, TARGETS_612 + from_order, piece)
+    order_array(z)[i] = PG_HELD_61 | order
     return i
 
 
@@ -52,18 +54,20 @@ cdef inline void compaction_free_612(zone_t *z, compact_control_t *cc, int32_t i
 cdef inline void set_aside_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
     """A target that was handed out waits for its unit to move, behind those that do so already."""
     cdef link_t *link = link_array(z)
-    cdef int32_t before = cc.target_last[TARGETS_ASIDE_612]
+    cdef int part = TARGETS_612 + (order_array(z)[i] & 0x0F)
+    cdef int32_t before = end_of_part_612(&cc.targets, TARGETS_ASIDE_612)
+    cut_part_612(&cc.targets, part, i)
     if link[before].next != i:              # there are smaller ones
-        leave_part_612(link, cc.target_last, TARGETS_612 + (order_array(z)[i] & 0x0F), TARGETS_END_612, i)
+        list_del(link, i)
         list_insert(link, i, before, link[before].next)
-    end_parts_612(cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, before, i)
+    end_part_612(&cc.targets, TARGETS_ASIDE_612, i)
 
 
 cdef void drop_aside_612(zone_t *z, compact_control_t *cc, int32_t i) noexcept nogil:
     """A target that was put aside is not used: it is the next one of its order."""
     cdef int part = TARGETS_612 + (order_array(z)[i] & 0x0F)
-    leave_part_612(link_array(z), cc.target_last, TARGETS_ASIDE_612, TARGETS_END_612, i)
-    join_part_612(link_array(z), cc.target_last, part, TARGETS_END_612, cc.target_last[part - 1], i)
+    leave_part_612(link_array(z), &cc.targets, TARGETS_ASIDE_612, i)
+    lead_part_612(link_array(z), &cc.targets, part, i)
     compaction_free_612(z, cc, i)
 
 
@@ -71,6 +75,6 @@ cdef void drop_targets_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     """The batch that was under way is given up, and its targets are not used."""
     if cc.target != NO_PAGE and cc.stage != STAGE_MOVE:
         compaction_free_612(z, cc, cc.target)
-    while cc.target_last[TARGETS_ASIDE_612] != slot_list(z, cc.freepages):
-        drop_aside_612(z, cc, cc.target_last[TARGETS_ASIDE_612])
+    while not is_part_empty_612(&cc.targets, TARGETS_ASIDE_612):
+        drop_aside_612(z, cc, end_of_part_612(&cc.targets, TARGETS_ASIDE_612))
     cc.target = NO_PAGE
