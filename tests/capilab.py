@@ -43,10 +43,11 @@ def zone(pages=PAGES, **fields):
     return block
 
 
-def modern(pages=PAGES, start=0, **fields):
-    """A zone of 6.1 in C's memory."""
+def modern(pages=PAGES, start=0, kernel="6.1", **fields):
+    """A zone of 6.1 or 6.12 in C's memory."""
     wanted = S["bc_config"]()
-    assert C.config_init_for(ctypes.byref(wanted), ctypes.sizeof(wanted), 1, start, pages) == 0
+    number = {"6.1": 1, "6.12": 2}[kernel]
+    assert C.config_init_for(ctypes.byref(wanted), ctypes.sizeof(wanted), number, start, pages) == 0
     for name, value in fields.items():
         setattr(wanted, name, value)
     block = memory(C.zone_bytes(ctypes.byref(wanted)), 0xA5)

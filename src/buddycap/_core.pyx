@@ -151,6 +151,7 @@ include "capi/state.pxi"
 include "capi/machine.pxi"
 include "capi/pages.pxi"
 include "capi/zone_6_1.pxi"
+include "capi/zone_6_12.pxi"
 include "capi/table.pxi"
 
 include "facade/guards.pxi"

@@ -261,7 +261,7 @@ class Fuzz:
     def __init__(self, seed):
         self.draw = random.Random(seed)
         self.zones = [zone(seed=1, owners=1, slot_limit=6), zone(700, start_pfn=50, slot_limit=3)]
-        self.zones.append(modern(seed=2, owners=1, cpus=2, cma=1))
+        self.zones += [modern(seed=2, owners=1, cpus=2, cma=1, kernel=kernel) for kernel in ("6.1", "6.12")]
         policy = made("bc_policy", capture=1, capture_min_order=2, batch=3, hook=1, hold_rounds=2)
         self.machines = [machine(self.zones[0], swap_pages=64, event_mask=3, policy=policy), machine(zone())]
         self.requests = [memory(C.request_bytes()) for _ in range(3)]

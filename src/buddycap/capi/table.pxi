@@ -20,7 +20,8 @@ cdef extern from *:
         bc_pcp_lock_61, bc_drain_batch_61, bc_pcp_disable_61, bc_watermark_fast_61, bc_set_scale_factor_61,
         bc_set_boost_factor_61, bc_set_pcp_high_fraction_61, bc_boost_less_61, bc_unreserve_highatomic_61,
         bc_isolate_61, bc_unisolate_61, bc_is_isolated_61, bc_take_free_61, bc_put_free_61, bc_capture_begin_61,
-        bc_capture_end_61, bc_init_cma_61, bc_stats_get_61, bc_alloc_at,
+        bc_capture_end_61, bc_init_cma_61, bc_stats_get_61, bc_alloc_at, bc_compact_61, bc_pcp_get_612,
+        bc_decay_pcp_612, bc_set_cache_slice_612, bc_capture_begin_612, bc_stats_get_612,
     };
     """
     const bc_api buddycap_table
@@ -31,7 +32,7 @@ cdef public const bc_api *bc_get_api() noexcept nogil:
 
 
 cdef const char *modern_status_text(int status) noexcept nogil:
-    """Of the statuses that only zones of 6.1 have."""
+    """Of the statuses that only zones of 6.1 and later have."""
     if status == BC_EMISUSE_PAGE_RESERVED:
         return "reserved: the allocator was never given it"
     if status == BC_EMISUSE_PAGE_TAKEN:

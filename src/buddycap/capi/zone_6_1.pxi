@@ -1,4 +1,4 @@
-# The C entry points of zones of Linux 6.1 alone: what the allocator of 2.6.27 has not, or has otherwise.
+# The C entry points of zones of Linux 6.1 and later: what the allocator of 2.6.27 has not, or has otherwise.
 
 cdef extern from "buddycap.h" nogil:
     ctypedef struct bc_stats_61:
@@ -25,9 +25,9 @@ cdef extern from "buddycap.h" nogil:
 
 
 cdef inline int modern_status(const bc_zone *zone, const void *out) noexcept nogil:
-    """BC_OK if there is a live zone of 6.1, and `out` is NULL or aligned."""
+    """BC_OK if there is a live zone of 6.1 or later, and `out` is NULL or aligned."""
     cdef int status = zone_status(zone, out)
-    if status == BC_OK and (<zone_t *> zone).kernel != KERNEL_6_1:
+    if status == BC_OK and not is_6(<zone_t *> zone):
         return BC_EMISUSE_KERNEL
     return status
 
@@ -63,10 +63,10 @@ cdef public int64_t bc_alloc_61(bc_zone *zone, int order, int migratetype, int c
     result_begin(result, z)
     migratetype = request_type_61(z, migratetype)
     if cpu == -1:
-        i = rmqueue_buddy_61(z, order, migratetype, alloc_flags)
+        i = rmqueue_buddy(z, order, migratetype, alloc_flags)
     else:
         only_61(z).cpu = cpu
-        i = rmqueue_zone_61(z, order, migratetype, alloc_flags)
+        i = rmqueue_listed(z, order, migratetype, alloc_flags)
     if compound and order > 0 and i != NO_PAGE:
         make_compound_61(z, i, order)
     return allocated(result, z, i, order)
@@ -83,7 +83,7 @@ cdef public int bc_free_61(bc_zone *zone, int64_t pfn, int order, int cpu, bc_re
         return refused(result, status)
     result_begin(result, z)
     only_61(z).cpu = cpu
-    put_page_61(z, <int32_t> (pfn - z.base_pfn), order)
+    put_page(z, <int32_t> (pfn - z.base_pfn), order)
     result_end(result, z, pfn, order, BC_OK)
     return BC_OK
 
@@ -103,7 +103,7 @@ cdef public int64_t bc_alloc_bulk_61(bc_zone *zone, int64_t *pfns, int64_t n, in
     if status != BC_OK:
         return status
     only_61(z).cpu = cpu
-    return alloc_bulk_61(z, pfns, n, request_type_61(z, migratetype), alloc_flags)
+    return alloc_bulk(z, pfns, n, request_type_61(z, migratetype), alloc_flags)
 
 
 cdef public int bc_free_list_61(bc_zone *zone, const int64_t *pfns, int64_t n, int cpu,
@@ -119,12 +119,12 @@ cdef public int bc_free_list_61(bc_zone *zone, const int64_t *pfns, int64_t n, i
         status = cpu_refusal(z, cpu)
     if status != BC_OK:
         return status
-    status = core_status(used_list_status_61(z, pfns, n, NULL, 0, &at))
-    if offender != NULL:
-        offender[0] = at
+    status = core_status(list_status(z, pfns, n, &at))
     if status == BC_OK:
         only_61(z).cpu = cpu
-        free_pages_list_61(z, pfns, n)
+        free_pages_list(z, pfns, n)
+    if offender != NULL:                # last: it may point into the list
+        offender[0] = at
     return status
 
 
@@ -163,7 +163,7 @@ cdef public int bc_set_lru_61(bc_zone *zone, int64_t pfn, int64_t n, int lru) no
 # --- per-CPU lists ----------------------------------------------------------------------------------------------
 
 cdef int pcp_status(const bc_zone *zone, const void *out, int cpu) noexcept nogil:
-    """BC_OK if the zone is one of 6.1 and has the CPU."""
+    """BC_OK if the zone is one of 6.1 or later and has the CPU."""
     cdef int status = modern_status(zone, out)
     return cpu_refusal(<zone_t *> zone, cpu) if status == BC_OK else status
 
@@ -171,6 +171,8 @@ cdef int pcp_status(const bc_zone *zone, const void *out, int cpu) noexcept nogi
 cdef public int bc_pcp_get_61(const bc_zone *zone, int cpu, bc_pcp_61 *pcp) noexcept nogil:
     cdef int status = pcp_status(zone, pcp, cpu)
     cdef pcp_6_1_t lists
+    if status == BC_OK and not is_61(<zone_t *> zone):
+        status = BC_EMISUSE_KERNEL
     if status == BC_OK and pcp == NULL:
         status = BC_EMISUSE_POINTER
     if status == BC_OK:
@@ -186,7 +188,7 @@ cdef public int bc_pcp_lock_61(bc_zone *zone, int cpu, int locked) noexcept nogi
     if status == BC_OK and not is_flag(locked):
         status = BC_EMISUSE_VALUE
     if status == BC_OK:
-        zone_pcp_61(<zone_t *> zone, cpu).locked = locked
+        pcp_lock(<zone_t *> zone, cpu, locked)
     return status
 
 
@@ -194,7 +196,7 @@ cdef public int bc_drain_batch_61(bc_zone *zone, int cpu) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = pcp_status(zone, NULL, cpu)
     if status == BC_OK:
-        drain_pcp_61(z, cpu, zone_pcp_61(z, cpu).batch, 0)
+        drain_batch(z, cpu)
     return status
 
 
@@ -203,7 +205,7 @@ cdef public int bc_pcp_disable_61(bc_zone *zone, int disabled) noexcept nogil:
     if status == BC_OK and not is_flag(disabled):
         status = BC_EMISUSE_VALUE
     if status == BC_OK:
-        pcp_disable_61(<zone_t *> zone, disabled)
+        pcp_disable(<zone_t *> zone, disabled)
     return status
 
 
@@ -217,11 +219,11 @@ cdef public int bc_watermark_fast_61(const bc_zone *zone, int order, int classzo
         status = request_refusal(z, order, MT61_UNMOVABLE, alloc_flags)
     if status == BC_OK and (<unsigned int> classzone_idx >= ZONES_61 or not is_flag(atomic)):
         status = BC_EMISUSE_VALUE
-    return watermark_fast_61(z, order, classzone_idx, alloc_flags, atomic) != 0 if status == BC_OK else status
+    return watermark_fast(z, order, classzone_idx, alloc_flags, atomic) != 0 if status == BC_OK else status
 
 
 cdef int number_status(const bc_zone *zone, int64_t number, int64_t most) noexcept nogil:
-    """BC_OK if the zone is one of 6.1 and the number in 0..most."""
+    """BC_OK if the zone is one of 6.1 or later and the number in 0..most."""
     cdef int status = modern_status(zone, NULL)
     return BC_EMISUSE_VALUE if status == BC_OK and not 0 <= number <= most else status
 
@@ -230,7 +232,7 @@ cdef public int bc_set_scale_factor_61(bc_zone *zone, int64_t factor) noexcept n
     cdef zone_t *z = <zone_t *> zone
     cdef int status = number_status(zone, factor, SCALE_MAX_61)
     if status == BC_OK:
-        node_set_marks_61(&z, 1, z.min_free_kbytes, factor)
+        node_set_marks(&z, 1, z.min_free_kbytes, factor)
     return status
 
 
@@ -246,7 +248,7 @@ cdef public int bc_set_pcp_high_fraction_61(bc_zone *zone, int64_t fraction) noe
     cdef zone_t *z = <zone_t *> zone
     cdef int status = number_status(zone, fraction, 0x7FFFFFFF)
     if status == BC_OK:
-        node_set_pcp_fraction_61(&z, 1, fraction)
+        node_set_pcp_fraction(&z, 1, fraction)
     return status
 
 
@@ -264,7 +266,7 @@ cdef public int bc_unreserve_highatomic_61(bc_zone *zone, int migratetype, int f
         status = BC_EMISUSE_VALUE
     if status == BC_OK:
         status = request_refusal(z, 0, migratetype, 0)
-    return unreserve_highatomic_61(z, request_type_61(z, migratetype), force) if status == BC_OK else status
+    return unreserve_highatomic(z, request_type_61(z, migratetype), force) if status == BC_OK else status
 
 
 # --- isolation and capture --------------------------------------------------------------------------------------
@@ -285,14 +287,14 @@ cdef public int bc_isolate_61(bc_zone *zone, int64_t start, int64_t end, int mig
     cdef int status = range_status(zone, start, end, migratetype)
     if status != BC_OK:
         return status
-    return isolate_range_61(z, <int32_t> (start - z.base_pfn), <int32_t> (end - z.base_pfn), migratetype)
+    return isolate_range(z, <int32_t> (start - z.base_pfn), <int32_t> (end - z.base_pfn), migratetype)
 
 
 cdef public int bc_unisolate_61(bc_zone *zone, int64_t start, int64_t end, int migratetype) noexcept nogil:
     cdef zone_t *z = <zone_t *> zone
     cdef int status = range_status(zone, start, end, migratetype)
     if status == BC_OK:
-        undo_isolate_range_61(z, <int32_t> (start - z.base_pfn), <int32_t> (end - z.base_pfn), migratetype)
+        undo_isolate_range(z, <int32_t> (start - z.base_pfn), <int32_t> (end - z.base_pfn), migratetype)
     return status
 
 
@@ -309,7 +311,7 @@ cdef public int64_t bc_take_free_61(bc_zone *zone, int64_t pfn) noexcept nogil:
     cdef int status = modern_status(zone, NULL)
     if status == BC_OK:
         status = core_status(free_head_status_61(z, pfn))
-    return take_free_block_61(z, <int32_t> (pfn - z.base_pfn)) if status == BC_OK else status
+    return take_free(z, <int32_t> (pfn - z.base_pfn)) if status == BC_OK else status
 
 
 cdef public int bc_put_free_61(bc_zone *zone, int64_t pfn, int order, int migratetype) noexcept nogil:
@@ -322,19 +324,24 @@ cdef public int bc_put_free_61(bc_zone *zone, int64_t pfn, int order, int migrat
     if status == BC_OK:
         status = core_status(taken_status_61(z, pfn, order))
     if status == BC_OK:
-        put_free_block_61(z, <int32_t> (pfn - z.base_pfn), order, migratetype)
+        put_free(z, <int32_t> (pfn - z.base_pfn), order, migratetype)
+    return status
+
+
+cdef int capture_status(const bc_zone *zone, int order) noexcept nogil:
+    """BC_OK if a capture of such a block can begin."""
+    cdef int status = modern_status(zone, NULL)
+    if status == BC_OK and <unsigned int> order > ORDER_MAX_61:
+        status = BC_EMISUSE_ORDER_RANGE
+    if status == BC_OK and only_61(<zone_t *> zone).capture_order >= 0:
+        status = BC_EMISUSE_VALUE
     return status
 
 
 cdef public int bc_capture_begin_61(bc_zone *zone, int order) noexcept nogil:
-    cdef zone_t *z = <zone_t *> zone
-    cdef int status = modern_status(zone, NULL)
-    if status == BC_OK and <unsigned int> order > ORDER_MAX_61:
-        status = BC_EMISUSE_ORDER_RANGE
-    if status == BC_OK and only_61(z).capture_order >= 0:
-        status = BC_EMISUSE_VALUE
+    cdef int status = capture_status(zone, order)
     if status == BC_OK:
-        only_61(z).capture_order = order
+        capture_begin(<zone_t *> zone, order, request_type_61(<zone_t *> zone, MT61_MOVABLE))
     return status
 
 
@@ -358,8 +365,27 @@ cdef public int bc_init_cma_61(bc_zone *zone, int64_t pfn) noexcept nogil:
     if status == BC_OK:
         status = core_status(reserved_status_61(z, pfn))
     if status == BC_OK:
-        init_cma_61(z, <int32_t> (pfn - z.base_pfn))
+        init_cma(z, <int32_t> (pfn - z.base_pfn))
     return status
+
+
+# --- compaction -------------------------------------------------------------------------------------------------
+
+cdef public int64_t bc_compact_61(bc_zone *zone, bc_result *result) noexcept nogil:
+    cdef zone_t *z = <zone_t *> zone
+    cdef int status = modern_status(zone, result)
+    cdef compact_walk_t w
+    if status != BC_OK:
+        return refused(result, status)
+    result_begin(result, z)
+    walk_all(z, &w, 0, 0)
+    walk_step(&z, 1, &w, <int64_t> 1 << 62)
+    result_end(result, z, NO_PAGE, 0, BC_OK)
+    if result != NULL:
+        result.cost.migrated = w.moved
+        result.cost.migrate_scanned = w.migrate_scanned
+        result.cost.free_scanned = w.free_scanned
+    return w.moved
 
 
 # --- the whole state --------------------------------------------------------------------------------------------

@@ -440,6 +440,14 @@ cdef void free_list_commit(zone_t *z, int32_t i) noexcept nogil:
         free_list_commit_61(z, i)
 
 
+cdef void pcp_lock(zone_t *z, int cpu, int locked) noexcept nogil:
+    """The lists of a CPU are in use by what an interrupt has interrupted."""
+    if is_612(z):
+        zone_pcp_612(z, cpu).locked = locked
+    else:
+        zone_pcp_61(z, cpu).locked = locked
+
+
 cdef void pcp_disable(zone_t *z, int disabled) noexcept nogil:
     """The per-CPU lists are switched off and emptied, or on again."""
     if is_612(z):

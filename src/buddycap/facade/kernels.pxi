@@ -117,15 +117,6 @@ cdef int set_pcp_numbers(zone_t *z, int cpu, const int64_t *sizes) noexcept nogi
     return 0
 
 
-cdef int lock_pcp(zone_t *z, int cpu, bint locked) except -1:
-    """The lists of a CPU are in use by what an interrupt has interrupted."""
-    if is_612(z):
-        zone_pcp_612(z, cpu).locked = locked
-    else:
-        zone_pcp_61(z, cpu).locked = locked
-    return 0
-
-
 cdef object pcp_tags(zone_t *z, tuple columns):
     """The types that blocks on a per-CPU list are told to have, by PFN and order byte."""
     return [pcp_tag(z, <int32_t> (<int64_t> pfn - z.base_pfn), state)

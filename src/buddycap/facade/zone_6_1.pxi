@@ -262,7 +262,7 @@ cdef class ModernZone(ZoneHandle):
     def lock_pcp(self, cpu, bint locked=True):
         """Lock a CPU's lists, as when an interrupt comes inside a section that holds them: they are passed by."""
         cdef int on = <int> as_ranged(cpu, "cpu", 0, self.shape.cpus - 1)
-        lock_pcp(self.modern(), on, locked)
+        pcp_lock(self.modern(), on, locked)
 
     def disable_pcp(self, bint disabled=True):
         """Switch the per-CPU lists off and empty them, or on again.  Linux: zone_pcp_disable, zone_pcp_enable."""

@@ -21,12 +21,12 @@
  *            that cannot be read cannot be helped.
  * THREADS    A zone does one thing at a time, and so does a machine with its zones: the caller sees to that, with a lock of
  *            its own if need be.  Different zones share nothing, so they need no lock.  After fork() each process has its own.
- * KERNELS    A zone follows one kernel, which its configuration or its image names.  Functions of one kernel alone (bc_*_61;
- *            capture lists, machines, alloc_exact, alloc_page, free_page, free_at: 2.6.27) refuse zones of the
- *            other with BC_EMISUSE_KERNEL; all others serve both, with the numbers of the zone's kernel: MOVABLE is
- *            BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) in 6.1, flags differ as well.  A zone of 6.12 has the numbers of 6.1,
- *            and is served by the functions for both alone.  Say which kernel you mean when
- *            you load an image, and ask bc_zone_kernel() about a zone that somebody else has made.
+ * KERNELS    A zone follows one kernel, which its configuration or its image names.  Functions of some kernels alone (bc_*_61:
+ *            6.1 and later, bc_*_612: 6.12; capture lists, machines, alloc_exact, alloc_page, free_page, free_at: 2.6.27)
+ *            refuse zones of others with BC_EMISUSE_KERNEL; all others serve every zone, with the numbers of its kernel:
+ *            MOVABLE is BC_MOVABLE (2) in 2.6.27 and BC_61_MOVABLE (1) since 6.1, flags differ as well.  A zone of 6.12 has
+ *            the numbers of 6.1.  Say which kernel you mean when you load an image, and ask bc_zone_kernel() about a zone
+ *            that somebody else has made.
  * NUMBERS    The same calls give the same results on every machine.  Randomness comes from the zone's own stream alone.
  * ABI        Same BC_ABI_MAJOR: programs go on working.  New functions are added at the end of bc_api and raise BC_ABI_MINOR;
  *            structs keep their size, new fields take reserved words.  bc_api_ok() checks a table against this header.
@@ -40,7 +40,7 @@
 #include <stdint.h>
 
 #define BC_ABI_MAJOR 1
-#define BC_ABI_MINOR 2
+#define BC_ABI_MINOR 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -515,6 +515,26 @@ typedef struct bc_pcp_61 {              /* the per-CPU lists of one CPU */
     int32_t reserved[3];
 } bc_pcp_61;
 
+typedef struct bc_stats_612 {           /* what a zone of 6.12 has beside bc_stats_61 */
+    int64_t nr_free_highatomic;         /* free pages of pageblocks kept for high-order atomic requests */
+    int32_t below_high;                 /* 1: some request has missed the high mark, and per-CPU lists do not grow */
+    int32_t reserved0;
+    int64_t reserved[6];
+} bc_stats_612;
+
+typedef struct bc_pcp_612 {             /* the per-CPU lists of one CPU in 6.12 */
+    int32_t count;                      /* pages on them */
+    int32_t high;                       /* how many they may be now, */
+    int32_t batch;
+    int32_t high_min;                   /* and between what that moves */
+    int32_t high_max;
+    int32_t alloc_factor;
+    int32_t free_count;                 /* pages freed lately */
+    int32_t flags;                      /* 1: the last free was one of orders 1..3, 2: a large part of the data cache */
+    int32_t locked;
+    int32_t reserved[7];
+} bc_pcp_612;
+
 typedef struct bc_violation {           /* what bc_check has found first */
     int32_t invariant;                  /* number as in core/common/check.pxi, 0: nothing */
     int32_t reserved;
@@ -787,7 +807,7 @@ int bc_image_kernel(const void *image, uint64_t bytes);
 /* bc_image_load with the flags of bc_image_attach: BC_IMAGE_6_1 for a zone of 6.1. */
 int bc_image_load_for(const void *image, uint64_t image_bytes, void *memory, uint64_t bytes, int flags);
 
-/* --- zones of Linux 6.1 alone ----------------------------------------------------------------------------------------- */
+/* --- zones of Linux 6.1 and later ------------------------------------------------------------------------------------- */
 
 /* Allocate through the lists of a CPU (orders 0..3 and 9), which becomes the current one, or with cpu -1 straight from the
  * free lists.  alloc_flags: BC_61_ALLOC_*; no watermark is asked.  compound: 1 for a compound block.  Linux: rmqueue. */
@@ -811,7 +831,8 @@ int bc_references_61(const bc_zone *zone, int64_t pfn);
 int bc_set_lru_61(bc_zone *zone, int64_t pfn, int64_t n, int lru);
 
 /* The lists of a CPU: in numbers; locked, as while an interrupt has come inside a section that holds them (then they are
- * passed by); one batch given back.  Those of all CPUs: off and empty (1), or on again (0).  bc_drain_pages empties one. */
+ * passed by); one batch given back.  Those of all CPUs: off and empty (1), or on again (0).  bc_drain_pages empties one.
+ * The numbers of 6.12 are others: bc_pcp_get_612. */
 int bc_pcp_get_61(const bc_zone *zone, int cpu, bc_pcp_61 *pcp);
 int bc_pcp_lock_61(bc_zone *zone, int cpu, int locked);
 int bc_drain_batch_61(bc_zone *zone, int cpu);
@@ -842,7 +863,8 @@ int bc_is_isolated_61(const bc_zone *zone, int64_t start, int64_t end);
 int64_t bc_take_free_61(bc_zone *zone, int64_t pfn);
 int bc_put_free_61(bc_zone *zone, int64_t pfn, int order, int migratetype);
 
-/* Wait for a free block of an order; the first page of the one that has come, now allocated, or BC_ENOMEM. */
+/* Wait for a free block of an order; the first page of the one that has come, now allocated, or BC_ENOMEM.  In 6.12 it is
+ * one for a movable request: see bc_capture_begin_612. */
 int bc_capture_begin_61(bc_zone *zone, int order);
 int64_t bc_capture_end_61(bc_zone *zone);
 
@@ -856,6 +878,24 @@ int bc_stats_get_61(const bc_zone *zone, bc_stats_61 *stats);
 /* Take block (pfn, order) if all of it is in one free block, which is split around it: pfn, or BC_ENOMEM.  Isolated
  * pageblocks and pages on per-CPU lists are not free.  Linux: take_page_off_buddy, for blocks of any order. */
 int64_t bc_alloc_at(bc_zone *zone, int64_t pfn, int order, bc_result *result);
+
+/* --- since 1.3 -------------------------------------------------------------------------------------------------------- */
+
+/* Compact a zone of 6.1 or later as a write to /proc/sys/vm/compact_memory does: pages moved.  Pages move that bc_set_lru_61
+ * has marked, each to another place with its mark and owner; bc_page_info tells where an owner's pages are.  result: the cost
+ * has what both scanners have looked at.  Linux: compact_node, for one zone. */
+int64_t bc_compact_61(bc_zone *zone, bc_result *result);
+
+/* Zones of 6.12 alone.  The lists of a CPU in numbers; let lists that nobody uses give pages back: 1 if there is more to do;
+ * how many bytes of the data cache each CPU has.  Linux: decay_pcp_high, zone_pcp_update_cacheinfo. */
+int bc_pcp_get_612(const bc_zone *zone, int cpu, bc_pcp_612 *pcp);
+int bc_decay_pcp_612(bc_zone *zone, int cpu);
+int bc_set_cache_slice_612(bc_zone *zone, int64_t size);
+
+/* bc_capture_begin_61 for a request of a type: below the order of a pageblock, blocks of MOVABLE ones are for movable ones. */
+int bc_capture_begin_612(bc_zone *zone, int order, int migratetype);
+
+int bc_stats_get_612(const bc_zone *zone, bc_stats_612 *stats);
 
 /* --- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -964,6 +1004,12 @@ typedef struct bc_api {
     int (*init_cma_61)(bc_zone *zone, int64_t pfn);
     int (*stats_get_61)(const bc_zone *zone, bc_stats_61 *stats);
     int64_t (*alloc_at)(bc_zone *zone, int64_t pfn, int order, bc_result *result);
+    int64_t (*compact_61)(bc_zone *zone, bc_result *result);
+    int (*pcp_get_612)(const bc_zone *zone, int cpu, bc_pcp_612 *pcp);
+    int (*decay_pcp_612)(bc_zone *zone, int cpu);
+    int (*set_cache_slice_612)(bc_zone *zone, int64_t size);
+    int (*capture_begin_612)(bc_zone *zone, int order, int migratetype);
+    int (*stats_get_612)(const bc_zone *zone, bc_stats_612 *stats);
 } bc_api;
 
 /* The table of this library. */

@@ -14,13 +14,20 @@ cdef enum:                      # how far down a refill has come
     TAKE_STEAL_612
 
 
-cdef void free_blocks_612(zone_t *z, int32_t i, int order, int tail) noexcept nogil:
-    """Give a block back pageblock by pageblock, each as one of its own type.  Linux: split_large_buddy."""
-    cdef int piece = min(order, z.pageblock_order)
+cdef void free_pageblocks_612(zone_t *z, int32_t i, int order, int tail) noexcept nogil:
+    """Give a block of several pageblocks back, each as one of its own type.  Linux: split_large_buddy."""
     cdef int32_t end = i + (1 << order)
     while i < end:
-        free_one_page_612(z, i, piece, block_type_61(z, i), tail)
-        i += 1 << piece
+        free_one_page_612(z, i, z.pageblock_order, block_type_61(z, i), tail)
+        i += block_pages_61(z)
+
+
+cdef inline void free_blocks_612(zone_t *z, int32_t i, int order, int tail) noexcept nogil:
+    """Give a block back, as one of its pageblock's type unless it has several."""
+    if order <= z.pageblock_order:
+        free_one_page_612(z, i, order, block_type_61(z, i), tail)
+    else:
+        free_pageblocks_612(z, i, order, tail)
 
 
 cdef inline int is_inside_612(zone_t *z, int32_t i) noexcept nogil:
@@ -152,20 +159,9 @@ cdef int32_t rmqueue_steal_612(zone_t *z, int order, int mt) noexcept nogil:
     return NO_PAGE
 
 
-cdef inline int32_t rmqueue_612(zone_t *z, int order, int mt, int flags, int *mode) noexcept nogil:
-    """A block of `order` for a request of type mt, or NO_PAGE.
-
-    `mode` is TAKE_NORMAL_612 before the first block of a refill, and then where the next one is looked for.
-    Linux: __rmqueue.
-    """
-    cdef int cma = only_61(z).cma and flags & ALLOC61_CMA
+cdef int32_t rmqueue_elsewhere_612(zone_t *z, int order, int mt, int flags, int cma, int *mode) noexcept nogil:
+    """A block that the lists of mt do not have: out of a CMA pageblock, by claiming one, or stolen; or NO_PAGE."""
     cdef int32_t i = NO_PAGE
-    if cma and more_than_half_is_cma_61(z):
-        i = smallest_612(z, order, MT61_CMA)
-    if i == NO_PAGE and mode[0] == TAKE_NORMAL_612:
-        i = smallest_612(z, order, mt)
-    if i != NO_PAGE:
-        return i
     if mode[0] <= TAKE_CMA_612 and cma:
         i = smallest_612(z, order, MT61_CMA)
         if i != NO_PAGE:
@@ -181,6 +177,21 @@ cdef inline int32_t rmqueue_612(zone_t *z, int order, int mt, int flags, int *mo
         if i != NO_PAGE:
             mode[0] = TAKE_STEAL_612
     return i
+
+
+cdef inline int32_t rmqueue_612(zone_t *z, int order, int mt, int flags, int *mode) noexcept nogil:
+    """A block of `order` for a request of type mt, or NO_PAGE.
+
+    `mode` is TAKE_NORMAL_612 before the first block of a refill, and then where the next one is looked for.
+    Linux: __rmqueue.
+    """
+    cdef int cma = only_61(z).cma and flags & ALLOC61_CMA
+    cdef int32_t i = NO_PAGE
+    if cma and more_than_half_is_cma_61(z):
+        i = smallest_612(z, order, MT61_CMA)
+    if i == NO_PAGE and mode[0] == TAKE_NORMAL_612:
+        i = smallest_612(z, order, mt)
+    return i if i != NO_PAGE else rmqueue_elsewhere_612(z, order, mt, flags, cma, mode)
 
 
 cdef int32_t rmqueue_buddy_612(zone_t *z, int order, int mt, int flags) noexcept nogil:

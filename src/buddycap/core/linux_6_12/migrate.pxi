@@ -232,24 +232,31 @@ cdef int find_target_612(zone_t *z, compact_control_t *cc) noexcept nogil:
     return 0
 
 
+cdef inline int is_plain_612(zone_t *z, int32_t i) noexcept nogil:
+    """Whether a unit is a single page that nothing keeps from being unmapped."""
+    return not (order_array(z)[i] & 0x0F or flags_array(z)[i] & (PF_ORPHAN | PF_WRITEBACK | PF_LOCKED))
+
+
 cdef void unmap_plain_units_612(zone_t *z, compact_control_t *cc) noexcept nogil:
-    """Single pages that nothing keeps are put aside in a row, as long as there are targets: nobody is asked."""
-    cdef link_t *link = link_array(z)
+    """Plain units are put aside in a row, as long as there are targets: the same as one by one, if nobody is asked.
+
+    Single targets follow those that are aside, as plain units do, so that only the borders of the parts move.
+    """
+    cdef const link_t *link = link_array(z)
     cdef int32_t i = end_of_part_612(&cc.units, PART_ASIDE_612)
-    cdef int32_t next, target
+    cdef int32_t target = end_of_part_612(&cc.targets, TARGETS_ASIDE_612)
+    cdef int32_t end
     cdef int n = 0
-    if cc.stage != STAGE_UNMAP or cc.passed != NO_PAGE:
+    if cc.passed != NO_PAGE:
         return
-    while n < cc.todo:
-        next = link[i].next
-        if order_array(z)[next] & 0x0F or flags_array(z)[next] & (PF_ORPHAN | PF_WRITEBACK | PF_LOCKED):
-            break
-        target = cut_target_612(z, cc, 0)
-        if target == NO_PAGE:
-            break
-        set_aside_612(z, cc, target)
-        i = next
-        n += 1
+    while n < cc.todo and is_plain_612(z, link[i].next) and cut_target_612(z, cc, 0) != NO_PAGE:
+        end = cc.targets.last[TARGETS_612]
+        while n < cc.todo and target != end and is_plain_612(z, link[i].next):
+            i = link[i].next
+            target = link[target].next
+            n += 1
+        cut_part_612(&cc.targets, TARGETS_612, target)
+        end_part_612(&cc.targets, TARGETS_ASIDE_612, target)
     if n == 0:
         return
     cut_part_612(&cc.units, PART_SLICE_612, i)
@@ -258,6 +265,30 @@ cdef void unmap_plain_units_612(zone_t *z, compact_control_t *cc) noexcept nogil
     cc.aside += n
     cc.nr_freepages -= n
     cc.nr_migratepages -= n
+
+
+cdef void move_aside_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc, int32_t i,
+                         int32_t target) noexcept nogil:
+    """A unit that was put aside moves to its target.  Linux: migrate_folio_move."""
+    cdef int pages = unit_pages_612(z, i)
+    if m != NULL:
+        event_put(m, EV_MIGRATED, at, i, page_owner(z, i))
+        event_put(m, EV_MIGRATED_TO, at, target, page_owner(z, i))
+    cc.todo -= 1
+    cc.succeeded += pages
+    cc.moved += pages
+    unlist_unit_612(z, cc, i, PART_ASIDE_612)
+    leave_part_612(link_array(z), &cc.targets, TARGETS_ASIDE_612, target)
+    move_unit_612(z, i, target)
+
+
+cdef inline int move_plain_unit_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc) noexcept nogil:
+    """The first unit put aside moves, if there is one and nothing keeps it: the usual attempt, if nobody is asked."""
+    cdef int32_t i = start_of_part_612(link_array(z), &cc.units, PART_ASIDE_612)
+    if cc.todo == 0 or cc.passed != NO_PAGE or flags_array(z)[i] & (PF_ORPHAN | PF_WRITEBACK | PF_PINNED):
+        return 0
+    move_aside_612(m, at, z, cc, i, link_array(z)[slot_list(z, cc.freepages)].next)
+    return 1
 
 
 cdef int next_attempt_612(zone_t *z, compact_control_t *cc) noexcept nogil:
@@ -328,28 +359,18 @@ cdef void settle_unmap_612(zone_t *z, compact_control_t *cc, int outcome) noexce
 
 cdef void settle_move_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc, int outcome) noexcept nogil:
     """A unit that was put aside has moved, stays for another pass, or has failed."""
-    cdef int32_t i = cc.page
-    cdef int32_t target = cc.target
-    cdef int pages
+    if outcome == ATTEMPT_MOVES:
+        move_aside_612(m, at, z, cc, cc.page, cc.target)
+        return
     cc.todo -= 1
     if outcome == ATTEMPT_EAGAIN:
         cc.busy += 1
-        cc.busy_pages += unit_pages_612(z, i)
-        cc.passed = i
-        cc.passed_target = target
-    elif outcome == ATTEMPT_MOVES:
-        if m != NULL:
-            event_put(m, EV_MIGRATED, at, i, page_owner(z, i))
-            event_put(m, EV_MIGRATED_TO, at, target, page_owner(z, i))
-        pages = unit_pages_612(z, i)
-        cc.succeeded += pages
-        cc.moved += pages
-        unlist_unit_612(z, cc, i, PART_ASIDE_612)
-        leave_part_612(link_array(z), &cc.targets, TARGETS_ASIDE_612, target)
-        move_unit_612(z, i, target)
+        cc.busy_pages += unit_pages_612(z, cc.page)
+        cc.passed = cc.page
+        cc.passed_target = cc.target
     else:
-        drop_aside_612(z, cc, target)
-        fail_unit_612(z, cc, i)
+        drop_aside_612(z, cc, cc.target)
+        fail_unit_612(z, cc, cc.page)
 
 
 cdef void settle_orphan_612(zone_t *z, compact_control_t *cc) noexcept nogil:

@@ -145,7 +145,7 @@ cdef inline void pcp_put_612(zone_t *z, int32_t i, int order, int mt) noexcept n
     free_high = frees_high_orders_612(pcp, order)
     if pcp.free_count < <int64_t> pcp.batch << FREE_BATCHES_612:
         pcp.free_count += 1 << order
-    if free_high or not has_place_612(z, pcp):
+    if buddycap_rarely(free_high or not has_place_612(z, pcp)):
         pcp_shrink_612(z, pcp, index, free_high)
 
 

@@ -59,11 +59,13 @@ cdef int compact_turn_612(zone_t *z, compact_control_t *cc) noexcept nogil:
 
 cdef int compact_page_612(machine_t *m, int32_t at, zone_t *z, compact_control_t *cc) noexcept nogil:
     """Go on to the next attempt; the state after it."""
-    if not cc.stops:
+    if cc.stops:
+        return COMPACT_ATTEMPT if next_attempt_612(z, cc) else end_batch_612(z, cc)
+    if cc.stage == STAGE_UNMAP:
         unmap_plain_units_612(z, cc)
+    elif move_plain_unit_612(m, at, z, cc):
+        return COMPACT_PAGE
     if not next_attempt_612(z, cc):
         return end_batch_612(z, cc)
-    if cc.stops:
-        return COMPACT_ATTEMPT
     settle_attempt_612(m, at, z, cc, outcome_612(z, cc))
     return COMPACT_PAGE
