@@ -1,4 +1,4 @@
-"""Zones of Linux 6.1 or 6.12 on which everybody works at once: callers, runs of compaction, requests, kswapd, kcompactd.
+"""Zones of Linux 6.1 or 6.12 on which everybody works at once: callers, compaction, requests, kswapd, kcompactd.
 
 All in one thread, in an order that a seed gives.  Callers like to name what others hold: pages that are isolated, pages
 that compaction moves to, pages under writeback.
@@ -361,7 +361,7 @@ OPERATIONS = (
 
 
 def play(seed, steps, folder, kernel):
-    """Do `steps` operations, check every zone after each; how many were done and not refused.  An even seed is exact."""
+    """Do `steps` operations, check all zones after each; how many were done and not refused.  Even seeds are exact."""
     scene = Mixed(seed, folder, kernel)
     done = 0
     operations = [operation for operation in OPERATIONS if seed % 2 or operation not in INEXACT]
