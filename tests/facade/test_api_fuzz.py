@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from buddycap import GFP, POLICIES, BuddycapError, Machine, Zone
+from buddycap import GFP, KERNELS, POLICIES, BuddycapError, Machine, Node, Zone
 from buddycap._core import OP_DTYPE, REQUEST_DTYPE
 
 PAGES = 1024
@@ -20,10 +20,12 @@ INTEGERS = (
 KEYWORDS = (
     *("order", "migratetype", "cpu", "cold", "private", "release_order", "trim", "alloc_flags", "classzone_idx"),
     *("hold", "out", "policy", "memalloc", "realtime", "flags", "set", "clear", "captured", "freed", "max_pages"),
-    *("locked", "slots"),
+    *("locked", "slots", "compound", "atomic", "mode", "direct", "whole", "ignore_skip", "stops", "capture", "boost"),
+    *("proactive", "priority", "force", "start", "n", "gfp", "lowmem_reserve", "high", "batch", "alloc_factor"),
+    *("considered", "watermark_scale_factor", "proactiveness"),
 )
 # These perform what comes before the first bad operation, or let reclaim work before something is refused.
-STREAMS = {"run", "step", "alloc_pages", "request", "close", "wake", "kswapd", "events", "settle"}
+STREAMS = {"run", "step", "alloc_pages", "request", "close", "wake", "kswapd", "events", "settle", "alloc_contig"}
 SKIPPED = {"save", "load", "preset", "lock", "ctypes", "cffi", "capsule", "address", "copy"}  # files, and what C may do
 REFUSALS = (
     BuddycapError,
@@ -244,6 +246,71 @@ class Fuzz:
             self.captures = [*self.captures[-4:], found]
         elif name == "request":
             self.requests = [*self.requests[-2:], found]
+
+
+class ModernFuzz(Fuzz):
+    """A zone of Linux 6.1 or 6.12 with a node, a machine, and runs of compaction and of ranges that are emptied."""
+
+    def __init__(self, seed, kernel):
+        self.draw, self.gfp = random.Random(seed), KERNELS[kernel].GFP
+        self.zone = Zone(
+            0, PAGES, kernel=kernel, owners=True, cpus=2, min_free_kbytes=64, seed=seed, zone_idx=2,
+            cma=self.draw.random() < 0.5, pageblock_order=self.draw.choice([6, 9]),
+        )  # fmt: skip
+        self.policy = "off"
+        self.node = Node([self.zone])
+        self.machine = Machine([self.zone], events=True, swap_pages=50)
+        pages = self.zone.alloc_many(700)
+        self.machine.lru_cache_add(pages[:500], 0x5000)
+        for pfn in pages[:400:2].tolist():
+            self.zone.free_pages(pfn, 0)
+        self.requests, self.runs = [], []
+        self.reentered = False
+
+    def meddle(self):
+        """What an __index__ does to the zone."""
+        self.reentered = True
+        what, zone = self.draw.randrange(8), self.zone
+        if what == 0:
+            zone.alloc_many(self.draw.randrange(40))
+        elif what == 1:
+            zone.free_at(self.draw.randrange(PAGES))
+        elif what == 2:
+            zone.compaction.begin(-1, whole=True).run()
+        elif what == 3:
+            for run in self.requests + self.runs:
+                run.close()
+        elif what == 4:
+            self.machine.release(self.draw.randrange(PAGES))
+        elif what == 5:
+            zone.isolate_range(0, PAGES // 2)
+        elif what == 6:
+            self.machine.alloc_pages(self.draw.randrange(4), self.gfp.KERNEL)
+        else:
+            zone.drain_pages()
+
+    def things(self):
+        daemons = [self.machine.kswapd, self.machine.kcompactd]
+        zones = [self.zone, self.zone, self.zone.compaction, self.zone.compaction, self.node, self.machine]
+        return [*zones, *daemons, *self.requests, *self.runs]
+
+    def keep(self, name, found):
+        if name == "request":
+            self.requests = [*self.requests[-2:], found]
+        elif name in ("begin", "compact", "compact_memory", "kcompactd", "begin_contig", "begin_offline"):
+            self.runs = [*self.runs[-4:], found]
+
+
+@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_any_call_with_any_argument_in_6(seed, kernel):
+    fuzz = ModernFuzz(seed, kernel)
+    for _ in range(250):
+        fuzz.call()
+    for run in fuzz.requests + [run for run in fuzz.runs if hasattr(run, "close")]:
+        run.close()
+    fuzz.zone.check()
 
 
 @pytest.mark.parametrize("seed", range(24))

@@ -8,7 +8,7 @@ cdef list dump_zone_61(Zone zone):
     cdef zone_t *z = &seen
     cdef zone_6_1_t *e = &own
     cdef int cpu, index
-    cdef int64_t more[2]
+    cdef int64_t[2] more = [0, 0]      # what only 6.12 counts
     cdef bint known = own_numbers(zone.ready(), more)
     counted = [z.nr_free_pages, *([more[0]] if known else []), *([e.nr_free_cma] if e.cma else [])]
     lines = [f"Z {z.zone_idx}", "N " + " ".join(map(str, counted))]
