@@ -54,6 +54,15 @@ class TestCapture:
         assert zone.compaction.skip[:3].tolist() == [False, True, begun]
 
 
+def test_is_a_pageblock_that_is_to_be_finished_left_for_one_with_free_pages():
+    """The first pageblock of a zone from page 0 is taken for one that was begun: 0 is also where nothing has moved."""
+    free = [(BLOCK + 256, 8, MOVABLE), *singles(range(11 * BLOCK, 16 * BLOCK, 2))]
+    zone = zone_with(free, pages=16 * BLOCK, used=[*range(40), *range(BLOCK, BLOCK + 40)])
+    run = zone.compaction.begin(9, GFP.HIGHUSER_MOVABLE, mode="sync-light", direct=True, stops=True)
+    run.step(1 << 30)
+    assert run.attempt[0] < BLOCK
+
+
 class TestTheEnd:
     """The fast search finds pageblocks by their free blocks; one that was scanned is marked, or found for ever."""
 

@@ -427,3 +427,10 @@ def test_memory_that_a_confidential_guest_has_not_accepted_is_noted(release, not
     assert any("has not accepted" in note for note in answer.notes) is noted
     [plain] = answers(case(1)[0].read_text())
     assert not any("has not accepted" in note for note in plain.notes)
+
+
+@pytest.mark.parametrize(("told_free", "kept"), [("", 2048), (" free_highatomic:4KB", 1)])
+def test_a_report_of_6_12_keeps_what_is_free_of_the_reserve_and_not_all_of_it(told_free, kept):
+    text = case(9)[0].read_text().replace("reserved_highatomic:8192KB", "reserved_highatomic:8192KB" + told_free)
+    [answer] = answers(text)
+    assert max(zone.kept_highatomic for zone in answer.zones) == kept
