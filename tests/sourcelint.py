@@ -69,7 +69,8 @@ LINUX_6_12 = [
         "linux_6_12/isolation",
     ],
     *["each_612/isolation", "each_612/node", "each_612/suitable", "linux_6_12/decide", "each_612/units"],
-    *["linux_6_12/scanning", "each_612/migratescan", "each_612/freescan", "linux_6_12/targets", "each_612/capture"],
+    *["linux_6_12/parts", "linux_6_12/scanning", "each_612/migratescan", "each_612/freescan", "linux_6_12/targets"],
+    "each_612/capture",
     *["linux_6_12/migrate", "each_612/compact", "linux_6_12/turn", "each_612/run", "each_612/kcompactd"],
     *[
         "each_612/contig",
@@ -84,7 +85,7 @@ LINUX_6_12 = [
 ]
 ROOMS = ("linux_2_6_27", "linux_6_1", "linux_6_12")  # of one kernel
 SHARED = "linux_6"  # where the rooms of 6.1 and 6.12 have the rest
-CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "zone_6_1", "table"]
+CAPI = ["types", "zone", "blocks", "capture", "state", "machine", "pages", "zone_6_1", "zone_6_12", "table"]
 CORE_PARTS = (
     *(f"core/common/{name}" for name in COMMON),
     *(f"core/linux_2_6_27/{name}" for name in LINUX_2_6_27),

@@ -163,6 +163,29 @@ cdef inline int core_status(int status) noexcept nogil:
     return BC_OK if status == ST_OK else -1 - status
 
 
+# --- of zones of 6.1 and later ----------------------------------------------------------------------------------
+
+cdef inline int modern_status(const bc_zone *zone, const void *out) noexcept nogil:
+    """BC_OK if there is a live zone of 6.1 or later, and `out` is NULL or aligned."""
+    cdef int status = zone_status(zone, out)
+    if status == BC_OK and not is_6(<zone_t *> zone):
+        return BC_EMISUSE_KERNEL
+    return status
+
+
+cdef int request_refusal(zone_t *z, int order, int migratetype, int alloc_flags) noexcept nogil:
+    """BC_OK if such a block can be asked for."""
+    if <unsigned int> order > ORDER_MAX_61:
+        return BC_EMISUSE_ORDER_RANGE
+    if not is_requestable(z, migratetype):
+        return BC_EMISUSE_TYPE_RANGE
+    return BC_EMISUSE_FLAGS if alloc_flags & ~ALLOC61_KNOWN else BC_OK
+
+
+cdef inline int cpu_refusal(zone_t *z, int cpu) noexcept nogil:
+    return BC_OK if <unsigned int> cpu < <unsigned int> z.cpus else BC_EMISUSE_CPU_RANGE
+
+
 # --- results ----------------------------------------------------------------------------------------------------
 
 cdef void result_empty(bc_result *result) noexcept nogil:

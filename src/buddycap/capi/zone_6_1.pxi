@@ -24,27 +24,6 @@ cdef extern from "buddycap.h" nogil:
         int32_t locked
 
 
-cdef inline int modern_status(const bc_zone *zone, const void *out) noexcept nogil:
-    """BC_OK if there is a live zone of 6.1 or later, and `out` is NULL or aligned."""
-    cdef int status = zone_status(zone, out)
-    if status == BC_OK and not is_6(<zone_t *> zone):
-        return BC_EMISUSE_KERNEL
-    return status
-
-
-cdef int request_refusal(zone_t *z, int order, int migratetype, int alloc_flags) noexcept nogil:
-    """BC_OK if such a block can be asked for."""
-    if <unsigned int> order > ORDER_MAX_61:
-        return BC_EMISUSE_ORDER_RANGE
-    if not is_requestable_61(migratetype):
-        return BC_EMISUSE_TYPE_RANGE
-    return BC_EMISUSE_FLAGS if alloc_flags & ~ALLOC61_KNOWN else BC_OK
-
-
-cdef inline int cpu_refusal(zone_t *z, int cpu) noexcept nogil:
-    return BC_OK if <unsigned int> cpu < <unsigned int> z.cpus else BC_EMISUSE_CPU_RANGE
-
-
 # --- blocks -----------------------------------------------------------------------------------------------------
 
 cdef public int64_t bc_alloc_61(bc_zone *zone, int order, int migratetype, int cpu, int alloc_flags, int compound,
@@ -328,20 +307,15 @@ cdef public int bc_put_free_61(bc_zone *zone, int64_t pfn, int order, int migrat
     return status
 
 
-cdef int capture_status(const bc_zone *zone, int order) noexcept nogil:
-    """BC_OK if a capture of such a block can begin."""
-    cdef int status = modern_status(zone, NULL)
-    if status == BC_OK and <unsigned int> order > ORDER_MAX_61:
-        status = BC_EMISUSE_ORDER_RANGE
-    if status == BC_OK and only_61(<zone_t *> zone).capture_order >= 0:
-        status = BC_EMISUSE_VALUE
-    return status
-
-
 cdef public int bc_capture_begin_61(bc_zone *zone, int order) noexcept nogil:
-    cdef int status = capture_status(zone, order)
+    cdef zone_t *z = <zone_t *> zone
+    cdef int status = modern_status(zone, NULL)
     if status == BC_OK:
-        capture_begin(<zone_t *> zone, order, request_type_61(<zone_t *> zone, MT61_MOVABLE))
+        status = request_refusal(z, order, MT61_MOVABLE, 0)
+    if status == BC_OK and only_61(z).capture_order >= 0:
+        status = BC_EMISUSE_VALUE
+    if status == BC_OK:
+        capture_begin(z, order, request_type_61(z, MT61_MOVABLE))
     return status
 
 

@@ -62,9 +62,9 @@ cdef public int bc_capture_begin_612(bc_zone *zone, int order, int migratetype) 
     cdef zone_t *z = <zone_t *> zone
     cdef int status = newest_status(zone, NULL)
     if status == BC_OK:
-        status = capture_status(zone, order)
-    if status == BC_OK:
         status = request_refusal(z, order, migratetype, 0)
+    if status == BC_OK and only_61(z).capture_order >= 0:
+        status = BC_EMISUSE_VALUE
     if status == BC_OK:
         capture_begin_612(z, order, request_type_61(z, migratetype))
     return status
