@@ -128,6 +128,21 @@ class TestADriverReclaims:
         assert machine.alloc_pages(0, MOVABLE) is None
         assert sum(lists(machine)) == len(pfns)
 
+    @pytest.mark.parametrize(("order", "rounds"), [(0, 17), (4, 1)])
+    def test_what_it_could_free_are_single_pages(self, order, rounds):
+        """A request goes on as long as single pages on the lists would do; compound blocks would not."""
+        machine = one_zone(1024, driver_reclaims=True)
+        quiet = MOVABLE & ~GFP.RECLAIM | GFP.NOMEMALLOC | (GFP.COMP if order else 0)
+        units = list(iter(lambda: machine.alloc_pages(order, quiet), None))
+        fill(machine)
+        for pfn in units:
+            machine.zones[0].set_lru(pfn, 1)
+        request, waits = machine.request(0, MOVABLE), 0
+        while not request.step().done:
+            waits += 1
+            request.reclaimed(0)
+        assert waits == rounds
+
     def test_who_does_not_wait_for_it_is_told_nothing(self):
         request = full()[0].request(0, MOVABLE)
         with pytest.raises(MisuseError, match="does not wait"):

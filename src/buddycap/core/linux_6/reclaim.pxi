@@ -215,8 +215,28 @@ cdef inline int lists_left_61(const scan_t *sc) noexcept nogil:
     return sc.nr[LRU_INACTIVE_ANON] != 0 or sc.nr[LRU_INACTIVE_FILE] != 0 or sc.nr[LRU_ACTIVE_FILE] != 0
 
 
+cdef int64_t single_pages_61(zone_t *z, int lru) noexcept nogil:
+    """Entries of a list that are no compound blocks."""
+    cdef int32_t head = page_list(lru)
+    cdef int32_t i = link_array(z)[head].next
+    cdef int64_t pages = 0
+    while i != head:
+        pages += not order_array(z)[i] & 0x0F
+        i = link_array(z)[i].next
+    return pages
+
+
 cdef int64_t zone_reclaimable_61(machine_t *m, zone_t *z) noexcept nogil:
-    """Pages that reclaim could look at.  Linux: zone_reclaimable_pages."""
+    """Pages that reclaim could look at.  Linux: zone_reclaimable_pages.
+
+    A driver frees single pages, and only those are counted then; else a compound block counts as a page.
+    """
+    cdef int64_t pages
+    if m.driver_reclaims:
+        pages = single_pages_61(z, LRU_INACTIVE_FILE) + single_pages_61(z, LRU_ACTIVE_FILE)
+        if m.swap_free > 0:
+            pages += single_pages_61(z, LRU_INACTIVE_ANON) + single_pages_61(z, LRU_ACTIVE_ANON)
+        return pages
     return zone_file_pages(z) + (zone_anon_pages(z) if m.swap_free > 0 else 0)
 
 
