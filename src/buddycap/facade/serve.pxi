@@ -373,7 +373,7 @@ cdef class Replayer:
             why = serve_pages(m, &self.s, stop)
         self.machine.end()
         if why != SERVE_STOPPED:
-            run_daemons_on(m, self.s.ops[max(self.s.at - (why == SERVE_EVENTS), <int64_t> 0)].cpu)
+            run_daemons_on(self.machine.ready(), self.s.ops[max(self.s.at - (why == SERVE_EVENTS), <int64_t> 0)].cpu)
         if why == SERVE_COMPACT:
             self.machine.run_kcompactd()
             self.s.at += 1
