@@ -2706,7 +2706,8 @@ class Replayer:
     `cpu`; `to` is the type of the request.  2 frees them, 3 past the per-CPU lists.  4: compaction moves the single
     pages; their copies are the pages from `to` on, or with -1 are never heard of again.  5: the recording has moved
     them, but here they stay.  6 and 7: a block of `order` and type `to` comes to the list of a CPU, or leaves it; 8:
-    all its lists in the zone of `pfn` are drained.
+    all its lists in the zone of `pfn` are drained.  9: somebody compacts: with `to` 0 all zones to
+    their end, with 1 kcompactd, what it was asked for or else proactively, with 2 only what it was asked for.
     """
 
     def __init__(
