@@ -3,6 +3,9 @@
 import ctypes
 from ctypes import c_int16, c_int32, c_int64, c_uint8, c_uint16, c_uint64
 
+import pytest
+
+from buddycap import CorruptionError
 from zone_struct import MAX_ORDERS, MIGRATE_TYPES, NR_PAGE_LISTS, Header, Memory
 
 PG_RESERVED, PG_TAKEN, PG_PCP = 0x60, 0x70, 0x80
@@ -113,3 +116,10 @@ def free_list_61(order, migratetype):
 def pcp_list_61(cpu, index):
     """Index of the head of a per-CPU list."""
     return -1 - (MAX_ORDERS * MIGRATE_TYPES + NR_PAGE_LISTS + cpu * PCP_LISTS + index)
+
+
+def broken(zone):
+    """Return what check() of a broken zone says: invariant and PFN."""
+    with pytest.raises(CorruptionError) as caught:
+        zone.check()
+    return caught.value.invariant, caught.value.pfn
