@@ -69,12 +69,16 @@ class Recording:
     @property
     def first_ns(self) -> int:
         """When the start snapshot began to be read."""
-        times = self.trace.events["time_ns"]
-        mark = self.trace.mark_ns(_MARK + "start begin")
-        if mark is None:
-            return int(times[0])
-        noted = _noted_ns(self.start, mark, self.trace.mark_ns(_MARK + "start end"))
-        return noted[0] if noted else mark
+        return self.start_ns[0]
+
+    @property
+    def start_ns(self) -> tuple[int, int]:
+        """When the start snapshot began to be read, and when its pages had been; the same if that is not known."""
+        begin, done = (self.trace.mark_ns(f"{_MARK}start {name}") for name in ("begin", "end"))
+        if begin is None:
+            begin = int(self.trace.events["time_ns"][0])
+            return begin, begin
+        return _noted_ns(self.start, begin, done) or (begin, begin)
 
     @property
     def end_ns(self) -> tuple[int, int]:

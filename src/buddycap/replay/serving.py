@@ -18,6 +18,7 @@ from ..formats.procfs import parse_vmstat
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..kernels import Kernel
 from ..policies.compaction import CompactionPolicy
+from ..recorded.beginning import as_it_began
 from ..recorded.growth import GrownBlocks, grown_blocks, with_sections
 from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
@@ -146,8 +147,9 @@ def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Pl
     at = int(np.argmax(trace.events["time_ns"] >= recording.first_ns))
     events = trace.events[at:]
     grown = grown_blocks(recording, events)
+    began = as_it_began(recording)
     start = start_machine(
-        with_sections(recording, grown), kernel, first_events(recording), cpus=cpus, seed=options.seed,
+        with_sections(began, grown), kernel, first_events(began), cpus=cpus, seed=options.seed,
         follow=options.follows_lists,
         min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
     )  # fmt: skip
