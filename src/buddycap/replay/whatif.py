@@ -15,8 +15,7 @@ from .._core import Zone
 from .._trace import EVENT_DTYPE, Follower
 from ..errors import MisuseError, PolicyError
 from ..flags import RequestOp
-from ..formats.kpageflags import PageKind
-from ..formats.snapshot import Snapshot
+from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS
 from ..kernels import DEFRAG_MODES, KERNELS, Kernel
 from ..machine import Machine, known_names
@@ -249,9 +248,8 @@ def _row(policy: Policy | str) -> Policy:
     return find_policy(policy)
 
 
-def _machine(snapshot: Snapshot, stream: Stream, cpus: int, what: WhatIf, max_order: int) -> Machine:
-    """Build the machine; pages that the trace frees are on no LRU list."""
-    frames = snapshot.frames
+def _machine(frames: Sequence[ZoneFrames], stream: Stream, cpus: int, what: WhatIf, max_order: int) -> Machine:
+    """Build the machine, with as much swap as memory; pages that the trace frees are on no LRU list."""
     node = node_pages(frames)
     block_order = frames[0].pageblock_order if what.pageblock_order is None else what.pageblock_order
     if len(frames) > 4:
@@ -275,7 +273,7 @@ def _machine(snapshot: Snapshot, stream: Stream, cpus: int, what: WhatIf, max_or
             )  # fmt: skip
         if what.min_free is not None:
             zones[-1].set_min_free_kbytes(what.min_free)
-    machine = Machine(zones, names=known_names(frames), swap_pages=snapshot.swap_pages, policy=what.capture or "none")
+    machine = Machine(zones, names=known_names(frames), swap_pages=sum(node), policy=what.capture or "none")
     if not what.empty:
         for part in parts:
             machine.fill_lru(part, what.seed)
@@ -297,7 +295,7 @@ class Serving:
         max_order = self.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
         cpus = 2 if what.cpus is None else what.cpus
         self.stream = Stream(recording, matched, max_order, empty=what.empty, direct=what.direct, cpus=cpus)
-        self.machine = _machine(recording.start, self.stream, cpus, what, max_order)
+        self.machine = _machine(self.frames, self.stream, cpus, what, max_order)
         self.at = 0
         self.pfn = np.full(len(self.stream.ops), -1, np.int64)
         self.costs: dict[str, int] = {}
