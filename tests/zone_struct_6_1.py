@@ -123,3 +123,14 @@ def broken(zone):
     with pytest.raises(CorruptionError) as caught:
         zone.check()
     return caught.value.invariant, caught.value.pfn
+
+
+def broken_by(zone, place, name, value):
+    """Give a cell of a sound zone another value; return what check() says, and give the old one back."""
+    before = getattr(place, name)
+    assert before != value
+    setattr(place, name, value)
+    found = broken(zone)
+    setattr(place, name, before)
+    zone.check()
+    return found

@@ -13,6 +13,7 @@ from ..formats.kpageflags import PageKind
 from ..formats.tracetext import EVENTS
 from .recording import Recording
 from .start import first_events
+from .zones import pages_of
 
 __all__ = ["as_it_began"]
 
@@ -34,8 +35,7 @@ def as_it_began(recording: Recording) -> Recording:
     O(events log events + pages).
     """
     _, end = recording.start_ns
-    first = first_events(recording).events
-    first = first[first["time_ns"] < end]
+    first = first_events(recording, end).events
     if len(first) == 0:
         return recording
     frames = []
@@ -48,10 +48,8 @@ def as_it_began(recording: Recording) -> Recording:
 
 def _before(read: NDArray[np.uint8], first: NDArray[np.void], start_pfn: int) -> NDArray[np.uint8]:
     """Return the kinds of pages before their first events, from those that were read."""
-    sizes = np.int64(1) << first["order"].astype(np.int64)
-    begins = np.cumsum(sizes) - sizes
-    pages = np.repeat(first["pfn"] - start_pfn - begins, sizes) + np.arange(int(sizes.sum()))
-    event, kinds = np.repeat(first["event"], sizes), read.copy()
+    pages = pages_of(first["pfn"] - start_pfn, first["order"])
+    event, kinds = np.repeat(first["event"], np.int64(1) << first["order"].astype(np.int64)), read.copy()
     known = read[pages] != PageKind.HOLE
     was_read_free = read[pages] == PageKind.FREE
     kinds[pages[known & np.isin(event, _LEAVES_FREE_LISTS)]] = PageKind.FREE

@@ -94,8 +94,14 @@ def type_numbers(kernel: Kernel) -> NDArray[np.uint8]:
     return table
 
 
-def first_events(recording: Recording) -> FirstEvents:
+def first_events(recording: Recording, before_ns: int | None = None) -> FirstEvents:
     """Find out what the first events of a trace tell of the start.
+
+    Parameters
+    ----------
+    recording : Recording
+    before_ns : int, optional
+        Only events before this moment.
 
     Notes
     -----
@@ -103,6 +109,8 @@ def first_events(recording: Recording) -> FirstEvents:
     """
     events = recording.trace.events
     events = events[int(np.argmax(events["time_ns"] >= recording.first_ns)) :]
+    if before_ns is not None:
+        events = events[events["time_ns"] < before_ns]
     events = events[np.isin(events["event"], _OF_PAGES) & (events["pfn"] >= 0)]
     events = events[(events["flags"] & int(TraceFlags.FAILED)) == 0]
     _, first = np.unique(events["pfn"], return_index=True)

@@ -10,7 +10,15 @@ from ..flags import PageFlags
 from ..formats.kpageflags import PageKind, ZoneFrames
 from .pageblocks import inferred_pageblock_types
 
-__all__ = ["lru_pages", "node_pages", "scattered", "set_pageblock_types", "zone_from_frames", "zones_from_frames"]
+__all__ = [
+    "lru_pages",
+    "node_pages",
+    "pages_of",
+    "scattered",
+    "set_pageblock_types",
+    "zone_from_frames",
+    "zones_from_frames",
+]
 
 _KEPT_FLAGS = np.uint32(PageFlags.REFERENCED | PageFlags.DIRTY | PageFlags.MMAP)
 _LISTS = (
@@ -20,6 +28,20 @@ _LISTS = (
     PageFlags.ACTIVE,
     PageFlags.UNEVICTABLE,
 )
+
+
+def pages_of(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return every page of blocks, one block after the other.
+
+    Examples
+    --------
+    >>> pages_of(np.array([8, 3]), np.array([2, 0], np.uint8)).tolist()
+    [8, 9, 10, 11, 3]
+    """
+    sizes = np.int64(1) << orders.astype(np.int64)
+    first = np.cumsum(sizes) - sizes
+    pages: NDArray[np.int64] = np.repeat(pfns - first, sizes) + np.arange(int(sizes.sum()))
+    return pages
 
 
 def scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

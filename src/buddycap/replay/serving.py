@@ -23,6 +23,7 @@ from ..recorded.growth import GrownBlocks, grown_blocks, with_sections
 from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.start import Start, first_events, start_machine, type_numbers
+from ..recorded.zones import pages_of
 from .reconstruct import per_cpu_lists_hold_blocks, start_states
 from .result import WhatIfResult
 from .timeline import Timeline
@@ -322,8 +323,7 @@ class PlaceServing:
         for k, (zone, sorts) in enumerate(zip(self.frames, self.sorts, strict=True)):
             mine = asked[(asked["pfn"] >= zone.start_pfn) & (asked["pfn"] < zone.end_pfn)]
             sizes = np.int64(1) << mine["order"].astype(np.int64)
-            first = np.cumsum(sizes) - sizes
-            pages = np.repeat(mine["pfn"] - zone.start_pfn - first, sizes) + np.arange(int(sizes.sum()))
+            pages = pages_of(mine["pfn"] - zone.start_pfn, mine["order"])
             self.known[k] = np.concatenate([self.known[k], np.unique(pages[sorts[pages] == 0])])
             sorts[pages] = np.repeat(np.where(mine["to"] == self.movable, _MOVABLE, _FIXED), sizes)
 

@@ -14,6 +14,7 @@ from ..flags import GFP, MigrateType, RequestOp
 from ..formats.kpageflags import PageKind
 from ..recorded.lifetimes import TURN_DTYPE, MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
+from ..recorded.zones import pages_of
 
 __all__ = ["Stream"]
 
@@ -127,19 +128,11 @@ def _gfp(requests: NDArray[np.void], direct: bool) -> NDArray[np.uint32]:
     return gfp.astype(np.uint32)
 
 
-def _pages(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return every page of blocks."""
-    sizes = 1 << orders.astype(np.int64)
-    first = np.cumsum(sizes) - sizes
-    pages: NDArray[np.int64] = np.repeat(pfns, sizes) + np.arange(int(sizes.sum())) - np.repeat(first, sizes)
-    return pages
-
-
 def _pages_freed(
     recording: Recording, requests: NDArray[np.void], owners: NDArray[np.int32], waiting: list[NDArray[np.int64]]
 ) -> list[NDArray[np.int64]]:
     """Return, by zone, the pages in use at the start that the trace frees, less those on per-CPU lists."""
-    freed = _pages(requests["pfn"][owners], requests["order"][owners])
+    freed = pages_of(requests["pfn"][owners], requests["order"][owners])
     found = []
     for zone, free in zip(recording.start.frames, waiting, strict=True):
         mine = np.unique(freed[(freed >= zone.start_pfn) & (freed < zone.end_pfn)])

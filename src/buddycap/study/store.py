@@ -146,7 +146,8 @@ class Store:
         if plan is None or self._writer is None:
             return False
         try:
-            plan and _plan(plan, self.path)
+            if plan:
+                _plan(plan, self.path)  # refuses what is none
         except FormatError:
             return False
         self._content.plan, self._anew = plan, False

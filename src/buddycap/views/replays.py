@@ -11,6 +11,7 @@ from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracefile import Trace
 from ..formats.tracetext import EVENTS
 from ..recorded.recording import Recording
+from ..recorded.zones import pages_of
 from ..replay.reconstruct import PageState, Reconstruction
 from .pagemap import KINDS, PageMap
 from .perfetto import Timeline
@@ -108,8 +109,7 @@ def _taken(events: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.uint
     """Return the pages that were allocated, in order of time, and for whom: process id + 1, as 0 is nobody."""
     done = events[(events["event"] == EVENTS["mm_page_alloc"]) & (events["pfn"] >= 0) & (events["order"] < 15)]
     sizes = np.int64(1) << done["order"].astype(np.int64)
-    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.repeat(done["pfn"], sizes) + inside, np.repeat(done["pid"].astype(np.uint64) + np.uint64(1), sizes)
+    return pages_of(done["pfn"], done["order"]), np.repeat(done["pid"].astype(np.uint64) + np.uint64(1), sizes)
 
 
 def _map_of(
