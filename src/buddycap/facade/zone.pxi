@@ -35,8 +35,8 @@ cma=False, linked_outside=(), events=0)
         Largest order of a block (MAX_ORDER - 1).
     pageblock_order : int, 0..14
         Order of a pageblock, the unit that carries a migratetype.
-    zone_idx : int, 0..3, in 6.1 0..4
-        Index of the zone in its node.  In 6.1 DMA, DMA32, Normal, Movable, Device: no request has zone Device.
+    zone_idx : int, 0..3, since 6.1 0..4
+        Index of the zone in its node.  Since 6.1 DMA, DMA32, Normal, Movable, Device: no request has zone Device.
     node_present_pages : sequence of 4 int, 0..2^31, optional, pages
         Present pages of the node's zones, for the watermarks.  Default: this zone alone.
     lowmem_reserve_ratio : sequence of 4 int, of 5 in 6.1, optional
@@ -450,7 +450,7 @@ cma=False, linked_outside=(), events=0)
         ----------
         order : int, 0..max_page_order
         mark : int, pages
-        classzone_idx : int, 0..3, in 6.1 0..4
+        classzone_idx : int, 0..3, since 6.1 0..4
             Index of the request's preferred zone, for lowmem_reserve.
         alloc_flags : int
             In 2.6.27 HIGH (0x20) halves the mark, HARDER (0x10) takes a quarter of the rest.

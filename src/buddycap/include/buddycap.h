@@ -374,7 +374,7 @@ typedef struct bc_config {              /* of a zone; bc_config_init fills it, c
     uint32_t size;                      /* sizeof(bc_config) */
     int32_t max_page_order;             /* 0..14, in 6.1 10 alone; default 10 */
     int32_t pageblock_order;            /* 0..14, in 6.1 4..10, default 9 */
-    int32_t zone_idx;                   /* 0..3, in 6.1 0..4, place of the zone in its node; default 0 */
+    int32_t zone_idx;                   /* 0..3, since 6.1 0..4, place of the zone in its node; default 0 */
     int64_t start_pfn;                  /* 0..2^52 - 1, need not be aligned */
     int64_t spanned_pages;              /* from the first page to the last, holes included */
     const bc_range *ranges;             /* what exists, ascending; NULL: all of it.  Read during the call only */

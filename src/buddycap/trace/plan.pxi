@@ -14,6 +14,11 @@ cdef enum:                      # operations, as facade/serve.pxi numbers them
     PLAN_DRAIN_ALL
     PLAN_COMPACT
 
+cdef enum:                      # what somebody has compacted, as TOLD_* of core/linux_6/compaction.pxi
+    PLAN_BY_HAND = 0
+    PLAN_ALL
+    PLAN_ASKED
+
 cdef enum:                      # what is known of a page
     PLAN_HELD = 0               # in use at the start, as far as one knows
     PLAN_USED = 1               # allocated since
@@ -234,9 +239,9 @@ cdef void plan_run(plan_t *p, const event_t *e, int64_t k) noexcept nogil:
     if p.moves or not (is_kcompactd(p, e) or (lowest and not goes_on)):
         return
     o = add_op(p, PLAN_COMPACT, e, k)
-    o.order, o.to = 0, 0
+    o.order, o.to = 0, PLAN_BY_HAND
     if is_kcompactd(p, e):
-        o.to = 1 if lowest else 2
+        o.to = PLAN_ALL if lowest else PLAN_ASKED
 
 
 cdef void plan_events(plan_t *p, const event_t *events, const uint8_t *hints, int64_t n) noexcept nogil:
