@@ -2693,6 +2693,9 @@ class Replayer:
         Made with `events=True`, in the state in which the recording begins.
     places : sequence of (start_pfn, ndarray[int64])
         The recorded zones: for each page, where it is in the machine, or -1 if it is free.  They are changed.
+    sorts : sequence of ndarray[uint8]
+        Of the first of these zones: for each page, what it is known to be, 0x10 movable, 0x20 not, 0 neither.  They are
+        changed: an allocated page is what its request was.  See `mixed_pageblocks`.
     lru_flags : int
         Flags with which movable pages come to the LRU lists; 0: they do not.
     daemons : bool
@@ -2715,6 +2718,7 @@ class Replayer:
         machine: MachineBase,
         places: Iterable[tuple[SupportsIndex, NDArray[np.int64]]],
         *,
+        sorts: Iterable[NDArray[np.uint8]] = (),
         lru_flags: SupportsIndex = 0,
         daemons: bool = False,
         policy: Any = None,
@@ -2734,3 +2738,5 @@ class Replayer:
     @property
     def counts(self) -> dict[str, int]:
         """Frees of pages without a place, pages that could not be moved, requests that reclaimed: a dict of int."""
+    def mixed_pageblocks(self) -> list[int]:
+        """By zone of the machine, the pageblocks with movable recorded pages and others, as far as `sorts` tell."""

@@ -223,6 +223,27 @@ def test_from_empty_memory():
     assert in_use(serving.machine) == 0
 
 
+@GROUNDS
+def test_mixed_pageblocks_are_counted_where_the_pages_have_come_to_lie(ground):
+    made = open_recording(DATA / "fork")
+    serving = PlaceServing(made, match_trace(made.trace, made.zones), KERNEL, Options(**ground))
+    draw = np.random.default_rng(1)
+    sorts = [draw.choice(np.array([0, 0, 0, 0x10, 0x20], np.uint8), len(pages)) for _, pages in serving.places]
+    sorts[-1][::3] = 0
+    replayer = Replayer(serving.machine, serving.places, sorts=sorts, daemons=not ground["follow"])
+    for ops in np.array_split(serving.plan.ops, 3):
+        replayer.run(ops)
+        blocks = [set(), set()]
+        for (_, places), sort in zip(serving.places, sorts, strict=True):
+            for k in range(2):
+                blocks[k] |= set(places[(sort == 0x10 << k) & (places >= 0)] >> made.start.frames[0].pageblock_order)
+        assert sum(replayer.mixed_pageblocks()) == len(blocks[0] & blocks[1]) > 0
+    op = serving.plan.ops[serving.plan.ops["op"] == 1][-1]
+    kinds = [sort[op["pfn"] - start] for (start, places), sort in zip(serving.places, sorts, strict=True)
+             if start <= op["pfn"] < start + len(places)]  # fmt: skip
+    assert kinds == [0x10 if op["to"] == KERNEL.MigrateType.MOVABLE else 0x20]
+
+
 def test_the_seed_draws_the_order_of_the_lists():
     made = open_recording(DATA / "thpfrag")
     one, two = (plan_recording(made, KERNEL, Options(seed=seed)).start.machine.zones[0] for seed in (1, 2))
@@ -255,6 +276,8 @@ def test_what_a_replayer_is_made_of_is_looked_at():
         lambda: Replayer(machine, [(0, np.full(PAGES, -1, np.int32))]),
         lambda: Replayer(machine, places, lru_flags=1 << 12),
         lambda: Replayer(machine, [(-1, np.full(PAGES, -1))]),
+        lambda: Replayer(machine, places, sorts=[np.zeros(PAGES - 1, np.uint8)]),
+        lambda: Replayer(machine, places, sorts=[np.zeros(PAGES, np.uint8)] * 2),
     ):
         with pytest.raises(MisuseError):
             made()

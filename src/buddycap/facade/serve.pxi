@@ -21,6 +21,10 @@ cdef enum:
 cdef enum:
     PROACTIVENESS = 20          # vm.compaction_proactiveness, if no policy says anything else
 
+cdef enum:                      # what a page of the recording is known to be; 0: nothing is known of it
+    SORT_MOVABLE = 0x10
+    SORT_FIXED = 0x20
+
 cdef enum:                      # why serve_pages returned
     SERVE_STOPPED = 0           # at the end of the range asked for
     SERVE_REQUEST               # the request of operation `at` goes on
@@ -39,14 +43,27 @@ cdef packed struct served_op_t:
     uint8_t order
 
 
+cdef struct mixture_t:          # what lies in the pageblocks of a zone of the machine
+    uint32_t (*pages)[2]        # recorded pages that are movable, and that are not
+    int64_t first               # number of the first pageblock
+    int64_t mixed               # pageblocks that hold both
+
+
+cdef struct spot_t:             # what is noted of a page of the recording, and behind it of the next ones
+    int64_t *place              # its PFN in the simulated machine, or -1; NULL: it is of no zone
+    uint8_t *sort               # SORT_*; NULL if nobody asks
+
+
 cdef struct serving_t:
     const served_op_t *ops
     uint8_t *path               # of every operation: how an allocation was served (PATH_*)
     int64_t at
-    int64_t *place[SERVED_ZONES]        # of every page of a recorded zone: its PFN in the simulated machine, or -1
+    spot_t spot[SERVED_ZONES]   # of the first page of a recorded zone
     int64_t start[SERVED_ZONES]
     int64_t spanned[SERVED_ZONES]
     int nr_zones
+    mixture_t mixture[MAX_NR_ZONES]
+    int block_order
     int cpus
     int movable
     uint32_t lru_flags          # of movable pages, which go on the LRU lists; 0: they do not
@@ -57,13 +74,46 @@ cdef struct serving_t:
     step_t step
 
 
-cdef int64_t *place_of(serving_t *s, int64_t pfn, int64_t pages) noexcept nogil:
-    """Where the places of some pages of the recording begin, or NULL."""
+cdef spot_t later_spot(const spot_t *spot, int64_t pages) noexcept nogil:
+    """What is noted of a page that comes some pages later."""
+    cdef spot_t later = spot[0]
+    later.place += pages
+    if later.sort != NULL:
+        later.sort += pages
+    return later
+
+
+cdef spot_t spot_of(serving_t *s, int64_t pfn, int64_t pages) noexcept nogil:
+    """What is noted of some pages of the recording, all of one zone."""
     cdef int k
     for k in range(s.nr_zones - 1, -1, -1):
         if s.start[k] <= pfn and pfn + pages <= s.start[k] + s.spanned[k]:
-            return s.place[k] + (pfn - s.start[k])
-    return NULL
+            return later_spot(&s.spot[k], pfn - s.start[k])
+    return spot_t(NULL, NULL)
+
+
+cdef void count_page(machine_t *m, serving_t *s, int64_t page, int sort, int change) noexcept nogil:
+    """A recorded page of a known sort comes to a page of the machine, or leaves it (`change` -1)."""
+    cdef int32_t zone = 0
+    cdef int32_t i = 0
+    cdef mixture_t *mixture
+    cdef uint32_t *pages
+    cdef int before
+    if sort == 0 or page == NO_PAGE or not machine_find(m, page, &zone, &i):
+        return
+    mixture = &s.mixture[zone]
+    pages = mixture.pages[(page >> s.block_order) - mixture.first]
+    before = pages[0] != 0 and pages[1] != 0
+    pages[sort == SORT_FIXED] += <uint32_t> change
+    mixture.mixed += (pages[0] != 0 and pages[1] != 0) - before
+
+
+cdef void note_place(machine_t *m, serving_t *s, const spot_t *spot, int64_t k, int64_t page) noexcept nogil:
+    """The k-th page of a spot is from now on where `page` is, or nowhere."""
+    if spot.sort != NULL:
+        count_page(m, s, spot.place[k], spot.sort[k], -1)
+        count_page(m, s, page, spot.sort[k], 1)
+    spot.place[k] = page
 
 
 cdef void serve_single(machine_t *m, serving_t *s, int64_t page, int cpu, int direct) noexcept nogil:
@@ -100,20 +150,20 @@ cdef int is_one_block(machine_t *m, const int64_t *place, int order, int32_t *zo
     return zone_block_status(m.zone[zone[0]], place[0], order) == ST_OK
 
 
-cdef void serve_free(machine_t *m, serving_t *s, int64_t *place, int order, int cpu, int direct) noexcept nogil:
+cdef void serve_free(machine_t *m, serving_t *s, const spot_t *spot, int order, int cpu, int direct) noexcept nogil:
     """Free what is in the place of a block of the recording."""
     cdef int32_t zone = 0
     cdef int32_t i = 0
     cdef int64_t k
-    if not is_one_block(m, place, order, &zone, &i):
+    if not is_one_block(m, spot.place, order, &zone, &i):
         for k in range(<int64_t> 1 << order):
-            serve_single(m, s, place[k], cpu, direct)
+            serve_single(m, s, spot.place[k], cpu, direct)
     elif direct:
         free_pages_ok(m.zone[zone], i, order)
     else:
         free_block(m.zone[zone], i, order, cpu)
     for k in range(<int64_t> 1 << order):
-        place[k] = NO_PAGE
+        note_place(m, s, spot, k, NO_PAGE)
 
 
 cdef void serve_block(machine_t *m, serving_t *s, int32_t zone, int32_t i) noexcept nogil:
@@ -121,25 +171,27 @@ cdef void serve_block(machine_t *m, serving_t *s, int32_t zone, int32_t i) noexc
     cdef const served_op_t *op = &s.ops[s.at]
     cdef zone_t *z = m.zone[zone]
     cdef int64_t pages = <int64_t> 1 << op.order
-    cdef int64_t *place = place_of(s, op.pfn, pages)
+    cdef spot_t spot = spot_of(s, op.pfn, pages)
     cdef int64_t k
     for k in range(pages):
-        place[k] = z.base_pfn + i + k
+        note_place(m, s, &spot, k, z.base_pfn + i + k)
     if z.off_owner:
         owner_array(z)[i] = op.pfn + 1
     if s.lru_flags and op.order == 0 and op.to == s.movable:
         lru_cache_add(z, i, s.lru_flags)
 
 
-cdef int serve_alloc(machine_t *m, serving_t *s, const served_op_t *op, int64_t *place) noexcept nogil:
+cdef int serve_alloc(machine_t *m, serving_t *s, const served_op_t *op, const spot_t *spot) noexcept nogil:
     """Serve a request.  A page that is handed out again has been freed."""
     cdef int32_t zone = 0
     cdef int32_t i
     cdef int64_t k
     for k in range(<int64_t> 1 << op.order):
-        if place[k] != NO_PAGE:
-            serve_single(m, s, place[k], op.cpu, 0)
-            place[k] = NO_PAGE
+        if spot.place[k] != NO_PAGE:
+            serve_single(m, s, spot.place[k], op.cpu, 0)
+            note_place(m, s, spot, k, NO_PAGE)
+        if spot.sort != NULL:
+            spot.sort[k] = SORT_MOVABLE if op.to == s.movable else SORT_FIXED
     i = request_shortcut(m, op.order, op.gfp, op.cpu, &zone)
     if i != NO_PAGE:
         s.path[s.at] = PATH_FAST
@@ -161,16 +213,16 @@ cdef void serve_end(machine_t *m, serving_t *s) noexcept nogil:
         serve_block(m, s, s.request.zone, s.request.page)
 
 
-cdef void serve_move(machine_t *m, serving_t *s, const served_op_t *op, int64_t *place) noexcept nogil:
+cdef void serve_move(machine_t *m, serving_t *s, const served_op_t *op, const spot_t *spot) noexcept nogil:
     """Compaction moves single pages: each goes to a page from the free lists, and its own is freed."""
-    cdef int64_t *target = NULL if op.to < 0 else place_of(s, op.to, <int64_t> 1 << op.order)
+    cdef spot_t target = spot_of(s, op.to, <int64_t> 1 << op.order)
     cdef int32_t zone = 0
     cdef int32_t i = 0
     cdef int32_t copy
     cdef int64_t k
     cdef zone_t *z
     for k in range(<int64_t> 1 << op.order):
-        if place[k] == NO_PAGE or not machine_find(m, place[k], &zone, &i):
+        if spot.place[k] == NO_PAGE or not machine_find(m, spot.place[k], &zone, &i):
             s.missing += 1
             continue
         z = m.zone[zone]
@@ -178,35 +230,37 @@ cdef void serve_move(machine_t *m, serving_t *s, const served_op_t *op, int64_t 
         if copy == NO_PAGE:
             s.unmoved += 1
             continue
-        serve_single(m, s, place[k], op.cpu, 0)
-        place[k] = NO_PAGE
-        if target != NULL:
-            target[k] = z.base_pfn + copy
+        serve_single(m, s, spot.place[k], op.cpu, 0)
+        note_place(m, s, spot, k, NO_PAGE)
+        if target.place != NULL:
+            note_place(m, s, &target, k, z.base_pfn + copy)
             if z.off_owner:
                 owner_array(z)[copy] = op.to + k + 1
         if s.lru_flags:
             lru_cache_add(z, copy, s.lru_flags)
 
 
-cdef void serve_rename(machine_t *m, serving_t *s, const served_op_t *op, int64_t *place) noexcept nogil:
+cdef void serve_rename(machine_t *m, serving_t *s, const served_op_t *op, const spot_t *spot) noexcept nogil:
     """Pages have another number in the recording from now on, or none."""
-    cdef int64_t *target = NULL if op.to < 0 else place_of(s, op.to, <int64_t> 1 << op.order)
+    cdef spot_t target = spot_of(s, op.to, <int64_t> 1 << op.order)
     cdef int32_t zone = 0
     cdef int32_t i = 0
+    cdef int64_t page
     cdef int64_t k
     for k in range(<int64_t> 1 << op.order):
-        if place[k] != NO_PAGE and machine_find(m, place[k], &zone, &i) and m.zone[zone].off_owner:
-            owner_array(m.zone[zone])[i] = 0 if target == NULL else op.to + k + 1
-        if target != NULL:
-            target[k] = place[k]
-        place[k] = NO_PAGE
+        page = spot.place[k]
+        if page != NO_PAGE and machine_find(m, page, &zone, &i) and m.zone[zone].off_owner:
+            owner_array(m.zone[zone])[i] = 0 if target.place == NULL else op.to + k + 1
+        if target.place != NULL:
+            note_place(m, s, &target, k, page)
+        note_place(m, s, spot, k, NO_PAGE)
 
 
 cdef int serve_one(machine_t *m, serving_t *s, const served_op_t *op) noexcept nogil:
     """Perform an operation."""
     cdef int32_t zone = 0
     cdef int32_t i = 0
-    cdef int64_t *place
+    cdef spot_t spot
     if op.op == SERVED_COMPACT:
         run_daemons_on(m, op.cpu)
         return SERVE_COMPACT if kcompactd_told(m, <int> op.to) else SERVE_STOPPED
@@ -219,15 +273,15 @@ cdef int serve_one(machine_t *m, serving_t *s, const served_op_t *op) noexcept n
             else:
                 drain_pages(m.zone[zone], op.cpu)
         return SERVE_STOPPED
-    place = place_of(s, op.pfn, <int64_t> 1 << op.order)
+    spot = spot_of(s, op.pfn, <int64_t> 1 << op.order)
     if op.op == SERVED_ALLOC:
-        return serve_alloc(m, s, op, place)
+        return serve_alloc(m, s, op, &spot)
     if op.op == SERVED_MOVE:
-        serve_move(m, s, op, place)
+        serve_move(m, s, op, &spot)
     elif op.op == SERVED_RENAME:
-        serve_rename(m, s, op, place)
+        serve_rename(m, s, op, &spot)
     else:
-        serve_free(m, s, place, op.order, op.cpu, op.op == SERVED_DIRECT_FREE)
+        serve_free(m, s, &spot, op.order, op.cpu, op.op == SERVED_DIRECT_FREE)
     return SERVE_STOPPED
 
 
@@ -253,6 +307,9 @@ cdef class Replayer:
         Made with `events=True`, in the state in which the recording begins.
     places : sequence of (start_pfn, ndarray[int64])
         The recorded zones: for each page, where it is in the machine, or -1 if it is free.  They are changed.
+    sorts : sequence of ndarray[uint8]
+        Of the first of these zones: for each page, what it is known to be, 0x10 movable, 0x20 not, 0 neither.  They are
+        changed: an allocated page is what its request was.  See `mixed_pageblocks`.
     lru_flags : int
         Flags with which movable pages come to the LRU lists; 0: they do not.
     daemons : bool
@@ -275,7 +332,7 @@ cdef class Replayer:
     cdef list held
     cdef bint daemons
 
-    def __init__(self, MachineBase machine, places, *, lru_flags=0, bint daemons=False, policy=None):
+    def __init__(self, MachineBase machine, places, *, sorts=(), lru_flags=0, bint daemons=False, policy=None):
         cdef Buffer buffer
         cdef policy_t capture
         cdef compaction_policy_t compaction
@@ -294,13 +351,14 @@ cdef class Replayer:
                 raise MisuseError(f"places[{k}]: an int64 array is wanted")
             buffer = Buffer(array, True)
             self.held.append(buffer)
-            self.s.place[k], self.s.spanned[k] = <int64_t *> buffer.view.buf, len(array)
+            self.s.spot[k].place, self.s.spanned[k] = <int64_t *> buffer.view.buf, len(array)
             self.s.start[k] = as_ranged(start, f"places[{k}]", 0, <int64_t> 1 << 52)
         self.s.nr_zones = len(places)
         self.s.movable, self.s.cpus = machine.node().movable, machine.node().cpus
         self.s.lru_flags = <uint32_t> as_ranged(lru_flags, "lru_flags", 0, LRU_FLAGS)
         if self.s.lru_flags and lru_flags_status(self.s.lru_flags) != ST_OK:
             raise MisuseError(f"lru_flags={lru_flags:#x}: no flags of a page of the LRU")
+        self.take_sorts(tuple(sorts))
         machine.ready().compaction.proactiveness = PROACTIVENESS
         if policy is not None:
             check_policy(policy, (<Zone> machine.zones[0]).shape.kernel)
@@ -312,6 +370,35 @@ cdef class Replayer:
                 as_policy(policy, &capture)
                 m = machine.ready()
                 m.policy = capture
+
+    cdef int take_sorts(self, tuple sorts) except -1:
+        """Keep what pages are known to be, and count what is in the pageblocks of the machine."""
+        cdef Buffer buffer
+        cdef machine_t *m
+        cdef int64_t page
+        cdef int k
+        if len(sorts) > self.s.nr_zones:
+            raise MisuseError(f"sorts: {len(sorts)} for {self.s.nr_zones} recorded zones")
+        for k, array in enumerate(sorts):
+            if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape != (self.s.spanned[k],):
+                raise MisuseError(f"sorts[{k}]: a uint8 array of {self.s.spanned[k]} pages is wanted")
+            buffer = Buffer(array, True)
+            self.held.append(buffer)
+            self.s.spot[k].sort = <uint8_t *> buffer.view.buf
+        self.s.block_order = self.machine.zones[0].pageblock_order
+        for k, zone in enumerate(self.machine.zones[::-1]):     # the machine has its highest zone first
+            self.s.mixture[k].first = zone.start_pfn >> self.s.block_order
+            blocks = ((zone.start_pfn + zone.spanned_pages - 1) >> self.s.block_order) + 1 - self.s.mixture[k].first
+            buffer = Buffer(np.zeros((blocks, 2), np.uint32), True)
+            self.held.append(buffer)
+            self.s.mixture[k].pages = <uint32_t (*)[2]> buffer.view.buf
+        m = self.machine.begin()
+        with nogil:
+            for k in range(self.s.nr_zones):
+                for page in range(self.s.spanned[k] if self.s.spot[k].sort != NULL else 0):
+                    count_page(m, &self.s, self.s.spot[k].place[page], self.s.spot[k].sort[page], 1)
+        self.machine.end()
+        return 0
 
     def run(self, ops):
         """Perform operations; how each allocation was served: ndarray[uint8], numbers of `RequestPath`.
@@ -357,7 +444,7 @@ cdef class Replayer:
                 raise MisuseError(f"ops[{k}]: order={op.order}: allowed range is 0..{m.zone[0].max_page_order}")
             if op.op == SERVED_ALLOC and request_status(m, op.order, op.gfp, op.cpu) != ST_OK:
                 raise MisuseError(f"ops[{k}]: gfp={op.gfp:#x}: no flags of this kernel")
-            if op.op <= SERVED_RENAME and place_of(&self.s, op.pfn, <int64_t> 1 << op.order) == NULL:
+            if op.op <= SERVED_RENAME and spot_of(&self.s, op.pfn, <int64_t> 1 << op.order).place == NULL:
                 raise MisuseError(f"ops[{k}]: pfn={op.pfn}: in none of the recorded zones")
             if op.op == SERVED_COMPACT and not TOLD_BY_HAND <= op.to <= TOLD_ASKED:
                 raise MisuseError(f"ops[{k}]: to={op.to}: allowed range is {TOLD_BY_HAND}..{TOLD_ASKED}")
@@ -405,20 +492,21 @@ cdef class Replayer:
         cdef bytearray log = self.machine.log
         cdef const event_t *event = <const event_t *> <const char *> log
         cdef int64_t n = len(log) // sizeof(event_t)
-        cdef int64_t *place
+        cdef machine_t *m = self.machine.ready()
+        cdef spot_t spot
         cdef int64_t k
         cdef int woken = 0
+        cdef bint moved
         for k in range(n):
             if event[k].kind == EV_WAKE_KSWAPD:
                 woken |= 1
             elif event[k].kind == EV_WAKE_KCOMPACTD:
                 woken |= 2
             elif event[k].kind == EV_MIGRATED or event[k].kind == EV_RECLAIMED:
-                place = NULL if event[k].owner == 0 else place_of(&self.s, <int64_t> event[k].owner - 1, 1)
-                if place != NULL and place[0] == event[k].page:
-                    place[0] = NO_PAGE
-                    if event[k].kind == EV_MIGRATED and k + 1 < n:
-                        place[0] = event[k + 1].page
+                spot = spot_of(&self.s, <int64_t> event[k].owner - 1, 1)
+                if spot.place != NULL and spot.place[0] == event[k].page:
+                    moved = event[k].kind == EV_MIGRATED and k + 1 < n
+                    note_place(m, &self.s, &spot, 0, event[k + 1].page if moved else NO_PAGE)
         log.clear()
         return woken
 
@@ -426,3 +514,7 @@ cdef class Replayer:
     def counts(self):
         """Frees of pages without a place, pages that could not be moved, requests that reclaimed: a dict of int."""
         return {"missing": self.s.missing, "unmoved": self.s.unmoved, "reclaims": self.s.reclaims}
+
+    def mixed_pageblocks(self):
+        """By zone of the machine, the pageblocks with movable recorded pages and others, as far as `sorts` tell."""
+        return [self.s.mixture[k].mixed for k in range(len(self.machine.zones) - 1, -1, -1)]

@@ -75,7 +75,8 @@ class Start:
         found = []
         for zone, idle in zip(self.machine.zones, self.idle, strict=True):
             pfns = np.arange(zone.start_pfn, zone.start_pfn + zone.spanned_pages, dtype=np.int64)
-            found.append((zone.start_pfn, np.where(idle, -1, pfns)))
+            np.copyto(pfns, -1, where=idle)
+            found.append((zone.start_pfn, pfns))
         return found
 
 

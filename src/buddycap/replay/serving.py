@@ -23,7 +23,6 @@ from ..recorded.growth import GrownBlocks, grown_blocks, with_sections
 from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.start import Start, first_events, start_machine, type_numbers
-from ..recorded.zones import pages_of
 from .reconstruct import per_cpu_lists_hold_blocks, start_states
 from .result import WhatIfResult
 from .timeline import Timeline
@@ -297,10 +296,10 @@ class PlaceServing:
         self.places = self.plan.start.places()
         extra = np.full(_extra_pages(self.plan), -1, np.int64)
         rows = [*self.places, (-(-self.frames[-1].end_pfn // _ROUND) * _ROUND, extra)] if len(extra) else self.places
-        self.replayer = Replayer(self.machine, rows, lru_flags=_LRU, daemons=not options.follow, policy=options.policy)
-        self.movable = int(kernel.MigrateType["MOVABLE"])
-        self.sorts = [_sorts(zone, options.empty) for zone in self.frames]
-        self.known = [np.flatnonzero(sorts) for sorts in self.sorts]
+        sorts = [_sorts(zone, options.empty) for zone in self.frames]
+        self.replayer = Replayer(
+            self.machine, rows, sorts=sorts, lru_flags=_LRU, daemons=not options.follow, policy=options.policy
+        )
         self.at = 0
         self.paths = np.zeros(len(self.plan.ops), np.uint8)
         self._counts: list[list[NDArray[np.int64]]] = []
@@ -310,35 +309,11 @@ class PlaceServing:
         """Perform the operations up to a moment and note the state."""
         stop = int(np.searchsorted(self.plan.time_ns, moment, side="right"))
         if stop > self.at:
-            ops = self.plan.ops[self.at : stop]
-            self.paths[self.at : stop] = self.replayer.run(ops)
-            self._sort(ops[ops["op"] == _ASK])
+            self.paths[self.at : stop] = self.replayer.run(self.plan.ops[self.at : stop])
             self.at = stop
         orders = self.frames[0].max_page_order + 1
         self._counts.append([zone.nr_free[:orders].copy() for zone in self.machine.zones])
-        self._mixed.append(self._mixed_pageblocks())
-
-    def _sort(self, asked: NDArray[np.void]) -> None:
-        """Note what kind of pages the recording has allocated."""
-        for k, (zone, sorts) in enumerate(zip(self.frames, self.sorts, strict=True)):
-            mine = asked[(asked["pfn"] >= zone.start_pfn) & (asked["pfn"] < zone.end_pfn)]
-            sizes = np.int64(1) << mine["order"].astype(np.int64)
-            pages = pages_of(mine["pfn"] - zone.start_pfn, mine["order"])
-            self.known[k] = np.concatenate([self.known[k], np.unique(pages[sorts[pages] == 0])])
-            sorts[pages] = np.repeat(np.where(mine["to"] == self.movable, _MOVABLE, _FIXED), sizes)
-
-    def _mixed_pageblocks(self) -> list[int]:
-        """Count, by zone, the pageblocks that hold movable pages and others."""
-        order, zones = self.machine.zones[0].pageblock_order, self.machine.zones
-        seen = [np.zeros(((zone.start_pfn + zone.spanned_pages) >> order) + 1, np.uint8) for zone in zones]
-        for (_, places), sorts, known in zip(self.places, self.sorts, self.known, strict=True):
-            pfns, kinds = places[known], sorts[known]
-            for zone, blocks in zip(zones, seen, strict=True):
-                inside = (pfns >= zone.start_pfn) & (pfns < zone.start_pfn + zone.spanned_pages)
-                at, of = pfns[inside] >> order, kinds[inside]
-                for kind in (_MOVABLE, _FIXED):
-                    blocks[at[of == kind]] |= kind
-        return [int((blocks == (_MOVABLE | _FIXED)).sum()) for blocks in seen]
+        self._mixed.append(self.replayer.mixed_pageblocks())
 
     def result(self, moments: NDArray[np.int64]) -> WhatIfResult:
         """Return what has become of the requests so far."""
