@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,29 @@ def decode_texts(events: NDArray[np.void], bits: NDArray[np.uint32]) -> tuple[bo
     -------
     tuple of bool
         Whether there are flags that are numbers, and whether there are marks.
+    """
+
+def translate_types(
+    events: NDArray[np.void], types: NDArray[np.uint8], asked: Iterable[tuple[int, int, int]], last_ns: int
+) -> tuple[int, int, bool]:
+    """Put the one numbering of migratetypes in place of the kernel's own, and count what is strange.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE], shape (n,)
+        Changed.
+    types : ndarray[uint8], shape (256,)
+        What each number becomes.
+    asked : sequence of (mask, bits, type)
+        A request of which these bits of the flags are so is of this type.
+    last_ns : int
+        Time of the event before.
+
+    Returns
+    -------
+    tuple of int
+        Events that are earlier than the one before them; requests of another type than they ask for; and 1 if one of
+        the numbers was 1 or 2, else 0.
     """
 
 class Follower(FollowerMemory):

@@ -179,6 +179,7 @@ def test_marks_and_losses(tmp_path):
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0x1", "bad_fields"),
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0x1 order=", "bad_fields"),
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0x1 order=0 pfn=0x2", "bad_fields"),
+        ("a-1 [000] ..... 1.000001: mm_page_free: pfn=0x1 order=0 percpu_refill=0 percpu_refill=0", "bad_fields"),
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0xzz order=0", "bad_fields"),
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0x1 order=15", "bad_fields"),
         ("a-1 [000] ..... 1.000001: mm_page_free: page=0 pfn=0x10000000000000 order=0", "bad_fields"),

@@ -13,7 +13,6 @@ lost; fallback order, and its migratetype shifted by 8 (extfrag).
 
 import re
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -23,7 +22,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner, decode_texts
+from .._trace import EVENT_DTYPE, EVENT_NAMES, SKIP_NAMES, Scanner, decode_texts, translate_types
 from ..errors import FormatError, MisuseError
 from ..flags import GFP, MigrateType
 from .gfptext import GfpDecoder, KernelNumbers, kernel_release, migratetype_map
@@ -59,9 +58,12 @@ _REASONS = {
     "cut": "no line end: the file was cut",
 }
 _COUNTS = ["lines", "events", "other_events", "lost_marks", "lost_events", "overwritten", "unended", "stack_lines"]
-_EXTFRAG = EVENTS["mm_page_alloc_extfrag"]
 _ALLOC = EVENTS["mm_page_alloc"]
 _MARK = EVENTS["tracing_mark_write"]
+_ASKED = (  # of requests: which bits of their flags, if they are so, tell which type
+    (int(GFP.MOVABLE), int(GFP.MOVABLE), int(MigrateType.MOVABLE)),
+    (int(GFP.MOVABLE | GFP.RECLAIMABLE), int(GFP.RECLAIMABLE), int(MigrateType.RECLAIMABLE)),
+)
 
 
 class TraceFlags(IntFlag):
@@ -191,21 +193,19 @@ class _Beginning:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._pieces: deque[bytes] = deque()
-        self._again = False
+        self._pieces: list[bytes] = []
+        self._again: Iterator[bytes] | None = None
         self._kept = 0
 
     def read(self, size: int) -> bytes:
         """Read the next piece."""
-        if self._again and self._pieces:
-            return self._pieces.popleft()
-        if not self._again and self.is_cut:
+        if self._again is not None:
+            return next(self._again, None) or self._file.read(size)
+        if self.is_cut:
             return b""
-        piece = self._file.read(size)
-        if not self._again:
-            self._pieces.append(piece)
-            self._kept += len(piece)
-        return piece
+        self._pieces.append(self._file.read(size))
+        self._kept += len(self._pieces[-1])
+        return self._pieces[-1]
 
     @property
     def is_cut(self) -> bool:
@@ -218,7 +218,7 @@ class _Beginning:
 
     def rewind(self) -> None:
         """Begin anew."""
-        self._again = True
+        self._again = iter(self._pieces)
 
 
 def _copied(events: NDArray[np.void]) -> NDArray[np.void]:
@@ -430,18 +430,20 @@ class TraceReader:
         beginning = _Beginning(self._file)
         if not self._told:
             self._decide(beginning)
-        other = next((words for pattern, words in _OTHER_TEXTS.items() if beginning.holds(pattern)), None)
         beginning.rewind()
         self._pieces = _Pieces(beginning, self._path, self._numbers, self._stacks)
         types = migratetype_map(self._numbers.old_migratetypes)
         for events in self._pieces:
-            self._map_types(events, types)
-            times = events["time_ns"]
-            self.report.inversions += int((times[0] < self._last_ns) + (times[1:] < times[:-1]).sum())
-            self._last_ns = int(times[-1])
+            inversions, contradictions, unsure = translate_types(events, types, _ASKED, self._last_ns)
+            self.report.inversions += inversions
+            self.report.contradictions += contradictions
+            if unsure and self._uncertain:
+                self.report.kernel = UNDECIDED
+            self._last_ns = int(events[-1]["time_ns"])
             yield events
         self._finish_report()
         if not self.report.events:
+            other = next((words for pattern, words in _OTHER_TEXTS.items() if beginning.holds(pattern)), None)
             nothing = f"{self.report.lines} lines, {self.report.other_events} of other events"
             reasons = "; ".join(self.report.warnings()) or nothing
             message = other or f"no event of the page allocator ({reasons})"
@@ -460,17 +462,6 @@ class TraceReader:
             self._numbers = KernelNumbers(_LAST_OLD)
             self.report.kernel = BEFORE_4_4
         self._uncertain = votes.old == votes.new
-
-    def _map_types(self, events: NDArray[np.void], types: NDArray[np.uint8]) -> None:
-        """Translate migratetypes, and count requests that contradict the numbering."""
-        for asked, wanted in zip(_asked(events), (MigrateType.MOVABLE, MigrateType.RECLAIMABLE), strict=True):
-            self.report.contradictions += int((types[asked] != wanted).sum())
-        fallback = np.flatnonzero(events["event"] == _EXTFRAG)
-        arg = events["arg"][fallback]
-        if self._uncertain and (np.isin(events["migratetype"], (1, 2)).any() or np.isin(arg >> 8 & 7, (1, 2)).any()):
-            self.report.kernel = UNDECIDED
-        events["migratetype"] = types[events["migratetype"]]
-        events["arg"][fallback] = (arg & 0xFF) | types[arg >> 8 & 7].astype(np.uint32) << 8
 
     def _finish_report(self) -> None:
         """Take the counts over from the scanner."""

@@ -51,23 +51,6 @@ cdef enum:
     MAX_PFN_BITS = 52
     NO_TYPE = 255
 
-cdef enum field_bit:
-    GOT_PFN = 1
-    GOT_ORDER = 2
-    GOT_TYPE = 4
-    GOT_GFP = 8
-    GOT_FALLBACK_ORDER = 16
-    GOT_FALLBACK_TYPE = 32
-    GOT_RANGE = 64
-    GOT_TAKEN = 128
-    GOT_ZONE_START = 256
-    GOT_ZONE_END = 512
-    GOT_COUNT = 1024
-    GOT_SCANNED = 2048
-    GOT_FREE_PFN = 4096
-    GOT_OTHER = 8192
-
-
 cdef packed struct event_t:
     int64_t time_ns
     int64_t pfn

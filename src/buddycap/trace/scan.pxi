@@ -119,8 +119,6 @@ cdef int scan_event(event_t *out, kept_t *kept, counts_t *counts, head_t *head) 
     cdef text_t end = head.event_end
     cdef int event = word_code(&NAMES, head.event, end)
     f.got = 0
-    f.flags = 0
-    f.taken = f.count = f.failed = 0
     if event == EV_PRINT:
         if not starts_with(head.payload, head.end, "tracing_mark_write:", 19):
             return 0
@@ -136,7 +134,7 @@ cdef int scan_event(event_t *out, kept_t *kept, counts_t *counts, head_t *head) 
         return scan_perf_lost(out, counts, head)
     if not read_fields(&f, head.payload, head.end) or not store_fields(out, &f):
         return -1
-    if f.got & GOT_GFP and not read_gfp(out, kept, &f):
+    if has(&f, KEY_GFP) and not read_gfp(out, kept, &f):
         return -1
     return 1
 

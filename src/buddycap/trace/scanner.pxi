@@ -139,3 +139,49 @@ def decode_texts(events, const uint32_t[::1] bits):
         numeric |= out[k].flags & FL_NUMERIC_GFP != 0
         marks |= out[k].event == EV_MARK
     return numeric, marks
+
+
+def translate_types(events, const uint8_t[::1] types, asked, int64_t last_ns):
+    """Put the one numbering of migratetypes in place of the kernel's own, and count what is strange.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE], shape (n,)
+        Changed.
+    types : ndarray[uint8], shape (256,)
+        What each number becomes.
+    asked : sequence of (mask, bits, type)
+        A request of which these bits of the flags are so is of this type.
+    last_ns : int
+        Time of the event before.
+
+    Returns
+    -------
+    tuple of int
+        Events that are earlier than the one before them; requests of another type than they ask for; and 1 if one of
+        the numbers was 1 or 2, else 0.
+    """
+    cdef event_t[::1] out = events.view(EVENT_DTYPE)
+    cdef uint32_t[:, ::1] rule = np.array(asked, np.uint32)
+    cdef event_t *e
+    cdef int64_t inversions = 0, contradictions = 0
+    cdef int64_t k
+    cdef int r
+    cdef uint8_t fallback
+    cdef bint unsure = False
+    if types.shape[0] != 256 or rule.shape[1] != 3:
+        raise MisuseError(f"types: {types.shape[0]}, asked: {rule.shape[1]}; 256 numbers and rows of 3 are wanted")
+    for k in range(out.shape[0]):
+        e = &out[k]
+        inversions += e.time_ns < last_ns
+        last_ns = e.time_ns
+        unsure |= e.migratetype == 1 or e.migratetype == 2
+        e.migratetype = types[e.migratetype]
+        if e.event == EV_ALLOC:
+            for r in range(rule.shape[0]):
+                contradictions += e.gfp & rule[r, 0] == rule[r, 1] and e.migratetype != rule[r, 2]
+        elif e.event == EV_EXTFRAG:
+            fallback = e.arg >> 8 & 7
+            unsure |= fallback == 1 or fallback == 2
+            e.arg = (e.arg & 0xFF) | <uint32_t> types[fallback] << 8
+    return inversions, contradictions, unsure

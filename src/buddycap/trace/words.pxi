@@ -1,7 +1,9 @@
 # Words of a line: numbers, names, and texts that are kept once.  No Python in here, and no reading past `end`.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
+
+from buddycap._core cimport buddycap_ctz
 
 cdef enum:
     KEPT_TEXTS = 4096           # different gfp texts and marks that are told apart
@@ -27,33 +29,75 @@ cdef struct kept_t:             # texts seen so far, each stored once
 
 
 cdef struct words_t:            # words that are known, and what they stand for
-    int count
-    int length[MOST_WORDS]
+    uint8_t first[WORD_BYTES + 1]       # number of a word of this length, + 1; 0: none
+    uint8_t next[MOST_WORDS]            # of the next one of the same length
     int code[MOST_WORDS]
-    char text[MOST_WORDS][WORD_BYTES]
+    uint8_t text[MOST_WORDS][WORD_BYTES]
+
+
+cdef int8_t[256] HEX_DIGITS     # the value of a hexadecimal digit, -1 of another character
+
+
+cdef void fill_hex_digits() noexcept:
+    cdef int k
+    memset(HEX_DIGITS, -1, sizeof(HEX_DIGITS))
+    for k in range(16):
+        HEX_DIGITS[48 + k if k < 10 else 55 + k] = HEX_DIGITS[48 + k if k < 10 else 87 + k] = <int8_t> k
+
+
+fill_hex_digits()
+
+
+cdef inline uint64_t eight_bytes(text_t p) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, p, 8)
+    return word
+
+
+cdef inline uint32_t four_bytes(text_t p) noexcept nogil:
+    cdef uint32_t word
+    memcpy(&word, p, 4)
+    return word
+
+
+cdef inline bint same_bytes(text_t a, text_t b, int64_t length) noexcept nogil:
+    """Whether two short texts agree: without the call that memcmp is where the length is not known."""
+    cdef int64_t k = 0
+    if length >= 8:
+        for k in range(0, length - 8, 8):
+            if eight_bytes(a + k) != eight_bytes(b + k):
+                return False
+        return eight_bytes(a + length - 8) == eight_bytes(b + length - 8)
+    if length >= 4:
+        return four_bytes(a) == four_bytes(b) and four_bytes(a + length - 4) == four_bytes(b + length - 4)
+    for k in range(length):
+        if a[k] != b[k]:
+            return False
+    return True
 
 
 cdef int fill_words(words_t *words, dict codes) except -1:
-    """Fill a table of words, whose codes are not 0, in the order in which they are looked for."""
+    """Fill a table of words, whose codes are not 0."""
     cdef int k
     for k, (text, code) in enumerate(codes.items()):
         name = text.encode()
         if k == MOST_WORDS or len(name) > WORD_BYTES:
             raise MisuseError(f"no room for the word {text!r}")
         memcpy(words.text[k], <const char *> name, len(name))
-        words.length[k] = len(name)
+        words.next[k] = words.first[len(name)]
+        words.first[len(name)] = <uint8_t> (k + 1)
         words.code[k] = code
-        words.count = k + 1
     return 0
 
 
 cdef inline int word_code(const words_t *words, text_t p, text_t end) noexcept nogil:
     """The code of a word; 0 for one that is not in the table."""
     cdef int64_t length = end - p
-    cdef int k
-    for k in range(words.count):
-        if words.length[k] == length and memcmp(words.text[k], p, length) == 0:
-            return words.code[k]
+    cdef int k = words.first[length] if length <= WORD_BYTES else 0
+    while k:
+        if same_bytes(words.text[k - 1], p, length):
+            return words.code[k - 1]
+        k = words.next[k - 1]
     return 0
 
 
@@ -122,10 +166,7 @@ cdef inline bint is_digit(uint8_t c) noexcept nogil:
 
 cdef inline int hex_value(uint8_t c) noexcept nogil:
     """The value of a hexadecimal digit, -1 for another character."""
-    if 48 <= c <= 57:
-        return c - 48
-    c |= 32
-    return c - 87 if 97 <= c <= 102 else -1
+    return HEX_DIGITS[c]
 
 
 cdef inline text_t skip_blanks(text_t p, text_t end) noexcept nogil:
@@ -135,29 +176,41 @@ cdef inline text_t skip_blanks(text_t p, text_t end) noexcept nogil:
 
 
 cdef inline uint64_t marked_bytes(uint64_t word, uint8_t c) noexcept nogil:
-    """The upper bit of the lowest byte that is `c`, and perhaps of others above it; 0 if there is none."""
+    """The upper bit of the lowest byte that is `c`, and perhaps of others above it; 0 if there is none.
+
+    The lowest byte is the first one of a text: records and words are little-endian everywhere.
+    """
     word ^= <uint64_t> 0x0101010101010101 * c
     return (word - <uint64_t> 0x0101010101010101) & ~word & <uint64_t> 0x8080808080808080
 
 
 cdef inline text_t word_end(text_t p, text_t end) noexcept nogil:
-    cdef uint64_t word
+    """The first blank from `p` on, or `end`."""
+    cdef uint64_t word, found
     while end - p >= 8:
-        memcpy(&word, p, 8)
-        if marked_bytes(word, 32) | marked_bytes(word, 9):
-            break
+        word = eight_bytes(p)
+        found = marked_bytes(word, 32) | marked_bytes(word, 9)
+        if found:
+            return p + (buddycap_ctz(found) >> 3)
         p += 8
     while p < end and p[0] != 32 and p[0] != 9:
         p += 1
     return p
 
 
-cdef bint whole_number(text_t p, text_t end, uint64_t *value) noexcept nogil:
+cdef inline text_t key_end(text_t p, text_t end) noexcept nogil:
+    """The first equals sign from `p` on, or the first blank if there is one before it, or `end`."""
+    while p < end and p[0] != 61 and p[0] != 32 and p[0] != 9:
+        p += 1
+    return p
+
+
+cdef inline bint whole_number(text_t p, text_t end, uint64_t *value) noexcept nogil:
     """Read all of p..end as decimal, or as hexadecimal behind 0x; False unless it is one number of 64 bits."""
     cdef uint64_t x = 0
     cdef bint twenty
     cdef int digit
-    if p >= end:
+    if p >= end or not is_digit(p[0]):
         return False
     if end - p > 2 and p[0] == 48 and p[1] | 32 == 120:
         p += 2
@@ -200,8 +253,8 @@ cdef inline text_t digits(text_t p, text_t end, uint64_t *value) noexcept nogil:
 
 
 cdef inline bint is_word(text_t p, text_t end, const char *word, int64_t length) noexcept nogil:
-    return end - p == length and memcmp(p, word, length) == 0
+    return end - p == length and same_bytes(p, <text_t> word, length)
 
 
 cdef inline bint starts_with(text_t p, text_t end, const char *word, int64_t length) noexcept nogil:
-    return end - p >= length and memcmp(p, word, length) == 0
+    return end - p >= length and same_bytes(p, <text_t> word, length)
