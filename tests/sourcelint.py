@@ -108,6 +108,7 @@ PYTHON_RANKS = {
     "jsontext": 0,
     "nearest": 0,
     "newfile": 0,
+    "presets": 0,
     "progress": 0,
     "sizes": 0,
     "tomltext": 0,

@@ -1,7 +1,6 @@
 """A machine: the zones of one node with their LRU lists, reclaim, kswapd and the slow path of allocation."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
@@ -20,11 +19,12 @@ from .formats.snapshot import Snapshot, read_snapshot
 from .kernels import KERNELS, Kernel
 from .nearest import meant
 from .policies.capture import CapturePolicy, find_policy
+from .presets import PRESETS, Preset
 from .proc import TEXTS
 from .reader import known_reader
 from .sizes import parse_pages
 
-__all__ = ["PRESETS", "EventKind", "Machine", "Preset"]
+__all__ = ["EventKind", "Machine"]
 
 _PIECE = 1 << 18  # pages put on a list at once
 
@@ -61,25 +61,6 @@ class EventKind(IntEnum):
     WAKE_KCOMPACTD = 13
     OOM = 14
     KSWAPD_ASKED = 15
-
-
-@dataclass(frozen=True)
-class Preset:
-    """The geometry of an architecture.
-
-    Parameters
-    ----------
-    max_page_order : int
-        Order of the largest block.
-    pageblock_order : int
-        Order of a pageblock, which is also that of a huge page.
-    """
-
-    max_page_order: int
-    pageblock_order: int
-
-
-PRESETS = {"x86_64": Preset(10, 9), "ppc64": Preset(12, 12)}
 
 
 def known_names(frames: Iterable[ZoneFrames]) -> list[str] | None:

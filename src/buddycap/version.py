@@ -3,13 +3,13 @@
 from functools import cache
 from typing import Any
 
-__all__ = ["__getattr__", "version_told"]
+__all__ = ["__getattr__", "installed", "version_told"]
 
 COMMIT = "COMMIT"  # written by setup.py into what is installed
 
 
 @cache
-def _installed() -> str:
+def installed() -> str:
     """Return the version, read once: a process may lose the right to read where it is installed."""
     from importlib.metadata import version
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
     """Return `buddycap.__version__`: the package takes this function for its own."""
     if name != "__version__":
         raise AttributeError(f"module 'buddycap' has no attribute {name!r}")
-    return _installed()
+    return installed()
 
 
 def version_told() -> str:
@@ -31,4 +31,4 @@ def version_told() -> str:
         commit = Path(__file__).with_name(COMMIT).read_text(encoding="ascii").strip()
     except OSError:
         commit = "of a source tree without history, or in place"
-    return f"buddycap {_installed()} ({commit})"
+    return f"buddycap {installed()} ({commit})"

@@ -1,6 +1,8 @@
 """Does a sweep take more memory where it is collected, the more runs it has, and do short runs go together?"""
 
 import gc
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import replace
 
@@ -61,6 +63,17 @@ def test_memory_does_not_grow_with_the_runs(outcome, tmp_path, monkeypatch, caps
         for seeds in (30, 80)
     )
     assert many - few < ROW * 100
+
+
+@pytest.mark.parametrize("module", ["study.workers", "commands.study", "calls.study"])
+def test_what_reads_recordings_is_not_imported_for_studies_without(module):
+    """Every worker process imports anew what it needs before its first run."""
+    code = f"""if True:
+        import sys, buddycap.{module}
+        unused = ("buddycap.formats", "buddycap.recorded.", "importlib.metadata")
+        print([name for name in sys.modules if name.startswith(unused)])
+    """
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_short_runs_go_together_until_few_are_left():

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import recorded
 from ..errors import MisuseError
-from ..machine import PRESETS
 from ..nearest import meant
 from ..policies.files import Policy, find_policies
+from ..presets import PRESETS
 from ..progress import Progress
-from ..recorded.recording import frames_from_recording
 from ..sizes import parse_pages
 from ..study.comparison import compare_plan
 from ..study.config import DEFAULT_POLICIES, MEMORY, StudyConfig, preset_config
@@ -184,7 +184,7 @@ def _cases(
         if name not in PRESETS:
             raise MisuseError(f"preset={name!r}: {meant(str(name), PRESETS)}")
     if source is not None:
-        pages = len(frames_from_recording(str(source), zone).kinds)
+        pages = len(recorded.frames_from_recording(str(source), zone).kinds)
     else:
         pages = parse_pages("1GiB" if memory is None or _is_swept(memory) else memory, MEMORY)  # type: ignore[arg-type]
     if kernel == "2.6.27" and threads in (None, 0):

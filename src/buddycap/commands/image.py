@@ -34,8 +34,8 @@ from ..images.manifest import manifest_path, read_manifest
 from ..images.place import ranges_without_memory
 from ..images.translation import FORMATS, ORDERS, translate_trace
 from ..kernels import KERNELS
-from ..machine import PRESETS
 from ..newfile import add_force
+from ..presets import PRESETS
 from ..proc import TEXTS
 from ..sizes import PAGE_SIZE, size_text
 

@@ -10,9 +10,9 @@ from typing import Any
 from .._core import Zone, build_facts
 from ..escape import say
 from ..kernels import KERNELS
-from ..machine import PRESETS
 from ..policies.capture import POLICIES
 from ..policies.compaction import COMPACTION_POLICIES
+from ..presets import PRESETS
 
 __all__ = ["add_arguments", "command"]
 

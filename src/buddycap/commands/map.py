@@ -23,9 +23,9 @@ from ..errors import MisuseError
 from ..escape import say
 from ..formats.kpageflags import ZoneFrames
 from ..formats.snapshot import drawn_from
-from ..machine import PRESETS
 from ..newfile import add_force, check_outputs, write_file
 from ..policies.capture import POLICIES, find_policy
+from ..presets import PRESETS
 from ..progress import Progress
 from ..recorded.recording import frames_from_recording, open_recording, recorded_files
 from ..sizes import parse_pages

@@ -21,19 +21,19 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from .. import recorded
 from ..errors import MisuseError
 from ..escape import say
-from ..formats.snapshot import drawn_from
-from ..machine import PRESETS
+from ..kernels import KERNELS
 from ..nearest import meant
 from ..newfile import check_outputs, write_file
 from ..policies.capture import POLICIES
 from ..policies.compaction import COMPACTION_POLICIES
 from ..policies.files import Policy, find_policies
-from ..proc import TEXTS
+from ..presets import PRESETS
 from ..progress import Progress
-from ..recorded.recording import frames_from_recording, recorded_files
 from ..sizes import PAGE_SIZE, parse_pages
 from ..study.config import DEFAULT_POLICIES, StudyConfig, preset_config
 from ..study.configtext import commented_toml
@@ -67,7 +67,7 @@ MOST_SEEDS = 96
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments of `buddycap study`."""
     what = parser.add_argument_group("what is run")
-    what.add_argument("--kernel", choices=tuple(TEXTS), help="what is simulated (default: 2.6.27)")
+    what.add_argument("--kernel", choices=tuple(KERNELS), help="what is simulated (default: 2.6.27)")
     what.add_argument(
         "--threads",
         type=int,
@@ -122,7 +122,7 @@ def command(args: argparse.Namespace) -> int:
         return _write_config(args)
     plan = _plan(args)
     begin = time.perf_counter()
-    with open_store(args, [args.config, *recorded_files(args.source), *recorded_files(args.load)]) as store:
+    with open_store(args, _inputs(args)) as store:
         with keeping(plan, store, args.format), Progress(0, "runs") as progress:
             run = runner(args, store, progress)
             if args.precision is None:
@@ -134,6 +134,12 @@ def command(args: argparse.Namespace) -> int:
             export(store, plan)
         _tell(args, plan, records, begin)
         return tell_failed(records)
+
+
+def _inputs(args: argparse.Namespace) -> list[str | Path | None]:
+    """Return the files that are read."""
+    recordings = [path for path in (args.source, args.load) if path is not None]
+    return [args.config, *(file for path in recordings for file in recorded.recorded_files(path))]
 
 
 def _tell(args: argparse.Namespace, plan: Plan, records: Iterable[Record], begin: float) -> None:
@@ -213,7 +219,7 @@ def _base_cases(args: argparse.Namespace) -> list[Case]:
     if args.source is not None:
         if args.memory:
             raise MisuseError("--from says how much memory there is: --memory does not go with it")
-        pages = len(frames_from_recording(args.source, args.zone).kinds)
+        pages = len(recorded.frames_from_recording(args.source, args.zone).kinds)
     else:
         pages = parse_pages(args.memory or DEFAULT_MEMORY, "memory")
     kernel = args.kernel or "2.6.27"
@@ -233,7 +239,7 @@ def _heading(plan: Plan) -> str:
     """Return the line above the table."""
     config = plan.cases[0].config
     seeds = f"{told_seeds(plan.seeds)}, 95 % intervals"
-    drawn = drawn_from(plan.source)
+    drawn = recorded.drawn_from(plan.source) if plan.source else None
     first = f"{drawn}: one of many machines that fit them\n" if drawn else ""
     if len(plan.cases) > 1:
         return f"{first}{len(plan.cases)} cases, {seeds}"

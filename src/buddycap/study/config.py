@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import FormatError, MisuseError
-from ..machine import PRESETS
 from ..nearest import meant
+from ..presets import PRESETS
 from ..sizes import PAGE_SIZE, parse_pages, size_text
 from ..tomltext import line_of, read_toml
 from .ranges import check_field

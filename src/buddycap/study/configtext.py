@@ -8,7 +8,7 @@ from dataclasses import fields
 from inspect import cleandoc
 from textwrap import wrap
 
-from ..machine import PRESETS
+from ..presets import PRESETS
 from ..sizes import size_text
 from .config import LEAST_REQUESTED, StudyConfig
 from .ranges import WORDS, allowed_range

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from .._world import PARAMETERS
 from ..newfile import replacing, replacing_text, write_file
+from ..version import installed
 from .aggregate import Aggregate
 from .config import StudyConfig
 from .parameters import world_parameters
@@ -297,7 +297,7 @@ class _Timings:
 def machine_facts() -> dict[str, Any]:
     """Return what is worth knowing of the machine and the software."""
     return {
-        "buddycap": version("buddycap"),
+        "buddycap": installed(),
         "code": code_version(),
         "numpy": np.__version__,
         "python": platform.python_version(),

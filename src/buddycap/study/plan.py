@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, lru_cache
 from hashlib import sha256
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +16,7 @@ from ..errors import MisuseError
 from ..policies.capture import CapturePolicy
 from ..policies.compaction import CompactionPolicy
 from ..policies.files import Policy
+from ..version import installed
 from .ablations import ABLATIONS
 from .config import LEAST_REQUESTED, MEMORY, StudyConfig
 from .parameters import world_parameters
@@ -31,6 +31,7 @@ PACKAGE = Path(__file__).parent.parent
 _MODULES = (
     "flags.py",
     "machine.py",
+    "presets.py",
     "sizes.py",
     "kernels/linux_2_6_27.py",
     "kernels/linux_6_1.py",
@@ -258,7 +259,7 @@ def code_version() -> str:
     for path in sorted(sources):
         total.update(f"{path.relative_to(PACKAGE).as_posix()}\0".encode())
         total.update(sha256(path.read_bytes()).digest())
-    return f"{version('buddycap')}+{total.hexdigest()[:12]}"
+    return f"{installed()}+{total.hexdigest()[:12]}"
 
 
 def sweep(cases: Iterable[Case], words: Sequence[str]) -> list[Case]:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..errors import MisuseError
-from ..kernels import DEFRAG_MODES
-from ..machine import PRESETS
+from ..kernels import DEFRAG_MODES, KERNELS
 from ..nearest import meant
-from ..proc import TEXTS
+from ..presets import PRESETS
 
 __all__ = ["WORDS", "allowed_range", "check_field"]
 
@@ -75,7 +74,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 
 # Fields that are words, with those that are allowed.
 WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"preset": tuple(PRESETS), "kernel": tuple(TEXTS), "defrag": DEFRAG_MODES}
+    {"preset": tuple(PRESETS), "kernel": tuple(KERNELS), "defrag": DEFRAG_MODES}
 )
 
 

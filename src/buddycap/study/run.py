@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,17 @@ from numpy.typing import NDArray
 from .._core import Zone
 from .._world import CAUSES, World
 from ..flags import RequestPath
-from ..formats.kpageflags import ZoneFrames
 from ..kernels import KERNELS
-from ..machine import PRESETS, Machine
 from ..policies.capture import CapturePolicy
 from ..policies.files import Policy
-from ..recorded.load import Load
+from ..presets import PRESETS
 from .config import LEAST_REQUESTED, SECOND_NS, StudyConfig
 from .faults import fault_figures
 from .parameters import world_parameters
+
+if TYPE_CHECKING:
+    from ..formats.kpageflags import ZoneFrames
+    from ..recorded.load import Load
 
 __all__ = ["Run", "make_world", "run_all", "run_once", "study_zone"]
 
@@ -192,8 +195,8 @@ def make_world(
     config: StudyConfig,
     policy: Policy,
     seed: int,
-    frames: ZoneFrames | None = None,
-    load: Load | None = None,
+    frames: "ZoneFrames | None" = None,
+    load: "Load | None" = None,
     *,
     requests: bool = True,
     zone: Zone | None = None,
@@ -206,6 +209,8 @@ def make_world(
     if requests:
         config.check_memory(LEAST_REQUESTED)
     if frames is not None:
+        from ..machine import Machine  # here, for it takes long to import, and few studies start from a recording
+
         zone = Machine.from_frames([frames], seed=seed, cpus=config.cpus, preset=config.preset).zones[0]
     elif zone is None:
         zone = study_zone(config, seed)
@@ -220,8 +225,8 @@ def run_once(
     config: StudyConfig,
     policy: Policy,
     seed: int,
-    frames: ZoneFrames | None = None,
-    load: Load | None = None,
+    frames: "ZoneFrames | None" = None,
+    load: "Load | None" = None,
 ) -> Run:
     """Run the experiment once.
 
@@ -273,8 +278,8 @@ def run_all(
     config: StudyConfig,
     policies: Sequence[Policy],
     seed: int,
-    frames: ZoneFrames | None = None,
-    load: Load | None = None,
+    frames: "ZoneFrames | None" = None,
+    load: "Load | None" = None,
 ) -> Iterator[Run]:
     """Run the experiment with each of some policies; what comes before the first request is simulated once.
 

@@ -22,16 +22,17 @@ from importlib import import_module
 from itertools import chain, groupby, islice
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .. import recorded
 from ..errors import MisuseError
-from ..formats.kpageflags import ZoneFrames
-from ..recorded.load import Load
-from ..recorded.recording import frames_from_recording
 from .carrying import Parcel, carried
 from .packing import Packed
 from .plan import Task
 from .run import Run, run_all
+
+if TYPE_CHECKING:
+    from ..formats.kpageflags import ZoneFrames
 
 __all__ = ["EXECUTORS", "Outcome", "find_executor", "perform", "perform_all", "pool_of", "recorded_load", "usable_cpus"]
 
@@ -129,14 +130,14 @@ def _deadline(timeout_s: float | None) -> Iterator[None]:
 
 
 @cache
-def _frames(source: str, zone: str | None) -> ZoneFrames:
-    return frames_from_recording(source, zone)
+def _frames(source: str, zone: str | None) -> "ZoneFrames":
+    return recorded.frames_from_recording(source, zone)
 
 
 @cache
-def recorded_load(path: str) -> Load:
+def recorded_load(path: str) -> "recorded.Load":
     """Read a recorded load, once in each process."""
-    return Load.load(path)
+    return recorded.Load.load(path)
 
 
 def perform_all(tasks: Iterable[Task], pool: Pool, width: int, timeout_s: float | None = None) -> Iterator[Ended]:
