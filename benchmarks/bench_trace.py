@@ -14,6 +14,7 @@ from buddycap.formats.tracefile import Trace, convert_trace, load_trace, read_tr
 from buddycap.kernels import KERNELS
 from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.prepared import Prepared
 from buddycap.replay.reconstruct import Reconstruction
 from buddycap.replay.serving import Options, PlaceServing
 from buddycap.replay.timeline import sample_times
@@ -98,12 +99,12 @@ def test_match(measure, recording):
 
 def test_what_if(measure, recording):
     """Allocations and frees served by the simulated machine, once it is there; eleven moments noted."""
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    prepared = Prepared(recording)
     moments = sample_times(recording.first_ns, recording.end_ns[0], 11).tolist()
-    count = len(Serving(recording, matched, WhatIf()).stream.ops)
+    count = len(Serving(prepared, WhatIf()).stream.ops)
 
     def prepare():
-        serving = Serving(recording, matched, WhatIf())
+        serving = Serving(prepared, WhatIf())
         return lambda: [serving.until(moment) for moment in moments]
 
     measure(prepare, count, unit="operations")
@@ -116,13 +117,13 @@ GROUNDS = {"followed": {}, "lists": {"follow": False, "lists": True}, "simulated
 @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
 def test_what_if_by_places(measure, recording, kernel, background):
     """The same on a kernel with per-CPU lists of blocks: what a background adds in operations or work is in it."""
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    prepared = Prepared(recording)
     moments = sample_times(recording.first_ns, recording.end_ns[0], 11).tolist()
     how = Options(**GROUNDS[background])
-    count = int((PlaceServing(recording, matched, KERNELS[kernel], how).plan.time_ns <= moments[-1]).sum())
+    count = int((PlaceServing(prepared, KERNELS[kernel], how).plan.time_ns <= moments[-1]).sum())
 
     def prepare():
-        serving = PlaceServing(recording, matched, KERNELS[kernel], how)
+        serving = PlaceServing(prepared, KERNELS[kernel], how)
         return lambda: [serving.until(moment) for moment in moments]
 
     measure(prepare, count, unit="operations")

@@ -23,10 +23,10 @@ import numpy as np
 from buddycap.errors import MisuseError
 from buddycap.formats.extfrag import unusable_free_index
 from buddycap.policies.capture import POLICIES
-from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
 from buddycap.replay.band import FIGURES, Band, Control, banded, figures_of, predict
 from buddycap.replay.course import reconstruct
+from buddycap.replay.prepared import Prepared
 from buddycap.replay.timeline import HUGE_ORDER, sample_times
 from buddycap.replay.whatif import WhatIf, what_if
 
@@ -93,7 +93,7 @@ def rows_of(recording: Recording, seeds: int, samples: int, skip: list[str]) -> 
     """Return the rows of one recording."""
     moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
     timeline, _, _ = reconstruct(recording, samples)
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    prepared = Prepared(recording)
     truth = truth_at_end(recording, timeline.nr_free[-1])
     still = np.repeat(timeline.nr_free[:1], samples, axis=0)
     found = [row(recording.name, "nothing changes", [measures(still, truth, timeline.nr_free)], large(truth))]
@@ -102,7 +102,7 @@ def rows_of(recording: Recording, seeds: int, samples: int, skip: list[str]) -> 
             continue
         tries, ends = [], []
         for seed in range(seeds if label != "2.6.27" else 1):
-            result = what_if(recording, WhatIf(seed=seed, **rules), moments, matched=matched)
+            result = what_if(prepared, WhatIf(seed=seed, **rules), moments)
             tries.append(measures(result.timeline.nr_free, truth, timeline.nr_free))
             ends.append(large(result.timeline.nr_free[-1]))
         name = label if label == "2.6.27" else f"{result.kernel} {label}"
@@ -129,8 +129,8 @@ def band_rows(recording: Recording, seeds: int, samples: int, skip: list[str]) -
     moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
     timeline, _, _ = reconstruct(recording, samples)
     truth = figures_of(timeline)
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
-    control = Control(recording, matched, moments, timeline, seeds)
+    prepared = Prepared(recording)
+    control = Control(prepared, moments, timeline, seeds)
     half, past = samples // 2, np.arange(1, samples)
     found = []
     for label, rules in WHATS.items():
@@ -150,8 +150,8 @@ def what_if_rows(recording: Recording, seeds: int, samples: int, skip: list[str]
     """Return what other rules would have given on one recording."""
     moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
     timeline, _, _ = reconstruct(recording, samples)
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
-    control = Control(recording, matched, moments, timeline, seeds)
+    prepared = Prepared(recording)
+    control = Control(prepared, moments, timeline, seeds)
     pieces = FIGURES.index("pieces")
     cells = [f"{figures_of(timeline)[pieces, -1]:.0f}"]
     failed = "-"

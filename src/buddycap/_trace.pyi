@@ -240,6 +240,23 @@ def match_requests(
         silent, lost_frees, outside.
     """
 
+def first_of_pages(events: NDArray[np.void], zones: Sequence[tuple[int, int]], before_ns: int) -> NDArray[np.int64]:
+    """Find the first event of each block that a trace names, by its first page.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE]
+    zones : sequence of (start_pfn, spanned_pages)
+        Pages outside are left out.
+    before_ns : int
+        Only events before this moment.
+
+    Returns
+    -------
+    ndarray[int64]
+        Their numbers, ascending.
+    """
+
 def plan_operations(
     events: NDArray[np.void],
     hints: NDArray[np.uint8],

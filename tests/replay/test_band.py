@@ -8,10 +8,10 @@ import pytest
 import buddycap
 from buddycap import MisuseError, PolicyError
 from buddycap.cli import main
-from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import open_recording
 from buddycap.replay.band import FIGURES, Control, banded, figures_of, margin_of, predict
 from buddycap.replay.course import reconstruct
+from buddycap.replay.prepared import Prepared
 from buddycap.replay.timeline import sample_times
 from buddycap.replay.whatif import WhatIf
 from sourcelint import ROOT
@@ -23,8 +23,7 @@ FOLDER = ROOT / "tests" / "data" / "replay" / "thpfrag"
 def control():
     recording = open_recording(FOLDER)
     moments = sample_times(recording.first_ns, recording.end_ns[0], 5)
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
-    return Control(recording, matched, moments, reconstruct(recording, 5)[0], 2)
+    return Control(Prepared(recording), moments, reconstruct(recording, 5)[0], 2)
 
 
 def test_a_control_has_nothing_different():
@@ -69,7 +68,7 @@ def test_without_a_control_the_seeds_stand_alone(control):
 def test_seeds_go_on_from_that_of_the_what_if(control):
     assert [result.what.seed for result in control.tries(WhatIf(policy="none", seed=7))] == [7, 8]
     with pytest.raises(MisuseError, match=r"seeds=0: allowed range is 1\.\.1000"):
-        Control(control.recording, control.matched, control.moments, None, 0)
+        Control(control.prepared, control.moments, None, 0)
 
 
 def test_the_call_and_the_command_tell_the_same(capsys):

@@ -12,8 +12,8 @@ from buddycap.formats.tracefile import Trace
 from buddycap.formats.tracetext import EVENT_DTYPE, EVENTS, TraceFlags
 from buddycap.kernels import KERNELS
 from buddycap.machine import Machine
-from buddycap.recorded.lifetimes import match_trace
 from buddycap.recorded.recording import Recording, open_recording
+from buddycap.replay.prepared import Prepared
 from buddycap.replay.serving import Options, PlaceServing, plan_recording
 from buddycap.replay.timeline import sample_times
 from buddycap.replay.whatif import WhatIf, what_if
@@ -57,8 +57,7 @@ def in_use(machine):
 
 def played(made, **options):
     """A serving that has come to its end."""
-    matched = match_trace(made.trace, made.zones, made.first_ns)
-    serving = PlaceServing(made, matched, KERNEL, Options(**{"cpus": 1} | options))
+    serving = PlaceServing(Prepared(made), KERNEL, Options(**{"cpus": 1} | options))
     serving.until(made.end_ns[0])
     serving.machine.check()
     return serving
@@ -184,8 +183,7 @@ def test_followed_requests_are_served_from_their_recorded_zone_whatever_the_mark
     made = torn(1, 0)
     for pfn in (256, PAGES // 2 + 256):
         made.trace.events["pfn"][3] = pfn
-        matched = match_trace(made.trace, made.zones, made.first_ns)
-        serving = PlaceServing(made, matched, KERNELS[kernel], Options(cpus=1, min_free=1 << 17))
+        serving = PlaceServing(Prepared(made), KERNELS[kernel], Options(cpus=1, min_free=1 << 17))
         serving.until(made.end_ns[0])
         (place,) = [places[pfn - first] for first, places in serving.places if 0 <= pfn - first < len(places)]
         assert place >= 0
@@ -226,7 +224,7 @@ def test_from_empty_memory():
 @GROUNDS
 def test_mixed_pageblocks_are_counted_where_the_pages_have_come_to_lie(ground):
     made = open_recording(DATA / "fork")
-    serving = PlaceServing(made, match_trace(made.trace, made.zones), KERNEL, Options(**ground))
+    serving = PlaceServing(Prepared(made), KERNEL, Options(**ground))
     draw = np.random.default_rng(1)
     sorts = [draw.choice(np.array([0, 0, 0, 0x10, 0x20], np.uint8), len(pages)) for _, pages in serving.places]
     sorts[-1][::3] = 0
@@ -246,7 +244,7 @@ def test_mixed_pageblocks_are_counted_where_the_pages_have_come_to_lie(ground):
 
 def test_the_seed_draws_the_order_of_the_lists():
     made = open_recording(DATA / "thpfrag")
-    one, two = (plan_recording(made, KERNEL, Options(seed=seed)).start.machine.zones[0] for seed in (1, 2))
+    one, two = (plan_recording(Prepared(made), KERNEL, Options(seed=seed)).start.machine.zones[0] for seed in (1, 2))
     assert one.nr_free.tolist() == two.nr_free.tolist()
     assert one.free_blocks(0)["pfn"].tolist() != two.free_blocks(0)["pfn"].tolist()
 

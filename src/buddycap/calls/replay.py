@@ -7,11 +7,12 @@ from typing import Any
 
 from ..errors import MisuseError
 from ..escape import for_html, for_terminal
-from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
+from ..recorded.lifetimes import MatchedRequests, TracedFlags
 from ..recorded.recording import Recording, bare_recording, has_start, open_recording
 from ..replay.band import Band, Control, figures_of, predict
 from ..replay.course import reconstruct
 from ..replay.ending import EndReport
+from ..replay.prepared import Prepared
 from ..replay.timeline import HUGE_ORDER, Timeline, sample_times
 from ..replay.whatif import WhatIf, WhatIfResult, what_if
 from ..views.fragmentation import draw_timelines, timelines_figure
@@ -282,17 +283,17 @@ def follow(
         raise MisuseError(f"samples={samples}: allowed range is 1..{MOST_SAMPLES}")
     if bare and not all(what.empty for what in whats):
         raise MisuseError("without a snapshot (--from) a what-if can only begin with empty memory: add empty=yes")
-    matched = match_trace(recording.trace, recording.zones, recording.first_ns)
+    prepared = Prepared(recording)
     moments = sample_times(recording.first_ns, recording.end_ns[0], samples)
     timeline, end, odd = (None, None, {}) if bare else reconstruct(recording, samples, step=step)
-    control = Control(recording, matched, moments, timeline, seeds)
+    control = Control(prepared, moments, timeline, seeds)
     results: list[WhatIfResult] = []
     bands: list[Band] = []
     interrupted = False
     try:
         for what in whats:
             if seeds == 1:
-                results.append(what_if(recording, what, moments, matched=matched, step=step or _nothing))
+                results.append(what_if(prepared, what, moments, step=step or _nothing))
                 continue
             result, band = predict(control, what, order, step)
             results.append(result)
@@ -301,7 +302,7 @@ def follow(
         if timeline is None and not results:
             raise
         interrupted = True
-    return ReplayResult(recording, matched, timeline, end, odd, tuple(results), interrupted, tuple(bands))
+    return ReplayResult(recording, prepared.matched, timeline, end, odd, tuple(results), interrupted, tuple(bands))
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import FormatError, MisuseError
 from ..formats.kpageflags import KPF, SECTION_PAGES, PageKind, ZoneFrames
@@ -65,6 +66,11 @@ class Recording:
     def zones(self) -> list[tuple[int, int]]:
         """First PFN and length of every zone."""
         return [(zone.start_pfn, len(zone.kinds)) for zone in self.start.frames]
+
+    @property
+    def events(self) -> NDArray[np.void]:
+        """The events from the start snapshot on."""
+        return self.trace.events[int(np.argmax(self.trace.events["time_ns"] >= self.first_ns)) :]
 
     @property
     def first_ns(self) -> int:
@@ -158,11 +164,10 @@ def with_reported(recording: Recording) -> Recording:
     start, ends = recording.start, recording.end.frames if recording.end else (None,) * len(recording.start.frames)
     if not start.buddyinfo_after or start.meta.get("stopped") is True:
         return recording
-    events = recording.trace.events[int(np.argmax(recording.trace.events["time_ns"] >= recording.first_ns)) :]
     frames, pages = [], 0
     for zone, end in zip(start.frames, ends, strict=True):
         kinds = zone.kinds.copy()
-        for block, order in reported_blocks(start, zone, end, events):
+        for block, order in reported_blocks(start, zone, end, recording.events):
             kinds[block : block + (1 << order)] = PageKind.FREE
             pages += 1 << order
         kinds.flags.writeable = False

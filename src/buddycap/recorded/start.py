@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Node, Zone
+from .._trace import first_of_pages
 from ..errors import FormatError, MisuseError
 from ..flags import MigrateType
 from ..formats.kpageflags import PageKind, ZoneFrames
-from ..formats.tracetext import EVENTS, TraceFlags
+from ..formats.tracetext import EVENTS
 from ..formats.zoneinfo import ZoneinfoZone
 from ..kernels import Kernel
 from ..machine import Machine
@@ -27,10 +28,8 @@ from .zones import scattered, set_pageblock_types
 
 __all__ = ["FirstEvents", "Start", "first_events", "start_machine", "type_numbers"]
 
-_OF_PAGES = [
-    EVENTS[f"mm_page_{name}"] for name in ("alloc", "free", "alloc_zone_locked", "pcpu_drain", "alloc_extfrag")
-]
-_ALLOC, _FREE, _, _DRAIN, _ = _OF_PAGES
+_ALLOC, _FREE, _DRAIN = (EVENTS[f"mm_page_{name}"] for name in ("alloc", "free", "pcpu_drain"))
+_NEVER = (1 << 63) - 1  # ns
 _PCP_ORDERS = (0, 1, 2, 3)
 _PCP_TYPES = 3  # of each order; their numbers are indices of the lists of order 0
 _SIZES = ("high", "high_min", "high_max", "batch", "free_factor")  # of the lists of a CPU
@@ -39,7 +38,7 @@ _ENDLESS = 1 << 24  # pages: no list is ever that long
 
 @dataclass(frozen=True, eq=False)
 class FirstEvents:
-    """The first event of each block that a trace names.
+    """The first event of each block of the zones that a trace names.
 
     Parameters
     ----------
@@ -106,16 +105,10 @@ def first_events(recording: Recording, before_ns: int | None = None) -> FirstEve
 
     Notes
     -----
-    O(events log events).
+    O(events + pages).
     """
-    events = recording.trace.events
-    events = events[int(np.argmax(events["time_ns"] >= recording.first_ns)) :]
-    if before_ns is not None:
-        events = events[events["time_ns"] < before_ns]
-    events = events[np.isin(events["event"], _OF_PAGES) & (events["pfn"] >= 0)]
-    events = events[(events["flags"] & int(TraceFlags.FAILED)) == 0]
-    _, first = np.unique(events["pfn"], return_index=True)
-    events = events[np.sort(first)]
+    events = recording.events
+    events = events[first_of_pages(events, recording.zones, _NEVER if before_ns is None else before_ns)]
     used = np.zeros(len(events), bool)
     for zone in recording.start.frames:
         mine = (events["pfn"] >= zone.start_pfn) & (events["pfn"] < zone.end_pfn)

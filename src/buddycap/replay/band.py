@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import MisuseError
 from ..formats.extfrag import unusable_free_index
-from ..recorded.lifetimes import MatchedRequests
-from ..recorded.recording import Recording
+from .prepared import Prepared
 from .result import WhatIfResult
 from .timeline import HUGE_ORDER, Timeline
 from .whatif import WhatIf, what_if
@@ -110,9 +109,8 @@ class Control:
 
     Parameters
     ----------
-    recording : Recording
-    matched : MatchedRequests
-        Of the recording.
+    prepared : Prepared
+        The recording.
     moments : ndarray[int64]
     truth : Timeline, optional
         The reconstruction at these moments.
@@ -121,22 +119,20 @@ class Control:
 
     def __init__(
         self,
-        recording: Recording,
-        matched: MatchedRequests,
+        prepared: Prepared,
         moments: NDArray[np.int64],
         truth: Timeline | None,
         seeds: int,
     ) -> None:
         if not 1 <= seeds <= MOST_SEEDS:
             raise MisuseError(f"seeds={seeds}: allowed range is 1..{MOST_SEEDS}")
-        self.recording, self.matched, self.moments = recording, matched, moments
-        self.truth, self.seeds = truth, seeds
+        self.prepared, self.moments, self.truth, self.seeds = prepared, moments, truth, seeds
         self._found: dict[WhatIf, Figures] = {}
 
     def tries(self, what: WhatIf, step: Callable[[], None] | None = None) -> list[WhatIfResult]:
         """Serve the requests with each seed, from that of the what-if on."""
         return [
-            what_if(self.recording, replace(what, seed=what.seed + k), self.moments, matched=self.matched, step=step)
+            what_if(self.prepared, replace(what, seed=what.seed + k), self.moments, step=step)
             for k in range(self.seeds)
         ]
 

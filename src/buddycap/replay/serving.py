@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import SERVED_DTYPE, Replayer
-from .._trace import Follower, plan_operations
+from .._trace import plan_operations
 from ..flags import GFP, MigrateType, PageFlags, RequestPath
 from ..formats.gfptext import KSWAPD_RECLAIM, MEMALLOC
 from ..formats.kpageflags import ZoneFrames
@@ -18,12 +18,12 @@ from ..formats.procfs import parse_vmstat
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..kernels import Kernel
 from ..policies.compaction import CompactionPolicy
-from ..recorded.beginning import as_it_began
-from ..recorded.growth import GrownBlocks, grown_blocks, with_sections
-from ..recorded.lifetimes import MatchedRequests, TracedFlags
+from ..recorded.growth import GrownBlocks
+from ..recorded.lifetimes import TracedFlags
 from ..recorded.recording import Recording
-from ..recorded.start import Start, first_events, start_machine, type_numbers
-from .reconstruct import per_cpu_lists_hold_blocks, start_states
+from ..recorded.start import Start, start_machine, type_numbers
+from .prepared import Prepared
+from .reconstruct import start_states
 from .result import WhatIfResult
 from .timeline import Timeline
 
@@ -133,32 +133,28 @@ class Options:
         return not self.follow and (self.direct or self.empty or any(one is not None for one in given))
 
 
-def plan_recording(recording: Recording, kernel: Kernel, options: Options) -> Plan:
+def plan_recording(prepared: Prepared, kernel: Kernel, options: Options) -> Plan:
     """Turn a recording into a start and operations.
 
     Parameters
     ----------
-    recording : Recording
+    prepared : Prepared
     kernel : Kernel
     options : Options
     """
+    recording, grown = prepared.recording, prepared.grown
     cpus = _cpus(recording) if options.cpus is None else options.cpus
-    trace, frames = recording.trace, recording.start.frames
-    at = int(np.argmax(trace.events["time_ns"] >= recording.first_ns))
-    events = trace.events[at:]
-    grown = grown_blocks(recording, events)
-    began = as_it_began(recording)
+    events, frames = recording.events, recording.start.frames
     start = start_machine(
-        with_sections(began, grown), kernel, first_events(began), cpus=cpus, seed=options.seed,
+        prepared.began, kernel, prepared.first, cpus=cpus, seed=options.seed,
         follow=options.follows_lists,
         min_free=options.min_free, pageblock_order=options.pageblock_order, empty=options.empty
     )  # fmt: skip
     if options.follow:
         for zone in start.machine.zones:
             zone.set_boost_factor(0)  # no kswapd is there to end a boost
-    hints = _hints(recording)[at:]
     planned, counts = plan_operations(
-        events, hints, recording.zones, start.idle, type_numbers(kernel), options.follow, options.follows_lists
+        events, prepared.hints, recording.zones, start.idle, type_numbers(kernel), options.follow, options.follows_lists
     )
     counts["grown"] = grown.sections
     planned = _with_growth(planned, grown, options.empty)
@@ -189,17 +185,6 @@ def _cpus(recording: Recording) -> int:
     return min(max([int(recording.trace.events["cpu"].max()) + 1, *told, *listed]), 4096)
 
 
-def _hints(recording: Recording) -> NDArray[np.uint8]:
-    """Return what the surroundings of every event tell of it."""
-    frames = recording.start.frames
-    follower = Follower(
-        recording.zones, frames[0].max_page_order, frames[0].pageblock_order, per_cpu_lists_hold_blocks(recording.trace)
-    )
-    for k, zone in enumerate(frames):
-        follower.load(k, start_states(zone))
-    return follower.hints(recording.trace.events)
-
-
 def _with_growth(planned: NDArray[np.void], grown: GrownBlocks, empty: bool) -> NDArray[np.void]:
     """Return operations with the frees of what a zone has grown by, each just before the first page is handed out."""
     if empty or not grown.sections:  # from empty memory all of it is free
@@ -217,6 +202,8 @@ def _with_tries(
     """Return operations with the requests that had failed among them; what they get lasts the median of their order."""
     failed = np.flatnonzero((events["event"] == _ALLOC) & ((events["flags"] & int(TraceFlags.FAILED)) != 0))
     failed = failed[events["order"][failed] <= _MAX_ORDER]
+    if not len(failed):
+        return planned
     tries = np.zeros(len(failed), planned.dtype)
     sizes = np.int64(1) << events["order"][failed].astype(np.int64)
     first = -(-end_pfn // _ROUND) * _ROUND
@@ -280,18 +267,17 @@ class PlaceServing:
 
     Parameters
     ----------
-    recording : Recording
-    matched : MatchedRequests
-        Of the recording.
+    prepared : Prepared
+        The recording.
     kernel : Kernel
     options : Options
     """
 
-    def __init__(self, recording: Recording, matched: MatchedRequests, kernel: Kernel, options: Options) -> None:
-        self.frames = recording.start.frames
-        self.matched = matched
+    def __init__(self, prepared: Prepared, kernel: Kernel, options: Options) -> None:
+        self.frames = prepared.recording.start.frames
+        self.matched = prepared.matched
         self.options = options
-        self.plan = plan_recording(recording, kernel, options)
+        self.plan = plan_recording(prepared, kernel, options)
         self.machine = self.plan.start.machine
         self.places = self.plan.start.places()
         extra = np.full(_extra_pages(self.plan), -1, np.int64)

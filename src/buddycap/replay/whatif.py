@@ -23,10 +23,11 @@ from ..nearest import meant
 from ..policies.capture import POLICIES, CapturePolicy, find_policy
 from ..policies.compaction import COMPACTION_POLICIES, CompactionPolicy
 from ..policies.files import Policy
-from ..recorded.lifetimes import MatchedRequests, TracedFlags, match_trace
+from ..recorded.lifetimes import TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.zones import node_pages, zone_from_frames
 from .kernel import served_by
+from .prepared import Prepared
 from .reconstruct import PageState, start_states
 from .result import WhatIfResult
 from .serving import Options, PlaceServing
@@ -176,23 +177,21 @@ class WhatIf:
 
 
 def what_if(
-    recording: Recording,
+    recording: Recording | Prepared,
     what: WhatIf,
     moments: NDArray[np.int64],
     *,
-    matched: MatchedRequests | None = None,
     step: Callable[[], None] | None = None,
 ) -> WhatIfResult:
     """Serve the requests of a recording.
 
     Parameters
     ----------
-    recording : Recording
+    recording : Recording or Prepared
+        For several what-ifs of one recording, `Prepared(recording)`: what all of them ask of it is found out once.
     what : WhatIf
     moments : ndarray[int64], ns
         Ascending; the state is noted at each, and requests after the last are left out.
-    matched : MatchedRequests, optional
-        `match_trace(recording.trace, recording.zones, recording.first_ns)`, when it is at hand.
     step : callable, optional
         Called after each moment.
 
@@ -208,13 +207,13 @@ def what_if(
     Pages that the trace frees are not reclaimed before; everything else on the LRU lists of the snapshot may be. Pages
     that waited on per-CPU lists at the start are free there, as far as the trace shows them.
     """
-    matched = matched or match_trace(recording.trace, recording.zones, recording.first_ns)
+    prepared = recording if isinstance(recording, Prepared) else Prepared(recording)
     older = what.kernel is None and what.capture is not None
-    kernel, warnings = served_by(recording, "2.6.27" if older else what.kernel)
+    kernel, warnings = served_by(prepared.recording, "2.6.27" if older else what.kernel)
     if kernel.kinds_close_up and what.compaction is not None:
         raise MisuseError(f"policy={what.compaction.name!r}: of compaction, which Linux {kernel.release} does not have")
-    serving = Serving(recording, matched, what) if kernel.kinds_close_up else PlaceServing(
-        recording, matched, kernel, _options(what, kernel)
+    serving = Serving(prepared, what) if kernel.kinds_close_up else PlaceServing(
+        prepared, kernel, _options(what, kernel)
     )  # fmt: skip
     for moment in moments.tolist():
         serving.until(moment)
@@ -285,16 +284,17 @@ class Serving:
 
     Parameters
     ----------
-    recording, matched, what
-        As for `what_if`.
+    prepared : Prepared
+        The recording.
+    what : WhatIf
     """
 
-    def __init__(self, recording: Recording, matched: MatchedRequests, what: WhatIf) -> None:
-        self.frames = recording.start.frames
+    def __init__(self, prepared: Prepared, what: WhatIf) -> None:
+        self.frames = prepared.recording.start.frames
         self.what = what
         max_order = self.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
         cpus = 2 if what.cpus is None else what.cpus
-        self.stream = Stream(recording, matched, max_order, empty=what.empty, direct=what.direct, cpus=cpus)
+        self.stream = Stream(prepared, max_order, empty=what.empty, direct=what.direct, cpus=cpus)
         self.machine = _machine(self.frames, self.stream, cpus, what, max_order)
         self.at = 0
         self.pfn = np.full(len(self.stream.ops), -1, np.int64)

@@ -181,6 +181,58 @@ cdef int count_requests(match_t *m, const event_t[::1] events) except -1:
     return 0
 
 
+cdef int64_t note_first(const frames_t *f, uint8_t *seen, const event_t *events, int64_t n, int64_t before_ns,
+                        int64_t *first) noexcept nogil:
+    """Write the numbers of the events that are the first of their page before a moment; how many."""
+    cdef event_t e
+    cdef frame_zone_t *z
+    cdef int64_t found = 0
+    cdef int64_t k
+    for k in range(n):
+        read_event(&e, &events[k])
+        if e.event == EV_OTHER or e.event > EV_EXTFRAG or e.event == EV_FREE_BATCHED:
+            continue
+        z = NULL if e.flags & FL_FAILED or e.time_ns >= before_ns else zone_of(<frames_t *> f, e.pfn)
+        if z != NULL and not seen[z.base + e.pfn]:
+            seen[z.base + e.pfn] = 1
+            first[found] = k
+            found += 1
+    return found
+
+
+def first_of_pages(const event_t[::1] events, zones, int64_t before_ns):
+    """Find the first event of each block that a trace names, by its first page.
+
+    Parameters
+    ----------
+    events : ndarray[EVENT_DTYPE]
+    zones : sequence of (start_pfn, spanned_pages)
+        Pages outside are left out.
+    before_ns : int
+        Only events before this moment.
+
+    Returns
+    -------
+    ndarray[int64]
+        Their numbers, ascending.
+    """
+    cdef match_t m
+    cdef int64_t n = events.shape[0]
+    cdef int64_t found
+    cdef uint8_t[::1] seen
+    cdef int64_t[::1] first
+    cdef tuple spans = plain_spans(zones)
+    memset(&m, 0, sizeof(m))
+    seen = np.zeros(match_init(&m, spans), np.uint8)
+    numbers = np.empty(n, np.int64)
+    first = numbers
+    if n == 0:
+        return numbers
+    with nogil:
+        found = note_first(&m.frames, &seen[0], &events[0], n, before_ns, &first[0])
+    return numbers[:found].copy()
+
+
 def match_requests(const event_t[::1] events, zones):
     """Match every allocation with what frees it.
 

@@ -263,6 +263,21 @@ cdef void plan_events(plan_t *p, const event_t *events, const uint8_t *hints, in
             p.last_pid[e.cpu][context], p.last_event[e.cpu][context] = e.pid, e.event
 
 
+cdef void sort_operations(const planned_t *op, planned_t *sorted_, int32_t *place, int64_t n,
+                          int64_t events) noexcept nogil:
+    """Write operations in order of their events, those of one event as they were.  `place` has 2 * events + 2 zeros."""
+    cdef int64_t k
+    cdef int32_t *mine
+    for k in range(n):
+        place[op[k].event + 2] += 1
+    for k in range(2 * events + 1):
+        place[k + 1] += place[k]
+    for k in range(n):
+        mine = &place[op[k].event + 1]
+        sorted_[mine[0]] = op[k]
+        mine[0] += 1
+
+
 cdef int64_t plan_room(const event_t[::1] events) noexcept:
     """Operations that the events can need, at most."""
     cdef int64_t room = 0
@@ -303,7 +318,8 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
     cdef match_t m
     cdef uint8_t[::1] page
     cdef int32_t[::1] since, moved
-    cdef planned_t[::1] op
+    cdef planned_t[::1] op, in_order
+    cdef int32_t[::1] place
     cdef const uint8_t[::1] type_ = types
     cdef int k
     if hints.shape[0] != n or type_.shape[0] != 256:
@@ -317,8 +333,8 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
     if len(pages) != cells:
         raise MisuseError(f"free: {len(pages)} pages; the zones have {cells}")
     room = plan_room(events)
-    operations = np.zeros(room + 1, PLAN_DTYPE)
-    page, since, moved, op = pages, np.zeros(cells, np.int32), np.zeros(room + 1, np.int32), operations
+    page, since, moved = pages, np.zeros(cells, np.int32), np.zeros(room + 1, np.int32)
+    op = np.zeros(room + 1, PLAN_DTYPE)
     p.page, p.since, p.moved, p.op = &page[0], &since[0], &moved[0], &op[0]
     p.moves, p.lists = moves, lists
     for k in range(256):
@@ -327,6 +343,9 @@ def plan_operations(const event_t[::1] events, const uint8_t[::1] hints, zones, 
         with nogil:
             note_tasks(&p, &events[0], n)
             plan_events(&p, &events[0], &hints[0], n)
-    operations = operations[:p.n]
-    operations = operations[np.argsort(operations["event"], kind="stable")]
+    operations = np.empty(p.n, PLAN_DTYPE)
+    if p.n:
+        in_order, place = operations, np.zeros(2 * n + 2, np.int32)
+        with nogil:
+            sort_operations(p.op, &in_order[0], &place[0], p.n, n)
     return operations, {"silent": p.silent, "copies": p.copies, "moved": p.nr_moved, "outside": p.outside}
