@@ -207,11 +207,15 @@ class ZoneFrames:
             heads[::whole][level] = self.max_page_order + 1
             yield max(first, 0), heads[before : before + len(part)]
 
-    @property
+    @cached_property
     def present_ranges(self) -> NDArray[np.int64]:
-        """Ranges of PFNs that are no hole, shape (ranges, 2): first, and the one behind the last."""
-        edges = np.flatnonzero(np.diff(self.kinds != PageKind.HOLE, prepend=False, append=False))
-        return edges.reshape(-1, 2).astype(np.int64) + self.start_pfn
+        """Ranges of PFNs that are no hole, shape (ranges, 2): first, and the one behind the last; read-only."""
+        present = np.zeros(len(self.kinds) + 2, bool)
+        np.not_equal(self.kinds, PageKind.HOLE, out=present[1:-1])
+        edges = np.flatnonzero(present[1:] != present[:-1])
+        ranges = edges.reshape(-1, 2).astype(np.int64) + self.start_pfn
+        ranges.flags.writeable = False
+        return ranges
 
     def nr_pages(self) -> dict[str, int]:
         """Return the number of pages of every kind, by name.

@@ -14,6 +14,7 @@ __all__ = ["inferred_pageblock_types"]
 # lists look the same; nor is RESERVED, because blocks in use since boot are MOVABLE by name.
 _CERTAIN = (PageKind.SLAB, PageKind.PGTABLE)
 _MOVABLE = tuple(kind for kind in PageKind if kind >= PageKind.OFF_LRU)
+_CHUNK_PAGES = 1 << 16  # are counted at once: so many stay in the cache
 _STRAYS = 32  # one certain page among so many movable ones is a stray, stolen while memory was short
 
 
@@ -91,9 +92,14 @@ def _pages(frames: ZoneFrames, pageblock_order: int, *groups: tuple[PageKind, ..
     They are added up together, sixteen bits for each group: no pageblock has so many pages.
     """
     pages = 1 << pageblock_order
-    starts = np.arange(frames.start_pfn // pages * pages, frames.end_pfn, pages) - frames.start_pfn
+    starts = np.maximum(np.arange(frames.start_pfn // pages * pages, frames.end_pfn, pages) - frames.start_pfn, 0)
     worth = np.zeros(256, np.uint64)
     for k, kinds in enumerate(groups):
         worth[list(kinds)] += np.uint64(1 << 16 * k)
-    sums = np.add.reduceat(worth[frames.kinds], np.maximum(starts, 0))
+    sums = np.zeros(len(starts), np.uint64)
+    step = max(_CHUNK_PAGES >> pageblock_order, 1)
+    for k in range(0, len(starts), step):
+        mine = starts[k : k + step]
+        part = frames.kinds[mine[0] : starts[k + step] if k + step < len(starts) else None]
+        sums[k : k + step] = np.add.reduceat(worth[part], mine - mine[0])
     return (((sums >> np.uint64(16 * k)) & np.uint64(0xFFFF)).astype(np.int64) for k in range(len(groups)))

@@ -45,12 +45,15 @@ def pages_of(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.i
 
 
 def scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Return PFNs in an order that depends on the seed alone: splitmix64 of the number is the key."""
+    """Return PFNs, all different, in an order that depends on the seed alone: splitmix64 of the number is the key.
+
+    No two numbers have one key, so every way of sorting gives this order.
+    """
     with np.errstate(over="ignore"):
         key = pfns.astype(np.uint64) + np.uint64(seed % 2**64) * np.uint64(0x9E3779B97F4A7C15)
         key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return pfns[np.argsort(key ^ (key >> np.uint64(31)), kind="stable")]
+    return pfns[np.argsort(key ^ (key >> np.uint64(31)))]
 
 
 def lru_pages(frames: ZoneFrames, seed: int) -> Iterator[tuple[NDArray[np.int64], int, NDArray[np.uint32]]]:

@@ -203,6 +203,13 @@ class Reconstruction:
         return self.names.index(zone)
 
 
+_START_STATES = np.full(len(PageKind), PageState.HELD, np.uint8)
+_START_STATES[PageKind.FREE] = PageState.FREE
+_START_STATES[PageKind.HOLE] = PageState.ABSENT
+_START_STATES[PageKind.OFF_LRU :] = _MOVABLE
+_START_STATES[[PageKind.SLAB, PageKind.PGTABLE]] = _FIXED
+
+
 def per_cpu_lists_hold_blocks(trace: Trace) -> bool:
     """Tell whether per-CPU lists hold orders above 0, as since 5.14: by the release, or else by what is drained."""
     release = trace.report.kernel
@@ -235,8 +242,5 @@ def traced_pageblock_types(trace: Trace, zone: ZoneFrames) -> NDArray[np.uint8]:
 
 def start_states(zone: ZoneFrames) -> NDArray[np.uint8]:
     """Return what `Follower.load` wants for a recorded zone: free pages, and what the others are known to be."""
-    states: NDArray[np.uint8] = (zone.kinds == PageKind.FREE).astype(np.uint8)
-    states[zone.kinds == PageKind.HOLE] = PageState.ABSENT
-    states[(zone.kinds >= PageKind.OFF_LRU)] = _MOVABLE
-    states[(zone.kinds == PageKind.SLAB) | (zone.kinds == PageKind.PGTABLE)] = _FIXED
+    states: NDArray[np.uint8] = _START_STATES[zone.kinds]
     return states

@@ -84,9 +84,8 @@ def translated_gfp(gfp: NDArray[np.uint32], types: NDArray[np.uint8], kernel: Ke
              if flag.name and _RENAMED.get(flag.name, flag.name) in names and flag.bit_count() == 1}  # fmt: skip
     table |= {KSWAPD_RECLAIM: int(names["KSWAPD_RECLAIM"]), MEMALLOC: int(names["MEMALLOC"])}
     table.pop(int(GFP.COMP), None)  # compound blocks could not be freed in parts
-    known, place = np.unique(gfp, return_inverse=True)
-    bits = np.array([sum(new for old, new in table.items() if value & old) for value in known.tolist()], np.uint32)
-    found = bits[place]
+    low, high = (_translations([table.get(1 << bit, 0) for bit in half]) for half in (range(16), range(16, 32)))
+    found = low[gfp & np.uint32(0xFFFF)] + high[gfp >> np.uint32(16)]
     plain = np.full(256, int(names["KERNEL"]), np.uint32)
     plain[MigrateType.MOVABLE] = int(names["HIGHUSER_MOVABLE"])
     plain[MigrateType.RECLAIMABLE] |= int(names["RECLAIMABLE"])
@@ -94,6 +93,14 @@ def translated_gfp(gfp: NDArray[np.uint32], types: NDArray[np.uint8], kernel: Ke
     both = np.uint32(int(names["MOVABLE"]) | int(names["RECLAIMABLE"]))
     contradicting = (found & both) == both
     return np.where(contradicting, found & ~np.uint32(names["RECLAIMABLE"]), found).astype(np.uint32)
+
+
+def _translations(bits: list[int]) -> NDArray[np.uint32]:
+    """Return what each number becomes whose bits become these: the sum of those that are set."""
+    table = np.zeros(1, np.uint32)
+    for new in bits:
+        table = np.concatenate([table, table + np.uint32(new)])
+    return table
 
 
 @dataclass(frozen=True)
