@@ -69,6 +69,26 @@ def policy_ranges() -> dict[str, tuple[int, int] | tuple[str, ...]]:
     ((1, 14), ('none', 'credit', 'strict'))
     """
 
+def kinds_of_words(words: NDArray[np.uint64], masks: Sequence[int], kinds: Sequence[int]) -> NDArray[np.uint8]:
+    """What words of bits are: of the kind of the last mask all of whose bits they have, or else of the first kind.
+
+    Parameters
+    ----------
+    words : ndarray[uint64], shape (n,)
+    masks : sequence of int
+    kinds : sequence of int, 0..255
+        As many.
+
+    Returns
+    -------
+    ndarray[uint8], shape (n,)
+
+    Examples
+    --------
+    >>> kinds_of_words(np.array([0, 1, 2, 3, 7], np.uint64), [0, 1, 3], [9, 4, 5]).tolist()
+    [9, 4, 9, 5, 5]
+    """
+
 def node_formulas(
     present: Sequence[SupportsIndex],
     highmem: Sequence[bool | int],

@@ -363,3 +363,50 @@ cdef object cookie_array(object cookies, int64_t n):
     if array.dtype != np.uint64:
         array = np.array([as_uint64(cookie, "cookie") for cookie in array], dtype=np.uint64)
     return steady(array)
+
+
+cdef uint8_t kind_of_word(uint64_t word, const uint64_t *masks, const uint8_t *kinds, int64_t n) noexcept nogil:
+    """The kind of the last mask all of whose bits a word has."""
+    cdef int64_t k
+    for k in range(n - 1, 0, -1):
+        if word & masks[k] == masks[k]:
+            return kinds[k]
+    return kinds[0]
+
+
+def kinds_of_words(words, masks, kinds):
+    """What words of bits are: of the kind of the last mask all of whose bits they have, or else of the first kind.
+
+    Parameters
+    ----------
+    words : ndarray[uint64], shape (n,)
+    masks : sequence of int
+    kinds : sequence of int, 0..255
+        As many.
+
+    Returns
+    -------
+    ndarray[uint8], shape (n,)
+
+    Examples
+    --------
+    >>> kinds_of_words(np.array([0, 1, 2, 3, 7], np.uint64), [0, 1, 3], [9, 4, 5]).tolist()
+    [9, 4, 9, 5, 5]
+    """
+    cdef const uint64_t[::1] word = np.ascontiguousarray(words, np.uint64)
+    cdef const uint64_t[::1] mask = np.array(masks, np.uint64)
+    cdef const uint8_t[::1] kind = np.array(kinds, np.uint8)
+    cdef uint8_t[::1] out
+    cdef int64_t n = word.shape[0]
+    cdef int64_t k
+    if mask.shape[0] == 0 or mask.shape[0] != kind.shape[0]:
+        raise MisuseError(f"masks: {mask.shape[0]} for {kind.shape[0]} kinds: as many are wanted, at least one")
+    found = np.empty(n, np.uint8)
+    out = found
+    with nogil:
+        for k in range(n):
+            if k and word[k] == word[k - 1]:            # neighbours are alike more often than not
+                out[k] = out[k - 1]
+            else:
+                out[k] = kind_of_word(word[k], &mask[0], &kind[0], mask.shape[0])
+    return found

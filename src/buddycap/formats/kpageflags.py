@@ -420,8 +420,10 @@ def refuse_bounds(start_pfn: int, pages: int, path: str | Path) -> None:
 
 def refuse_heads_only(zone: ZoneFrames, path: str | Path) -> None:
     """Refuse words in which BUDDY marks heads only: all blocks would silently be single pages."""
-    nr_free = zone.nr_free
-    if nr_free[0] > 100 and not nr_free[1:].any():
+    free = zone.kinds == PageKind.FREE
+    even = free[zone.start_pfn & 1 :]
+    whole = zone.max_page_order > 0 and bool((even[: len(even) & ~1 : 2] & even[1::2]).any())
+    if not whole and np.count_nonzero(free) > 100:
         message = f"{zone.name}: BUDDY on single pages only, as kernels before 4.6 set it; block sizes are unknown"
         raise FormatError(message, file=str(path))
 

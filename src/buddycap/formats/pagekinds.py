@@ -6,9 +6,9 @@ from enum import IntEnum, IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KPF", "PageKind", "classify", "keep_present", "mark_absent"]
+from .._core import kinds_of_words
 
-_CHUNK_PAGES = 1 << 16  # whole passes over so many words stay in the cache, and temporaries stay small
+__all__ = ["KPF", "PageKind", "classify", "keep_present", "mark_absent"]
 
 
 class KPF(IntFlag):
@@ -78,18 +78,23 @@ class PageKind(IntEnum):
     UNEVICTABLE = 14
 
 
-_USER = KPF.DIRTY | KPF.ACTIVE | KPF.WRITEBACK | KPF.MMAP | KPF.SWAPCACHE | KPF.SWAPBACKED | KPF.UNEVICTABLE
+_OFF_LRU = (KPF.DIRTY, KPF.ACTIVE, KPF.WRITEBACK, KPF.MMAP, KPF.SWAPCACHE, KPF.SWAPBACKED, KPF.UNEVICTABLE)
 
-# A page with one of the bits is of the kind; later rows beat earlier ones. Slab pages come after OFF_LRU because
-# their other bits are chance: the words lie over fields of struct slab.
+# A page with all bits of a row is of the kind; later rows beat earlier ones. Slab pages come after OFF_LRU because
+# their other bits are chance: the words lie over fields of struct slab. The kernel's page_is_file_lru asks SWAPBACKED,
+# not ANON.
 _KINDS = (
-    (PageKind.OFF_LRU, _USER),
+    (PageKind.KERNEL, KPF(0)),
+    *((PageKind.OFF_LRU, bit) for bit in _OFF_LRU),
     (PageKind.KERNEL, KPF.ZERO_PAGE),
     (PageKind.PGTABLE, KPF.PGTABLE),
     (PageKind.SLAB, KPF.SLAB),
     (PageKind.RESERVED, KPF.RESERVED),
-)
-_KINDS_OVER_LRU = (
+    (PageKind.INACTIVE_FILE, KPF.LRU),
+    (PageKind.ACTIVE_FILE, KPF.LRU | KPF.ACTIVE),
+    (PageKind.INACTIVE_ANON, KPF.LRU | KPF.SWAPBACKED),
+    (PageKind.ACTIVE_ANON, KPF.LRU | KPF.SWAPBACKED | KPF.ACTIVE),
+    (PageKind.UNEVICTABLE, KPF.LRU | KPF.UNEVICTABLE),
     (PageKind.HUGE, KPF.HUGE),
     (PageKind.OFFLINE, KPF.OFFLINE),
     (PageKind.HWPOISON, KPF.HWPOISON),
@@ -117,26 +122,7 @@ def classify(flags: NDArray[np.uint64]) -> NDArray[np.uint8]:
     >>> [PageKind(kind).name for kind in classify(words)]
     ['FREE', 'INACTIVE_ANON', 'ACTIVE_FILE', 'SLAB', 'KERNEL']
     """
-    kinds = np.full(len(flags), PageKind.KERNEL, np.uint8)
-    for start in range(0, len(flags), _CHUNK_PAGES):
-        words = flags[start : start + _CHUNK_PAGES]
-        part = kinds[start : start + _CHUNK_PAGES]
-        for kind, mask in _KINDS:
-            part[_any(words, mask)] = kind
-        # The kernel's page_is_file_lru asks SWAPBACKED, not ANON.
-        lru = np.where(_any(words, KPF.SWAPBACKED), np.uint8(PageKind.INACTIVE_ANON), np.uint8(PageKind.INACTIVE_FILE))
-        lru += _any(words, KPF.ACTIVE)
-        lru[_any(words, KPF.UNEVICTABLE)] = PageKind.UNEVICTABLE
-        np.copyto(part, lru, where=_any(words, KPF.LRU))
-        for kind, mask in _KINDS_OVER_LRU:
-            part[_any(words, mask)] = kind
-    return kinds
-
-
-def _any(words: NDArray[np.uint64], mask: int) -> NDArray[np.bool_]:
-    """Tell which words have one of the bits."""
-    found: NDArray[np.bool_] = (words & np.uint64(mask)) != 0
-    return found
+    return kinds_of_words(flags, [int(bits) for _, bits in _KINDS], [int(kind) for kind, _ in _KINDS])
 
 
 def mark_absent(kinds: NDArray[np.uint8], flags: NDArray[np.uint64], start_pfn: int, section_pages: int) -> None:
