@@ -8,6 +8,7 @@ from ._core cimport LRU_ACTIVE_FILE, LRU_INACTIVE_FILE, lru_shuffle, mark_page_a
 
 cdef enum:
     PAGE_TABLE_PAGES = 512      # pages that one page table maps
+    TOUCHES_AHEAD = 16          # at most so many are looked ahead at
 
 cdef enum:                      # where a build stands
     BUILD_GAP = 0
@@ -59,13 +60,18 @@ cdef int touch_hot(world_t *w, task_t *t) noexcept nogil:
     return 0
 
 
-cdef int touch_anon(world_t *w, task_t *t) noexcept nogil:
-    """Use an own page, mostly a recent one; 0 if it is in swap."""
+cdef int64_t draw_anon(world_t *w, const task_t *t, uint64_t *random) noexcept nogil:
+    """One of its own pages, mostly a recent one."""
     cdef int64_t recent = max(t.pages_done // 10, w.p.chunk_pages)
     cdef int64_t span = t.pages_done
-    if permille(t.random, w.p.recent_permille):
+    if permille(random, w.p.recent_permille):
         span = min(recent, span)
-    if touch_own(w, t, t.pages_done - 1 - <int64_t> below(t.random, span)):
+    return t.pages_done - 1 - <int64_t> below(random, span)
+
+
+cdef int touch_anon(world_t *w, task_t *t) noexcept nogil:
+    """Use an own page; 0 if it is in swap."""
+    if touch_own(w, t, draw_anon(w, t, t.random)):
         return 1
     wish(t, WANT_SWAPIN, 0, <uint32_t> w.p.user_gfp, 1)
     return 0
@@ -78,6 +84,30 @@ cdef int next_due(task_t *t) noexcept nogil:
         if t.done[kind] * t.pages_goal < t.quota[kind] * t.pages_done:
             return kind
     return NR_DUES
+
+
+cdef inline int64_t touches_due(const task_t *t, int kind) noexcept nogil:
+    """For how many touches of a kind `next_due` will ask one after the other."""
+    return (t.quota[kind] * t.pages_done + t.pages_goal - 1) // t.pages_goal - t.done[kind]
+
+
+cdef void look_ahead(world_t *w, const task_t *t) noexcept nogil:
+    """Fetch what the touches that are due will find, all at once: one after the other each would wait for memory.
+
+    It changes nothing: it draws from a copy of the random numbers, as if every page were there.
+    """
+    cdef int64_t hot = touches_due(t, DUE_HOT)
+    cdef int64_t own = touches_due(t, DUE_TOUCH)
+    cdef uint64_t random[4]
+    cdef const int32_t *at[TOUCHES_AHEAD]
+    cdef int64_t n = min(hot + own, <int64_t> TOUCHES_AHEAD)
+    cdef int64_t k
+    memcpy(random, t.random, sizeof(random))
+    for k in range(n):
+        at[k] = t.hot + below(random, t.hot_size) if k < hot else t.pages + draw_anon(w, t, random)
+        buddycap_prefetch(at[k])
+    for k in range(n):
+        fetch_touched(w, at[k][0])
 
 
 cdef int64_t build_due(world_t *w, task_t *t, int kind) noexcept nogil:
@@ -121,6 +151,8 @@ cdef int64_t build_next(world_t *w, task_t *t) noexcept nogil:
         return exponential(w.log2_q24, t.random, w.p.gap_mean_ns)
     else:
         kind = next_due(t)
+        if kind == DUE_HOT:
+            look_ahead(w, t)
         while kind != NR_DUES:
             build_due(w, t, kind)
             if t.want != WANT_NOTHING:

@@ -12,16 +12,39 @@ cdef enum:
     AHEAD = 8                   # how far ahead of their use pages are fetched into the cache
 
 
+cdef inline const uint8_t *page_order(world_t *w, int32_t page) noexcept nogil:
+    return <uint8_t *> w.z + w.z.off_order + page
+
+
 cdef inline const void *page_link(world_t *w, int32_t page) noexcept nogil:
     return <uint8_t *> w.z + w.z.off_link + <int64_t> page * sizeof(link_t)
 
 
+cdef inline uint32_t *flags_of(world_t *w, int32_t page) noexcept nogil:
+    return <uint32_t *> (<uint8_t *> w.z + w.z.off_flags) + page
+
+
 cdef inline uint32_t page_flags(world_t *w, int32_t page) noexcept nogil:
-    return (<uint32_t *> (<uint8_t *> w.z + w.z.off_flags))[page]
+    return flags_of(w, page)[0]
 
 
 cdef inline uint64_t *page_owner(world_t *w, int32_t page) noexcept nogil:
     return <uint64_t *> (<uint8_t *> w.z + w.z.off_owner) + page
+
+
+cdef inline void fetch_touched(world_t *w, int32_t page) noexcept nogil:
+    """What a touch of a page will look at, if there is one: in a large memory none of it is in the cache."""
+    if page >= 0:
+        buddycap_prefetch(page_order(w, page))
+        buddycap_prefetch(flags_of(w, page))
+
+
+cdef inline void fetch_page(world_t *w, int32_t page) noexcept nogil:
+    """The same for what giving it back looks at."""
+    if page >= 0:
+        fetch_touched(w, page)
+        buddycap_prefetch(page_link(w, page))
+        buddycap_prefetch(page_owner(w, page))
 
 
 cdef inline uint64_t cookie(uint64_t kind, uint64_t task, uint64_t number) noexcept nogil:
@@ -79,7 +102,7 @@ cdef int note_robbed(world_t *w, int32_t page) noexcept nogil:
 
 cdef inline int is_single(world_t *w, int32_t page) noexcept nogil:
     """Whether a page that was put on the LRU is still an allocated single page with flags."""
-    return (<uint8_t *> w.z + w.z.off_order)[page] == PG_MARKED or note_robbed(w, page)
+    return page_order(w, page)[0] == PG_MARKED or note_robbed(w, page)
 
 
 cdef inline int is_own(world_t *w, int32_t page, uint64_t owner) noexcept nogil:
@@ -312,8 +335,8 @@ cdef void drop_own(world_t *w, task_t *t) noexcept nogil:
     cdef int32_t id = <int32_t> (t - w.task)
     cdef int64_t k
     for k in range(t.pages_done):
-        if k + AHEAD < t.pages_done and t.pages[k + AHEAD] >= 0:
-            buddycap_prefetch(page_link(w, t.pages[k + AHEAD]))
+        if k + AHEAD < t.pages_done:
+            fetch_page(w, t.pages[k + AHEAD])
         if t.pages[k] != ABSENT:
             own_release(w, t, id, k)
             t.pages[k] = ABSENT
