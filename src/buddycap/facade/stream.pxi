@@ -135,7 +135,8 @@ cdef object run_requests_array(MachineBase machine, object ops, object policy):
     results = np.empty(n, dtype=RESULT_DTYPE)
     stream, out = Buffer(own_copy(ops)), Buffer(results, True)     # hooks and signal handlers may change it on the way
     s.ops, s.result = <const machine_op_t *> stream.view.buf, <machine_result_t *> out.view.buf
-    holders = [Buffer(np.zeros(machine.nr_index(k), np.int32), True) for k in range(len(machine.zones))]
+    # Not cleared: it is asked about pages alone that operations of this stream have allocated, and have written it for.
+    holders = [Buffer(np.empty(machine.nr_index(k), np.int32), True) for k in range(len(machine.zones))]
     for k in range(len(machine.zones)):
         buffer = holders[k]
         s.holder[k] = <int32_t *> buffer.view.buf

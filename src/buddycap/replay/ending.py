@@ -262,10 +262,11 @@ def _named(events: NDArray[np.void], zone: ZoneFrames) -> NDArray[np.int64]:
     orders = np.minimum(some["order"], 20).astype(np.int64)
     pages = np.where(some["event"] == _RANGE, some["span"], np.int64(1) << orders)
     starts = some["pfn"] - zone.start_pfn
-    edges = np.zeros(len(zone.kinds) + 1, np.int32)
-    np.add.at(edges, np.clip(starts, 0, len(zone.kinds)), 1)
-    np.add.at(edges, np.clip(starts + pages, 0, len(zone.kinds)), -1)
-    return np.flatnonzero(np.cumsum(edges[:-1], dtype=np.int32) > 0)
+    first, last = (np.clip(edge, 0, len(zone.kinds)) for edge in (starts, starts + pages))
+    before = np.cumsum(last - first) - (last - first)
+    named = np.zeros(len(zone.kinds), bool)
+    named[np.repeat(first - before, last - first) + np.arange(int((last - first).sum()))] = True
+    return np.flatnonzero(named)
 
 
 def _moving_wrong(zones: list[_Watched]) -> tuple[int, int]:
