@@ -330,6 +330,7 @@ ctypedef struct work_t:         # what bulk operations have done so far; no part
     uint64_t unlisted           # blocks taken off lists
     uint64_t cut                # blocks of free lists that were cut up to be handed out
     uint64_t fallbacks          # allocations of arrays that fell back to another type
+    uint64_t counted            # blocks of long lists that were counted before some were cut up
 
 cdef enum:
     OP_ALLOC = 1

@@ -1400,7 +1400,8 @@ class Zone(ContigZone):
         dict of str to int
             batches (of frees or captures, done whole), singles (blocks of batches done one by one), words (of 64 pages
             looked at), entries (of batches gone through again to list what is new), listed and unlisted (blocks),
-            cut (free blocks that were cut up), fallbacks.  No part of the state: not in `digest`.
+            cut (free blocks that were cut up), fallbacks, counted (blocks of long lists, counted before some of them
+            are cut up).  No part of the state: not in `digest`.
 
         Examples
         --------

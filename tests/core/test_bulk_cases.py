@@ -217,16 +217,6 @@ class TestAllocations:
         zone.free_many(pfns[:2048])
         allocations(zone, n, order)
 
-    def test_a_list_is_walked_from_both_ends_though_other_types_have_blocks_of_that_order(self):
-        zone, pfns = full(2048)
-        for pfn in range(0, 2048, 512):
-            zone.set_pageblock_migratetype(pfn, UNMOVABLE if pfn % 1024 else MOVABLE)
-        zone.free_many(pfns[:1001])
-        lists = zone.free_blocks(0)["migratetype"]
-        assert min((lists == MOVABLE).sum(), (lists == UNMOVABLE).sum()) > 100
-        allocations(zone, 1001)
-        allocations(zone, 1001, 0, UNMOVABLE)
-
     @pytest.mark.parametrize("pageblock_order", [4, 9])
     @pytest.mark.parametrize("migratetype", [MigrateType.UNMOVABLE, MigrateType.RECLAIMABLE])
     def test_other_types_are_fallen_back_on(self, migratetype, pageblock_order):
@@ -243,6 +233,57 @@ class TestAllocations:
 
     def test_without_grouping_every_request_is_unmovable(self):
         allocations(Zone(0, 4096, min_free_kbytes=0, group_by_mobility=False), 3000)
+
+
+class TestLongLists:
+    """Lists of 1,024 blocks and more are taken apart into chains, counted, and used up at many places at once."""
+
+    def fragmented(self, unmovable=0, **geometry):
+        """A random half of a zone is free: some 4,100 single pages, 1,500 blocks of order 1, 250 of order 2."""
+        zone, pfns = full(1 << 14, **geometry)
+        for pfn in range(0, 512 * unmovable, 512):
+            zone.set_pageblock_migratetype(pfn, UNMOVABLE)
+        zone.free_many(pfns[: 1 << 13])
+        return zone
+
+    @pytest.mark.parametrize("n", [1 << 13, 9000, 6000, 2100])
+    @pytest.mark.parametrize("order", [0, 1])
+    def test_most_of_a_list(self, n, order):
+        assert allocations(self.fragmented(), n >> order, order).bulk_work()["counted"] > 1024
+
+    def test_a_small_part_of_a_list_is_not_worth_counting(self):
+        assert allocations(self.fragmented(), 1000).bulk_work()["counted"] == 0
+
+    @pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+    def test_the_same_in_other_kernels(self, kernel):
+        zone, movable = self.fragmented(kernel=kernel), 1
+        bulk, single = zone.copy(), zone.copy()
+        assert bulk.alloc_many(5000).tolist() == [single.rmqueue(0, movable) for _ in range(5000)]
+        assert bulk.bulk_work()["counted"] > 1024
+        same(bulk, single)
+
+    def test_lists_of_two_types(self):
+        """Blocks in pageblocks of another type begin no chain: nothing but the list itself is counted."""
+        zone = self.fragmented(unmovable=16)
+        movable = sum(int((zone.free_blocks(order)["migratetype"] == MOVABLE).sum()) for order in (0, 1))
+        assert allocations(zone, 4000).bulk_work()["counted"] == movable
+        allocations(zone, 4000, 0, UNMOVABLE)
+
+    @pytest.mark.parametrize("n", [3000, 4500])
+    def test_chains_that_begin_on_another_list_are_put_together_again(self, n):
+        """Their pageblocks became movable when the pages were on a list already."""
+        zone = self.fragmented(unmovable=8)
+        for pfn in range(0, 512 * 8, 512):
+            zone.set_pageblock_migratetype(pfn, MOVABLE)
+        movable = int((zone.free_blocks(0)["migratetype"] == MOVABLE).sum())
+        assert allocations(zone, n).bulk_work()["counted"] > movable
+
+    def test_the_first_block_of_a_list_begins_a_chain_as_well(self):
+        """Pages are freed downward, so those that come first in the zone come first on the list."""
+        zone, _ = full(1 << 14)
+        zone.free_many(np.arange(0, 1 << 14, 2)[::-1])
+        assert zone.free_blocks(0)["pfn"][0] == 0
+        allocations(zone, 5000)
 
 
 class TestRefusals:

@@ -609,7 +609,8 @@ cma=False, linked_outside=(), events=0)
         dict of str to int
             batches (of frees or captures, done whole), singles (blocks of batches done one by one), words (of 64 pages
             looked at), entries (of batches gone through again to list what is new), listed and unlisted (blocks),
-            cut (free blocks that were cut up), fallbacks.  No part of the state: not in `digest`.
+            cut (free blocks that were cut up), fallbacks, counted (blocks of long lists, counted before some of them
+            are cut up).  No part of the state: not in `digest`.
 
         Examples
         --------
@@ -621,7 +622,8 @@ cma=False, linked_outside=(), events=0)
         """
         cdef work_t work = zone_work(self.ready())[0]
         return {"batches": work.batches, "singles": work.singles, "words": work.words, "entries": work.entries,
-                "listed": work.listed, "unlisted": work.unlisted, "cut": work.cut, "fallbacks": work.fallbacks}
+                "listed": work.listed, "unlisted": work.unlisted, "cut": work.cut, "fallbacks": work.fallbacks,
+                "counted": work.counted}
 
     @property
     def nr_free_pages(self):

@@ -2,11 +2,11 @@
 #
 # A request takes the head of the first list that is not empty, so the lists below it are: the next requests get what
 # was cut off, pages ascending, until the block is used up.  So a block is cut at once, and only what is left of the
-# last one is listed.  A list that will be used up to the last block is walked from both ends: two chains of cache
-# misses instead of one.
+# last one is listed.  A long list of which most will be used up is walked in many places at once: see chains.pxi.
 
 cdef enum:
     CUT_WHOLE = 6               # larger cuts are far apart: the misses between them do not matter
+    CHAINS_WORTH = 2            # a list is walked in chains if a part of it that is not smaller is to be used up
 
 
 ctypedef struct pfns_t:         # where PFNs are put: an array of int64, or of int32
@@ -97,6 +97,19 @@ cdef void list_rest(zone_t *z, int32_t i, int64_t rest, int order, int32_t lists
         order += 1
 
 
+cdef int64_t blocks_cut(zone_t *z, int from_order, int order, int32_t head, int32_t rest,
+                        int64_t blocks) noexcept nogil:
+    """The first blocks of a list are used up, `rest` is what comes next.  Number of blocks that they were cut into."""
+    cdef link_t *link = link_array(z)
+    cdef int64_t count = blocks << (from_order - order)
+    link[head].next = rest
+    link[rest].prev = head
+    zone_work(z).cut += blocks
+    z.nr_free[from_order] -= blocks
+    z.vm[VM_BUDDY_SPLIT] += count - blocks
+    return count
+
+
 cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, pfns_t out, int64_t room) noexcept nogil:
     """Use up whole blocks of list `head` (from_order) from its beginning while there is room.  Number of blocks."""
     cdef link_t *link = link_array(z)
@@ -114,12 +127,7 @@ cdef int64_t cut_blocks(zone_t *z, int from_order, int order, int32_t head, pfns
         hand_out(z, i, order, pfns_after(out, k), count)
         k += count
         i = next
-    link[head].next = i
-    link[i].prev = head
-    zone_work(z).cut += k // count
-    z.nr_free[from_order] -= k // count
-    z.vm[VM_BUDDY_SPLIT] += k - k // count
-    return k
+    return blocks_cut(z, from_order, order, head, i, k // count)
 
 
 cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int types, pfns_t out,
@@ -135,54 +143,91 @@ cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int t
     return room
 
 
-cdef int64_t cut_all(zone_t *z, int from_order, int order, int32_t head, pfns_t out) noexcept nogil:
-    """Use up the whole of list `head` (from_order), which is not empty, from both ends.  Number of blocks.
+cdef inline void cut_lanes(zone_t *z, int order, pfns_t out, int64_t count, int32_t *at, const int64_t *place,
+                           int32_t lanes, int64_t steps) noexcept nogil:
+    """Hand out the next `steps` blocks of each lane, `at` and behind, `count` allocated blocks each."""
+    cdef const link_t *link = link_array(z)
+    cdef uint8_t *state = order_array(z)
+    cdef int64_t base = z.base_pfn
+    cdef int64_t step
+    cdef int32_t lane, i
+    for step in range(steps):
+        for lane in range(lanes):
+            i = at[lane]
+            if count == 1:      # hand_out, with all it needs at hand
+                state[i] = PG_USED | order
+                put_pfn(out, place[lane] + step, base + i)
+            else:
+                hand_out(z, i, order, pfns_after(out, (place[lane] + step) * count), count)
+            i = link[i].next
+            at[lane] = i
+            buddycap_prefetch(link + i)
+            buddycap_prefetch(state + i)
 
-    There must be room for every free block of the order, whatever its type.
-    """
-    cdef link_t *link = link_array(z)
-    cdef int32_t front = link[head].next
-    cdef int32_t back = link[head].prev
-    cdef int32_t next_front, next_back
-    cdef int64_t count = <int64_t> 1 << (from_order - order)
-    cdef int64_t low = 0
-    cdef int64_t top = z.nr_free[from_order] * count
-    cdef int64_t high = top
+
+cdef int32_t cut_chains(zone_t *z, const chains_t *c, int order, pfns_t out, int64_t count,
+                        int64_t blocks) noexcept nogil:
+    """Hand out the first `blocks` blocks of a list, `count` allocated blocks each; what comes after them there."""
+    cdef int32_t at[LANES]
+    cdef int64_t place[LANES]   # of block `at` in the list
+    cdef int64_t end[LANES]     # and of what comes after the chain
+    cdef int64_t begun = 0
+    cdef int64_t steps
+    cdef int32_t lanes = 0
+    cdef int32_t chain = 0
+    cdef int32_t rest = NO_PAGE
+    cdef int32_t lane
     while 1:
-        next_front = link[front].next
-        next_back = link[back].prev
-        hand_out(z, front, order, pfns_after(out, low), count)
-        low += count
-        if front == back:
-            break
-        high -= count
-        hand_out(z, back, order, pfns_after(out, high), count)
-        if next_front == back:
-            break
-        front = next_front
-        back = next_back
-    if low < high and out.narrow != NULL:
-        memmove(out.narrow + low, out.narrow + high, (top - high) * sizeof(int32_t))
-    elif low < high:
-        memmove(out.wide + low, out.wide + high, (top - high) * sizeof(int64_t))
-    low += top - high
-    list_init(link, head)
-    z.nr_free[from_order] -= low // count
-    zone_work(z).cut += low // count
-    z.vm[VM_BUDDY_SPLIT] += low - low // count
-    return low
+        while lanes < LANES and begun < blocks:
+            at[lanes], place[lanes] = c.first[chain], begun
+            begun = end[lanes] = min(blocks, begun + c.blocks[chain])
+            lanes += end[lanes] > place[lanes]
+            chain = c.end[chain] - CHAIN_LINK
+        if lanes == 0:
+            return rest
+        steps = blocks
+        for lane in range(lanes):
+            steps = min(steps, end[lane] - place[lane])
+        if count == 1:          # compiled by itself: most long lists are of the order that is wanted
+            cut_lanes(z, order, out, 1, at, place, lanes, steps)
+        else:
+            cut_lanes(z, order, out, count, at, place, lanes, steps)
+        for lane in range(lanes - 1, -1, -1):
+            place[lane] += steps
+            if place[lane] == blocks:
+                rest = at[lane]
+            if place[lane] == end[lane]:
+                lanes -= 1
+                at[lane], place[lane], end[lane] = at[lanes], place[lanes], end[lanes]
+
+
+cdef int64_t cut_long(zone_t *z, int from_order, int order, int32_t head, int mt, pfns_t out,
+                      int64_t room) noexcept nogil:
+    """The same as cut_blocks, for a long list."""
+    cdef int64_t count = <int64_t> 1 << (from_order - order)
+    cdef int64_t blocks = 0
+    cdef int32_t end = CHAIN_LINK
+    cdef chains_t c
+    list_chains(z, &c, head, from_order, mt)
+    while end != head:
+        blocks += c.blocks[end - CHAIN_LINK]
+        end = c.end[end - CHAIN_LINK]
+    blocks = min(blocks, room // count)
+    return blocks_cut(z, from_order, order, head, cut_chains(z, &c, order, out, count, blocks), blocks)
 
 
 cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, pfns_t out, int64_t n) noexcept nogil:
     """Allocate up to n blocks from the lists of one type alone.  Number of blocks."""
     cdef link_t *link = link_array(z)
+    cdef int mt = -1 - lists
     cdef int64_t k = 0
     cdef int from_order = order
     while k < n and from_order <= z.max_page_order:
         if list_empty(link, lists - from_order * types):
             from_order += 1
-        elif from_order < order + CUT_WHOLE and z.nr_free[from_order] << (from_order - order) <= n - k:
-            k += cut_all(z, from_order, order, lists - from_order * types, pfns_after(out, k))
+        elif from_order < order + CUT_WHOLE and z.nr_free[from_order] >= CHAINS_LIST and (
+                z.nr_free[from_order] << (from_order - order) <= CHAINS_WORTH * (n - k)):
+            k += cut_long(z, from_order, order, lists - from_order * types, mt, pfns_after(out, k), n - k)
         elif <int64_t> 1 << (from_order - order) <= n - k:
             k += cut_blocks(z, from_order, order, lists - from_order * types, pfns_after(out, k), n - k)
         else:
