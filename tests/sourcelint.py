@@ -22,6 +22,7 @@ COMMON = [
     "lists",
     "words",
     "blocks",
+    "chains",
     "cut",
     "batch",
     "exact",

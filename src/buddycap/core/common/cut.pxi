@@ -143,7 +143,7 @@ cdef int64_t cut_part(zone_t *z, int from_order, int order, int32_t lists, int t
     return room
 
 
-cdef inline void cut_lanes(zone_t *z, int order, pfns_t out, int64_t count, int32_t *at, const int64_t *place,
+cdef inline void cut_lanes(zone_t *z, int order, pfns_t out, int64_t count, int32_t *at, const int64_t *rank,
                            int32_t lanes, int64_t steps) noexcept nogil:
     """Hand out the next `steps` blocks of each lane, `at` and behind, `count` allocated blocks each."""
     cdef const link_t *link = link_array(z)
@@ -156,9 +156,9 @@ cdef inline void cut_lanes(zone_t *z, int order, pfns_t out, int64_t count, int3
             i = at[lane]
             if count == 1:      # hand_out, with all it needs at hand
                 state[i] = PG_USED | order
-                put_pfn(out, place[lane] + step, base + i)
+                put_pfn(out, rank[lane] + step, base + i)
             else:
-                hand_out(z, i, order, pfns_after(out, (place[lane] + step) * count), count)
+                hand_out(z, i, order, pfns_after(out, (rank[lane] + step) * count), count)
             i = link[i].next
             at[lane] = i
             buddycap_prefetch(link + i)
@@ -169,7 +169,7 @@ cdef int32_t cut_chains(zone_t *z, const chains_t *c, int order, pfns_t out, int
                         int64_t blocks) noexcept nogil:
     """Hand out the first `blocks` blocks of a list, `count` allocated blocks each; what comes after them there."""
     cdef int32_t at[LANES]
-    cdef int64_t place[LANES]   # of block `at` in the list
+    cdef int64_t rank[LANES]    # of block `at` in the list
     cdef int64_t end[LANES]     # and of what comes after the chain
     cdef int64_t begun = 0
     cdef int64_t steps
@@ -179,26 +179,26 @@ cdef int32_t cut_chains(zone_t *z, const chains_t *c, int order, pfns_t out, int
     cdef int32_t lane
     while 1:
         while lanes < LANES and begun < blocks:
-            at[lanes], place[lanes] = c.first[chain], begun
+            at[lanes], rank[lanes] = c.first[chain], begun
             begun = end[lanes] = min(blocks, begun + c.blocks[chain])
-            lanes += end[lanes] > place[lanes]
+            lanes += end[lanes] > rank[lanes]
             chain = c.end[chain] - CHAIN_LINK
         if lanes == 0:
             return rest
         steps = blocks
         for lane in range(lanes):
-            steps = min(steps, end[lane] - place[lane])
+            steps = min(steps, end[lane] - rank[lane])
         if count == 1:          # compiled by itself: most long lists are of the order that is wanted
-            cut_lanes(z, order, out, 1, at, place, lanes, steps)
+            cut_lanes(z, order, out, 1, at, rank, lanes, steps)
         else:
-            cut_lanes(z, order, out, count, at, place, lanes, steps)
+            cut_lanes(z, order, out, count, at, rank, lanes, steps)
         for lane in range(lanes - 1, -1, -1):
-            place[lane] += steps
-            if place[lane] == blocks:
+            rank[lane] += steps
+            if rank[lane] == blocks:
                 rest = at[lane]
-            if place[lane] == end[lane]:
+            if rank[lane] == end[lane]:
                 lanes -= 1
-                at[lane], place[lane], end[lane] = at[lanes], place[lanes], end[lanes]
+                at[lane], rank[lane], end[lane] = at[lanes], rank[lanes], end[lanes]
 
 
 cdef int64_t cut_long(zone_t *z, int from_order, int order, int32_t head, int mt, pfns_t out,
