@@ -12,6 +12,8 @@ import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
 
+from ._core cimport buddycap_ctz
+
 from buddycap.errors import MisuseError
 
 # Version 1 of the record that every part below works on, and that files hold.

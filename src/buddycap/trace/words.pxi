@@ -3,8 +3,6 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from buddycap._core cimport buddycap_ctz
-
 cdef enum:
     KEPT_TEXTS = 4096           # different gfp texts and marks that are told apart
     KEPT_SLOTS = 8192           # of the hash table over them, a power of two
