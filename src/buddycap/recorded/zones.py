@@ -99,6 +99,7 @@ def zone_from_frames(
     max_page_order: int = 10,
     zone_idx: int = 0,
     node_present_pages: tuple[int, ...] | None = None,
+    owners: bool = True,
 ) -> Zone:
     """Build a zone whose free pages are those of a recorded one; every other page is allocated.
 
@@ -112,11 +113,12 @@ def zone_from_frames(
     node_present_pages : tuple of 4 int, optional, pages
     pageblock_order, max_page_order : int
         Geometry of the simulated allocator; free pages merge anew up to its largest order.
+    owners : bool
+        Whether its pages have owners, which take 8 bytes each.
 
     Returns
     -------
     Zone
-        With owners=True.
 
     Notes
     -----
@@ -132,7 +134,7 @@ def zone_from_frames(
         zone_idx=zone_idx,
         node_present_pages=node_present_pages,
         cpus=cpus,
-        owners=True,
+        owners=owners,
         populate=False,
         seed=seed,
     )

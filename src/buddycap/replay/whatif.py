@@ -262,13 +262,13 @@ def _machine(frames: Sequence[ZoneFrames], stream: Stream, cpus: int, what: What
         if what.empty:
             ranges = [tuple(pair) for pair in zone.present_ranges.tolist()]
             zones.append(
-                Zone(zone.start_pfn, len(kinds), present_ranges=ranges, max_page_order=max_order, owners=True,
+                Zone(zone.start_pfn, len(kinds), present_ranges=ranges, max_page_order=max_order,
                      pageblock_order=block_order, zone_idx=k, node_present_pages=node, cpus=cpus, seed=what.seed)
             )  # fmt: skip
         else:
             zones.append(
                 zone_from_frames(parts[-1], seed=what.seed, cpus=cpus, pageblock_order=block_order,
-                                 max_page_order=max_order, zone_idx=k, node_present_pages=node)
+                                 max_page_order=max_order, zone_idx=k, node_present_pages=node, owners=False)
             )  # fmt: skip
         if what.min_free is not None:
             zones[-1].set_min_free_kbytes(what.min_free)
