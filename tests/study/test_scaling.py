@@ -1,6 +1,7 @@
 """Does a sweep take more memory where it is collected, the more runs it has, and do short runs go together?"""
 
 import gc
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -18,7 +19,7 @@ from buddycap.study.plan import Case, Plan, Task
 from buddycap.study.run import run_once
 from buddycap.study.running import complete
 from buddycap.study.store import Store
-from buddycap.study.workers import Cluster, Outcome, batches
+from buddycap.study.workers import Cluster, Outcome, batches, processes
 
 TINY = StudyConfig(memory_pages=1 << 15, warmup_s=1)
 BOTH = (POLICIES["none"], POLICIES["v3"])
@@ -74,6 +75,17 @@ def test_what_reads_recordings_is_not_imported_for_studies_without(module):
         print([name for name in sys.modules if name.startswith(unused)])
     """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("given", [None, "3"])
+def test_workers_import_numpy_without_its_threads(given, monkeypatch):
+    """Unless somebody wants some."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    with processes(1) as executor:
+        assert executor.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == (given or "1")
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == given
 
 
 def test_short_runs_go_together_until_few_are_left():

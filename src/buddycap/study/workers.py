@@ -46,6 +46,7 @@ BATCH_PAGES = 1 << 22
 JOINED_PAGES = 1 << 19
 
 _ASKED_AGAIN_S = 2.0  # after which a cluster may have other workers
+_NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -359,13 +360,29 @@ def _follow_parent() -> None:
 
 
 @contextmanager
+def _numpy_alone() -> Iterator[None]:
+    """Let processes that start meanwhile import numpy without its threads for linear algebra, which nobody here needs.
+
+    Starting those takes long where every CPU has a worker already.  Who has set their number keeps it.
+    """
+    given = _NUMPY_THREADS in os.environ
+    os.environ.setdefault(_NUMPY_THREADS, "1")
+    try:
+        yield
+    finally:
+        if not given:
+            os.environ.pop(_NUMPY_THREADS, None)
+
+
+@contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
     """Open worker processes on this machine, started anew and not forked."""
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start_worker)
     results = executor._result_queue
     try:
-        yield executor
+        with _numpy_alone():
+            yield executor
     except BaseException:  # Ctrl-C: what is under way is given up
         executor.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - before:
