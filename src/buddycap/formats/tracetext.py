@@ -250,23 +250,29 @@ class _Pieces:
         while not last:
             piece = self._read()
             last = not piece
-            data, at = rest + piece, 0
-            while True:
-                count, at = self.scanner.scan(data, at, scratch, last, self.keeper.frames if self.keeper else None)
-                full = count == _CHUNK_EVENTS
-                if self.keeper is not None:
-                    full |= self.keeper.take(data, self.scanner.nr_frames, self._first)
-                if last and count and self._is_cut(scratch[0]):
-                    self.scanner.take_back()
-                    count = 0
-                if count:
-                    yield self._finished(_copied(scratch[:count]))
-                self._first += count
-                if not full:
-                    break
+            for data, at in self._texts_of(rest, piece):
+                while True:
+                    count, at = self.scanner.scan(data, at, scratch, last, self.keeper.frames if self.keeper else None)
+                    full = count == _CHUNK_EVENTS
+                    if self.keeper is not None:
+                        full |= self.keeper.take(data, self.scanner.nr_frames, self._first)
+                    if last and count and self._is_cut(scratch[0]):
+                        self.scanner.take_back()
+                        count = 0
+                    if count:
+                        yield self._finished(_copied(scratch[:count]))
+                    self._first += count
+                    if not full:
+                        break
             rest = data[at:]
         if self.keeper is not None:
             self.keeper.end()
+
+    @staticmethod
+    def _texts_of(rest: bytes, piece: bytes) -> list[tuple[bytes, int]]:
+        """Return what is to be read now, and from where on: the line that the piece ends, and the piece, not copied."""
+        head = piece.find(b"\n") + 1
+        return [(rest + piece[:head], 0), (piece, head)] if head else [(rest + piece, 0)]
 
     def _read(self) -> bytes:
         """Read the next piece; damage in the compression becomes a FormatError."""
