@@ -36,10 +36,10 @@ class StackKeeper:
         self._event = -1
         self._once: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def take(self, data: bytes, count: int, first: int) -> bool:
+    def take(self, data: bytes, count: int, first: int, events: int) -> bool:
         """Take `count` lines of stacks; `first` is the place of the scanner's first event in the whole trace.
 
-        Returns whether there was room for no more of them.
+        Returns whether there was room for no more of them. What later `events` have come after is kept.
         """
         for place, start, end in self.frames[:count].tolist():
             if first + place != self._event:
@@ -49,6 +49,8 @@ class StackKeeper:
             name = None if b"<stack trace" in line else frame_of(line.decode("utf-8", "replace"))
             if name is not None and len(self._names) < MOST_FRAMES:
                 self._names.append(sys.intern(name))
+        if self._event < first + events - 1:
+            self.end()
         return count == len(self.frames)
 
     def end(self) -> None:

@@ -255,7 +255,7 @@ class _Pieces:
                     count, at = self.scanner.scan(data, at, scratch, last, self.keeper.frames if self.keeper else None)
                     full = count == _CHUNK_EVENTS
                     if self.keeper is not None:
-                        full |= self.keeper.take(data, self.scanner.nr_frames, self._first)
+                        full |= self.keeper.take(data, self.scanner.nr_frames, self._first, count)
                     if last and count and self._is_cut(scratch[0]):
                         self.scanner.take_back()
                         count = 0
