@@ -1,6 +1,7 @@
 """A recording: a trace with the snapshots around it, from files or from a folder as a whole."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,11 +147,13 @@ def open_recording(
         end = end or _beside(folder, "end")
     if start is None:
         raise MisuseError(f"{path}: from which state? give a snapshot, or a folder that has one")
-    first = _read_state(start)
-    trace = read_trace(path, kernel or _release(folder, first.meta))
-    if not len(trace):
-        raise FormatError("no event in the trace", str(path))
-    last = _read_state(end) if end is not None else None
+    with ThreadPoolExecutor(1) as meanwhile:
+        ending = meanwhile.submit(_read_state, end) if end is not None else None
+        first = _read_state(start)
+        trace = read_trace(path, kernel or _release(folder, first.meta))
+        if not len(trace):
+            raise FormatError("no event in the trace", str(path))
+        last = ending.result() if ending else None
     if last is not None and [z.name for z in last.frames] != [z.name for z in first.frames]:
         raise MisuseError(f"{end}: zones differ from those of {start}")
     if last is not None and last.frames[0].max_page_order != first.frames[0].max_page_order:

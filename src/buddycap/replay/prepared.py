@@ -12,6 +12,7 @@ from ..recorded.lifetimes import MatchedRequests, match_trace
 from ..recorded.recording import Recording
 from ..recorded.start import FirstEvents, first_events
 from .reconstruct import per_cpu_lists_hold_blocks
+from .stream import Stream
 
 __all__ = ["Prepared"]
 
@@ -27,6 +28,7 @@ class Prepared:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
+        self._streams: dict[tuple[int, int, bool, bool], Stream] = {}
 
     @cached_property
     def matched(self) -> MatchedRequests:
@@ -59,6 +61,13 @@ class Prepared:
     def first(self) -> FirstEvents:
         """What its first events tell of the start."""
         return first_events(self._began)
+
+    def stream(self, max_order: int, cpus: int, *, empty: bool, direct: bool) -> Stream:
+        """Return its requests as a stream of operations, which stays as it is."""
+        how = max_order, cpus, empty, direct
+        if how not in self._streams:
+            self._streams[how] = Stream(self.recording, self.matched, max_order, cpus, empty=empty, direct=direct)
+        return self._streams[how]
 
     @cached_property
     def _began(self) -> Recording:

@@ -15,7 +15,6 @@ from ..formats.kpageflags import PageKind
 from ..recorded.lifetimes import TURN_DTYPE, MatchedRequests, TracedFlags
 from ..recorded.recording import Recording
 from ..recorded.zones import pages_of
-from .prepared import Prepared
 
 __all__ = ["Stream"]
 
@@ -31,14 +30,14 @@ class Stream:
 
     def __init__(
         self,
-        prepared: Prepared,
+        recording: Recording,
+        matched: MatchedRequests,
         max_order: int,
+        cpus: int,
         *,
         empty: bool = False,
         direct: bool = False,
-        cpus: int = 2,
     ) -> None:
-        recording, matched = prepared.recording, prepared.matched
         self.first_ns = recording.first_ns
         requests, turns = matched.requests, _with_ends(matched)
         self.requests = requests

@@ -294,7 +294,7 @@ class Serving:
         self.what = what
         max_order = self.frames[0].max_page_order if what.max_page_order is None else what.max_page_order
         cpus = 2 if what.cpus is None else what.cpus
-        self.stream = Stream(prepared, max_order, empty=what.empty, direct=what.direct, cpus=cpus)
+        self.stream = prepared.stream(max_order, cpus, empty=what.empty, direct=what.direct)
         self.machine = _machine(self.frames, self.stream, cpus, what, max_order)
         self.at = 0
         self.pfn = np.full(len(self.stream.ops), -1, np.int64)
