@@ -201,7 +201,7 @@ def provenance() -> dict[str, Any]:
     """Everything that a figure depends on besides the code of the benchmark."""
     return {
         "commit": _git("rev-parse", "--short=12", "HEAD") or "none",
-        "dirty": bool(_git("status", "--porcelain")),
+        "dirty": bool(_git("status", "--porcelain", "--", ":/", ":(exclude)results")),  # which are being measured anew
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "caches": _caches(),
