@@ -219,7 +219,7 @@ cdef int64_t cut_long(zone_t *z, int from_order, int order, int32_t head, int mt
 cdef int64_t cut_lists(zone_t *z, int order, int32_t lists, int types, pfns_t out, int64_t n) noexcept nogil:
     """Allocate up to n blocks from the lists of one type alone.  Number of blocks."""
     cdef link_t *link = link_array(z)
-    cdef int mt = -1 - lists
+    cdef int mt = -1 - lists    # the heads of order 0 are those of the types, in order
     cdef int64_t k = 0
     cdef int from_order = order
     while k < n and from_order <= z.max_page_order:
