@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Recording:
         """First PFN and length of every zone."""
         return [(zone.start_pfn, len(zone.kinds)) for zone in self.start.frames]
 
-    @property
+    @cached_property
     def events(self) -> NDArray[np.void]:
         """The events from the start snapshot on."""
         return self.trace.events[int(np.argmax(self.trace.events["time_ns"] >= self.first_ns)) :]

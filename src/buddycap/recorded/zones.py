@@ -14,6 +14,7 @@ __all__ = [
     "lru_pages",
     "node_pages",
     "pages_of",
+    "pages_of_ranges",
     "scattered",
     "set_pageblock_types",
     "zone_from_frames",
@@ -30,6 +31,19 @@ _LISTS = (
 )
 
 
+def pages_of_ranges(first: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return every page of ranges, one range after the other.
+
+    Examples
+    --------
+    >>> pages_of_ranges(np.array([8, 3]), np.array([3, 1])).tolist()
+    [8, 9, 10, 3]
+    """
+    before = np.cumsum(sizes) - sizes
+    pages: NDArray[np.int64] = np.repeat(first - before, sizes) + np.arange(int(sizes.sum()))
+    return pages
+
+
 def pages_of(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return every page of blocks, one block after the other.
 
@@ -38,10 +52,7 @@ def pages_of(pfns: NDArray[np.int64], orders: NDArray[np.uint8]) -> NDArray[np.i
     >>> pages_of(np.array([8, 3]), np.array([2, 0], np.uint8)).tolist()
     [8, 9, 10, 11, 3]
     """
-    sizes = np.int64(1) << orders.astype(np.int64)
-    first = np.cumsum(sizes) - sizes
-    pages: NDArray[np.int64] = np.repeat(pfns - first, sizes) + np.arange(int(sizes.sum()))
-    return pages
+    return pages_of_ranges(pfns, np.int64(1) << orders.astype(np.int64))
 
 
 def scattered(pfns: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from ..formats.kpageflags import PageKind, ZoneFrames
 from ..formats.tracetext import EVENTS, TraceFlags
 from ..recorded.recording import Recording
 from ..recorded.reported import bare_blocks
+from ..recorded.zones import pages_of_ranges
 from .reconstruct import Reconstruction
 
 __all__ = ["EndReport", "Wrong", "compare_end", "reading_moments"]
@@ -263,9 +264,8 @@ def _named(events: NDArray[np.void], zone: ZoneFrames) -> NDArray[np.int64]:
     pages = np.where(some["event"] == _RANGE, some["span"], np.int64(1) << orders)
     starts = some["pfn"] - zone.start_pfn
     first, last = (np.clip(edge, 0, len(zone.kinds)) for edge in (starts, starts + pages))
-    before = np.cumsum(last - first) - (last - first)
     named = np.zeros(len(zone.kinds), bool)
-    named[np.repeat(first - before, last - first) + np.arange(int((last - first).sum()))] = True
+    named[pages_of_ranges(first, last - first)] = True
     return np.flatnonzero(named)
 
 
